@@ -1,0 +1,1 @@
+"""Turns a judgement into Markdown, HTML and plots; no thresholds of its own."""

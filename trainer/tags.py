@@ -1,0 +1,103 @@
+"""Every TensorBoard tag that the trainer writes, with its unit: the one list behind docs/run-directory.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+When = Literal["update", "episode", "evaluation"]
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A scalar tag; `when` names the event that carries it."""
+
+    name: str
+    when: When
+    unit: str
+    meaning: str
+
+
+def _statistics(prefix: str, when: When, unit: str, meaning: str) -> tuple[Tag, ...]:
+    return tuple(
+        Tag(f"{prefix}_{statistic}", when, unit, f"{meaning}: {word} over the batch")
+        for statistic, word in (
+            ("mean", "mean"),
+            ("std", "standard deviation"),
+            ("min", "minimum"),
+            ("max", "maximum"),
+        )
+    )
+
+
+MODULES = ("actor_cnn", "actor_mlp", "critic_cnn", "critic_mlp")
+"""The four parts with a learning rate, a gradient norm and a clip limit of their own."""
+
+REWARD_COMPONENTS = ("efficiency", "lane_keeping", "comfort", "safety", "progress")
+"""Parts of the driving reward; environments without them write none of these tags."""
+
+UPDATE_TAGS: tuple[Tag, ...] = (
+    Tag("train/actor_loss", "update", "value", "whole actor loss, guards included"),
+    Tag("train/critic_loss", "update", "value^2", "sum of both critics' mean squared TD errors"),
+    Tag("train/q1_value", "update", "value", "mean Q1 of the replayed actions"),
+    Tag("train/q2_value", "update", "value", "mean Q2 of the replayed actions"),
+    *_statistics("debug/actor_q", "update", "value", "Q1 of the actor's own actions"),
+    *_statistics("debug/target_q", "update", "value", "TD target"),
+    Tag("debug/td_error_q1", "update", "value", "mean absolute TD error of Q1"),
+    Tag("debug/td_error_q2", "update", "value", "mean absolute TD error of Q2"),
+    *_statistics("debug/reward", "update", "reward", "reward as the critic sees it"),
+    Tag("debug/done_ratio", "update", "share", "transitions of the batch that end in a termination"),
+    Tag("debug/effective_discount", "update", "share", "mean of gamma * (1 - terminated)"),
+    *(Tag(f"gradients/{m}_norm", "update", "norm", f"{m} gradient before clipping") for m in MODULES),
+    *(
+        Tag(f"gradients/{m}_clipped_share", "update", "share", f"{m} updates clipped since the last log")
+        for m in MODULES
+    ),
+    Tag("features/actor_cnn_l2", "update", "norm", "mean L2 norm of the actor encoder's output"),
+    Tag("features/critic_cnn_l2", "update", "norm", "mean L2 norm of the critic encoder's output"),
+    Tag("policy/tanh_saturation", "update", "share", "action entries with |tanh| > 0.99"),
+    Tag("policy/preact_abs", "update", "1", "mean |z| before the tanh"),
+    Tag("policy/action_abs", "update", "1", "mean |action|"),
+    *(Tag(f"weights/{m}_l2", "update", "norm", f"L2 norm of the {m} weights") for m in MODULES),
+    Tag("probe/actor_encoder_leak", "update", "norm", "gradient of -Q1 at the actor encoder with the action held fixed; 0 when the wiring is right"),
+    Tag("agent/total_updates", "update", "count", "critic updates so far"),
+    Tag("agent/actor_updates", "update", "count", "actor updates so far"),
+    Tag("agent/buffer_size", "update", "count", "transitions in the replay buffer"),
+    Tag("agent/actor_lr", "update", "1", "learning rate of the actor MLP"),
+    Tag("agent/critic_lr", "update", "1", "learning rate of the critic MLP"),
+    Tag("agent/actor_cnn_lr", "update", "1", "learning rate of the actor encoder"),
+    Tag("agent/critic_cnn_lr", "update", "1", "learning rate of the critic encoder"),
+    Tag("agent/reward_scale", "update", "1", "factor between the environment's reward and the critic's"),
+    Tag("agent/exploration_noise", "update", "1", "standard deviation of the exploration noise"),
+    Tag("time/steps_per_s", "update", "1/s", "environment steps per second since the last log"),
+    Tag("time/update_share", "update", "share", "part of that time spent in updates"),
+)
+
+EPISODE_TAGS: tuple[Tag, ...] = (
+    Tag("train/episode_length", "episode", "steps", "length of the episode"),
+    Tag("train/episode_reward", "episode", "reward", "undiscounted return, unscaled"),
+    Tag("train/episode_terminated", "episode", "0 or 1", "1: ended by a termination, 0: by the time limit"),
+)
+
+REWARD_TAGS: tuple[Tag, ...] = tuple(
+    Tag(f"reward_components/{c}", "episode", "reward", f"mean per step of the weighted {c} term")
+    for c in REWARD_COMPONENTS
+) + (Tag("reward_components/total", "episode", "reward", "mean reward per step"),)
+
+EVALUATION_TAGS: tuple[Tag, ...] = (
+    Tag("eval/mean_reward", "evaluation", "reward", "mean return of the policy without noise"),
+    Tag("eval/std_reward", "evaluation", "reward", "standard deviation of those returns"),
+    Tag("eval/mean_episode_length", "evaluation", "steps", "mean episode length"),
+    Tag("eval/time_limit_share", "evaluation", "share", "episodes that reached the time limit"),
+    Tag("eval/discounted_return", "evaluation", "value", "mean discounted return from the first step, scaled as the critic sees it"),
+    Tag("eval/episodes", "evaluation", "count", "episodes of this evaluation"),
+)
+
+ALL_TAGS: tuple[Tag, ...] = UPDATE_TAGS + EPISODE_TAGS + REWARD_TAGS + EVALUATION_TAGS
+
+
+def markdown_table() -> str:
+    """Render the table that stands in docs/run-directory.md."""
+    rows = ["| tag | when | unit | meaning |", "|---|---|---|---|"]
+    rows += [f"| `{t.name}` | {t.when} | {t.unit} | {t.meaning.replace('|', chr(92) + '|')} |" for t in ALL_TAGS]
+    return "\n".join(rows)
