@@ -1,0 +1,158 @@
+"""What a report needs besides the judgement: plain values that the caller hands over.
+
+Reports have no clock, read no configuration file and look for no earlier run: whoever calls them passes those in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from gates.findings import GateResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command that the reader can copy."""
+
+    text: str
+    """One line for a shell: `gonogo stage 50k --out runs/drive-seed0`."""
+    purpose: str
+    """What it does, one short sentence without a full stop: `train and judge the next stage`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviousRun:
+    """An earlier run of the same stage."""
+
+    name: str
+    """Run name: `run-001`."""
+    result: GateResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigChange:
+    """One key of the configuration that differs from the last run of the stage."""
+
+    key: str
+    """Dotted key as `--set` takes it: `train.actor_lr`."""
+    before: object
+    """None when the last run did not have the key."""
+    after: object
+    """None when this run does not have the key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeNote:
+    """What the user changed before this run and what that was meant to do."""
+
+    change: str
+    expectation: str = ""
+    """Prediction in the user's words; empty when none was made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """Measured speed of the run that was judged."""
+
+    steps_per_s: float | None
+    """Environment steps per second of the whole training, evaluations included."""
+    training_s: float | None
+    """Duration of the training over all attempts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextStage:
+    """The stage that a GO would start."""
+
+    name: str
+    steps: int
+    """Environment steps that it plans."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageContext:
+    """Everything that the report of one stage shows besides the judgement."""
+
+    title: str
+    """Name of the run for people: `drive, seed 0, 5k, run-001`."""
+    generated_at: str
+    """UTC time in ISO 8601 at which the report was made."""
+    preset: str = ""
+    seed: int | None = None
+    next_commands: tuple[Command, ...] = ()
+    """What to do now, most useful first: the next stage after a GO, the re-run after a NO_GO."""
+    previous: tuple[PreviousRun, ...] = ()
+    """Earlier runs of the same stage, oldest first; this run is not among them."""
+    config: Mapping[str, object] = field(default_factory=dict)
+    """Resolved configuration, nested (`{"train": {...}, "env": {...}}`) or with dotted keys; empty when unknown."""
+    config_changes: tuple[ConfigChange, ...] = ()
+    """Differences from the last run of the stage."""
+    git_revision: str | None = None
+    previous_git_revision: str | None = None
+    """Revision of the last run of the stage."""
+    change_note: ChangeNote | None = None
+    speed: Speed | None = None
+    next_stage: NextStage | None = None
+    """None when this is the last stage or the stage is unknown."""
+    json_twin: str = "gate.json"
+    """File name of the machine-readable result beside the report."""
+
+
+class StageState(str, Enum):
+    """How far a stage of a pipeline is; a crash is no verdict."""
+
+    GO = "GO"
+    CONDITIONAL = "CONDITIONAL"
+    NO_GO = "NO_GO"
+    NOT_STARTED = "not started"
+    RUNNING = "running"
+    CRASHED = "crashed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationPoint:
+    """One evaluation of the policy without noise."""
+
+    step: int
+    mean_return: float | None = None
+    mean_episode_length: float | None = None
+    time_limit_share: float | None = None
+    episodes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineStage:
+    """One stage as the pipeline's report shows it."""
+
+    name: str
+    planned_steps: int
+    state: StageState
+    result: GateResult | None = None
+    """None when the stage was not judged."""
+    report_path: str | None = None
+    """Path of the stage's report, relative to the pipeline's report."""
+    duration_s: float | None = None
+    """Training and gate together."""
+    message: str = ""
+    """One sentence for a stage that crashed or was cancelled."""
+    evaluations: tuple[EvaluationPoint, ...] = ()
+    """`reports.evaluations.evaluation_points(log)` of the judged run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineContext:
+    """Everything that the report of a whole pipeline shows."""
+
+    title: str
+    generated_at: str
+    """UTC time in ISO 8601 at which the report was made."""
+    stages: tuple[PipelineStage, ...]
+    """In the order in which they run."""
+    preset: str = ""
+    seed: int | None = None
+    next_commands: tuple[Command, ...] = ()
+    git_revision: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
