@@ -1,6 +1,7 @@
 """What a report needs besides the judgement: plain values that the caller hands over.
 
-Reports have no clock, read no configuration file and look for no earlier run: whoever calls them passes those in.
+Reports have no clock, read no configuration file and look for no earlier run: whoever calls them
+passes those in.
 """
 
 from __future__ import annotations
@@ -86,7 +87,10 @@ class StageContext:
     previous: tuple[PreviousRun, ...] = ()
     """Earlier runs of the same stage, oldest first; this run is not among them."""
     config: Mapping[str, object] = field(default_factory=dict)
-    """Resolved configuration, nested (`{"train": {...}, "env": {...}}`) or with dotted keys; empty when unknown."""
+    """Resolved configuration, nested (`{"train": {...}, "env": {...}}`) or with dotted keys.
+
+    Empty when unknown.
+    """
     config_changes: tuple[ConfigChange, ...] = ()
     """Differences from the last run of the stage."""
     git_revision: str | None = None
