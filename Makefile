@@ -1,0 +1,56 @@
+# Two commands are enough: `make run` trains and judges all three stages, `make test` runs the tests.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev run test check format lint types imports docs test-slow clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 12) else f"gonogo needs Python 3.10, 3.11 or 3.12, {sys.executable} is {v[0]}.{v[1]}: run make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+install: $(VENV)/installed  ## Create .venv and install the product
+install-dev: $(VENV)/installed-dev  ## Install also what tests and checks need
+
+run: install  ## Train and judge 5K, 50K and 1M steps; more options: make run ARGS="--preset drive-84"
+	$(BIN)/gonogo run $(ARGS)
+
+test: install-dev  ## Run the default tests (under 5 minutes on two cores)
+	$(BIN)/python -m pytest -n 2 -m "not slow and not browser and not carla and not gpu" $(ARGS)
+
+test-slow: install-dev  ## Run the slow tests as well
+	$(BIN)/python -m pytest -n 2 -m "not browser and not carla and not gpu" $(ARGS)
+
+check: lint types imports test  ## Format, lint, types, import contracts and tests
+
+format: install-dev  ## Format the source
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: install-dev  ## Check format and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: install-dev  ## Check types
+	$(BIN)/mypy
+
+imports: install-dev  ## Check the import contracts
+	$(BIN)/lint-imports
+
+docs: install-dev  ## Write the tables in docs/ that are generated from code and configuration
+	$(BIN)/python -m tests.generate_docs
+
+clean:  ## Remove the virtual environment and caches, never runs/
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

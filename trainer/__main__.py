@@ -1,0 +1,105 @@
+"""Command line of the trainer: `python -m trainer run --run DIR`, `check REQUEST` and `tags`.
+
+Exit codes: 0 finished, 1 broken, 2 bad configuration, 3 diverged (the gate judges what was logged), 75 the simulator
+was lost, 143 stopped on request after a checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from trainer.config_mistakes import ConfigMistakes
+
+FINISHED, BROKEN, BAD_CONFIG, DIVERGED, STOPPED = 0, 1, 2, 3, 143
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a subcommand and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="train as DIR/request.json asks")
+    run.add_argument("--run", type=Path, required=True, metavar="DIR")
+    check = commands.add_parser("check", help="validate a request and print it resolved")
+    check.add_argument("request", type=Path)
+    commands.add_parser("tags", help="print the table of tags as Markdown")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "tags":
+            return _tags()
+        return _check(options.request) if options.command == "check" else _run(options.run)
+    except ConfigMistakes as error:
+        print(error, file=sys.stderr)
+        return BAD_CONFIG
+
+
+def _tags() -> int:
+    from trainer.tags import markdown_table
+
+    print(markdown_table())
+    return FINISHED
+
+
+def _check(path: Path) -> int:
+    from trainer.run_files import read_request, resolved
+
+    request, env = read_request(path)
+    print(json.dumps(resolved(request, env)))
+    return FINISHED
+
+
+def _run(run: Path) -> int:
+    from trainer.run_files import Heartbeat, read_request, write_run_json
+
+    request, env = read_request(run / "request.json")
+    from trainer.loop import DivergedError, StopRequestedError, Trainer, config_fits_machine
+
+    problem = config_fits_machine(request.train)
+    if problem:
+        raise ConfigMistakes([problem])
+    stop = False
+
+    def ask_to_stop(*_: object) -> None:
+        nonlocal stop
+        stop = True
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+
+    heartbeat = Heartbeat(run, request.planned_steps)
+    try:
+        write_run_json(run, request, env)
+        trainer = Trainer(run, request, env, heartbeat, stop_requested=lambda: stop)
+        trainer.train()
+    except StopRequestedError as error:
+        heartbeat.end("stopped", str(error))
+        return STOPPED
+    except DivergedError as error:
+        heartbeat.end("diverged", str(error))
+        return DIVERGED
+    except Exception as error:
+        traceback.print_exc()
+        message = _sentence(error)
+        print(message, file=sys.stderr)
+        # A full disk is a likely reason to be here, and then the heartbeat cannot be written either.
+        with contextlib.suppress(OSError):
+            heartbeat.end("failed", message)
+        return BROKEN
+    heartbeat.end("finished")
+    return FINISHED
+
+
+def _sentence(error: Exception) -> str:
+    """Say what broke, with the file when one was involved."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return f"{type(error).__name__}: {error}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

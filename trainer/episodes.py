@@ -1,0 +1,48 @@
+"""Counts what the running episodes have collected and yields the tags of those that ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class EpisodeTally:
+    """Lengths, returns and reward terms of the episode that each environment is in."""
+
+    def __init__(self, num_envs: int) -> None:
+        self._length = np.zeros(num_envs, dtype=np.int64)
+        self._return = np.zeros(num_envs)
+        self._components: dict[str, NDArray[np.float64]] = {}
+
+    def add(
+        self,
+        reward: NDArray[np.floating],
+        terminated: NDArray[np.bool_],
+        done: NDArray[np.bool_],
+        components: Mapping[str, NDArray[np.floating]],
+    ) -> Iterator[dict[str, float]]:
+        """Count one step of every environment and yield the `episode` tags of each episode that ended."""
+        self._length += 1
+        self._return += reward
+        for name, values in components.items():
+            self._components.setdefault(name, np.zeros(len(self._length)))
+            self._components[name] += values
+        for env in np.flatnonzero(done):
+            yield self._end(int(env), bool(terminated[env]))
+
+    def _end(self, env: int, terminated: bool) -> dict[str, float]:
+        length, total = int(self._length[env]), float(self._return[env])
+        tags = {
+            "train/episode_length": float(length),
+            "train/episode_reward": total,
+            "train/episode_terminated": float(terminated),
+        }
+        if self._components:
+            for name, sums in self._components.items():
+                tags[f"reward_components/{name}"] = float(sums[env]) / length
+                sums[env] = 0.0
+            tags["reward_components/total"] = total / length
+        self._length[env], self._return[env] = 0, 0.0
+        return tags

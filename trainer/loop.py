@@ -1,0 +1,255 @@
+"""The training loop: act, store, learn, evaluate, save; stops cleanly when asked to."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trainer import checkpoint
+from trainer.config import Request, TrainConfig
+from trainer.envs.registry import EnvConfig, describe_env, make_vector_env
+from trainer.episodes import EpisodeTally
+from trainer.evaluate import evaluate
+from trainer.event_writer import EventWriter
+from trainer.networks import Observation, ObservationShape
+from trainer.replay import ReplayBuffer
+from trainer.run_files import Heartbeat, Phase
+from trainer.seeding import RandomStreams
+from trainer.td3 import TD3
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class StopRequestedError(Exception):
+    """The trainer was asked to stop and has saved a checkpoint."""
+
+
+class DivergedError(Exception):
+    """The policy returned a non-finite action: nothing more can be learned. The gate judges what was logged."""
+
+
+class Trainer:
+    """One run: its environments, agent, replay buffer and files."""
+
+    def __init__(
+        self,
+        run: Path,
+        request: Request,
+        env_config: EnvConfig,
+        heartbeat: Heartbeat,
+        stop_requested: Callable[[], bool] = lambda: False,
+    ) -> None:
+        config = request.train
+        torch.set_num_threads(config.threads)
+        self.config, self.request, self.run = config, request, run
+        self._heartbeat = heartbeat
+        self._stop_requested = stop_requested
+        self.step = 0
+        heartbeat.beat("starting", step=0, updates=0)
+
+        self.streams = RandomStreams(request.seed)
+        self.streams.seed_torch()
+        description = describe_env(env_config)
+        shape = ObservationShape(camera=description.camera_shape, vector=description.vector_dim)
+        self.action_dim = description.action_dim
+        self.agent = TD3(config, shape, self.action_dim)
+        self.env = make_vector_env(
+            env_config, num_envs=config.num_envs, seed=self.streams.env_seed
+        )
+        self.eval_env = make_vector_env(
+            env_config, num_envs=config.eval_episodes, seed=self.streams.eval_seed
+        )
+        self.replay = ReplayBuffer(
+            min(config.buffer_size, request.planned_steps), config.num_envs, shape, self.action_dim
+        )
+        self.writer = EventWriter(run / "events")
+        self.tally = EpisodeTally(config.num_envs)
+        self._timing = _Timing()
+        self._next_log = 0
+
+    def train(self) -> None:
+        """Train until the planned step.
+
+        Raises:
+            StopRequestedError: Asked to stop; a checkpoint was saved.
+            DivergedError: The policy is no longer finite; events are flushed.
+        """
+        config = self.config
+        try:
+            obs, _ = self.env.reset(seed=self.streams.env_seed)
+            self._evaluate()
+            while self.step < self.request.planned_steps:
+                if self._stop_requested():
+                    self._save()
+                    raise StopRequestedError(f"stopped on request at step {self.step}")
+                obs = self._interact(obs)
+                self._learn()
+                if self._due(config.eval_every_steps):
+                    self._evaluate()
+                if self._due(config.checkpoint_every_steps):
+                    self._save()
+            if not self._due(config.eval_every_steps):
+                self._evaluate()
+            if not self._due(config.checkpoint_every_steps):
+                self._save()
+        finally:
+            self.writer.close()
+            self.env.close()
+            self.eval_env.close()
+
+    def _interact(self, obs: Arrays) -> Arrays:
+        """Step every environment once and store what happened; returns the next observations."""
+        config = self.config
+        exploring = self.step < config.learning_starts
+        self._beat("exploring" if exploring else "training")
+        shape = (config.num_envs, self.action_dim)
+        if exploring:
+            action = self.streams.exploration.uniform(-1.0, 1.0, shape).astype(np.float32)
+        else:
+            noise = self.streams.exploration.normal(0.0, 1.0, shape) * self.exploration_noise
+            action = np.clip(self._policy(obs) + noise, -1.0, 1.0).astype(np.float32)
+
+        # The environment may reuse its arrays, so what belongs to this step is stored before the next one.
+        next_obs, reward, terminated, truncated, infos = self.env.step(action)
+        done = terminated | truncated
+        last = _with_final(next_obs, infos, done)
+        self.replay.add(
+            _newest_frame(obs),
+            obs["vector"],
+            action,
+            reward,
+            terminated,
+            truncated,
+            _newest_frame(last),
+            last["vector"],
+        )
+        self.step += config.num_envs
+        self.agent.rewards.observe(np.asarray(reward))
+        components = infos.get("reward_components", {})
+        for episode in self.tally.add(reward, terminated, done, components):
+            self.writer.write(self.step, episode)
+        return next_obs
+
+    def _learn(self) -> None:
+        """Do the updates that are due: `gradient_steps` for every `train_freq` steps after `learning_starts`."""
+        config = self.config
+        rounds = max(0, self.step - config.learning_starts) // config.train_freq
+        while self.agent.updates < rounds * config.gradient_steps:
+            started = time.perf_counter()
+            batch = self.replay.sample(
+                config.batch_size, self.streams.replay, self.agent.device
+            )
+            log = self.agent.updates + 1 >= self._next_log
+            statistics = self.agent.update(batch, log)
+            self._timing.updating_s += time.perf_counter() - started
+            if statistics is not None:
+                self._next_log = self.agent.updates + config.log_every_updates
+                statistics |= {
+                    "agent/buffer_size": float(len(self.replay)),
+                    "agent/exploration_noise": self.exploration_noise,
+                    **self._timing.since_last(self.step),
+                }
+                self.writer.write(self.step, statistics)
+
+    @property
+    def exploration_noise(self) -> float:
+        """Standard deviation of the exploration noise at this step."""
+        config = self.config
+        start, final = config.exploration_noise, config.exploration_noise_final
+        if final is None:
+            return start
+        progress = (self.step - config.learning_starts) / config.exploration_noise_decay_steps
+        return start + (final - start) * min(1.0, max(0.0, progress))
+
+    def _policy(self, obs: Arrays) -> NDArray[np.float32]:
+        """Return the policy's actions without noise.
+
+        Raises:
+            DivergedError: An action is not finite.
+        """
+        device = self.agent.device
+        camera = torch.from_numpy(obs["camera"]).to(device) if "camera" in obs else None
+        vector = torch.from_numpy(np.asarray(obs["vector"], dtype=np.float32)).to(device)
+        action: NDArray[np.float32] = self.agent.act(Observation(camera, vector)).cpu().numpy()
+        if not np.isfinite(action).all():
+            raise DivergedError(f"the policy returned a non-finite action at step {self.step}")
+        return action
+
+    def _evaluate(self) -> None:
+        self._beat("evaluating")
+        results = evaluate(
+            self.eval_env,
+            self._policy,
+            seed=self.streams.eval_seed,
+            gamma=self.config.gamma,
+            reward_factor=self.agent.rewards.factor,
+            alive=lambda: self._beat("evaluating"),
+        )
+        self.writer.write(self.step, results)
+        self._timing.restart(self.step)
+
+    def _save(self) -> None:
+        self._beat("checkpointing")
+        self.writer.flush()
+        state = {"agent": self.agent.state_dict(), "random": self.streams.capture()}
+        checkpoint.save(
+            self.run / "checkpoints", self.step, state, self.config.keep_checkpoints
+        )
+
+    def _due(self, every: int) -> bool:
+        """Tell whether the last step reached or passed a multiple of `every`."""
+        return self.step // every > (self.step - self.config.num_envs) // every
+
+    def _beat(self, phase: Phase) -> None:
+        self._heartbeat.beat(phase, self.step, self.agent.updates)
+
+
+class _Timing:
+    """Speed since the last logged update."""
+
+    def __init__(self) -> None:
+        self.updating_s = 0.0
+        self._since, self._step = time.perf_counter(), 0
+
+    def restart(self, step: int) -> None:
+        """Leave the time up to now out, for instance that of an evaluation."""
+        self.updating_s, self._since, self._step = 0.0, time.perf_counter(), step
+
+    def since_last(self, step: int) -> dict[str, float]:
+        elapsed = time.perf_counter() - self._since
+        values = {
+            "time/steps_per_s": (step - self._step) / elapsed if elapsed > 0 else math.nan,
+            "time/update_share": min(1.0, self.updating_s / elapsed) if elapsed > 0 else math.nan,
+        }
+        self.restart(step)
+        return values
+
+
+def _newest_frame(obs: Arrays) -> NDArray[np.uint8] | None:
+    return obs["camera"][:, -1] if "camera" in obs else None
+
+
+def _with_final(next_obs: Arrays, infos: Mapping[str, Any], done: NDArray[np.bool_]) -> Arrays:
+    """Put the final observations of ended episodes in place of the reset ones."""
+    if not done.any():
+        return next_obs
+    final = infos["final_obs"]
+    merged = {}
+    for key, values in next_obs.items():
+        merged[key] = values.copy()
+        merged[key][done] = final[key][done]
+    return merged
+
+
+def config_fits_machine(config: TrainConfig) -> str | None:
+    """Return a sentence when the configuration asks for what this machine lacks."""
+    if config.device == "cuda" and not torch.cuda.is_available():
+        return "train.device: cuda was asked for, but torch finds no CUDA device; use cpu"
+    return None

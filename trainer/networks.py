@@ -1,0 +1,169 @@
+"""Encoder, actor and twin critic; actor and critic have encoders of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+NATURE_LAYERS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
+"""Channels, kernel and stride of Mnih et al. 2015."""
+SMALL_LAYERS = ((16, 4, 4), (32, 3, 2))
+"""For cameras of about 32 pixels: non-overlapping patches, then one strided layer; a tenth of the cost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservationShape:
+    """What an agent sees."""
+
+    camera: tuple[int, int, int] | None
+    """Stacked frames, height and width; None without a camera."""
+    vector: int
+    """Length of the kinematics-and-waypoints vector; 0 without one."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A batch of observations on the device of the networks."""
+
+    camera: Tensor | None
+    """`uint8[batch, stack, height, width]` or None."""
+    vector: Tensor
+    """`float32[batch, vector]`, possibly of width 0."""
+
+
+class Encoder(nn.Module):
+    """Convolutions and one linear layer: `uint8[batch, stack, height, width]` to `float32[batch, features_dim]`.
+
+    Raises:
+        ValueError: The picture is too small for the kernels.
+    """
+
+    def __init__(
+        self,
+        camera: tuple[int, int, int],
+        layers: Sequence[tuple[int, int, int]],
+        features_dim: int,
+        layer_norm: bool,
+    ) -> None:
+        super().__init__()
+        channels, height, width = camera
+        parts: list[nn.Module] = []
+        for out_channels, kernel, stride in layers:
+            height, width = (height - kernel) // stride + 1, (width - kernel) // stride + 1
+            if min(height, width) < 1:
+                raise ValueError(
+                    f"a camera of {camera[1]}x{camera[2]} pixels is too small for this encoder"
+                )
+            parts.append(nn.Conv2d(channels, out_channels, kernel, stride))
+            if layer_norm:
+                parts.append(nn.LayerNorm([out_channels, height, width]))
+            parts.append(nn.ReLU())
+            channels = out_channels
+        parts += [nn.Flatten(), nn.Linear(channels * height * width, features_dim)]
+        if layer_norm:
+            parts.append(nn.LayerNorm(features_dim))
+        parts.append(nn.ReLU())
+        self.layers = nn.Sequential(*parts).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, camera: Tensor) -> Tensor:
+        """Encode pictures with values 0-255."""
+        pictures = camera.to(torch.float32, memory_format=torch.channels_last).div_(255.0)
+        features: Tensor = self.layers(pictures)
+        return features
+
+
+def mlp(inputs: int, hidden: Sequence[int], outputs: int, layer_norm: bool) -> nn.Sequential:
+    """Build ReLU layers with a linear output."""
+    parts: list[nn.Module] = []
+    for width in hidden:
+        parts.append(nn.Linear(inputs, width))
+        if layer_norm:
+            parts.append(nn.LayerNorm(width))
+        parts.append(nn.ReLU())
+        inputs = width
+    return nn.Sequential(*parts, nn.Linear(inputs, outputs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """Sizes shared by actor and critic."""
+
+    observation: ObservationShape
+    action_dim: int
+    encoder_layers: Sequence[tuple[int, int, int]]
+    features_dim: int
+    hidden_sizes: Sequence[int]
+    layer_norm: bool
+    twin_critics: bool
+
+    @property
+    def inputs(self) -> int:
+        """Width of what the MLPs see beside the action."""
+        return self.observation.vector + (self.features_dim if self.observation.camera else 0)
+
+    def build_encoder(self) -> Encoder | None:
+        """Build a new encoder, or None when there is no camera."""
+        if self.observation.camera is None:
+            return None
+        return Encoder(
+            self.observation.camera, self.encoder_layers, self.features_dim, self.layer_norm
+        )
+
+
+class _EncodingModule(nn.Module):
+    cnn: Encoder | None
+
+    def encode(self, obs: Observation) -> Tensor:
+        """Join the picture's features with the vector: `float32[batch, inputs]`."""
+        if self.cnn is None or obs.camera is None:
+            return obs.vector
+        return torch.cat([self.cnn(obs.camera), obs.vector], dim=1)
+
+
+class Actor(_EncodingModule):
+    """Deterministic policy `tanh(z)`."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.cnn = architecture.build_encoder()
+        self.mlp = mlp(
+            architecture.inputs,
+            architecture.hidden_sizes,
+            architecture.action_dim,
+            architecture.layer_norm,
+        )
+
+    def preactivation(self, features: Tensor) -> Tensor:
+        """Output `z` before the tanh, `float32[batch, action_dim]`."""
+        z: Tensor = self.mlp(features)
+        return z
+
+    def forward(self, obs: Observation) -> Tensor:
+        """Return actions in [-1, 1], `float32[batch, action_dim]`."""
+        return torch.tanh(self.preactivation(self.encode(obs)))
+
+
+class Critic(_EncodingModule):
+    """One encoder and one or two Q heads."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.cnn = architecture.build_encoder()
+        inputs = architecture.inputs + architecture.action_dim
+        heads = 2 if architecture.twin_critics else 1
+        self.heads = nn.ModuleList(
+            mlp(inputs, architecture.hidden_sizes, 1, architecture.layer_norm) for _ in range(heads)
+        )
+
+    def values(self, features: Tensor, action: Tensor) -> tuple[Tensor, ...]:
+        """Return the Q value of each head, `float32[batch]`."""
+        inputs = torch.cat([features, action], dim=1)
+        return tuple(head(inputs).squeeze(1) for head in self.heads)
+
+    def q1(self, features: Tensor, action: Tensor) -> Tensor:
+        """Return the first head's Q value, `float32[batch]`."""
+        value: Tensor = self.heads[0](torch.cat([features, action], dim=1)).squeeze(1)
+        return value

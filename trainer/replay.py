@@ -1,0 +1,161 @@
+"""Replay buffer that stores single frames and stacks them when a batch is sampled.
+
+A stack of four frames and its successor share seven of eight frames with their neighbours in time, so storing each frame
+once takes an eighth of the memory: one million steps of 4x84x84 in 7.1 GB instead of 56.
+
+Each environment has a ring of slots. Slot `s` holds the newest frame of an observation together with the action taken
+there; slot `s + 1` holds the newest frame of the next observation. After a termination slot `s + 1` is reused by the
+next episode's first frame, which is harmless: a terminated transition's next value is multiplied by zero. A truncated
+transition still bootstraps, so its final frame keeps a slot of its own, which is never sampled as a start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainer.networks import Observation, ObservationShape
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sampled transitions on the device of the networks."""
+
+    obs: Observation
+    action: Tensor
+    """`float32[batch, action_dim]` in [-1, 1]."""
+    reward: Tensor
+    """`float32[batch]`, as the environment gave it."""
+    next_obs: Observation
+    """Undefined where `terminated`: multiply its value by zero."""
+    terminated: Tensor
+    """`float32[batch]`, 1 where the episode ended by a termination; a truncation is 0."""
+
+
+class ReplayBuffer:
+    """The last `capacity` transitions of `num_envs` environments (or a few more)."""
+
+    def __init__(
+        self, capacity: int, num_envs: int, shape: ObservationShape, action_dim: int
+    ) -> None:
+        self._stack, height, width = shape.camera or (1, 0, 0)
+        self._has_camera = shape.camera is not None
+        # Slots right behind the write head lose their stack or their successor, hence the margin.
+        self._slots = -(-capacity // num_envs) + self._stack
+        ring = (num_envs, self._slots)
+        self._frames = np.zeros((*ring, height, width), dtype=np.uint8)
+        self._vectors = np.zeros((*ring, shape.vector), dtype=np.float32)
+        self._actions = np.zeros((*ring, action_dim), dtype=np.float32)
+        self._rewards = np.zeros(ring, dtype=np.float32)
+        self._terminated = np.zeros(ring, dtype=np.float32)
+        self._age = np.zeros(ring, dtype=np.uint8)
+        """Frames of the same episode before this slot, at most `stack - 1`."""
+        self._valid = np.zeros(ring, dtype=bool)
+        """Slots that may be sampled."""
+        self._head = np.zeros(num_envs, dtype=np.int64)
+        self._written = 0
+        """Slots up to here have been written in some environment."""
+        self._episode_age = np.zeros(num_envs, dtype=np.int64)
+        self._rows = np.arange(num_envs)
+
+    def __len__(self) -> int:
+        """Transitions that can be sampled."""
+        return int(np.count_nonzero(self._valid[:, : self._written]))
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes that all frames take when the buffer is full."""
+        return self._frames.nbytes
+
+    def add(
+        self,
+        frame: NDArray[np.uint8] | None,
+        vector: NDArray[np.float32],
+        action: NDArray[np.float32],
+        reward: NDArray[np.floating],
+        terminated: NDArray[np.bool_],
+        truncated: NDArray[np.bool_],
+        next_frame: NDArray[np.uint8] | None,
+        next_vector: NDArray[np.float32],
+    ) -> None:
+        """Store one step of every environment.
+
+        Args:
+            frame: Newest frame of each observation, `uint8[num_envs, height, width]`; None without a camera.
+            vector: `float32[num_envs, vector]`.
+            action: `float32[num_envs, action_dim]`.
+            reward: `float[num_envs]`, unscaled.
+            terminated: `bool[num_envs]`.
+            truncated: `bool[num_envs]`.
+            next_frame: Newest frame after the step; where an episode ended, its final frame, not the reset one.
+            next_vector: The same for the vector.
+        """
+        rows, here = self._rows, self._head
+        following = (here + 1) % self._slots
+        if frame is not None and next_frame is not None:
+            self._frames[rows, here] = frame
+            self._frames[rows, following] = next_frame
+        self._vectors[rows, here] = vector
+        self._vectors[rows, following] = next_vector
+        self._actions[rows, here] = action
+        self._rewards[rows, here] = reward
+        self._terminated[rows, here] = terminated
+        self._age[rows, here] = np.minimum(self._episode_age, self._stack - 1)
+        self._valid[rows, here] = True
+        for ahead in range(1, self._stack + 1):
+            self._valid[rows, (here + ahead) % self._slots] = False
+
+        self._written = max(self._written, min(int(here.max()) + 1, self._slots))
+        done = terminated | truncated
+        self._episode_age = np.where(done, 0, self._episode_age + 1)
+        skip = truncated & ~terminated
+        self._head = (here + 1 + skip) % self._slots
+
+    def sample(self, batch_size: int, rng: np.random.Generator, device: torch.device) -> Batch:
+        """Draw transitions uniformly, with replacement.
+
+        Raises:
+            ValueError: Nothing has been stored yet.
+        """
+        rows, slots = self._draw(batch_size, rng)
+        following = (slots + 1) % self._slots
+        age = self._age[rows, slots].astype(np.int64)
+
+        def tensor(array: NDArray[np.generic]) -> Tensor:
+            return torch.from_numpy(array).to(device)
+
+        def observation(last: NDArray[np.int64], age: NDArray[np.int64]) -> Observation:
+            camera = tensor(self._stacked(rows, last, age)) if self._has_camera else None
+            return Observation(camera, tensor(self._vectors[rows, last]))
+
+        return Batch(
+            obs=observation(slots, age),
+            action=tensor(self._actions[rows, slots]),
+            reward=tensor(self._rewards[rows, slots]),
+            next_obs=observation(following, np.minimum(age + 1, self._stack - 1)),
+            terminated=tensor(self._terminated[rows, slots]),
+        )
+
+    def _draw(
+        self, count: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if self._written == 0:
+            raise ValueError("cannot sample from an empty replay buffer")
+        flat = np.empty(0, dtype=np.int64)
+        while len(flat) < count:
+            drawn = rng.integers(0, len(self._rows) * self._written, size=count)
+            flat = np.concatenate([flat, drawn[self._valid[divmod(drawn, self._written)]]])
+        rows, slots = np.divmod(flat[:count], self._written)
+        return rows, slots
+
+    def _stacked(
+        self, rows: NDArray[np.int64], last: NDArray[np.int64], age: NDArray[np.int64]
+    ) -> NDArray[np.uint8]:
+        """Gather `uint8[batch, stack, height, width]`, oldest first; an episode's first frame is repeated."""
+        back = np.minimum(np.arange(self._stack - 1, -1, -1), age[:, None])
+        stacked: NDArray[np.uint8] = self._frames[rows[:, None], (last[:, None] - back) % self._slots]
+        return stacked

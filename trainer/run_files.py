@@ -1,0 +1,192 @@
+"""The JSON files of a run directory that the trainer reads and writes (docs/run-directory.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from trainer.config import Request, TrainConfig
+from trainer.config_mistakes import ConfigMistakes, describe
+from trainer.envs.registry import EnvConfig, parse_env_config
+from trainer.files import write_json
+
+Phase = Literal[
+    "starting",
+    "exploring",
+    "training",
+    "evaluating",
+    "checkpointing",
+    "finished",
+    "stopped",
+    "diverged",
+    "failed",
+]
+HEARTBEAT_INTERVAL_S = 1.0
+
+
+def read_request(path: Path) -> tuple[Request, EnvConfig]:
+    """Read and validate request.json, all mistakes at once.
+
+    Raises:
+        ConfigMistakes: The file is missing or not JSON, or its content has mistakes.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigMistakes([f"{path}: cannot be read ({error.strerror})"]) from None
+    except ValueError as error:
+        raise ConfigMistakes([f"{path}: not valid JSON ({error})"]) from None
+    if not isinstance(content, dict):
+        raise ConfigMistakes([f"{path}: must hold an object"])
+
+    mistakes: list[str] = []
+    request: Request | None = None
+    env: EnvConfig | None = None
+    try:
+        request = Request.model_validate(content)
+    except ValidationError as error:
+        known = {"": Request.model_fields, "train": TrainConfig.model_fields}
+        mistakes += describe(error, known)
+    try:
+        env = parse_env_config(content.get("env") if isinstance(content.get("env"), dict) else {})
+    except ConfigMistakes as error:
+        mistakes += error.mistakes
+    if request is not None and env is not None:
+        mistakes += _check_together(request, env)
+    if request is None or env is None or mistakes:
+        raise ConfigMistakes(mistakes)
+    return request, env
+
+
+def _check_together(request: Request, env: EnvConfig) -> list[str]:
+    size = getattr(env, "camera_size", 0)
+    if request.train.encoder == "nature" and 0 < size < 36:
+        return [
+            f"train.encoder: nature needs a camera of 36 pixels or more, env.camera_size is {size}; use small"
+        ]
+    return []
+
+
+def resolved(request: Request, env: EnvConfig) -> dict[str, Any]:
+    """Return `env` and `train` with every default filled in, and their hash."""
+    config = {"env": env.model_dump(mode="json"), "train": request.train.model_dump(mode="json")}
+    canonical = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return {**config, "config_sha256": hashlib.sha256(canonical.encode()).hexdigest()}
+
+
+def write_run_json(run: Path, request: Request, env: EnvConfig) -> None:
+    """Write run.json at the start of training."""
+    write_json(
+        run / "run.json",
+        {
+            "format": 1,
+            "preset": request.preset,
+            "stage": request.stage,
+            "seed": request.seed,
+            "planned_steps": request.planned_steps,
+            "algorithm": request.train.algorithm,
+            **resolved(request, env),
+            "git_revision": _git_revision(),
+            "versions": _versions(),
+            "started_at": _now(),
+            "attempts": [
+                {
+                    "attempt": 1,
+                    "pid": os.getpid(),
+                    "started_at": _now(),
+                    "resumed_from_step": None,
+                }
+            ],
+        },
+    )
+
+
+class Heartbeat:
+    """Writes status.json: at once when the phase changes, otherwise at a bounded interval."""
+
+    def __init__(self, run: Path, planned_steps: int) -> None:
+        self._path = run / "status.json"
+        self._planned_steps = planned_steps
+        self._phase: Phase | None = None
+        self._written_at = -float("inf")
+        self._speed_from = (time.monotonic(), 0)
+        self._steps_per_s: float | None = None
+        self._step = self._updates = 0
+
+    def beat(self, phase: Phase, step: int, updates: int) -> None:
+        """Say that the trainer is alive in `phase` at `step`."""
+        self._step, self._updates = step, updates
+        now = time.monotonic()
+        if phase == self._phase and now - self._written_at < HEARTBEAT_INTERVAL_S:
+            return
+        since, steps = self._speed_from
+        if now - since >= 5 * HEARTBEAT_INTERVAL_S:
+            self._steps_per_s = (step - steps) / (now - since)
+            self._speed_from = (now, step)
+        self._phase, self._written_at = phase, now
+        self._write(phase, "")
+
+    def end(self, phase: Phase, message: str = "") -> None:
+        """Say how the run ended, with a sentence when it did not finish."""
+        self._write(phase, message)
+
+    def _write(self, phase: Phase, message: str) -> None:
+        write_json(
+            self._path,
+            {
+                "format": 1,
+                "pid": os.getpid(),
+                "phase": phase,
+                "step": self._step,
+                "planned_steps": self._planned_steps,
+                "updates": self._updates,
+                "steps_per_s": self._steps_per_s,
+                "updated_at": _now(),
+                "message": message,
+            },
+        )
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _versions() -> Mapping[str, str]:
+    packages = ("torch", "numpy", "gymnasium", "gonogo")
+    return {"python": platform.python_version()} | {p: _version(p) for p in packages}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _git_revision() -> str | None:
+    """Revision of the source tree, with `-dirty` when it differs; None outside a repository."""
+    source = Path(__file__).resolve().parents[1]
+    if not (source / ".git").exists():
+        return None
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(source), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None
