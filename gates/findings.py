@@ -42,6 +42,9 @@ class Finding:
     """One sentence with value, limit and step."""
     value: float | None = None
     limit: float | None = None
+    """The level that was broken, or the one that FAIL starts at when none was."""
+    warn_limit: float | None = None
+    """The level that WARN starts at, if there is one."""
     direction: str = ""
     """`max` when the value may not exceed the limit, `min` when it may not fall below, empty otherwise."""
     statistic: str = ""
@@ -59,11 +62,13 @@ class Finding:
     rationale: str = ""
     """Why this is checked, one line."""
     group: str = ""
-    """`integrity`, `actor_q`, `actor_loss`, `episodes`, `gradients`, `policy`, `learning`, `audit`."""
+    """`integrity`, `actor_q`, `critic`, `actor_loss`, `rewards`, `episodes`, `gradients`, `policy`, `learning`, `audit`."""
     dry_run: bool = False
     """Shown but never counted."""
     derived_from: str = ""
     """Set when the series was derived from another tag."""
+    live: bool = False
+    """Also worth judging while the run is still training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,3 +120,9 @@ class GateResult:
     preset: str = ""
     seed: int | None = None
     config_sha256: str = ""
+    unexplained: str = ""
+    """What to log next time, when something failed and no cause fits; empty otherwise."""
+    not_decided: tuple[str, ...] = ()
+    """What this stage's gate cannot judge, one sentence each."""
+    baseline: str = ""
+    """Run that relative checks compared with; empty when there was none."""

@@ -1,0 +1,76 @@
+"""gate.json: a gate's result as strict JSON, and back."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gates.errors import InputError
+from gates.files import write_atomically
+from gates.findings import Diagnosis, Finding, Fix, GateResult, Outcome, Verdict
+
+FORMAT = 1
+"""Raised when a key changes its meaning."""
+
+_NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def to_json(result: GateResult) -> str:
+    """Render as JSON text; values that JSON does not know become "NaN", "Infinity" or "-Infinity"."""
+    plain = _plain(asdict(result))
+    return json.dumps({"format": FORMAT, **plain}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_json(text: str) -> GateResult:
+    """Read what `to_json` wrote.
+
+    Raises:
+        InputError: The text is no gate.json of this format.
+    """
+    try:
+        data = json.loads(text)
+        if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
+            raise InputError(f"not a gate.json of format {FORMAT}")
+        data["verdict"] = Verdict(data["verdict"])
+        data["findings"] = tuple(_finding(f) for f in data["findings"])
+        data["diagnoses"] = tuple(_diagnosis(d) for d in data["diagnoses"])
+        for key in ("gate_warnings", "inputs", "not_decided"):
+            data[key] = tuple(data[key])
+        return GateResult(**data)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"not a gate.json that can be read: {error}") from error
+
+
+def write(result: GateResult, path: Path) -> None:
+    """Write gate.json whole or not at all.
+
+    Raises:
+        OSError: The folder is missing or read-only, or the disk is full.
+    """
+    write_atomically(path, to_json(result))
+
+
+def _plain(value: Any) -> Any:
+    """Replace what JSON cannot hold; enum members are strings already."""
+    if isinstance(value, (Outcome, Verdict)):
+        return value.value
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value
+
+
+def _finding(data: dict[str, Any]) -> Finding:
+    numbers = {k: _NOT_FINITE.get(data[k], data[k]) for k in ("value", "limit", "warn_limit") if k in data}
+    return Finding(**{**data, **numbers, "outcome": Outcome(data["outcome"])})
+
+
+def _diagnosis(data: dict[str, Any]) -> Diagnosis:
+    lists = {k: tuple(data[k]) for k in ("evidence", "does_not_explain") if k in data}
+    return Diagnosis(**{**data, **lists, "fix": Fix(**data["fix"])})

@@ -1,0 +1,226 @@
+"""Pure reductions of series: windows, statistics, growth fits and bootstrap intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from gates.series import FloatArray, IntArray, Series
+
+Statistic = Literal["mean", "median", "min", "max", "max_abs", "last", "p05", "p95", "std", "cv"]
+
+STATISTIC_WORDS: dict[Statistic, str] = {
+    "mean": "mean",
+    "median": "median",
+    "min": "minimum",
+    "max": "maximum",
+    "max_abs": "largest absolute value",
+    "last": "last value",
+    "p05": "5th percentile",
+    "p95": "95th percentile",
+    "std": "standard deviation",
+    "cv": "coefficient of variation",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reduced:
+    """One number and where it comes from."""
+
+    value: float
+    """NaN when there are no points or one of them is NaN."""
+    first_step: int | None
+    last_step: int | None
+    points: int
+    """Points in the window, NaN included."""
+    nan_points: int
+
+
+def window(series: Series, *, last_share: float | None = None, last_points: int | None = None) -> Series:
+    """Return the end of a series: the last share (0-1] or the last number of points; all of it when neither is given.
+
+    A share is of the points, never fewer than one, so that a series that is logged more densely at the end keeps its meaning.
+    """
+    count = len(series)
+    if last_share is not None:
+        count = min(count, max(1, round(count * last_share)))
+    elif last_points is not None:
+        count = min(count, last_points)
+    start = len(series) - count
+    return select(series, slice(start, None))
+
+
+def after_step(series: Series, step: int) -> Series:
+    """Return the points after a step, for instance those of the learning phase."""
+    return select(series, series.steps > step)
+
+
+def select(series: Series, index: slice | np.ndarray) -> Series:  # type: ignore[type-arg]
+    """Return the points at a slice or where a mask is true."""
+    return Series(
+        tag=series.tag,
+        steps=series.steps[index],
+        values=series.values[index],
+        wall_times=series.wall_times[index],
+        derived_from=series.derived_from,
+    )
+
+
+def reduce(series: Series, statistic: Statistic) -> Reduced:
+    """Reduce a series to one number; a NaN among its points makes the number NaN."""
+    values = series.values
+    nan_points = int(np.isnan(values).sum())
+    usable = len(values) > 0 and nan_points == 0
+    with np.errstate(invalid="ignore", over="ignore"):
+        value = float(_REDUCTIONS[statistic](values)) if usable else float("nan")
+    return Reduced(
+        value=value,
+        first_step=int(series.steps.min()) if len(series) else None,
+        last_step=int(series.steps.max()) if len(series) else None,
+        points=len(values),
+        nan_points=nan_points,
+    )
+
+
+def _cv(values: FloatArray) -> float:
+    mean = abs(float(np.mean(values)))
+    return float(np.std(values)) / mean if mean > 0 else float("nan")
+
+
+_REDUCTIONS: dict[Statistic, Callable[[FloatArray], float]] = {
+    "mean": lambda v: float(np.mean(v)),
+    "median": lambda v: float(np.median(v)),
+    "min": lambda v: float(np.min(v)),
+    "max": lambda v: float(np.max(v)),
+    "max_abs": lambda v: float(np.max(np.abs(v))),
+    "last": lambda v: float(v[-1]),
+    # "nearest" keeps infinities that interpolation would turn into NaN.
+    "p05": lambda v: float(np.quantile(v, 0.05, method="nearest")),
+    "p95": lambda v: float(np.quantile(v, 0.95, method="nearest")),
+    "std": lambda v: float(np.std(v)),
+    "cv": _cv,
+}
+
+
+def first_breach(series: Series, breaks: Callable[[FloatArray], np.ndarray]) -> int | None:  # type: ignore[type-arg]
+    """Return the step of the first point that breaks a limit; NaN breaks none."""
+    with np.errstate(invalid="ignore"):
+        hits = np.flatnonzero(breaks(series.values))
+    return int(series.steps[hits[0]]) if len(hits) else None
+
+
+def has_n_of_m(broken: np.ndarray, breaches: int, of: int) -> bool:  # type: ignore[type-arg]
+    """Say whether any `of` consecutive points hold at least `breaches` broken ones."""
+    hits = np.asarray(broken, dtype=np.int64)
+    if len(hits) < of:
+        return int(hits.sum()) >= breaches
+    sums = np.convolve(hits, np.ones(of, dtype=np.int64), mode="valid")
+    return bool((sums >= breaches).any())
+
+
+def align(*series: Series) -> tuple[IntArray, tuple[FloatArray, ...]]:
+    """Return the steps that all series share, rising, with each one's last value at them."""
+    lasts = [_last_per_step(s) for s in series]
+    common = lasts[0][0]
+    for steps, _ in lasts[1:]:
+        common = np.intersect1d(common, steps, assume_unique=True)
+    return common, tuple(values[np.searchsorted(steps, common)] for steps, values in lasts)
+
+
+def _last_per_step(series: Series) -> tuple[IntArray, FloatArray]:
+    order = np.argsort(series.steps, kind="stable")
+    steps, values = series.steps[order], series.values[order]
+    keep = np.append(steps[1:] != steps[:-1], True) if len(steps) else np.zeros(0, dtype=bool)
+    return steps[keep], values[keep]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growth:
+    """A fit of |value| against progress; the better one of a power law and an exponential."""
+
+    law: Literal["power law", "exponential"]
+    rate: float
+    """Exponent of the power law, or growth per unit of progress of the logarithm."""
+    log_offset: float
+    r_squared: float
+    """Of the logarithms."""
+    rival_r_squared: float
+    """Of the law that fits worse."""
+    doubling: float
+    """Progress in which the value doubles at the end of the series; infinite when it falls."""
+    points: int
+
+    def at(self, progress: float) -> float:
+        """Return the fitted |value| at a progress; infinite when that overflows."""
+        scale = float(np.log(progress)) if self.law == "power law" else progress
+        exponent = self.log_offset + self.rate * scale
+        return float(np.exp(exponent)) if exponent < 700 else float("inf")
+
+
+def fit_growth(progress: FloatArray, values: FloatArray, *, floor: float = 1e-6) -> Growth | None:
+    """Fit |values| > floor against progress > 0; None with fewer than five usable points or no spread in progress."""
+    magnitude = np.abs(values)
+    usable = np.isfinite(magnitude) & (magnitude > floor) & (progress > 0)
+    x, y = progress[usable], np.log(magnitude[usable])
+    if len(x) < 5 or float(x.max()) <= float(x.min()):
+        return None
+    power, exponential = _line(np.log(x), y), _line(x, y)
+    end = float(x.max())
+    if power[2] >= exponential[2]:
+        rate, offset, r_squared = power
+        doubling = end * (2.0 ** (1.0 / rate) - 1.0) if rate > 1e-3 else float("inf")
+        return Growth(law="power law", rate=rate, log_offset=offset, r_squared=r_squared,
+                      rival_r_squared=exponential[2], doubling=doubling, points=len(x))  # fmt: skip
+    rate, offset, r_squared = exponential
+    doubling = float(np.log(2.0)) / rate if rate > 0 else float("inf")
+    return Growth(law="exponential", rate=rate, log_offset=offset, r_squared=r_squared,
+                  rival_r_squared=power[2], doubling=doubling, points=len(x))  # fmt: skip
+
+
+def _line(x: FloatArray, y: FloatArray) -> tuple[float, float, float]:
+    """Return slope, offset and R squared of the least-squares line."""
+    dx, dy = x - x.mean(), y - y.mean()
+    variance = float(dx @ dx)
+    slope = float(dx @ dy) / variance if variance > 0 else 0.0
+    total = float(dy @ dy)
+    residual = dy - slope * dx
+    r_squared = 1.0 - float(residual @ residual) / total if total > 0 else 0.0
+    return slope, float(y.mean()) - slope * float(x.mean()), r_squared
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A bootstrap interval around an estimate."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def bootstrap_ratio(
+    sample: FloatArray, reference: FloatArray, *, resamples: int = 1000, confidence: float = 0.95, seed: int = 0
+) -> Interval:
+    """Return the ratio of the medians of two samples with its percentile interval (Efron 1979).
+
+    Samples longer than 2,000 are thinned evenly first; the generator is seeded, so equal input gives equal output.
+    """
+    rng = np.random.default_rng(seed)
+    sample, reference = _thin(sample), _thin(reference)
+    tops = np.median(rng.choice(sample, size=(resamples, len(sample))), axis=1)
+    bottoms = np.median(rng.choice(reference, size=(resamples, len(reference))), axis=1)
+    ratios = tops / np.maximum(np.abs(bottoms), 1e-12)
+    tail = (1.0 - confidence) / 2.0
+    return Interval(
+        estimate=float(np.median(sample) / max(abs(float(np.median(reference))), 1e-12)),
+        low=float(np.quantile(ratios, tail)),
+        high=float(np.quantile(ratios, 1.0 - tail)),
+    )
+
+
+def _thin(values: FloatArray, limit: int = 2000) -> FloatArray:
+    if len(values) <= limit:
+        return values
+    return values[np.linspace(0, len(values) - 1, limit).astype(np.int64)]
