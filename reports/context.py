@@ -84,6 +84,8 @@ class StageContext:
     seed: int | None = None
     next_commands: tuple[Command, ...] = ()
     """What to do now, most useful first: the next stage after a GO, the re-run after a NO_GO."""
+    rerun_command: str = ""
+    """Command that runs this stage again; the report appends `--set KEY=VALUE` for a diagnosis's fix."""
     previous: tuple[PreviousRun, ...] = ()
     """Earlier runs of the same stage, oldest first; this run is not among them."""
     config: Mapping[str, object] = field(default_factory=dict)
@@ -122,6 +124,8 @@ class EvaluationPoint:
 
     step: int
     mean_return: float | None = None
+    std_return: float | None = None
+    """Standard deviation of the returns within this evaluation."""
     mean_episode_length: float | None = None
     time_limit_share: float | None = None
     episodes: int | None = None
