@@ -85,7 +85,7 @@ class StageContext:
     next_commands: tuple[Command, ...] = ()
     """What to do now, most useful first: the next stage after a GO, the re-run after a NO_GO."""
     rerun_command: str = ""
-    """Command that runs this stage again; the report appends `--set KEY=VALUE` for a diagnosis's fix."""
+    """Command that runs this stage again; the report appends `--set KEY=VALUE` for a fix."""
     previous: tuple[PreviousRun, ...] = ()
     """Earlier runs of the same stage, oldest first; this run is not among them."""
     config: Mapping[str, object] = field(default_factory=dict)

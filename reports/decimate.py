@@ -1,0 +1,65 @@
+"""Thins a series for drawing without losing a spike or a gap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gates.series import FloatArray, Series
+
+_DRAWABLE = 1.0e60
+"""Larger magnitudes are drawn at this one: axis transforms overflow near the end of float64."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Line:
+    """Points to draw, in the order of their steps."""
+
+    steps: FloatArray
+    """`float64[m]`."""
+    values: FloatArray
+    """`float64[m]`; NaN where the line is interrupted because the series had no finite value."""
+    gap_steps: FloatArray
+    """`float64[k]`: steps at which the series was NaN or infinite, thinned as well."""
+    gaps: int
+    """How many values were NaN or infinite before thinning."""
+
+
+def thin(series: Series, *, points: int = 2_000) -> Line:
+    """Reduce a series to at most about `points` points: minimum and maximum of each bucket.
+
+    Every extreme of a bucket survives at its own step, so the drawn envelope is the series' own.
+    """
+    order = np.argsort(series.steps, kind="stable")
+    steps = series.steps[order].astype(np.float64)
+    values = series.values[order].astype(np.float64)
+    finite = np.isfinite(values)
+    clipped = np.where(finite, np.clip(values, -_DRAWABLE, _DRAWABLE), np.nan)
+    gap_steps = steps[~finite]
+    kept = np.arange(len(values)) if len(values) <= points else _extremes(clipped, points // 2)
+    stride = max(1, len(gap_steps) * 2 // points)
+    return Line(
+        steps=steps[kept],
+        values=clipped[kept],
+        gap_steps=gap_steps[::stride],
+        gaps=len(gap_steps),
+    )
+
+
+def _extremes(values: FloatArray, buckets: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Positions of the minimum and the maximum of each bucket; of one NaN where all are NaN."""
+    edges = np.linspace(0, len(values), buckets + 1).astype(np.intp)
+    width = int(np.max(np.diff(edges)))
+    positions = np.minimum(edges[:-1, None] + np.arange(width)[None, :], edges[1:, None] - 1)
+    block = values[positions]
+    missing = np.isnan(block)
+    low = np.argmin(np.where(missing, np.inf, block), axis=1)
+    high = np.argmax(np.where(missing, -np.inf, block), axis=1)
+    rows = np.arange(buckets)
+    kept = np.concatenate([positions[rows, low], positions[rows, high]])
+    if missing.any():
+        # A NaN per bucket keeps the line interrupted where the series was.
+        holes = positions[rows, np.argmax(missing, axis=1)][missing.any(axis=1)]
+        kept = np.concatenate([kept, holes])
+    return np.unique(kept)

@@ -1,0 +1,219 @@
+"""Chooses what the plots of a stage show; draws nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gates.findings import Finding, Outcome
+from gates.series import EventLog, Series
+from reports.number_format import format_count, format_number
+
+MAX_CHECK_PLOTS = 8
+"""More failed checks than this are listed without a plot: one page, and 300 KB in the flow's UI."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Trace:
+    """A series in a panel."""
+
+    series: Series
+    label: str = ""
+    """For the legend; empty when the panel shows one series only."""
+    style: str = "line"
+    """`line`, or `episodes`: single points with a running median."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitLine:
+    """A limit on the panel's own axis."""
+
+    value: float
+    label: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Panel:
+    """One small plot over environment steps."""
+
+    name: str
+    """For the file name: the check, or the metric family."""
+    title: str
+    traces: tuple[Trace, ...]
+    unit: str = ""
+    limits: tuple[LimitLine, ...] = ()
+    show_limits: bool = True
+    """Whether the axis must reach the limits, or names those off the scale only."""
+    breach_step: int | None = None
+    window: tuple[int, int] | None = None
+    """Steps that the check's statistic was taken over."""
+    explored_until: int | None = None
+    """Steps with random actions, shaded."""
+    note: str = ""
+    """Shown in the panel, for numbers that are not on its axis."""
+
+
+def check_panels(
+    findings: Iterable[Finding], log: EventLog, explored_until: int | None
+) -> tuple[tuple[Finding, Panel], ...]:
+    """Return a panel for each finding that is no PASS and has a series, in the given order."""
+    panels: list[tuple[Finding, Panel]] = []
+    for finding in findings:
+        series = log.series.get(finding.tag)
+        if finding.outcome is Outcome.PASS or series is None or not len(series):
+            continue
+        panels.append((finding, _check_panel(finding, series, explored_until)))
+        if len(panels) == MAX_CHECK_PLOTS:
+            break
+    return tuple(panels)
+
+
+def _check_panel(finding: Finding, series: Series, explored_until: int | None) -> Panel:
+    on_axis = is_on_axis(finding, series)
+    note = ""
+    if not on_axis and finding.value is not None:
+        note = f"{finding.statistic or 'value'}: {format_number(finding.value, finding.unit)}"
+        if finding.limit is not None:
+            note += f", limit {format_number(finding.limit)}"
+    window = None
+    if finding.first_step is not None and finding.last_step is not None:
+        window = (finding.first_step, finding.last_step)
+    return Panel(
+        name=finding.check,
+        title=f"{finding.outcome.value}: {finding.title}",
+        traces=(Trace(series=series, style=_style(series.tag)),),
+        unit=finding.unit if on_axis and finding.unit != "1" else "",
+        limits=_limit_lines(finding) if on_axis else (),
+        breach_step=finding.breach_step,
+        window=window,
+        explored_until=explored_until,
+        note=note,
+    )
+
+
+def _style(tag: str) -> str:
+    return "episodes" if tag.startswith("train/episode_") else "line"
+
+
+def _limit_lines(finding: Finding) -> tuple[LimitLine, ...]:
+    lines: list[LimitLine] = []
+    if finding.limit is not None and math.isfinite(finding.limit):
+        lines.append(LimitLine(value=finding.limit, label=f"limit {format_number(finding.limit)}"))
+    warn = finding.warn_limit
+    if warn is not None and math.isfinite(warn) and warn != finding.limit:
+        lines.append(LimitLine(value=warn, label=f"warns at {format_number(warn)}"))
+    return tuple(lines)
+
+
+def is_on_axis(finding: Finding, series: Series) -> bool:
+    """Whether a finding's value and limit are on the scale of its series.
+
+    A mean or a maximum lies within the range of the values that it was taken from; a ratio or a growth
+    rate usually does not, and its limit must not be drawn beside the series. Where the first breach is
+    known, the series must break the limit there as well.
+    """
+    if finding.value is None or not math.isfinite(finding.value) or finding.direction == "":
+        return False
+    finite = series.values[np.isfinite(series.values)]
+    if not len(finite):
+        return False
+    slack = 1e-6 * max(1.0, abs(finding.value))
+    if not finite.min() - slack <= finding.value <= finite.max() + slack:
+        return False
+    if finding.breach_step is None or finding.limit is None:
+        return True
+    there = series.values[series.steps == finding.breach_step]
+    broken = there > finding.limit if finding.direction == "max" else there < finding.limit
+    return bool(broken.any())
+
+
+def overview_panels(
+    findings: Iterable[Finding], log: EventLog, explored_until: int | None
+) -> tuple[Panel, ...]:
+    """Return one panel for each metric family that was logged: the small multiples of a run."""
+    by_tag: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_tag.setdefault(finding.tag, []).append(finding)
+    panels: list[Panel] = []
+    for name, title, unit, tags in _OVERVIEW:
+        traces = tuple(
+            Trace(series=log.series[tag], label=label, style=_style(tag))
+            for tag, label in tags.items()
+            if tag in log.series and len(log.series[tag])
+        )
+        if not traces:
+            continue
+        limits = [line for tag in tags for line in _overview_limits(tag, by_tag, log)]
+        panels.append(
+            Panel(
+                name=name,
+                title=title,
+                traces=traces,
+                unit=unit,
+                limits=_distinct(limits),
+                show_limits=False,
+                explored_until=explored_until,
+            )
+        )
+    return tuple(panels)
+
+
+def overview_missing(log: EventLog) -> tuple[str, ...]:
+    """Return the titles of the families of which nothing was logged."""
+    return tuple(
+        title
+        for _, title, _, tags in _OVERVIEW
+        if not any(tag in log.series and len(log.series[tag]) for tag in tags)
+    )
+
+
+def _overview_limits(
+    tag: str, by_tag: Mapping[str, list[Finding]], log: EventLog
+) -> Iterable[LimitLine]:
+    for finding in by_tag.get(tag, ()):
+        if tag in log.series and is_on_axis(finding, log.series[tag]):
+            yield from _limit_lines(finding)[:1]
+
+
+def _distinct(limits: Iterable[LimitLine]) -> tuple[LimitLine, ...]:
+    return tuple({limit.value: limit for limit in limits}.values())
+
+
+_OVERVIEW: tuple[tuple[str, str, str, dict[str, str]], ...] = (
+    (
+        "actor-q",
+        "Actor Q and replay Q1",
+        "value",
+        {"debug/actor_q_mean": "actor Q", "train/q1_value": "replay Q1"},
+    ),
+    ("actor-loss", "Actor loss", "value", {"train/actor_loss": ""}),
+    ("episode-length", "Episode length", "steps", {"train/episode_length": ""}),
+    (
+        "gradients",
+        "Gradient norms before clipping",
+        "",
+        {
+            "gradients/actor_cnn_norm": "actor CNN",
+            "gradients/actor_mlp_norm": "actor MLP",
+            "gradients/critic_cnn_norm": "critic CNN",
+            "gradients/critic_mlp_norm": "critic MLP",
+        },
+    ),
+    ("saturation", "Share of saturated actions", "share", {"policy/tanh_saturation": ""}),
+    ("evaluation", "Evaluation return", "reward", {"eval/mean_reward": ""}),
+)
+
+
+def describe_panel(panel: Panel) -> str:
+    """Say in words what a plot shows, for readers who do not see it."""
+    points = sum(len(trace.series) for trace in panel.traces)
+    tags = ", ".join(trace.series.tag for trace in panel.traces)
+    text = f"{panel.title}: {tags} over environment steps, {format_count(points)} points"
+    if panel.limits:
+        text += ", " + ", ".join(limit.label for limit in panel.limits)
+    if panel.breach_step is not None:
+        text += f", first breach at step {format_count(panel.breach_step)}"
+    return text

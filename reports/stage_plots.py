@@ -1,0 +1,79 @@
+"""The plot files of a stage's report: which there are, what they are called, what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gates.findings import GateResult
+from gates.series import EventLog
+from reports.check_rows import ordered
+from reports.escaping import file_name
+from reports.hyperparameters import config_value
+from reports.plot_panels import check_panels, describe_panel, overview_missing, overview_panels
+
+FOLDER = "plots"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlotFile:
+    """A PNG of a report."""
+
+    path: str
+    """Relative to the report, always `plots/...png`."""
+    alt: str
+    """What it shows, in words, unescaped."""
+    png: bytes
+    check: str = ""
+    """The check that it belongs to; empty for the overview."""
+
+
+def draw_stage_plots(
+    result: GateResult, log: EventLog, config: Mapping[str, object]
+) -> tuple[PlotFile, ...]:
+    """Draw the overview and one plot for each check that did not pass and has a series."""
+    # matplotlib takes half a second to import and is not needed to render text.
+    from reports import plots
+
+    explored_until = explored_steps(config)
+    files: list[PlotFile] = []
+    overview = overview_panels(result.findings, log, explored_until)
+    if overview:
+        titles = ", ".join(panel.title for panel in overview)
+        missing = overview_missing(log)
+        files.append(
+            PlotFile(
+                path=f"{FOLDER}/overview.png",
+                alt=f"{titles} over environment steps"
+                + (f"; not logged: {', '.join(missing)}" if missing else ""),
+                png=plots.draw_overview(overview),
+            )
+        )
+    taken = {"overview"}
+    for finding, panel in check_panels(ordered(result.findings), log, explored_until):
+        name = _free(file_name(panel.name), taken)
+        taken.add(name)
+        files.append(
+            PlotFile(
+                path=f"{FOLDER}/{name}.png",
+                alt=describe_panel(panel),
+                png=plots.draw_panel(panel),
+                check=finding.check,
+            )
+        )
+    return tuple(files)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    candidate, number = name, 2
+    while candidate in taken:
+        candidate, number = f"{name}-{number}", number + 1
+    return candidate
+
+
+def explored_steps(config: Mapping[str, object]) -> int | None:
+    """Return how many steps were taken at random before learning, or None when that is unknown."""
+    value = config_value(config, "train.learning_starts")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value) if 0 < value < 2**62 else None

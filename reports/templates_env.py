@@ -1,0 +1,76 @@
+"""Jinja environments in which every value is escaped unless it is marked as safe."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
+
+from reports.escaping import code_markdown, escape_latex, escape_markdown, fence_markdown
+from reports.html_text import code_html, rich_html
+from reports.number_format import format_count, format_number, format_plural, format_share
+
+
+class _PackageTemplates(BaseLoader):
+    """Reads templates from the package's resources, also from a zipped installation."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, None, None]:
+        resource = files("reports") / "templates" / template
+        if not resource.is_file():
+            raise TemplateNotFound(template)
+        return resource.read_text(encoding="utf-8"), None, None
+
+
+def _environment(**options: Any) -> Environment:
+    environment = Environment(
+        loader=_PackageTemplates(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        **options,
+    )
+    environment.filters.update(
+        count=format_count, number=format_number, share=format_share, plural=format_plural
+    )
+    return environment
+
+
+@lru_cache(maxsize=1)
+def markdown_environment() -> Environment:
+    """Environment whose expressions are all escaped for Markdown."""
+    environment = _environment(finalize=escape_markdown)
+    environment.filters["code"] = code_markdown
+    environment.filters["fence"] = fence_markdown
+    return environment
+
+
+@lru_cache(maxsize=1)
+def html_environment() -> Environment:
+    """Environment whose expressions are all escaped for HTML."""
+    environment = _environment(autoescape=True)
+    environment.filters["code"] = code_html
+    environment.filters["rich"] = rich_html
+    return environment
+
+
+@lru_cache(maxsize=1)
+def latex_environment() -> Environment:
+    """Environment whose expressions are all escaped for LaTeX; its delimiters do not clash with braces."""
+    return _environment(
+        finalize=escape_latex,
+        block_start_string="<%",
+        block_end_string="%>",
+        variable_start_string="<<",
+        variable_end_string=">>",
+        comment_start_string="<#",
+        comment_end_string="#>",
+    )
+
+
+def tidy_lines(text: str) -> str:
+    """Leave at most one blank line in a row, no space at line ends, and one line break at the end."""
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip("\n") + "\n"
