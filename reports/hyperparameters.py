@@ -56,7 +56,7 @@ def published_sources() -> tuple[Source, ...]:
 
 
 def hyperparameter_rows(config: Mapping[str, object]) -> tuple[HyperparameterRow, ...]:
-    """Compare a run's configuration with the published defaults; keys that it lacks are left out."""
+    """Compare a run's configuration with the published defaults; keys it lacks are left out."""
     rows: list[HyperparameterRow] = []
     for parameter in _data()["parameters"]:
         key, value = _value_of(parameter, config)

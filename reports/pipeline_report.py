@@ -40,7 +40,7 @@ def write_pipeline_report(context: PipelineContext, out_dir: Path) -> Path:
     """Write `report.md` of the pipeline into `out_dir`, whole or not at all.
 
     Raises:
-        OSError: The folder cannot be written or the disk is full; the earlier report stays in place.
+        OSError: The folder cannot be written or the disk is full; an earlier report stays.
     """
     path = out_dir / REPORT_NAME
     write_atomically(path, render_pipeline_markdown(context))

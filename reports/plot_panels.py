@@ -111,9 +111,9 @@ def _limit_lines(finding: Finding) -> tuple[LimitLine, ...]:
 def is_on_axis(finding: Finding, series: Series) -> bool:
     """Whether a finding's value and limit are on the scale of its series.
 
-    A mean or a maximum lies within the range of the values that it was taken from; a ratio or a growth
-    rate usually does not, and its limit must not be drawn beside the series. Where the first breach is
-    known, the series must break the limit there as well.
+    A mean or a maximum lies within the range of the values that it was taken from; a ratio or a
+    growth rate usually does not, and its limit must not be drawn beside the series. Where the first
+    breach is known, the series must break the limit there as well.
     """
     if finding.value is None or not math.isfinite(finding.value) or finding.direction == "":
         return False

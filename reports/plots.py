@@ -171,7 +171,7 @@ def _scale(values: FloatArray) -> str:
 
 
 def _linear_range(values: FloatArray) -> float:
-    """Width around 0 that stays linear: small against most values, at most 12 decades below the top."""
+    """Width around 0 that stays linear: below most values, at most 12 decades below the top."""
     magnitudes = np.abs(values[values != 0])
     low = float(np.quantile(magnitudes, 0.1))
     return float(10 ** math.floor(math.log10(max(low, float(magnitudes.max()) * 1e-12))))

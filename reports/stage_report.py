@@ -25,7 +25,7 @@ def write_stage_report(judgement: Judgement, context: StageContext, out_dir: Pat
     other files stay.
 
     Raises:
-        OSError: The folder cannot be written or the disk is full; the earlier report stays in place.
+        OSError: The folder cannot be written or the disk is full; an earlier report stays.
     """
     config = resolved_config(judgement, context)
     plots = draw_stage_plots(judgement.result, judgement.log, config)
@@ -42,7 +42,7 @@ def write_stage_report(judgement: Judgement, context: StageContext, out_dir: Pat
 
 
 def _plots_of(report: Path) -> set[str]:
-    """Paths of the plots that an earlier report shows; nothing else in the folder is ours to remove."""
+    """Paths of the plots that an earlier report shows; nothing else in the folder is ours."""
     try:
         text = report.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

@@ -194,10 +194,8 @@ def _cause(result: GateResult) -> list[str]:
 def _no_reference(context: StageContext) -> str:
     if not context.previous:
         return ""
-    return (
-        f"No column for the last passed run: 0 of {format_plural(len(context.previous), 'earlier run')}"
-        f" of this stage ended GO."
-    )
+    runs = format_plural(len(context.previous), "earlier run")
+    return f"No column for the last passed run: 0 of {runs} of this stage ended GO."
 
 
 def _diagnosis(
@@ -222,13 +220,7 @@ def _diagnosis(
 
 def _footer(judgement: Judgement, context: StageContext) -> Rows:
     result = judgement.result
-    rows = [
-        (
-            "Event file",
-            f"`{entry.get('path', '')}` sha256 `{str(entry.get('sha256', ''))[:12]}`, {_size(entry)}",
-        )
-        for entry in result.inputs[:6]
-    ]
+    rows = [("Event file", _input(entry)) for entry in result.inputs[:6]]
     if len(result.inputs) > 6:
         rows.append(("Event files", f"{len(result.inputs) - 6} more in `{context.json_twin}`"))
     rows.append(("Rule set", f"sha256 `{result.gate_sha256[:12]}`"))
@@ -244,6 +236,11 @@ def _footer(judgement: Judgement, context: StageContext) -> Rows:
     rows.append(("Versions", versions))
     rows.append(("Same as JSON", f"`{context.json_twin}`"))
     return tuple((label, text) for label, text in rows if text)
+
+
+def _input(entry: Mapping[str, object]) -> str:
+    sha256 = str(entry.get("sha256", ""))[:12]
+    return f"`{entry.get('path', '')}` sha256 `{sha256}`, {_size(entry)}"
 
 
 def _size(entry: Mapping[str, object]) -> str:

@@ -7,26 +7,20 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from reports.escaping import code_markdown, escape_latex, escape_markdown, fence_markdown
 from reports.html_text import code_html, rich_html
 from reports.number_format import format_count, format_number, format_plural, format_share
 
 
-class _PackageTemplates(BaseLoader):
-    """Reads templates from the package's resources, also from a zipped installation."""
-
-    def get_source(self, environment: Environment, template: str) -> tuple[str, None, None]:
-        resource = files("reports") / "templates" / template
-        if not resource.is_file():
-            raise TemplateNotFound(template)
-        return resource.read_text(encoding="utf-8"), None, None
+def _load(name: str) -> str:
+    return (files("reports") / "templates" / name).read_text(encoding="utf-8")
 
 
 def _environment(**options: Any) -> Environment:
     environment = Environment(
-        loader=_PackageTemplates(),
+        loader=FunctionLoader(_load),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -59,7 +53,7 @@ def html_environment() -> Environment:
 
 @lru_cache(maxsize=1)
 def latex_environment() -> Environment:
-    """Environment whose expressions are all escaped for LaTeX; its delimiters do not clash with braces."""
+    """Environment whose expressions are all escaped for LaTeX; its delimiters are no braces."""
     return _environment(
         finalize=escape_latex,
         block_start_string="<%",
@@ -72,5 +66,5 @@ def latex_environment() -> Environment:
 
 
 def tidy_lines(text: str) -> str:
-    """Leave at most one blank line in a row, no space at line ends, and one line break at the end."""
+    """Leave at most one blank line in a row, no space at line ends, one line break at the end."""
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip("\n") + "\n"
