@@ -50,7 +50,7 @@ imports: install-dev  ## Check the import contracts
 	$(BIN)/lint-imports
 
 docs: install-dev  ## Write the tables in docs/ that are generated from code and configuration
-	$(BIN)/python -m tests.generate_docs
+	$(BIN)/python tests/generate_docs.py
 
 clean:  ## Remove the virtual environment and caches, never runs/
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -18,7 +18,10 @@ from pydantic import ValidationError
 
 from trainer.config import Request, TrainConfig
 from trainer.config_mistakes import ConfigMistakes, describe
-from trainer.envs.registry import EnvConfig, parse_env_config
+from trainer.envs.drive_config import DriveConfig
+from trainer.envs.driving_reward import RewardConfig, RewardWeights
+from trainer.envs.gym_config import GymConfig
+from trainer.envs.registry import EnvConfig, UnknownEnvironmentError, parse_env_config
 from trainer.files import write_json
 
 Phase = Literal[
@@ -58,10 +61,19 @@ def read_request(path: Path) -> tuple[Request, EnvConfig]:
     except ValidationError as error:
         known = {"": Request.model_fields, "train": TrainConfig.model_fields}
         mistakes += describe(error, known)
+    env_keys = content.get("env")
     try:
-        env = parse_env_config(content.get("env") if isinstance(content.get("env"), dict) else {})
-    except ConfigMistakes as error:
-        mistakes += error.mistakes
+        env = parse_env_config(env_keys if isinstance(env_keys, dict) else {})
+    except UnknownEnvironmentError as error:
+        mistakes.append(str(error))
+    except ValidationError as error:
+        model = DriveConfig if env_keys["id"] == "drive" else GymConfig
+        known = {
+            "": model.model_fields,
+            "reward": RewardConfig.model_fields,
+            "reward.weights": RewardWeights.model_fields,
+        }
+        mistakes += describe(error, known, prefix="env")
     if request is not None and env is not None:
         mistakes += _check_together(request, env)
     if request is None or env is None or mistakes:

@@ -1,0 +1,41 @@
+# Two targets: `docker build --target test .` runs the checks, `docker build .` makes the image that trains and judges.
+# The CPU build of torch comes in first, so that no CUDA packages are pulled; for a GPU image pass
+# --build-arg TORCH_INDEX= (empty) and use a CUDA base of your choice.
+
+FROM python:3.11-slim-bookworm AS base
+ENV PYTHONUNBUFFERED=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    DO_NOT_TRACK=1 \
+    PREFECT_SERVER_ANALYTICS_ENABLED=false
+RUN useradd --create-home --uid 1000 gonogo \
+    && mkdir /app /runs \
+    && chown gonogo:gonogo /app /runs
+WORKDIR /app
+USER gonogo
+ENV PATH=/home/gonogo/venv/bin:$PATH
+RUN python -m venv /home/gonogo/venv
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "torch>=2.10,<2.14"
+COPY --chown=gonogo:gonogo pyproject.toml README.md ./
+COPY --chown=gonogo:gonogo config config
+COPY --chown=gonogo:gonogo flows flows
+COPY --chown=gonogo:gonogo gates gates
+COPY --chown=gonogo:gonogo reports reports
+COPY --chown=gonogo:gonogo trainer trainer
+RUN pip install --editable .
+
+FROM base AS test
+COPY --chown=gonogo:gonogo . .
+RUN pip install --editable ".[dev]" \
+    && ruff format --check . \
+    && ruff check . \
+    && mypy \
+    && lint-imports \
+    && python -m pytest -m "not slow and not browser and not carla and not gpu"
+
+FROM base AS product
+VOLUME /runs
+WORKDIR /runs
+ENTRYPOINT ["gonogo"]
+CMD ["run", "--out", "/runs/drive"]

@@ -1,0 +1,57 @@
+"""Trainer, gates and docs/run-directory.md agree on tags, phases and keys."""
+
+import re
+from pathlib import Path
+
+import yaml
+from trainer.tags import ALL_TAGS, markdown_table
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = (ROOT / "docs" / "run-directory.md").read_text(encoding="utf-8")
+
+
+def test_document_holds_the_trainers_table_of_tags():
+    table = DOCUMENT.split("-->", 1)[1].split("<!-- tags:end")[0].strip()
+    assert table == markdown_table(), "run `make docs`"
+
+
+def test_document_names_every_phase_of_the_heartbeat():
+    from typing import get_args
+
+    from trainer.run_files import Phase
+
+    for phase in get_args(Phase):
+        assert f"`{phase}`" in DOCUMENT
+
+
+def test_document_names_every_exit_code_of_the_trainer():
+    from trainer import __main__ as trainer
+
+    sentence = re.search(r"Exit codes of the trainer: (.*?)\n\n", DOCUMENT, re.DOTALL)[1]
+    codes = {int(code) for code in re.findall(r"\b\d+\b", sentence)}
+    ours = (
+        trainer.FINISHED,
+        trainer.BROKEN,
+        trainer.BAD_CONFIG,
+        trainer.DIVERGED,
+        trainer.STOPPED,
+    )
+    assert codes == {*ours, 75}
+
+
+def test_every_tag_that_the_gates_know_as_ours_is_written_by_the_trainer():
+    written = {tag.name for tag in ALL_TAGS}
+    for gate_file in sorted((ROOT / "config" / "gates").glob("*.yaml")):
+        used = set(re.findall(r"[a-z_]+/[a-z0-9_]+", _strings(yaml.safe_load(gate_file.read_text()))))
+        assert used <= written, f"{gate_file.name}: {used - written}"
+
+
+def _strings(node) -> str:
+    """Join the values of tag-valued keys."""
+    if isinstance(node, dict):
+        return " ".join(
+            _strings(value) for key, value in node.items() if key not in ("source", "rationale")
+        )
+    if isinstance(node, list):
+        return " ".join(_strings(value) for value in node)
+    return node if isinstance(node, str) else ""
