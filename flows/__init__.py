@@ -1,1 +1,1 @@
-"""Decides what runs: the pipeline, its stages and the command line; the only package that knows Prefect."""
+"""Decides what runs: pipeline, stages, command line; the only package that knows Prefect."""

@@ -1,0 +1,62 @@
+"""Errors of the flows package, each with the exit code that the command line ends with.
+
+FlowsError
+├── ConfigError          exit 2: a preset, stage, gate or override has mistakes, all listed
+├── UsageError           exit 2: what was asked for cannot be done as asked
+├── OutputError          exit 1: a file or folder cannot be written
+├── TrainingBrokenError  exit 1: the trainer did not end as a trainer should
+└── ServerError          exit 1: Prefect's server does not answer
+
+A NO_GO is never an error here: it is a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class FlowsError(Exception):
+    """Root of the errors that flows raise; the text is written for the user."""
+
+    exit_code = 1
+
+
+class ConfigError(FlowsError):
+    """The configuration has mistakes; `mistakes` holds one sentence each, with file and key."""
+
+    exit_code = 2
+
+    def __init__(self, mistakes: Iterable[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(self.mistakes))
+
+
+class UsageError(FlowsError):
+    """What the user asked for cannot be done as asked."""
+
+    exit_code = 2
+
+
+class OutputError(FlowsError):
+    """A file or folder cannot be written: read-only, no such parent, or the disk is full."""
+
+    @classmethod
+    def from_os_error(cls, what: str, path: Path, error: OSError) -> OutputError:
+        """Say what could not be written, where and why."""
+        where = error.filename or path
+        return cls(f"{what} cannot be written to {where}: {error.strerror or error}.")
+
+
+class TrainingBrokenError(FlowsError):
+    """The trainer ended without finishing the stage; there is nothing to judge."""
+
+    def __init__(self, message: str, *, log_tail: tuple[str, ...] = (), exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.log_tail = log_tail
+        """Last lines of trainer.log, without a traceback."""
+        self.exit_code = exit_code
+
+
+class ServerError(FlowsError):
+    """Prefect's server could not be started or does not answer."""

@@ -1,0 +1,41 @@
+"""How the trainer is started: as a child process of its own, never imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from importlib import util
+from pathlib import Path
+
+FINISHED, BROKEN, BAD_CONFIG, DIVERGED = 0, 1, 2, 3
+SIMULATOR_LOST, STOPPED = 75, 143
+"""Exit codes of the trainer (docs/run-directory.md)."""
+
+
+def trainer_command(*arguments: str) -> list[str]:
+    """Return the command that runs the trainer with this interpreter."""
+    return [sys.executable, "-m", "trainer", *arguments]
+
+
+def trainer_environment() -> dict[str, str]:
+    """Return the environment of the trainer: the caller's, thread settings included.
+
+    In a checkout that is not installed the checkout is put on the module path, because the trainer
+    does not start in the caller's folder.
+    """
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    root = Path(__file__).resolve().parents[1]
+    if (root / "pyproject.toml").is_file():
+        path = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = os.pathsep.join([str(root), *([path] if path else [])])
+    return environment
+
+
+def trainer_source() -> Mapping[str, Path]:
+    """Return the trainer's source files by their path inside the package; nothing is imported."""
+    spec = util.find_spec("trainer")
+    if spec is None or spec.origin is None:
+        return {}
+    package = Path(spec.origin).parent
+    return {str(p.relative_to(package)): p for p in sorted(package.rglob("*.py"))}
