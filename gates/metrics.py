@@ -169,7 +169,8 @@ def fit_growth(progress: FloatArray, values: FloatArray, *, floor: float = 1e-6)
         return None
     power, exponential = _line(np.log(x), y), _line(x, y)
     end = float(x.max())
-    if power[2] >= exponential[2]:
+    # An exponential is believed only over three doublings; extrapolated from less it forecasts nonsense.
+    if power[2] >= exponential[2] or abs(exponential[0]) * float(np.ptp(x)) < np.log(8.0):
         rate, offset, r_squared = power
         doubling = end * (2.0 ** (1.0 / rate) - 1.0) if rate > 1e-3 else float("inf")
         return Growth(law="power law", rate=rate, log_offset=offset, r_squared=r_squared,

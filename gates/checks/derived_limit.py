@@ -1,0 +1,118 @@
+"""Limits that follow from the run itself: its own rewards, discount and configuration."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from gates.checks.base import CommonKeys, Outcomes, Patience, Side, Window, judge_value, missing
+from gates.facts import Bound, Missing, RunFacts
+from gates.metrics import STATISTIC_WORDS, Statistic, reduce
+
+BoundName = Literal["q_value", "actor_loss"]
+
+
+class DerivedLimitCheck(CommonKeys):
+    """A value stays within a range that is derived from the run; the derivation is printed."""
+
+    type: Literal["derived_limit"]
+    tag: str
+    """Series to judge."""
+    bound: BoundName
+    """`q_value`: |Q| <= max|r| / (1 - gamma). `actor_loss`: the same for -mean(Q), or the range of the guarded loss."""
+    statistic: Statistic = "max_abs"
+    """How the points in the window become one number."""
+    window: Window = Window()
+    """Points that are judged."""
+    warn_share: float | None = Field(default=None, gt=0)
+    """WARN beyond this share of the bound, on both sides."""
+    fail_share: float | None = Field(default=1.0, gt=0)
+    """FAIL beyond this share of the bound, on both sides."""
+    patience: Patience | None = None
+    """Judge single points instead of the statistic: a level counts when N of M in a row break it."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> DerivedLimitCheck:
+        if self.warn_share is None and self.fail_share is None:
+            raise ValueError("give warn_share, fail_share or both")
+        if self.warn_share and self.fail_share and self.warn_share > self.fail_share:
+            raise ValueError(
+                f"warn_share ({self.warn_share:g}) must not exceed fail_share ({self.fail_share:g})"
+            )
+        return self
+
+
+def judge_derived_limit(check: DerivedLimitCheck, facts: RunFacts) -> Outcomes:
+    """Judge a derived limit."""
+    series = facts.series(check.tag)
+    if series is None:
+        return missing(check, facts, Missing(reason=f"{check.tag} is not logged", tags=(check.tag,)))
+    bound = BOUNDS[check.bound](facts)
+    if isinstance(bound, Missing):
+        return missing(check, facts, bound)
+    cut = check.window.cut(series)
+    reduced = reduce(cut, check.statistic)
+    absolute = check.statistic == "max_abs"
+    return Outcomes(
+        finding=judge_value(
+            check,
+            facts,
+            series=cut,
+            whole=series,
+            reduced=reduced,
+            sides=_sides(check, bound, absolute),
+            patience=check.patience,
+            subject=check.tag,
+            statistic=f"{STATISTIC_WORDS[check.statistic]} {check.window.words()}",
+            note=f"derived: {series.derived_from}" if series.derived_from else "",
+            limit_source=bound.derivation,
+        )
+    )
+
+
+def _sides(check: DerivedLimitCheck, bound: Bound, absolute: bool) -> tuple[Side, ...]:
+    """Scale the bound; a side that is not symmetric around 0 is only held at its full width."""
+    symmetric = bound.low == -bound.high
+    warn = check.warn_share if symmetric else None
+    fail = check.fail_share if symmetric or check.fail_share is None else 1.0
+    high = Side(
+        direction="max",
+        warn=None if warn is None else warn * bound.high,
+        fail=None if fail is None else fail * bound.high,
+    )
+    low = Side(
+        direction="min",
+        warn=None if warn is None else warn * bound.low,
+        fail=None if fail is None else fail * bound.low,
+    )
+    return (high,) if absolute and symmetric else (high, low)
+
+
+def actor_loss_bound(facts: RunFacts) -> Bound | Missing:
+    """Range of the actor loss: that of -mean(Q) plus the configured guards."""
+    run = facts.run
+    normalized = bool(run and run.flag("normalize_actor_loss"))
+    penalty = (run.number("preact_penalty") or 0.0) if run else 0.0
+    extra, words = 0.0, ""
+    if penalty:
+        preact = facts.series("policy/preact_abs")
+        if preact is None:
+            return Missing(reason="policy/preact_abs is not logged", tags=("policy/preact_abs",))
+        # mean(z^2) is not logged; ten times the square of the largest mean |z| leaves room for uneven outputs.
+        extra = penalty * 10.0 * float(preact.values.max()) ** 2
+        words = f" plus penalty {penalty:g} * mean(z^2) <= {extra:.4g}"
+    if normalized:
+        text = f"-mean(Q) / mean|Q| lies in [-1, 1]{words}"
+        return Bound(low=-1.0 - 1e-4, high=1.0 + extra + 1e-4, derivation=text)
+    bound = facts.q_bound
+    if isinstance(bound, Missing):
+        return bound
+    if not extra:
+        return Bound(low=bound.low, high=bound.high, derivation=f"|mean(Q)| {bound.derivation}")
+    return Bound(
+        low=bound.low, high=bound.high + extra, derivation=f"{bound.derivation}{words}"
+    )
+
+
+BOUNDS = {"q_value": lambda facts: facts.q_bound, "actor_loss": actor_loss_bound}

@@ -1,0 +1,129 @@
+"""Trends: how a value grows with the updates, and where it will stand at the end of the next stage."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from gates.checks.base import (
+    CommonKeys,
+    Levels,
+    Outcomes,
+    Side,
+    Window,
+    judge_value,
+    missing,
+)
+from gates.facts import Missing, RunFacts
+from gates.metrics import Growth, Reduced, fit_growth
+from gates.number_text import in_words
+
+
+class GrowthCheck(CommonKeys):
+    """A fitted growth, extrapolated to the end of the next stage, stays within a derived bound or typed levels.
+
+    The better one of a power law and an exponential is used. A fit that explains little is no evidence of growth: below
+    `min_r_squared` the last value itself counts as the forecast.
+    """
+
+    type: Literal["growth"]
+    tag: str
+    """Series whose absolute value is fitted against updates."""
+    window: Window = Window(last_share=0.75)
+    """Points that are fitted; the first ones show the networks warming up from 0."""
+    bound: Literal["q_value"] | None = None
+    """Compare the forecast with this derived bound; unset: with `max`."""
+    warn_share: float = Field(default=1.0, gt=0)
+    """WARN when the forecast exceeds this share of the bound."""
+    fail_share: float | None = Field(default=None, gt=0)
+    """FAIL when it exceeds this share; unset: an extrapolation alone never fails."""
+    max: Levels | None = None
+    """Levels of the forecast when no bound is given."""
+    min_r_squared: float = Field(default=0.8, ge=0, le=1)
+    """Share of the logarithm's variance that a fit must explain."""
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> GrowthCheck:
+        if (self.bound is None) == (self.max is None):
+            raise ValueError("give bound or max, and not both")
+        if self.fail_share is not None and self.warn_share > self.fail_share:
+            raise ValueError(
+                f"warn_share ({self.warn_share:g}) must not exceed fail_share ({self.fail_share:g})"
+            )
+        return self
+
+
+def judge_growth(check: GrowthCheck, facts: RunFacts) -> Outcomes:
+    """Fit, extrapolate and compare."""
+    series = facts.series(check.tag)
+    if series is None:
+        return missing(check, facts, Missing(reason=f"{check.tag} is not logged", tags=(check.tag,)))
+    side = _side(check, facts)
+    if isinstance(side, Missing):
+        return missing(check, facts, side)
+    level, source = side
+    last = facts.last_step or int(series.steps.max())
+    if facts.next_steps is None or facts.next_steps <= last:
+        why = Missing(reason="no later stage is planned", not_applicable=True)
+        return missing(check, facts, why)
+    cut = check.window.cut(series)
+    updates, updates_source = facts.updates_at(cut.steps)
+    growth = fit_growth(updates, cut.values)
+    usable = int(np.isfinite(cut.values).sum())
+    if growth is None or usable < check.min_points:
+        reason = f"too few usable points for a fit ({usable})"
+        return missing(check, facts, Missing(reason=reason, tags=(check.tag,)))
+    start = facts.learning_starts.value if facts.learning_starts else 0.0
+    pace = float(updates[-1]) / max(1.0, last - start)
+    target = pace * (facts.next_steps - start)
+    forecast, text = _forecast(check, growth, float(cut.values[-1]), target)
+    reduced = Reduced(
+        value=forecast,
+        first_step=int(cut.steps.min()),
+        last_step=int(cut.steps.max()),
+        points=len(cut),
+        nan_points=int(np.isnan(cut.values).sum()),
+    )
+    return Outcomes(
+        finding=judge_value(
+            check,
+            facts,
+            series=cut,
+            whole=None,
+            reduced=reduced,
+            sides=(level,),
+            subject=f"|{check.tag}| at step {facts.next_steps:,}",
+            statistic="forecast",
+            note=f"{text}; updates: {updates_source}",
+            limit_source=source,
+            tag=check.tag,
+        )
+    )
+
+
+def _side(check: GrowthCheck, facts: RunFacts) -> tuple[Side, str] | Missing:
+    if check.max is not None:
+        return Side(direction="max", warn=check.max.warn, fail=check.max.fail), check.source
+    bound = facts.q_bound
+    if isinstance(bound, Missing):
+        return Missing(reason=bound.reason, tags=bound.tags)
+    fail = None if check.fail_share is None else check.fail_share * bound.high
+    side = Side(direction="max", warn=check.warn_share * bound.high, fail=fail)
+    return side, bound.derivation
+
+
+def _forecast(
+    check: GrowthCheck, growth: Growth, last: float, target: float
+) -> tuple[float, str]:
+    if growth.r_squared < check.min_r_squared or growth.rate <= 0:
+        text = f"no steady growth (best fit explains {max(0.0, growth.r_squared):.0%}): the last value counts"
+        return abs(last), text
+    shape = (
+        f"power law with exponent {growth.rate:.2f}"
+        if growth.law == "power law"
+        else f"exponential, doubling every {in_words(growth.doubling)} updates"
+    )
+    text = f"{shape}, R2 {growth.r_squared:.3f} against {growth.rival_r_squared:.3f} for the other law"
+    return max(abs(last), growth.at(target)), text

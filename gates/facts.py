@@ -1,0 +1,290 @@
+"""What a run says about itself: discount, rewards, phases and episodes, each with the sentence of where it was taken from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gates.metrics import align
+from gates.run_info import RunInfo
+from gates.series import EventLog, FloatArray, IntArray, Series
+
+ASSUMED_GAMMA = 0.99
+"""Discount of nearly every published TD3 recipe; used, and said so, when the run does not tell its own."""
+PEAK_FACTOR = 5.0
+"""Largest single reward over the best episode's mean reward per step, when no batch rewards are logged."""
+UPDATE_TAGS = ("train/q1_value", "train/critic_loss", "debug/target_q_mean", "train/actor_loss")
+STEP_INDEXED = (
+    "train/", "debug/", "gradients/", "features/", "policy/", "weights/", "agent/", "eval/", "time/", "probe/",
+)  # fmt: skip
+"""Groups of tags whose axis is known to be the environment step; a foreign tag may count anything."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """A number of the run with its origin."""
+
+    value: float
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """Why something cannot be computed."""
+
+    reason: str
+    tags: tuple[str, ...] = ()
+    """Tags that would make it possible."""
+    not_applicable: bool = False
+    """The question makes no sense for this run, which is different from an answer that is missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """A range that a value cannot leave, with its derivation in numbers."""
+
+    low: float
+    high: float
+    derivation: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Episodes:
+    """Finished training episodes in the order in which they were written."""
+
+    end_steps: IntArray
+    lengths: FloatArray
+    returns: FloatArray | None
+    """None when they were not logged for the same episodes."""
+    terminated: FloatArray | None
+    """1 where a termination ended the episode, 0 where the time limit did; None when not logged."""
+    time_limit: Fact | None
+    """Steps after which the environment cuts an episode off, when the lengths or the configuration show one."""
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @cached_property
+    def ended_by_termination(self) -> np.ndarray:  # type: ignore[type-arg]
+        """`bool[n]`; where it is not logged, an episode shorter than the time limit counts as terminated."""
+        if self.terminated is not None:
+            return self.terminated > 0.5
+        limit = self.time_limit.value if self.time_limit else float("inf")
+        return self.lengths < limit
+
+
+class RunFacts:
+    """Facts of one run, computed when they are first asked for."""
+
+    def __init__(
+        self,
+        *,
+        log: EventLog,
+        run: RunInfo | None,
+        stage: str,
+        planned_steps: int | None,
+        planned_source: str = "",
+        next_steps: int | None = None,
+    ) -> None:
+        self.log = log
+        self.run = run
+        self.stage = stage
+        self.planned_steps = planned_steps
+        self.planned_source = planned_source
+        self.next_steps = next_steps
+        """Environment steps of the stage that a GO would start."""
+
+    @property
+    def own_trainer(self) -> bool:
+        """True when run.json says that our trainer wrote the run, so that every documented tag must be there."""
+        return self.run is not None and self.run.complete
+
+    def series(self, tag: str) -> Series | None:
+        """Return a series with at least one point."""
+        found = self.log.series.get(tag)
+        return found if found is not None and len(found) else None
+
+    def need(self, *tags: str) -> tuple[Series, ...] | Missing:
+        """Return all of these series, or which are missing."""
+        found = [self.series(tag) for tag in tags]
+        absent = tuple(tag for tag, series in zip(tags, found, strict=True) if series is None)
+        if absent:
+            return Missing(reason=f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not logged", tags=absent)
+        return tuple(series for series in found if series is not None)
+
+    @cached_property
+    def last_step(self) -> int | None:
+        """Largest environment step of any known tag."""
+        known = [s for tag, s in self.log.series.items() if tag.startswith(STEP_INDEXED)]
+        return max((int(s.steps.max()) for s in known if len(s)), default=None)
+
+    @cached_property
+    def first_update_step(self) -> int | None:
+        """Step of the first logged update."""
+        steps = [int(s.steps.min()) for s in map(self.series, UPDATE_TAGS) if s is not None]
+        return min(steps, default=None)
+
+    @cached_property
+    def learning_starts(self) -> Fact | None:
+        """Step at which random exploration ends."""
+        configured = self.run.number("learning_starts") if self.run else None
+        if configured is not None:
+            return Fact(value=configured, source="learning_starts of the configuration")
+        first = self.first_update_step
+        return None if first is None else Fact(value=float(first), source="step of the first logged update")
+
+    @cached_property
+    def gamma(self) -> Fact:
+        """Discount that the targets really used, else the configured one, else the usual one."""
+        measured = self.measured_gamma
+        if measured is not None:
+            return measured
+        configured = self.run.number("gamma") if self.run else None
+        if configured is not None:
+            return Fact(value=configured, source="gamma of the configuration")
+        return Fact(value=ASSUMED_GAMMA, source="assumed, since neither debug/effective_discount nor a configuration tells it")
+
+    @cached_property
+    def measured_gamma(self) -> Fact | None:
+        """Discount from the logged batches, None when they do not tell it."""
+        pair = self.need("debug/effective_discount", "debug/done_ratio")
+        if isinstance(pair, Missing):
+            return None
+        _, (effective, done) = align(*pair)
+        usable = np.isfinite(effective) & np.isfinite(done) & (done < 0.95)
+        if usable.sum() < 3:
+            return None
+        if self.terminations_ignored:
+            text = "debug/effective_discount, which does not follow debug/done_ratio"
+            return Fact(value=round(float(np.median(effective[usable])), 6), source=text)
+        value = float(np.median(effective[usable] / (1.0 - done[usable])))
+        return Fact(value=round(value, 6), source="debug/effective_discount / (1 - debug/done_ratio)")
+
+    @cached_property
+    def terminations_ignored(self) -> bool:
+        """True when the discount stays the same in batches with and without terminations."""
+        pair = self.need("debug/effective_discount", "debug/done_ratio")
+        if isinstance(pair, Missing):
+            return False
+        _, (effective, done) = align(*pair)
+        if len(done) < 3 or not np.isfinite(effective).all() or not np.isfinite(done).all():
+            return False
+        return float(np.ptp(done)) > 0.0 and float(np.ptp(effective)) < 1e-6
+
+    @cached_property
+    def reward_scale(self) -> Fact | None:
+        """Factor between the environment's reward and the critic's, None when nothing tells it."""
+        logged = self.series("agent/reward_scale")
+        if logged is not None and np.isfinite(logged.values).all():
+            return Fact(value=float(np.median(logged.values)), source="agent/reward_scale")
+        if self.run is not None and not self.run.flag("reward_normalization"):
+            configured = self.run.number("reward_scale")
+            if configured is not None:
+                return Fact(value=configured, source="reward_scale of the configuration")
+        return None
+
+    @cached_property
+    def reward_abs_max(self) -> Fact | Missing:
+        """Largest absolute reward that the critic saw."""
+        extremes = [s for s in (self.series("debug/reward_max"), self.series("debug/reward_min")) if s is not None]
+        values = np.concatenate([s.values for s in extremes]) if extremes else np.zeros(0)
+        values = values[np.isfinite(values)]
+        if len(values):
+            tags = " and ".join(s.tag for s in extremes)
+            return Fact(value=float(np.abs(values).max()), source=f"largest |reward| in a logged batch ({tags})")
+        episodes = self.episodes
+        if isinstance(episodes, Missing) or episodes.returns is None:
+            return Missing(reason="neither batch rewards nor episode rewards are logged", tags=("debug/reward_max", "debug/reward_min"))
+        per_step = np.abs(episodes.returns) / np.maximum(episodes.lengths, 1.0)
+        per_step = per_step[np.isfinite(per_step)]
+        if not len(per_step):
+            return Missing(reason="no finite episode reward", tags=("debug/reward_max", "debug/reward_min"))
+        scale = self.reward_scale
+        factor = PEAK_FACTOR * (scale.value if scale else 1.0)
+        return Fact(
+            value=factor * float(per_step.max()),
+            source=f"{factor:g} x the largest mean |reward| per step of an episode, since debug/reward_* is not logged",
+        )
+
+    @cached_property
+    def q_bound(self) -> Bound | Missing:
+        """Range of an honest Q value: |Q| <= max|r| / (1 - gamma), the sum of a geometric series."""
+        reward, gamma = self.reward_abs_max, self.gamma
+        if isinstance(reward, Missing):
+            return reward
+        if gamma.value >= 1.0:
+            origin = f"{ASSUMED_GAMMA:g} in place of {gamma.value:g}, at which no bound exists"
+            gamma = Fact(value=ASSUMED_GAMMA, source=origin)
+        if reward.value <= 0:
+            return Missing(reason="all logged rewards are 0, so that no bound on Q can be derived", tags=("debug/reward_max",))
+        limit = reward.value / (1.0 - gamma.value)
+        derivation = (
+            f"|Q| <= max|r| / (1 - gamma) = {reward.value:.4g} / (1 - {gamma.value:g}) = {limit:,.6g}; "
+            f"max|r|: {reward.source}; gamma: {gamma.source}"
+        )
+        return Bound(low=-limit, high=limit, derivation=derivation)
+
+    @cached_property
+    def episodes(self) -> Episodes | Missing:
+        """Finished training episodes."""
+        found = self.need("train/episode_length")
+        if isinstance(found, Missing):
+            return found
+        (length,) = found
+        returns = self._beside("train/episode_reward", length)
+        terminated = self._beside("train/episode_terminated", length)
+        return Episodes(
+            end_steps=length.steps,
+            lengths=length.values,
+            returns=returns,
+            terminated=terminated,
+            time_limit=_time_limit(length.values, terminated),
+        )
+
+    def _beside(self, tag: str, length: Series) -> FloatArray | None:
+        series = self.series(tag)
+        if series is None or len(series) != len(length) or not np.array_equal(series.steps, length.steps):
+            return None
+        return series.values
+
+    def in_learning(self, episodes: Episodes) -> np.ndarray | None:  # type: ignore[type-arg]
+        """`bool[n]`: episodes that ended after exploration; None when its end is unknown."""
+        start = self.learning_starts
+        return None if start is None else episodes.end_steps > start.value
+
+    def updates_at(self, steps: IntArray) -> tuple[FloatArray, str]:
+        """Return critic updates done at these steps, with the sentence of how they are known."""
+        total = self.series("agent/total_updates")
+        if total is not None and len(total) >= 2 and np.isfinite(total.values).all():
+            order = np.argsort(total.steps, kind="stable")
+            return np.interp(steps, total.steps[order], total.values[order]), "agent/total_updates"
+        start = self.learning_starts
+        elapsed = np.maximum(steps - (start.value if start else 0.0), 1.0).astype(np.float64)
+        frequency = self.run.number("train_freq") if self.run else None
+        gradient_steps = self.run.number("gradient_steps") if self.run else None
+        if frequency and gradient_steps:
+            return elapsed * gradient_steps / frequency, "configured update schedule"
+        return elapsed, "environment steps since the first update, as the number of updates is not logged"
+
+    @cached_property
+    def guarded_loss(self) -> bool:
+        """True when the configuration says that the actor loss is more than -mean(Q)."""
+        if self.run is None:
+            return False
+        return bool(self.run.flag("normalize_actor_loss")) or (self.run.number("preact_penalty") or 0.0) > 0.0
+
+
+def _time_limit(lengths: FloatArray, terminated: FloatArray | None) -> Fact | None:
+    finite = lengths[np.isfinite(lengths)]
+    if not len(finite):
+        return None
+    longest = float(finite.max())
+    if terminated is not None:
+        cut = lengths[(terminated < 0.5) & np.isfinite(lengths)]
+        return Fact(value=float(cut.max()), source="longest episode that no termination ended") if len(cut) else None
+    at_top = int((finite == longest).sum())
+    if at_top >= 3 and longest > 1:
+        return Fact(value=longest, source=f"{at_top} episodes end at exactly {longest:g} steps, none later")
+    return None
