@@ -14,7 +14,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from trainer.config_mistakes import ConfigMistakes
+from trainer.config_mistakes import ConfigMistakesError
 
 FINISHED, BROKEN, BAD_CONFIG, DIVERGED, STOPPED = 0, 1, 2, 3, 143
 
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "tags":
             return _tags()
         return _check(options.request) if options.command == "check" else _run(options.run)
-    except ConfigMistakes as error:
+    except ConfigMistakesError as error:
         print(error, file=sys.stderr)
         return BAD_CONFIG
 
@@ -61,7 +61,7 @@ def _run(run: Path) -> int:
 
     problem = config_fits_machine(request.train)
     if problem:
-        raise ConfigMistakes([problem])
+        raise ConfigMistakesError([problem])
     stop = False
 
     def ask_to_stop(*_: object) -> None:

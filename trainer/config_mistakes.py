@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pydantic import ValidationError
 
 
-class ConfigMistakes(Exception):
+class ConfigMistakesError(Exception):
     """A configuration cannot be used; `mistakes` holds one sentence per mistake, all of them at once."""
 
     def __init__(self, mistakes: Iterable[str]) -> None:

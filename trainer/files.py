@@ -36,7 +36,11 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write an indented JSON object atomically."""
     data = (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
-    write_atomically(path, lambda file: file.write(data) and None)
+
+    def write(file: BinaryIO) -> None:
+        file.write(data)
+
+    write_atomically(path, write)
 
 
 def _flush_folder(folder: Path) -> None:

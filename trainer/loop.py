@@ -60,9 +60,7 @@ class Trainer:
         shape = ObservationShape(camera=description.camera_shape, vector=description.vector_dim)
         self.action_dim = description.action_dim
         self.agent = TD3(config, shape, self.action_dim)
-        self.env = make_vector_env(
-            env_config, num_envs=config.num_envs, seed=self.streams.env_seed
-        )
+        self.env = make_vector_env(env_config, num_envs=config.num_envs, seed=self.streams.env_seed)
         self.eval_env = make_vector_env(
             env_config, num_envs=config.eval_episodes, seed=self.streams.eval_seed
         )
@@ -83,7 +81,7 @@ class Trainer:
         """
         config = self.config
         try:
-            obs, _ = self.env.reset(seed=self.streams.env_seed)
+            obs: Arrays = self.env.reset(seed=self.streams.env_seed)[0]
             self._evaluate()
             while self.step < self.request.planned_steps:
                 if self._stop_requested():
@@ -143,9 +141,7 @@ class Trainer:
         rounds = max(0, self.step - config.learning_starts) // config.train_freq
         while self.agent.updates < rounds * config.gradient_steps:
             started = time.perf_counter()
-            batch = self.replay.sample(
-                config.batch_size, self.streams.replay, self.agent.device
-            )
+            batch = self.replay.sample(config.batch_size, self.streams.replay, self.agent.device)
             log = self.agent.updates + 1 >= self._next_log
             statistics = self.agent.update(batch, log)
             self._timing.updating_s += time.perf_counter() - started
@@ -199,9 +195,7 @@ class Trainer:
         self._beat("checkpointing")
         self.writer.flush()
         state = {"agent": self.agent.state_dict(), "random": self.streams.capture()}
-        checkpoint.save(
-            self.run / "checkpoints", self.step, state, self.config.keep_checkpoints
-        )
+        checkpoint.save(self.run / "checkpoints", self.step, state, self.config.keep_checkpoints)
 
     def _due(self, every: int) -> bool:
         """Tell whether the last step reached or passed a multiple of `every`."""

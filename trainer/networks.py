@@ -141,9 +141,13 @@ class Actor(_EncodingModule):
         z: Tensor = self.mlp(features)
         return z
 
+    def squash(self, z: Tensor) -> Tensor:
+        """Bound `z` to actions in [-1, 1]."""
+        return torch.tanh(z)
+
     def forward(self, obs: Observation) -> Tensor:
         """Return actions in [-1, 1], `float32[batch, action_dim]`."""
-        return torch.tanh(self.preactivation(self.encode(obs)))
+        return self.squash(self.preactivation(self.encode(obs)))
 
 
 class Critic(_EncodingModule):

@@ -1,7 +1,7 @@
 """Replay buffer that stores single frames and stacks them when a batch is sampled.
 
-A stack of four frames and its successor share seven of eight frames with their neighbours in time, so storing each frame
-once takes an eighth of the memory: one million steps of 4x84x84 in 7.1 GB instead of 56.
+A stack of four frames and its successor share seven of eight frames with their neighbours in time, so storing
+each frame once takes an eighth of the memory: one million steps of 4x84x84 in 7.1 GB instead of 56.
 
 Each environment has a ring of slots. Slot `s` holds the newest frame of an observation together with the action taken
 there; slot `s + 1` holds the newest frame of the next observation. After a termination slot `s + 1` is reused by the
@@ -157,5 +157,7 @@ class ReplayBuffer:
     ) -> NDArray[np.uint8]:
         """Gather `uint8[batch, stack, height, width]`, oldest first; an episode's first frame is repeated."""
         back = np.minimum(np.arange(self._stack - 1, -1, -1), age[:, None])
-        stacked: NDArray[np.uint8] = self._frames[rows[:, None], (last[:, None] - back) % self._slots]
+        stacked: NDArray[np.uint8] = self._frames[
+            rows[:, None], (last[:, None] - back) % self._slots
+        ]
         return stacked

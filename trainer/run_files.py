@@ -17,11 +17,12 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from trainer.config import Request, TrainConfig
-from trainer.config_mistakes import ConfigMistakes, describe
+from trainer.config_mistakes import ConfigMistakesError, describe
 from trainer.envs.drive_config import DriveConfig
 from trainer.envs.driving_reward import RewardConfig, RewardWeights
+from trainer.envs.errors import UnknownEnvironmentError
 from trainer.envs.gym_config import GymConfig
-from trainer.envs.registry import EnvConfig, UnknownEnvironmentError, parse_env_config
+from trainer.envs.registry import EnvConfig, parse_env_config
 from trainer.files import write_json
 
 Phase = Literal[
@@ -42,16 +43,16 @@ def read_request(path: Path) -> tuple[Request, EnvConfig]:
     """Read and validate request.json, all mistakes at once.
 
     Raises:
-        ConfigMistakes: The file is missing or not JSON, or its content has mistakes.
+        ConfigMistakesError: The file is missing or not JSON, or its content has mistakes.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigMistakes([f"{path}: cannot be read ({error.strerror})"]) from None
+        raise ConfigMistakesError([f"{path}: cannot be read ({error.strerror})"]) from None
     except ValueError as error:
-        raise ConfigMistakes([f"{path}: not valid JSON ({error})"]) from None
+        raise ConfigMistakesError([f"{path}: not valid JSON ({error})"]) from None
     if not isinstance(content, dict):
-        raise ConfigMistakes([f"{path}: must hold an object"])
+        raise ConfigMistakesError([f"{path}: must hold an object"])
 
     mistakes: list[str] = []
     request: Request | None = None
@@ -61,15 +62,15 @@ def read_request(path: Path) -> tuple[Request, EnvConfig]:
     except ValidationError as error:
         known = {"": Request.model_fields, "train": TrainConfig.model_fields}
         mistakes += describe(error, known)
-    env_keys = content.get("env")
+    env_keys: dict[str, Any] = content["env"] if isinstance(content.get("env"), dict) else {}
     try:
-        env = parse_env_config(env_keys if isinstance(env_keys, dict) else {})
+        env = parse_env_config(env_keys)
     except UnknownEnvironmentError as error:
         mistakes.append(str(error))
     except ValidationError as error:
-        model = DriveConfig if env_keys["id"] == "drive" else GymConfig
+        is_drive = env_keys["id"] == "drive"
         known = {
-            "": model.model_fields,
+            "": (DriveConfig if is_drive else GymConfig).model_fields,
             "reward": RewardConfig.model_fields,
             "reward.weights": RewardWeights.model_fields,
         }
@@ -77,7 +78,7 @@ def read_request(path: Path) -> tuple[Request, EnvConfig]:
     if request is not None and env is not None:
         mistakes += _check_together(request, env)
     if request is None or env is None or mistakes:
-        raise ConfigMistakes(mistakes)
+        raise ConfigMistakesError(mistakes)
     return request, env
 
 

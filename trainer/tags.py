@@ -46,11 +46,21 @@ UPDATE_TAGS: tuple[Tag, ...] = (
     Tag("debug/td_error_q1", "update", "value", "mean absolute TD error of Q1"),
     Tag("debug/td_error_q2", "update", "value", "mean absolute TD error of Q2"),
     *_statistics("debug/reward", "update", "reward", "reward as the critic sees it"),
-    Tag("debug/done_ratio", "update", "share", "transitions of the batch that end in a termination"),
+    Tag(
+        "debug/done_ratio", "update", "share", "transitions of the batch that end in a termination"
+    ),
     Tag("debug/effective_discount", "update", "share", "mean of gamma * (1 - terminated)"),
-    *(Tag(f"gradients/{m}_norm", "update", "norm", f"{m} gradient before clipping") for m in MODULES),
     *(
-        Tag(f"gradients/{m}_clipped_share", "update", "share", f"{m} updates clipped since the last log")
+        Tag(f"gradients/{m}_norm", "update", "norm", f"{m} gradient before clipping")
+        for m in MODULES
+    ),
+    *(
+        Tag(
+            f"gradients/{m}_clipped_share",
+            "update",
+            "share",
+            f"{m} updates clipped since the last log",
+        )
         for m in MODULES
     ),
     Tag("features/actor_cnn_l2", "update", "norm", "mean L2 norm of the actor encoder's output"),
@@ -59,7 +69,12 @@ UPDATE_TAGS: tuple[Tag, ...] = (
     Tag("policy/preact_abs", "update", "1", "mean |z| before the tanh"),
     Tag("policy/action_abs", "update", "1", "mean |action|"),
     *(Tag(f"weights/{m}_l2", "update", "norm", f"L2 norm of the {m} weights") for m in MODULES),
-    Tag("probe/actor_encoder_leak", "update", "norm", "gradient of -Q1 at the actor encoder with the action held fixed; 0 when the wiring is right"),
+    Tag(
+        "probe/actor_encoder_leak",
+        "update",
+        "norm",
+        "gradient of -Q1 at the actor encoder with the action held fixed; 0 when the wiring is right",
+    ),
     Tag("agent/total_updates", "update", "count", "critic updates so far"),
     Tag("agent/actor_updates", "update", "count", "actor updates so far"),
     Tag("agent/buffer_size", "update", "count", "transitions in the replay buffer"),
@@ -67,7 +82,12 @@ UPDATE_TAGS: tuple[Tag, ...] = (
     Tag("agent/critic_lr", "update", "1", "learning rate of the critic MLP"),
     Tag("agent/actor_cnn_lr", "update", "1", "learning rate of the actor encoder"),
     Tag("agent/critic_cnn_lr", "update", "1", "learning rate of the critic encoder"),
-    Tag("agent/reward_scale", "update", "1", "factor between the environment's reward and the critic's"),
+    Tag(
+        "agent/reward_scale",
+        "update",
+        "1",
+        "factor between the environment's reward and the critic's",
+    ),
     Tag("agent/exploration_noise", "update", "1", "standard deviation of the exploration noise"),
     Tag("time/steps_per_s", "update", "1/s", "environment steps per second since the last log"),
     Tag("time/update_share", "update", "share", "part of that time spent in updates"),
@@ -76,20 +96,35 @@ UPDATE_TAGS: tuple[Tag, ...] = (
 EPISODE_TAGS: tuple[Tag, ...] = (
     Tag("train/episode_length", "episode", "steps", "length of the episode"),
     Tag("train/episode_reward", "episode", "reward", "undiscounted return, unscaled"),
-    Tag("train/episode_terminated", "episode", "0 or 1", "1: ended by a termination, 0: by the time limit"),
+    Tag(
+        "train/episode_terminated",
+        "episode",
+        "0 or 1",
+        "1: ended by a termination, 0: by the time limit",
+    ),
 )
 
-REWARD_TAGS: tuple[Tag, ...] = tuple(
-    Tag(f"reward_components/{c}", "episode", "reward", f"mean per step of the weighted {c} term")
-    for c in REWARD_COMPONENTS
-) + (Tag("reward_components/total", "episode", "reward", "mean reward per step"),)
+REWARD_TAGS: tuple[Tag, ...] = (
+    *(
+        Tag(
+            f"reward_components/{c}", "episode", "reward", f"mean per step of the weighted {c} term"
+        )
+        for c in REWARD_COMPONENTS
+    ),
+    Tag("reward_components/total", "episode", "reward", "mean reward per step"),
+)
 
 EVALUATION_TAGS: tuple[Tag, ...] = (
     Tag("eval/mean_reward", "evaluation", "reward", "mean return of the policy without noise"),
     Tag("eval/std_reward", "evaluation", "reward", "standard deviation of those returns"),
     Tag("eval/mean_episode_length", "evaluation", "steps", "mean episode length"),
     Tag("eval/time_limit_share", "evaluation", "share", "episodes that reached the time limit"),
-    Tag("eval/discounted_return", "evaluation", "value", "mean discounted return from the first step, scaled as the critic sees it"),
+    Tag(
+        "eval/discounted_return",
+        "evaluation",
+        "value",
+        "mean discounted return from the first step, scaled as the critic sees it",
+    ),
     Tag("eval/episodes", "evaluation", "count", "episodes of this evaluation"),
 )
 
@@ -99,5 +134,8 @@ ALL_TAGS: tuple[Tag, ...] = UPDATE_TAGS + EPISODE_TAGS + REWARD_TAGS + EVALUATIO
 def markdown_table() -> str:
     """Render the table that stands in docs/run-directory.md."""
     rows = ["| tag | when | unit | meaning |", "|---|---|---|---|"]
-    rows += [f"| `{t.name}` | {t.when} | {t.unit} | {t.meaning.replace('|', chr(92) + '|')} |" for t in ALL_TAGS]
+    rows += [
+        f"| `{t.name}` | {t.when} | {t.unit} | {t.meaning.replace('|', chr(92) + '|')} |"
+        for t in ALL_TAGS
+    ]
     return "\n".join(rows)

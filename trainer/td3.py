@@ -70,8 +70,11 @@ class TD3:
         self.critic_optimizer = self._adam(
             "critic_cnn", "critic_mlp", weight_decay=config.critic_weight_decay
         )
-        self._online = [*self.actor.parameters(), *self.critic.parameters()]
-        self._targets = [*self.actor_target.parameters(), *self.critic_target.parameters()]
+        self._online: list[Tensor] = [*self.actor.parameters(), *self.critic.parameters()]
+        self._targets: list[Tensor] = [
+            *self.actor_target.parameters(),
+            *self.critic_target.parameters(),
+        ]
         self._clipped = dict.fromkeys(MODULES, 0)
         self._clippable = dict.fromkeys(MODULES, 0)
 
@@ -150,7 +153,7 @@ class TD3:
         config = self.config
         actor_features = self.actor.encode(obs)
         z = self.actor.preactivation(actor_features)
-        action = torch.tanh(z)
+        action = self.actor.squash(z)
         q_features = self._features_for_actor_loss(obs)
         q = self.critic.q1(q_features, action)
         loss = -q.mean()
@@ -227,7 +230,8 @@ class TD3:
             }
 
     def _feature_norm(self, features: Tensor) -> Tensor:
-        return features.detach()[:, : self.config.features_dim].norm(dim=1).mean()
+        norms: Tensor = features.detach()[:, : self.config.features_dim].norm(dim=1)
+        return norms.mean()
 
     def _weights_and_rates(self) -> dict[str, Tensor | float]:
         statistics: dict[str, Tensor | float] = {
@@ -292,7 +296,9 @@ def _spread(prefix: str, values: Tensor) -> dict[str, Tensor]:
 
 def _to_floats(statistics: Mapping[str, Tensor | float]) -> Statistics:
     """Move all values to the host at once."""
-    tensors = {tag: value.detach() for tag, value in statistics.items() if isinstance(value, Tensor)}
+    tensors = {
+        tag: value.detach() for tag, value in statistics.items() if isinstance(value, Tensor)
+    }
     host = torch.stack([value.to(torch.float32) for value in tensors.values()]).tolist()
     return {
         **{tag: value for tag, value in statistics.items() if not isinstance(value, Tensor)},

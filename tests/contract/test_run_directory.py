@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import yaml
+
 from trainer.tags import ALL_TAGS, markdown_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +43,9 @@ def test_document_names_every_exit_code_of_the_trainer():
 def test_every_tag_that_the_gates_know_as_ours_is_written_by_the_trainer():
     written = {tag.name for tag in ALL_TAGS}
     for gate_file in sorted((ROOT / "config" / "gates").glob("*.yaml")):
-        used = set(re.findall(r"[a-z_]+/[a-z0-9_]+", _strings(yaml.safe_load(gate_file.read_text()))))
+        used = set(
+            re.findall(r"[a-z_]+/[a-z0-9_]+", _strings(yaml.safe_load(gate_file.read_text())))
+        )
         assert used <= written, f"{gate_file.name}: {used - written}"
 
 

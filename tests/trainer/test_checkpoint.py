@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 import torch
+
 from trainer import checkpoint, files
 
 CPU = torch.device("cpu")

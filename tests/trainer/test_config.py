@@ -1,10 +1,12 @@
 """All mistakes of a request are reported at once, each with its key and what to do."""
 
+import itertools
 import json
 
 import pytest
+
 from trainer.config import TrainConfig
-from trainer.config_mistakes import ConfigMistakes
+from trainer.config_mistakes import ConfigMistakesError
 from trainer.run_files import read_request, resolved
 
 
@@ -24,7 +26,7 @@ def _request(tmp_path, **changes):
 
 
 def _mistakes(path) -> str:
-    with pytest.raises(ConfigMistakes) as caught:
+    with pytest.raises(ConfigMistakesError) as caught:
         read_request(path)
     return str(caught.value)
 
@@ -34,7 +36,7 @@ def test_every_field_is_documented_where_it_is_declared():
     import inspect
 
     body = ast.parse(inspect.getsource(TrainConfig)).body[0].body
-    for field, following in zip(body, body[1:], strict=False):
+    for field, following in itertools.pairwise(body):
         if isinstance(field, ast.AnnAssign):
             documented = isinstance(following, ast.Expr) and isinstance(
                 following.value, ast.Constant

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from trainer.networks import ObservationShape
 from trainer.replay import ReplayBuffer
 
@@ -119,7 +120,9 @@ def test_draws_uniformly():
     _, counts = np.unique(batch.action[:, 0].numpy(), return_counts=True)
     expected = 20_000 / len(counts)
     assert len(counts) == len(buffer)
-    assert np.sum((counts - expected) ** 2 / expected) < 60  # chi-squared, far beyond the 0.001 tail
+    assert (
+        np.sum((counts - expected) ** 2 / expected) < 60
+    )  # chi-squared, far beyond the 0.001 tail
 
 
 def test_works_without_a_camera():
@@ -141,4 +144,6 @@ def test_refuses_to_sample_from_nothing():
 
 def test_a_million_steps_of_four_84x84_frames_take_about_7_gigabytes():
     shape = ObservationShape(camera=(4, 84, 84), vector=53)
-    assert ReplayBuffer(1_000_000, 1, shape, 2).frame_bytes < 7.1e9  # memory is reserved, not touched
+    assert (
+        ReplayBuffer(1_000_000, 1, shape, 2).frame_bytes < 7.1e9
+    )  # memory is reserved, not touched

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from trainer import __main__ as command_line
 from trainer import checkpoint, loop
 from trainer.config import Request
@@ -146,7 +147,8 @@ def test_stops_on_request_with_a_checkpoint(tmp_path):
     try:
         deadline = time.monotonic() + 60
         while not (run / "status.json").exists() or _status(run)["phase"] != "training":
-            assert time.monotonic() < deadline and process.poll() is None
+            assert time.monotonic() < deadline
+            assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
@@ -218,9 +220,7 @@ def test_exploration_noise_decays_linearly(tmp_path):
         "exploration_noise_decay_steps": 200,
     }
     request = Request.model_validate(_content(train=train))
-    trainer = Trainer(
-        tmp_path, request, parse_env_config(request.env), Heartbeat(tmp_path, 400)
-    )
+    trainer = Trainer(tmp_path, request, parse_env_config(request.env), Heartbeat(tmp_path, 400))
     noise = []
     for step in (0, 100, 200, 300, 400):
         trainer.step = step

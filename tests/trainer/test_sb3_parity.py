@@ -4,6 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+
 from trainer.config import TrainConfig
 from trainer.networks import Observation, ObservationShape
 from trainer.replay import Batch

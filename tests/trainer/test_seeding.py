@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+
 from trainer import checkpoint
 from trainer.seeding import RandomStreams
 
@@ -36,4 +37,5 @@ def test_seeds_differ():
     seeds |= {RandomStreams(seed).eval_seed for seed in range(50)}
     assert len(seeds) == 100
     assert RandomStreams(0).torch_seed != RandomStreams(1).torch_seed
-    assert isinstance(next(iter(seeds)), int) and not isinstance(next(iter(seeds)), np.integer)
+    assert isinstance(next(iter(seeds)), int)
+    assert not isinstance(next(iter(seeds)), np.integer)

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+
 from trainer import checkpoint
 from trainer.config import TrainConfig
 from trainer.networks import Observation, ObservationShape
@@ -74,9 +75,7 @@ def test_logs_exactly_the_update_tags_of_the_contract():
 
 def test_encoder_leak_is_exactly_zero():
     agent = _agent()
-    leaks = [
-        agent.update(_batch(i), log=True)["probe/actor_encoder_leak"] for i in range(5)
-    ]
+    leaks = [agent.update(_batch(i), log=True)["probe/actor_encoder_leak"] for i in range(5)]
     assert leaks == [0.0] * 5
 
 
@@ -152,15 +151,12 @@ def test_each_module_has_its_own_learning_rate():
     agent = _agent(actor_lr=1e-3, actor_cnn_lr=1e-4, critic_lr=2e-3, critic_cnn_lr=2e-4)
     before = {name: _weights(agent, name) for name in ("actor", "critic")}
     statistics = agent.update(_batch(), log=True)
-    rates = [
-        statistics[f"agent/{n}_lr"] for n in ("actor", "actor_cnn", "critic", "critic_cnn")
-    ]
+    rates = [statistics[f"agent/{n}_lr"] for n in ("actor", "actor_cnn", "critic", "critic_cnn")]
     assert rates == pytest.approx([1e-3, 1e-4, 2e-3, 2e-4])
     # Adam's first step has the size of the learning rate wherever the gradient is not tiny.
     for name, encoder_rate in (("actor", 1e-4), ("critic", 2e-4)):
         steps = [
-            (a - b).abs().max()
-            for a, b in zip(before[name], _weights(agent, name), strict=True)
+            (a - b).abs().max() for a, b in zip(before[name], _weights(agent, name), strict=True)
         ]
         assert float(steps[0]) == pytest.approx(encoder_rate, rel=0.05)
         assert float(steps[-1]) == pytest.approx(10 * encoder_rate, rel=0.05)
