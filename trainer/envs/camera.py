@@ -1,116 +1,57 @@
 """Top-view camera: grey images of the road around a vehicle, turned into its heading.
 
-The road is painted once into a raster per road. An image is one look-up in it per pixel; other
-vehicles are drawn on top. The raster is smoothed to the camera's pixel size, so that thin lane
-marks fade in small images where plain sampling would make them flicker.
+An image is one look-up per pixel in the painted roads; other vehicles are drawn on top.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import numpy.typing as npt
 
-from trainer.envs.drive_config import VEHICLE_LENGTH_M, VEHICLE_WIDTH_M
-from trainer.envs.road_geometry import (
-    HALF_ROAD_M,
-    POINT_SPACING_M,
-    ROAD_POINTS,
-    TABLE_POINTS,
-    Roads,
-    build_roads,
-)
+from trainer.envs.drive_config import VEHICLE_LENGTH_M, VEHICLE_WIDTH_M, DriveConfig
+from trainer.envs.float_constant import constant
+from trainer.envs.road_raster import build_raster
 
-GRASS, ASPHALT, LANE_MARK, EDGE_LINE, VEHICLE, EGO = 0, 90, 170, 200, 255, 140
-"""Grey levels."""
+VEHICLE = 255
+"""Grey level of the other vehicles."""
+EGO = 140
+"""Grey level of the vehicle that carries the camera."""
 AHEAD_SHARE = 0.75
 """Share of the image that lies ahead of the vehicle."""
 
-_PAINT_M = 0.25
-_MARK_HALF_M = 0.2
-_EDGE_LINE_M = 0.4
-_DASH_POINTS = round(2 * 3.0 / POINT_SPACING_M)
-
-
-def _paint(roads: Roads, shape: int, side: int, reach_m: float) -> npt.NDArray[np.uint8]:
-    """Return one road painted on a square grid of `side` cells of `_PAINT_M`."""
-    rows = slice(shape * TABLE_POINTS, shape * TABLE_POINTS + ROAD_POINTS + 1)
-    # Points between the table's points: the outside of a bend needs them to be without gaps.
-    middle, tangent = (
-        np.stack([table[:-1], 0.5 * (table[:-1] + table[1:])], axis=1).ravel()
-        for table in (roads.middle[rows], roads.tangent[rows])
-    )
-    lateral_m = np.arange(-HALF_ROAD_M, HALF_ROAD_M + 1e-6, 0.5 * _PAINT_M)
-    grey = np.full((middle.size, lateral_m.size), ASPHALT, np.uint8)
-    grey[:, np.abs(lateral_m) > HALF_ROAD_M - _EDGE_LINE_M] = EDGE_LINE
-    dash = np.arange(middle.size) % (2 * _DASH_POINTS) < _DASH_POINTS
-    grey[np.ix_(dash, np.abs(lateral_m) < _MARK_HALF_M)] = LANE_MARK
-    cells = (middle[:, None] + 1j * lateral_m * tangent[:, None] + reach_m * (1 + 1j)) / _PAINT_M
-    image = np.full((side, side), GRASS, np.uint8)
-    # Sharp bends paint a cell more than once: the brighter paint, a mark or a line, must win.
-    np.maximum.at(image, (cells.imag.astype(np.intp), cells.real.astype(np.intp)), grey)
-    return image
-
-
-def _smooth(image: npt.NDArray[np.uint8], cells: int) -> npt.NDArray[np.uint8]:
-    """Average over squares of `cells` by `cells`, keeping the size."""
-    if cells <= 1:
-        return image
-    before = cells // 2
-    padded = np.pad(image.astype(np.int64), ((before + 1, cells - before - 1),) * 2)
-    sums = padded.cumsum(axis=0).cumsum(axis=1)
-    sums = sums[cells:, :] - sums[:-cells, :]
-    sums = sums[:, cells:] - sums[:, :-cells]
-    return (sums // (cells * cells)).astype(np.uint8)
-
-
-class _Raster:
-    """All roads painted at one resolution, stacked into one column of squares."""
-
-    def __init__(self, roads: Roads, pixel_m: float, view_m: float) -> None:
-        extent_m = max(
-            float(np.abs(roads.middle.real).max()), float(np.abs(roads.middle.imag).max())
-        )
-        self.reach_m = extent_m + view_m + 2.0 * HALF_ROAD_M
-        stride = max(1, int(0.5 * pixel_m / _PAINT_M))
-        side = -(-int(2.0 * self.reach_m / _PAINT_M + 1) // stride) * stride
-        self.cell_m = _PAINT_M * stride
-        self.side = side // stride
-        squares = [
-            _smooth(_paint(roads, shape, side, self.reach_m), round(pixel_m / _PAINT_M))[
-                stride // 2 :: stride, stride // 2 :: stride
-            ]
-            for shape in range(roads.shapes)
-        ]
-        self.cells: npt.NDArray[np.uint8] = np.concatenate(squares).ravel()
-
-
-@lru_cache(maxsize=4)
-def _raster(roads_key: tuple[int, int], pixel_m: float, view_m: float) -> _Raster:
-    return _Raster(build_roads(*roads_key), pixel_m, view_m)
+_FIRST_PIXEL = constant(0.0)
 
 
 class Camera:
     """Renders `uint8[n, size, size]` images; the vehicle heads up, at a quarter of the height."""
 
-    def __init__(self, *, shapes: int, road_seed: int, size: int, span_m: float) -> None:
+    def __init__(self, config: DriveConfig) -> None:
+        size, span_m, shapes = config.camera_size, config.camera_span_m, config.roads
         self.size = size
         self.span_m = span_m
         self.ahead_m = AHEAD_SHARE * span_m
         self.behind_m = span_m - self.ahead_m
         self._pixel_m = span_m / size
         view_m = float(np.hypot(self.ahead_m, 0.5 * span_m))
-        self._raster = _raster((shapes, road_seed), self._pixel_m, view_m)
-        self._shapes = shapes
-        steps = (np.arange(size) + 0.5) * self._pixel_m
+        self._raster = build_raster(shapes, config.road_seed, self._pixel_m, view_m)
         cell_m = self._raster.cell_m
-        self._forward = ((self.ahead_m - steps) / cell_m).astype(np.float32)
-        self._left = ((0.5 * span_m - steps) / cell_m).astype(np.float32)
-        self._stamp = _rectangle(0.9 * self._pixel_m)
+        self._cells_per_m = np.float32(1.0 / cell_m)
+        row_of_square = np.tile(np.arange(shapes), 2) * self._raster.side
+        reach = self._raster.reach_m / cell_m
+        self._square_origin = (reach + 1j * (reach + row_of_square)).astype(np.complex64)
+        steps = (np.arange(size) + 0.5) * self._pixel_m
+        forward_m, left_m = self.ahead_m - steps, 0.5 * span_m - steps
+        self._forward = (forward_m / cell_m).astype(np.complex64)
+        self._left = (1j * left_m / cell_m).astype(np.complex64)
+        self._pixels_per_m = np.float32(size / span_m)
+        self._stamp = _rectangle(0.9 * self._pixel_m) * self._pixels_per_m
+        self._origin_pixel = np.complex64(complex(self.ahead_m, 0.5 * span_m) * size / span_m)
+        self._past_last_pixel = constant(size)
+        self._middle = np.complex64(0.5 * (self.ahead_m - self.behind_m))
+        self._seen_m = float(np.hypot(0.5 * span_m, 0.5 * span_m)) + 0.5 * VEHICLE_LENGTH_M
         ego_row, ego_column = np.nonzero(
-            (np.abs(self._forward[:, None] * cell_m) < 0.5 * VEHICLE_LENGTH_M)
-            & (np.abs(self._left[None, :] * cell_m) < 0.5 * VEHICLE_WIDTH_M)
+            (np.abs(forward_m[:, None]) < 0.5 * VEHICLE_LENGTH_M)
+            & (np.abs(left_m[None, :]) < 0.5 * VEHICLE_WIDTH_M)
         )
         self._ego_pixels = ego_row * size + ego_column
 
@@ -128,27 +69,23 @@ class Camera:
             direction: Unit vectors of the headings, `complex64[n]`.
         """
         raster = self._raster
-        scale = np.float32(1.0 / raster.cell_m)
-        offset = np.float32(raster.reach_m / raster.cell_m)
-        cos, sin = direction.real[:, None], direction.imag[:, None]
-        x0 = position.real[:, None] * scale + offset
-        y0 = position.imag[:, None] * scale + offset
         # The road's square in the stacked raster is chosen by moving down its column of squares.
-        y0 += ((road % self._shapes) * raster.side)[:, None].astype(np.float32)
-        x_rows, x_columns = x0 + cos * self._forward, sin * self._left
-        y_rows, y_columns = y0 + sin * self._forward, cos * self._left
-        column = (x_rows[:, :, None] - x_columns[:, None, :]).astype(np.int32)
-        row = (y_rows[:, :, None] + y_columns[:, None, :]).astype(np.int32)
+        origin = position * self._cells_per_m
+        origin += self._square_origin.take(road)
+        along = direction[:, None] * self._forward
+        along += origin[:, None]
+        across = direction[:, None] * self._left
+        column = (along.real[:, :, None] + across.real[:, None, :]).astype(np.int32)
+        row = (along.imag[:, :, None] + across.imag[:, None, :]).astype(np.int32)
         row *= raster.side
         cell = np.add(row, column, dtype=np.intp)
-        images = raster.cells.take(cell, mode="wrap")
+        images: npt.NDArray[np.uint8] = raster.cells.take(cell, mode="wrap")
         images.reshape(len(images), -1)[:, self._ego_pixels] = EGO
         return images
 
     def draw_vehicles(
         self,
         images: npt.NDArray[np.uint8],
-        environment: npt.NDArray[np.intp],
         relative_position: npt.NDArray[np.complex64],
         relative_direction: npt.NDArray[np.complex64],
     ) -> None:
@@ -156,17 +93,23 @@ class Camera:
 
         Args:
             images: `uint8[n, size, size]`, C-contiguous, changed in place.
-            environment: Image of each vehicle, `int[k]`.
-            relative_position: Centre, real part ahead and imaginary part left, `complex64[k]`.
-            relative_direction: Unit vector of its heading, `complex64[k]`.
+            relative_position: Centres, real part ahead and imaginary part left,
+                `complex64[n, vehicles]`.
+            relative_direction: Unit vectors of their headings, `complex64[n, vehicles]`.
         """
-        points = relative_position[:, None] + relative_direction[:, None] * self._stamp
-        per_m = np.float32(1.0 / self._pixel_m)
-        row = np.floor((np.float32(self.ahead_m) - points.real) * per_m).astype(np.intp)
-        column = np.floor((np.float32(0.5 * self.span_m) - points.imag) * per_m).astype(np.intp)
-        inside = (row >= 0) & (row < self.size) & (column >= 0) & (column < self.size)
-        pixel = (environment[:, None] * self.size + row) * self.size + column
-        images.reshape(-1)[pixel[inside]] = VEHICLE
+        image, vehicle = (np.abs(relative_position - self._middle) < self._seen_m).nonzero()
+        if not image.size:
+            return
+        centre = self._origin_pixel - relative_position[image, vehicle] * self._pixels_per_m
+        points = centre[:, None] - relative_direction[image, vehicle][:, None] * self._stamp
+        coordinates = points.view(np.float32)
+        inside = coordinates >= _FIRST_PIXEL
+        inside &= coordinates < self._past_last_pixel
+        pixel = points.real.astype(np.intp)
+        pixel += (image * self.size)[:, None]
+        pixel *= self.size
+        pixel += points.imag.astype(np.intp)
+        images.reshape(-1)[pixel[inside[:, ::2] & inside[:, 1::2]]] = VEHICLE
 
 
 def _rectangle(spacing_m: float) -> npt.NDArray[np.complex64]:

@@ -9,6 +9,9 @@ Observation, a Dict:
 
 Action, `float32[2]` in [-1, 1]: steer (1 is full left), throttle or brake. Other vehicles appear
 in the camera only.
+
+Importing this module registers `gonogo/Drive-v0` with Gymnasium; the settings of `DriveConfig`
+are its keyword arguments.
 """
 
 from __future__ import annotations
@@ -25,6 +28,9 @@ from gymnasium.vector.utils import batch_space
 
 from trainer.envs.drive_config import STEP_S, VECTOR_DIM, DriveConfig
 from trainer.envs.drive_simulation import DriveSimulation, Observation, StepOutcome
+
+GYMNASIUM_ID = "gonogo/Drive-v0"
+"""Name under which the environment is registered with Gymnasium."""
 
 _VECTOR_LIMIT = 10.0
 
@@ -45,26 +51,21 @@ def action_space() -> spaces.Box:
     return spaces.Box(-1.0, 1.0, (2,), np.float32)
 
 
-def _causes(outcome: StepOutcome) -> dict[str, npt.NDArray[np.bool_]]:
-    return {
-        "collision": outcome.collision,
-        "off_road": outcome.off_road,
-        "stalled": outcome.stalled,
-    }
-
-
 class DriveVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray[Any]]):
     """Many driving environments stepped together, each reset in the step in which it ends.
 
     `infos` of a step holds `reward_components` (name to `float32[n]`), `collision`, `off_road`
     and `stalled` (`bool[n]`), all of the step just made. When an environment has ended it also
-    holds `final_obs`, the observations before the reset, and `_final_obs`, which of them count.
+    holds `final_obs`, the observations before the reset, and `_final_obs`, which rows of them
+    count; `final_info` and `_final_info` likewise.
     """
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}  # noqa: RUF012
 
-    def __init__(self, config: DriveConfig | None = None, *, num_envs: int = 1) -> None:
-        self.config = config if config is not None else DriveConfig()
+    def __init__(
+        self, config: DriveConfig | None = None, *, num_envs: int = 1, **settings: Any
+    ) -> None:
+        self.config = config if config is not None else DriveConfig(**settings)
         self.num_envs = num_envs
         self.single_observation_space = observation_space(self.config)
         self.single_action_space = action_space()
@@ -82,7 +83,7 @@ class DriveVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray
 
         Args:
             seed: Environment `i` draws from a generator seeded with (seed, i); with a list, from
-                (seed[i], 0). None goes on with the generators as they are.
+                (seed[i], 0). None goes on with the generators as they are, random at first.
             options: Not used.
         """
         del options
@@ -110,9 +111,10 @@ class DriveVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray
         infos: dict[str, Any] = {"reward_components": outcome.components, **_causes(outcome)}
         observation = simulation.observe()
         ended = outcome.terminated | outcome.truncated
-        if ended.any():
+        if np.count_nonzero(ended):
+            infos["final_info"] = dict(infos)
             infos["final_obs"] = observation
-            infos["_final_obs"] = ended
+            infos["_final_info"] = infos["_final_obs"] = ended
             simulation.reset(np.flatnonzero(ended).tolist())
             observation = simulation.observe()
         return observation, outcome.reward, outcome.terminated, outcome.truncated, infos
@@ -122,18 +124,24 @@ class DriveVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray
         return self.simulation.get_state()
 
     def set_state(self, state: dict[str, npt.NDArray[Any]]) -> Observation:
-        """Continue from `get_state()`; returns the observation that was current then."""
+        """Continue from `get_state()`; returns the observation that was current then.
+
+        Raises:
+            ValueError: The state is of another configuration or another number of environments.
+        """
         self.simulation.set_state(state)
         return self.simulation.observe()
 
 
-class DriveEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):
+class DriveEnv(gymnasium.Env[Any, Any]):
     """One driving environment, the same as environment 0 of a `DriveVectorEnv` with that seed."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": round(1 / STEP_S)}  # noqa: RUF012
 
-    def __init__(self, config: DriveConfig | None = None, render_mode: str | None = None) -> None:
-        self.config = config if config is not None else DriveConfig()
+    def __init__(
+        self, config: DriveConfig | None = None, render_mode: str | None = None, **settings: Any
+    ) -> None:
+        self.config = config if config is not None else DriveConfig(**settings)
         self.render_mode = render_mode
         self.observation_space = observation_space(self.config)
         self.action_space = action_space()
@@ -169,10 +177,26 @@ class DriveEnv(gymnasium.Env[Observation, npt.NDArray[np.float32]]):
 
     def render(self) -> npt.NDArray[np.uint8] | None:
         """Return the newest camera image in `rgb_array` mode, `uint8[size, size, 3]`."""
-        observation = self.simulation.observe()
-        if self.render_mode != "rgb_array" or "camera" not in observation:
+        if self.render_mode != "rgb_array" or not self.config.camera_size:
             return None
-        return np.repeat(observation["camera"][0, -1, :, :, None], 3, axis=2)
+        image = self.simulation.observe()["camera"][0, -1]
+        return np.repeat(image[:, :, None], 3, axis=2)
 
     def _observe(self) -> Observation:
         return {name: array[0] for name, array in self.simulation.observe().items()}
+
+
+def _causes(outcome: StepOutcome) -> dict[str, npt.NDArray[np.bool_]]:
+    return {
+        "collision": outcome.collision,
+        "off_road": outcome.off_road,
+        "stalled": outcome.stalled,
+    }
+
+
+if GYMNASIUM_ID not in gymnasium.registry:
+    gymnasium.register(
+        GYMNASIUM_ID,
+        entry_point="trainer.envs.drive:DriveEnv",
+        vector_entry_point="trainer.envs.drive:DriveVectorEnv",
+    )

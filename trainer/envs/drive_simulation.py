@@ -23,6 +23,8 @@ from trainer.envs.drive_config import (
     DriveConfig,
 )
 from trainer.envs.driving_reward import DrivingMeasurement, driving_reward
+from trainer.envs.float_constant import constant
+from trainer.envs.generator_state import GENERATOR_WORDS, pack_generators, unpack_generators
 from trainer.envs.road_geometry import (
     HALF_ROAD_M,
     POINT_SPACING_M,
@@ -32,6 +34,7 @@ from trainer.envs.road_geometry import (
     TABLE_POINTS,
     build_roads,
 )
+from trainer.envs.road_position import locate
 from trainer.envs.traffic import Traffic
 from trainer.envs.vehicle_model import move
 
@@ -45,13 +48,22 @@ LATERAL_UNIT_M = 1.75
 """The observation's unit of lateral deviation."""
 HEADING_UNIT_RAD = 0.5
 """The observation's unit of heading error."""
+HORIZON_M = WAYPOINTS * WAYPOINT_SPACING_M
+"""The observation's unit of waypoint coordinates."""
 
-_HORIZON_M = WAYPOINTS * WAYPOINT_SPACING_M
 _LOOK_AHEAD = (np.arange(1, WAYPOINTS + 1) * round(WAYPOINT_SPACING_M / POINT_SPACING_M)).astype(
     np.intp
 )
-_RNG_WORDS = 6
-_WORD = (1 << 64) - 1
+_POINTS_PER_M = constant(1.0 / POINT_SPACING_M)
+_STEPS_PER_S = constant(1.0 / STEP_S)
+_ROAD_LENGTH = constant(ROAD_LENGTH_M)
+_HALF_ROAD = constant(HALF_ROAD_M)
+_RIGHT_LANE = constant(RIGHT_LANE_M)
+_STANDSTILL = constant(STANDSTILL_MPS)
+_HALF = constant(0.5)
+_PER_LATERAL_UNIT = constant(1.0 / LATERAL_UNIT_M)
+_PER_HEADING_UNIT = constant(1.0 / HEADING_UNIT_RAD)
+_PER_HORIZON = constant(1.0 / HORIZON_M)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,16 +93,10 @@ class DriveSimulation:
         self.config = config
         self.num_envs = num_envs
         self._roads = build_roads(config.roads, config.road_seed)
-        self._camera: Camera | None = None
-        if config.camera_size:
-            self._camera = Camera(
-                shapes=config.roads,
-                road_seed=config.road_seed,
-                size=config.camera_size,
-                span_m=config.camera_span_m,
-            )
+        self._camera = Camera(config) if config.camera_size else None
         self._stall_steps = max(1, round(config.stall_limit_s / STEP_S))
-        self._generators = [np.random.default_rng([0, i]) for i in range(num_envs)]
+        self._per_target_speed = constant(1.0 / config.reward.target_speed_mps)
+        self._generators = [np.random.default_rng() for _ in range(num_envs)]
         self.traffic = Traffic(num_envs, config.vehicles)
         self.road = np.zeros(num_envs, np.intp)
         self.position = np.zeros(num_envs, np.complex64)
@@ -103,9 +109,11 @@ class DriveSimulation:
         self.heading_error_rad = np.zeros(num_envs, np.float32)
         self.steps = np.zeros(num_envs, np.int32)
         self.standing_steps = np.zeros(num_envs, np.int32)
-        self._direction = np.ones(num_envs, np.complex64)
         size = config.camera_size
         self._frames = np.zeros((num_envs, config.frame_stack, size, size), np.uint8)
+        # Derived from the state above.
+        self._first_point = np.zeros(num_envs, np.intp)
+        self._direction = np.ones(num_envs, np.complex64)
 
     def seed(self, seeds: Sequence[tuple[int, int]]) -> None:
         """Give each environment a new generator, from one pair (seed, index) per environment."""
@@ -116,8 +124,7 @@ class DriveSimulation:
         target_mps = self.config.reward.target_speed_mps
         for i in indices:
             rng = self._generators[i]
-            road = int(rng.integers(2 * self._roads.shapes))
-            point = int(rng.integers(ROAD_POINTS))
+            road, point = int(rng.integers(2 * self._roads.shapes)), int(rng.integers(ROAD_POINTS))
             lateral_m, heading_rad = rng.uniform(-0.3, 0.3), rng.uniform(-0.05, 0.05)
             row = road * TABLE_POINTS + point
             tangent = self._roads.tangent[row]
@@ -128,13 +135,12 @@ class DriveSimulation:
             self.position[i] = self._roads.right_lane[row] + 1j * lateral_m * tangent
             self.heading_rad[i] = np.angle(tangent) + heading_rad
             self.speed_mps[i] = rng.uniform(0.6, 1.0) * target_mps
-            self.traffic.place(i, self.arc_m[i], target_mps, rng)
+            self.traffic.place(i, float(self.arc_m[i]), target_mps, rng)
         chosen = np.asarray(indices, np.intp)
         self.acceleration[chosen] = 0.0
         self.steps[chosen] = 0
         self.standing_steps[chosen] = 0
-        self._face()
-        self._look()
+        self._derive()
         if self._camera is not None:
             self._frames[chosen] = self._render(chosen)[:, None]
 
@@ -143,48 +149,54 @@ class DriveSimulation:
 
         Environments that end are not reset: the caller does so, after reading `observe()`.
         """
-        config = self.config
-        motion = move(self.speed_mps, np.clip(actions, -1.0, 1.0), STEP_S)
+        motion = move(self.speed_mps, actions, STEP_S)
         # Moving along the mean heading of the step keeps the path exact for gentle turns.
-        middle_rad = self.heading_rad + 0.5 * motion.turn_rad
+        middle_rad = self.heading_rad + _HALF * motion.turn_rad
         self.position.real += motion.distance_m * np.cos(middle_rad)
         self.position.imag += motion.distance_m * np.sin(middle_rad)
         self.heading_rad += motion.turn_rad
-        self._face()
+        self._direction.real = np.cos(self.heading_rad)
+        self._direction.imag = np.sin(self.heading_rad)
         self.speed_mps = motion.speed_mps
-        before_m = self.arc_m
-        self._locate(before_m + motion.distance_m)
-        gained_m = self.arc_m - before_m
-        gained_m -= ROAD_LENGTH_M * np.rint(gained_m * (1.0 / ROAD_LENGTH_M))
+        arc_m, self.lateral_m, self.heading_error_rad = locate(
+            self._roads,
+            self._first_point,
+            self.position,
+            self._direction,
+            self.arc_m + motion.distance_m,
+        )
+        progress_m = arc_m - self.arc_m
+        self.arc_m = arc_m % _ROAD_LENGTH
 
-        self.traffic.step(self.arc_m, self.lateral_m + RIGHT_LANE_M, STEP_S)
-        collision, time_to_collision_s = self._look()
-        off_road = np.abs(self.lateral_m + RIGHT_LANE_M) > HALF_ROAD_M
+        across_m = self.lateral_m + _RIGHT_LANE
+        self.traffic.step(self.arc_m, across_m, STEP_S)
+        collision, time_to_collision_s = self.traffic.look(self.arc_m, across_m, self.speed_mps)
+        off_road = np.abs(across_m) > _HALF_ROAD
         self.standing_steps += 1
-        self.standing_steps *= self.speed_mps < STANDSTILL_MPS
+        self.standing_steps *= self.speed_mps < _STANDSTILL
         stalled = self.standing_steps >= self._stall_steps
         self.steps += 1
 
-        jerk = np.abs(motion.acceleration - self.acceleration) * (1.0 / STEP_S)
+        jerk_mps3 = np.abs(motion.acceleration - self.acceleration) * _STEPS_PER_S
         self.acceleration = motion.acceleration
         reward, components = driving_reward(
             DrivingMeasurement(
                 speed_along_mps=self.speed_mps * np.cos(self.heading_error_rad),
                 lateral_m=self.lateral_m,
                 heading_rad=self.heading_error_rad,
-                jerk_mps3=jerk,
+                jerk_mps3=jerk_mps3,
                 time_to_collision_s=time_to_collision_s,
-                progress_m=gained_m,
+                progress_m=progress_m,
                 step_s=STEP_S,
                 collision=collision,
                 off_road=off_road,
                 stalled=stalled,
             ),
-            config.reward,
+            self.config.reward,
         )
         if self._camera is not None:
             self._frames[:, :-1] = self._frames[:, 1:]
-            self._frames[:, -1] = self._render(None)
+            self._frames[:, -1] = self._render(slice(None))
         return StepOutcome(
             reward=reward,
             components=components,
@@ -192,21 +204,21 @@ class DriveSimulation:
             off_road=off_road,
             stalled=stalled,
             terminated=collision | off_road | stalled,
-            truncated=self.steps >= config.max_episode_steps,
+            truncated=self.steps >= self.config.max_episode_steps,
         )
 
     def observe(self) -> Observation:
         """Return new arrays: `vector` and, unless the camera is off, `camera`."""
         vector = np.empty((self.num_envs, VECTOR_DIM), np.float32)
-        vector[:, 0] = self.speed_mps * (1.0 / self.config.reward.target_speed_mps)
-        vector[:, 1] = self.lateral_m * (1.0 / LATERAL_UNIT_M)
-        vector[:, 2] = self.heading_error_rad * (1.0 / HEADING_UNIT_RAD)
-        point = (self.arc_m * (1.0 / POINT_SPACING_M)).astype(np.intp)
-        point += self.road * TABLE_POINTS
+        np.multiply(self.speed_mps, self._per_target_speed, out=vector[:, 0])
+        np.multiply(self.lateral_m, _PER_LATERAL_UNIT, out=vector[:, 1])
+        np.multiply(self.heading_error_rad, _PER_HEADING_UNIT, out=vector[:, 2])
+        point = (self.arc_m * _POINTS_PER_M).astype(np.intp)
+        point += self._first_point
         waypoints = self._roads.right_lane.take(point[:, None] + _LOOK_AHEAD)
         waypoints -= self.position[:, None]
-        waypoints *= (self._direction.conj() * np.float32(1.0 / _HORIZON_M))[:, None]
-        vector[:, 3:] = waypoints.view(np.float32)
+        turn = self._direction.conj() * _PER_HORIZON
+        np.multiply(waypoints, turn[:, None], out=vector[:, 3:].view(np.complex64))
         if self._camera is None:
             return {"vector": vector}
         return {"camera": self._frames.copy(), "vector": vector}
@@ -214,17 +226,17 @@ class DriveSimulation:
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
         """Return copies of everything that a later step depends on, as plain arrays."""
         state = {name: np.copy(array) for name, array in self._state_arrays().items()}
-        state["generators"] = np.array([_pack(g) for g in self._generators], np.uint64)
+        state["generators"] = pack_generators(self._generators)
         return state
 
     def set_state(self, state: dict[str, npt.NDArray[Any]]) -> None:
         """Continue from `get_state()` of a simulation with the same configuration and size.
 
         Raises:
-            ValueError: An array is missing, unknown or of another shape.
+            ValueError: An array is missing, unknown or of another shape; nothing was changed.
         """
         own = self._state_arrays()
-        own["generators"] = np.zeros((self.num_envs, _RNG_WORDS), np.uint64)
+        own["generators"] = np.zeros((self.num_envs, GENERATOR_WORDS), np.uint64)
         if set(own) != set(state):
             raise ValueError(
                 f"environment state holds {sorted(state)}, but this environment needs {sorted(own)}"
@@ -237,9 +249,10 @@ class DriveSimulation:
                 )
         for name, array in own.items():
             array[...] = state[name]
-        self._generators = [_unpack(words) for words in state["generators"]]
-        self._face()
-        self._look()
+        self._generators = unpack_generators(own["generators"])
+        for i in range(self.num_envs):
+            self.traffic.follow(i)
+        self._derive()
 
     def _state_arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {
@@ -260,78 +273,23 @@ class DriveSimulation:
             "frames": self._frames,
         }
 
-    def _locate(self, guess_m: FloatArray) -> None:
-        """Project the vehicles onto their roads, starting from a guess of their arc length."""
-        point = np.rint(guess_m * (1.0 / POINT_SPACING_M)).astype(np.intp)
-        point %= ROAD_POINTS
-        row = point + self.road * TABLE_POINTS
-        towards_road = self._roads.tangent.take(row).conj()
-        offset = (self.position - self._roads.middle.take(row)) * towards_road
-        bend = self._roads.curvature.take(row)
-        # One Newton step to the foot of the perpendicular; the road is an arc near the point.
-        along_m = offset.real / np.maximum(1.0 - bend * offset.imag, 0.5)
-        self.lateral_m = offset.imag - 0.5 * bend * along_m * along_m - np.float32(RIGHT_LANE_M)
-        turned = self._direction * towards_road
-        error = np.arctan2(turned.imag, turned.real) - bend * along_m
-        self.heading_error_rad = error
-        arc_m = point.astype(np.float32) * np.float32(POINT_SPACING_M) + along_m
-        self.arc_m = arc_m % np.float32(ROAD_LENGTH_M)
-
-    def _face(self) -> None:
-        """Refresh the unit vectors of the headings."""
+    def _derive(self) -> None:
+        """Compute what follows from the state."""
+        self._first_point = self.road * TABLE_POINTS
         self._direction.real = np.cos(self.heading_rad)
         self._direction.imag = np.sin(self.heading_rad)
 
-    def _look(self) -> tuple[BoolArray, FloatArray]:
-        """Refresh where the traffic is, seen from the controlled vehicles."""
-        return self.traffic.look(self.arc_m, self.lateral_m + RIGHT_LANE_M, self.speed_mps)
-
-    def _render(self, chosen: npt.NDArray[np.intp] | None) -> npt.NDArray[np.uint8]:
-        """Return the current images of the chosen (None: all) environments."""
+    def _render(self, chosen: slice | npt.NDArray[np.intp]) -> npt.NDArray[np.uint8]:
+        """Return the current images of the chosen environments, `uint8[k, size, size]`."""
         camera = self._camera
         assert camera is not None
-        index = slice(None) if chosen is None else chosen
-        road, position, direction = self.road[index], self.position[index], self._direction[index]
-        images = camera.render(road, position, direction)
-        relative_m = self.traffic.relative_arc_m[index]
-        seen = (relative_m > -camera.behind_m - 5.0) & (relative_m < camera.ahead_m + 15.0)
-        environment, vehicle = seen.nonzero()
-        if environment.size:
-            arc_m = self.traffic.arc_m[index][environment, vehicle]
-            lateral_m = self.traffic.lateral_m[index][environment, vehicle]
-            point = (arc_m * (1.0 / POINT_SPACING_M)).astype(np.intp)
-            row = point + road[environment] * TABLE_POINTS
-            tangent = self._roads.tangent.take(row)
-            place = self._roads.middle.take(row) + np.complex64(1j) * lateral_m * tangent
-            turn = direction[environment].conj()
-            camera.draw_vehicles(
-                images, environment, (place - position[environment]) * turn, tangent * turn
-            )
+        position, direction = self.position[chosen], self._direction[chosen]
+        images = camera.render(self.road[chosen], position, direction)
+        if self.traffic.vehicles:
+            place, tangent = self.traffic.places(self._roads, self._first_point, chosen)
+            place -= position[:, None]
+            turn = direction.conj()[:, None]
+            place *= turn
+            tangent *= turn
+            camera.draw_vehicles(images, place, tangent)
         return images
-
-
-def _pack(generator: np.random.Generator) -> list[int]:
-    """Return the state of a PCG64 generator as six 64-bit words."""
-    state = generator.bit_generator.state
-    inner = state["state"]
-    return [
-        inner["state"] >> 64,
-        inner["state"] & _WORD,
-        inner["inc"] >> 64,
-        inner["inc"] & _WORD,
-        state["has_uint32"],
-        state["uinteger"],
-    ]
-
-
-def _unpack(words: npt.NDArray[np.uint64]) -> np.random.Generator:
-    """Return a generator in the state that `_pack` described."""
-    high, low, inc_high, inc_low, has_uint32, uinteger = (int(word) for word in words)
-    bits = np.random.PCG64()
-    bits.state = {
-        "bit_generator": "PCG64",
-        "state": {"state": high << 64 | low, "inc": inc_high << 64 | inc_low},
-        "has_uint32": has_uint32,
-        "uinteger": uinteger,
-    }
-    return np.random.Generator(bits)

@@ -107,7 +107,8 @@ def efficiency(speed_along_mps: FloatArray, config: RewardConfig) -> FloatArray:
     """
     slope = (1.0 + config.standstill_penalty) / config.target_speed_mps
     miss_mps = np.abs(speed_along_mps - config.target_speed_mps)
-    return np.maximum(1.0 - slope * miss_mps, -1.0)
+    kept: FloatArray = np.maximum(1.0 - slope * miss_mps, -1.0)
+    return kept
 
 
 def lane_keeping(
@@ -123,13 +124,16 @@ def lane_keeping(
     """
     error = np.abs(lateral_m) * (1.0 / config.lateral_scale_m)
     error += np.abs(heading_rad) * (1.0 / config.heading_scale_rad)
-    moving = np.clip(speed_along_mps * (1.0 / config.target_speed_mps), 0.0, 1.0)
-    return moving * np.maximum(1.0 - error, -1.0)
+    earned: FloatArray = np.maximum(1.0 - error, -1.0)
+    moving = speed_along_mps * (1.0 / config.target_speed_mps)
+    earned *= np.minimum(np.maximum(moving, 0.0), 1.0)
+    return earned
 
 
 def comfort(jerk_mps3: FloatArray, config: RewardConfig) -> FloatArray:
     """Return the penalty for jerk, in [-1, 0]."""
-    return np.maximum(jerk_mps3 * (-1.0 / config.jerk_scale_mps3), -1.0)
+    penalty: FloatArray = np.maximum(jerk_mps3 * (-1.0 / config.jerk_scale_mps3), -1.0)
+    return penalty
 
 
 def safety(
@@ -140,21 +144,21 @@ def safety(
     config: RewardConfig,
 ) -> FloatArray:
     """Return the penalties for accidents and for closing in on the vehicle ahead, at most 0."""
-    closing_in = np.maximum(1.0 - time_to_collision_s * (1.0 / config.time_to_collision_s), 0.0)
-    closing_in *= -config.closing_in_penalty
-    ended = collision | off_road
-    ended |= stalled
-    if ended.any():
-        closing_in -= np.float32(config.collision_penalty) * collision
-        closing_in -= np.float32(config.off_road_penalty) * off_road
-        closing_in -= np.float32(config.stall_penalty) * stalled
-    return closing_in
+    nearness = 1.0 - time_to_collision_s * (1.0 / config.time_to_collision_s)
+    penalty: FloatArray = np.maximum(nearness, 0.0)
+    penalty *= -config.closing_in_penalty
+    if np.count_nonzero(collision | off_road | stalled):
+        penalty -= np.float32(config.collision_penalty) * collision
+        penalty -= np.float32(config.off_road_penalty) * off_road
+        penalty -= np.float32(config.stall_penalty) * stalled
+    return penalty
 
 
 def progress(progress_m: FloatArray, step_s: float, config: RewardConfig) -> FloatArray:
     """Return the distance gained, as a share of what the target speed gains, in [-1, 1]."""
     share = progress_m * (1.0 / (config.target_speed_mps * step_s))
-    return np.clip(share, -1.0, 1.0)
+    limited: FloatArray = np.minimum(np.maximum(share, -1.0), 1.0)
+    return limited
 
 
 def driving_reward(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainer.envs.drive_config import VECTOR_DIM, DriveConfig
 from trainer.envs.driving_reward import REWARD_COMPONENTS
+from trainer.envs.errors import UnknownEnvironmentError
 from trainer.envs.gym_config import GYM_PREFIX, GymConfig
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ class EnvSpec:
     """Steps after which an episode is truncated; None: never."""
     reward_components: tuple[str, ...]
     """Names of the parts of the reward that `infos["reward_components"]` holds."""
-
-
-class UnknownEnvironmentError(ValueError):
-    """The `id` of an environment names none that is available."""
 
 
 def parse_env_config(mapping: Mapping[str, object]) -> EnvConfig:
@@ -74,22 +71,24 @@ def make_vector_env(
     """Return `num_envs` environments stepped together, already reset with `seed`.
 
     The first `reset()` without a seed goes on from that seed. Observations are dictionaries with
-    `vector`, `camera` or both, actions `float32[num_envs, action_dim]` in [-1, 1]. An environment
-    that ends is reset in the same step; `infos["final_obs"]` then holds the observations before
-    the reset, a dictionary of arrays whose row counts where `terminated | truncated`.
-    `infos["reward_components"]` is a dictionary of `float32[num_envs]`, empty without components.
+    `vector` (possibly of width 0) and, where there are images, `camera`; actions are
+    `float32[num_envs, action_dim]` in [-1, 1]. An environment that ends is reset in the same step;
+    `infos["final_obs"]` then holds the observations before the reset, a dictionary of arrays whose
+    rows count where `terminated | truncated`. `infos["reward_components"]` is a dictionary of
+    `float32[num_envs]`, empty without components.
 
     Raises:
-        MissingExtraError: A package that the environment needs is not installed.
+        EnvironmentSetupError: The environment cannot be made, for instance because a package that
+            it needs is not installed.
     """
     if isinstance(config, DriveConfig):
         from trainer.envs.drive import DriveVectorEnv
 
         env: VectorEnv[dict[str, Any], Any, Any] = DriveVectorEnv(config, num_envs=num_envs)
     else:
-        from trainer.envs.gym_env import make_gym_vector_env
+        from trainer.envs.gym_env import GymVectorEnv
 
-        env = make_gym_vector_env(config, num_envs)
+        env = GymVectorEnv(config, num_envs=num_envs)
     env.reset(seed=seed)
     return env
 
@@ -98,7 +97,8 @@ def describe_env(config: EnvConfig) -> EnvSpec:
     """Return what a network needs to know of an environment.
 
     Raises:
-        MissingExtraError: A package that the environment needs is not installed.
+        EnvironmentSetupError: The environment cannot be made, for instance because a package that
+            it needs is not installed.
     """
     if isinstance(config, DriveConfig):
         size = config.camera_size
@@ -109,16 +109,19 @@ def describe_env(config: EnvConfig) -> EnvSpec:
             max_episode_steps=config.max_episode_steps,
             reward_components=REWARD_COMPONENTS,
         )
-    from trainer.envs.gym_env import describe_gym
+    from trainer.envs.gym_env import GymVectorEnv
 
-    shape, vector_dim, action_dim, limit = describe_gym(config)
-    return EnvSpec(
-        camera_shape=shape,
-        vector_dim=vector_dim,
-        action_dim=action_dim,
-        max_episode_steps=limit,
-        reward_components=(),
-    )
+    env = GymVectorEnv(config)
+    try:
+        return EnvSpec(
+            camera_shape=env.camera_shape,
+            vector_dim=env.vector_dim,
+            action_dim=env.action_dim,
+            max_episode_steps=env.max_episode_steps,
+            reward_components=(),
+        )
+    finally:
+        env.close()
 
 
 def _suggestion(env_id: str) -> str:

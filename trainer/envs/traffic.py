@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.envs.drive_config import VEHICLE_LENGTH_M, VEHICLE_WIDTH_M
-from trainer.envs.road_geometry import LEFT_LANE_M, RIGHT_LANE_M, ROAD_LENGTH_M
+from trainer.envs.float_constant import constant
+from trainer.envs.road_geometry import (
+    LEFT_LANE_M,
+    POINT_SPACING_M,
+    RIGHT_LANE_M,
+    ROAD_LENGTH_M,
+    Roads,
+)
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -27,22 +34,34 @@ RIGHT_SPEED_SHARE = (0.7, 1.05)
 LEFT_SPEED_SHARE = (0.8, 1.4)
 """Range of the speeds in the left lane, as a share of the target speed."""
 
-_STAND_GAP_M = 3.0
-_HEADWAY_S = 1.0
 _LANE_OVERLAP_M = 2.4
+_FULL_GAP_M = VEHICLE_LENGTH_M + 3.0
+# A shared zero-dimensional array costs a third of a Python number in an operation on a short array.
+_ROAD = constant(ROAD_LENGTH_M)
+_LENGTH = constant(VEHICLE_LENGTH_M)
+_TWO_LENGTHS = constant(2.0 * VEHICLE_LENGTH_M)
+_WIDTH = constant(VEHICLE_WIDTH_M)
+_OVERLAP = constant(_LANE_OVERLAP_M)
+_FULL_GAP = constant(_FULL_GAP_M)
+_ALMOST_NOTHING = constant(1e-3)
+_LEAST_CLOSING_MPS = constant(0.25)
+_ZERO = constant(0.0)
+_NEVER = constant(np.inf)
+_POINTS_PER_M = constant(1.0 / POINT_SPACING_M)
+_LEFT = np.complex64(1j)
 
 
 class Traffic:
     """State of the other vehicles of all environments, arrays `[n, vehicles]`."""
 
     def __init__(self, num_envs: int, vehicles: int) -> None:
+        shape = (num_envs, vehicles)
         self.vehicles = vehicles
-        self.arc_m: FloatArray = np.zeros((num_envs, vehicles), np.float32)
-        self.lateral_m: FloatArray = np.zeros((num_envs, vehicles), np.float32)
-        self.wanted_mps: FloatArray = np.zeros((num_envs, vehicles), np.float32)
-        self.speed_mps: FloatArray = np.zeros((num_envs, vehicles), np.float32)
-        self.relative_arc_m: FloatArray = np.zeros((num_envs, vehicles), np.float32)
-        self._not_itself = ~np.eye(vehicles, dtype=np.bool_)
+        self.arc_m: FloatArray = np.zeros(shape, np.float32)
+        self.lateral_m: FloatArray = np.zeros(shape, np.float32)
+        self.wanted_mps: FloatArray = np.zeros(shape, np.float32)
+        self.speed_mps: FloatArray = np.zeros(shape, np.float32)
+        self._leader = np.arange(num_envs * vehicles).reshape(shape)
 
     def place(
         self, i: int, ego_arc_m: float, target_speed_mps: float, rng: np.random.Generator
@@ -62,24 +81,58 @@ class Traffic:
         self.lateral_m[i] = np.where(left, LEFT_LANE_M, RIGHT_LANE_M)
         self.wanted_mps[i] = share * target_speed_mps
         self.speed_mps[i] = self.wanted_mps[i]
+        self.follow(i)
+
+    def follow(self, i: int) -> None:
+        """Find whom each vehicle of environment `i` follows; nobody overtakes, so it stays so."""
+        arc_m, lateral_m = self.arc_m[i], self.lateral_m[i]
+        gap = (arc_m[None, :] - arc_m[:, None]) % ROAD_LENGTH_M
+        # Alone in its lane, a vehicle follows itself, a whole round ahead.
+        np.fill_diagonal(gap, ROAD_LENGTH_M)
+        gap[lateral_m[None, :] != lateral_m[:, None]] = np.inf
+        self._leader[i] = gap.argmin(axis=1) + i * self.vehicles
 
     def step(self, ego_arc_m: FloatArray, ego_lateral_m: FloatArray, step_s: float) -> None:
         """Move all vehicles by one step, given where the controlled vehicles are."""
         if not self.vehicles:
             return
         arc = self.arc_m
-        gap = arc[:, None, :] - arc[:, :, None]
-        gap %= ROAD_LENGTH_M
-        same = self.lateral_m[:, None, :] == self.lateral_m[:, :, None]
-        same &= self._not_itself
-        ahead = np.where(same, gap, ROAD_LENGTH_M).min(axis=2)
-        ego_gap = (ego_arc_m[:, None] - arc) % ROAD_LENGTH_M
-        near = np.abs(ego_lateral_m[:, None] - self.lateral_m) < _LANE_OVERLAP_M
-        np.minimum(ahead, ego_gap, out=ahead, where=near)
-        ahead -= VEHICLE_LENGTH_M + _STAND_GAP_M
-        ahead *= 1.0 / _HEADWAY_S
-        self.speed_mps = np.clip(ahead, 0.0, self.wanted_mps)
-        self.arc_m = (arc + self.speed_mps * step_s) % ROAD_LENGTH_M
+        gap = arc.take(self._leader)
+        gap -= arc
+        gap -= _ALMOST_NOTHING
+        gap %= _ROAD
+        ego_gap = ego_arc_m[:, None] - arc
+        ego_gap %= _ROAD
+        near = np.abs(ego_lateral_m[:, None] - self.lateral_m) < _OVERLAP
+        np.minimum(gap, ego_gap, out=gap, where=near)
+        # A headway of one second: the speed in m/s is at most the free gap in m.
+        gap -= _FULL_GAP
+        np.maximum(gap, _ZERO, out=gap)
+        self.speed_mps = np.minimum(gap, self.wanted_mps)
+        moved = self.speed_mps * step_s
+        moved += arc
+        moved %= _ROAD
+        self.arc_m = moved
+
+    def places(
+        self,
+        roads: Roads,
+        first_point: npt.NDArray[np.intp],
+        chosen: slice | npt.NDArray[np.intp],
+    ) -> tuple[npt.NDArray[np.complex64], npt.NDArray[np.complex64]]:
+        """Return centres and headings in the plane, both `complex64[k, vehicles]`.
+
+        Args:
+            roads: Tables of all roads.
+            first_point: Where each environment's road begins in the tables, `int[n]`.
+            chosen: The `k` environments that count.
+        """
+        point = (self.arc_m[chosen] * _POINTS_PER_M).astype(np.intp)
+        point += first_point[chosen][:, None]
+        tangent = roads.tangent.take(point)
+        place = roads.middle.take(point)
+        place += tangent * (self.lateral_m[chosen] * _LEFT)
+        return place, tangent
 
     def look(
         self, ego_arc_m: FloatArray, ego_lateral_m: FloatArray, ego_speed_mps: FloatArray
@@ -87,27 +140,28 @@ class Traffic:
         """Return collisions, `bool[n]`, and times to collision in s, `float32[n]`.
 
         Vehicles are boxes along the road: a heading error of the controlled vehicle is ignored.
-        Also refreshes `relative_arc_m`, the arc length from the controlled vehicle to each other
-        one, in [-ROAD_LENGTH_M / 2, ROAD_LENGTH_M / 2).
+        A vehicle in the way that is not approached, or slowly, counts as approached at 0.25 m/s,
+        so that sitting on its bumper is not safe.
         """
-        half = 0.5 * ROAD_LENGTH_M
-        self.relative_arc_m = (self.arc_m - (ego_arc_m - half)[:, None]) % ROAD_LENGTH_M - half
         if not self.vehicles:
             nobody = np.zeros(len(ego_arc_m), np.bool_)
             return nobody, np.full(len(ego_arc_m), np.inf, np.float32)
-        gap = np.abs(self.relative_arc_m) - VEHICLE_LENGTH_M
-        beside = np.abs(self.lateral_m - ego_lateral_m[:, None]) < VEHICLE_WIDTH_M
-        hit = ((gap < 0.0) & beside).any(axis=1)
+        # Counted from one length behind, whoever touches lies in [0, 2 lengths], whoever is
+        # behind lies almost a round ahead.
+        gap = self.arc_m - (ego_arc_m - _LENGTH)[:, None]
+        gap %= _ROAD
+        gap -= _TWO_LENGTHS
+        np.maximum(gap, _ZERO, out=gap)
         closing = ego_speed_mps[:, None] - self.speed_mps
-        beside &= self.relative_arc_m > 0.0
-        beside &= closing > 0.1
-        seconds = np.full(gap.shape, np.inf, np.float32)
-        np.divide(np.maximum(gap, 0.0), closing, out=seconds, where=beside)
-        return hit, seconds.min(axis=1)
+        np.maximum(closing, _LEAST_CLOSING_MPS, out=closing)
+        gap /= closing
+        beside = np.abs(self.lateral_m - ego_lateral_m[:, None]) < _WIDTH
+        seconds = np.minimum.reduce(np.where(beside, gap, _NEVER), axis=1)
+        return seconds == _ZERO, seconds
 
 
 def _slots(first_m: float, last_m: float, count: int, rng: np.random.Generator) -> FloatArray:
-    """Return `count` places at least `SLOT_M` apart, crowded towards `first_m`, `float32[count]`."""
+    """Return places at least `SLOT_M` apart, crowded towards `first_m`, `float32[count]`."""
     free_m = last_m - first_m - SLOT_M * count
     places = np.sort(rng.random(count) ** 2) * free_m + SLOT_M * np.arange(count) + first_m
     return places.astype(np.float32)

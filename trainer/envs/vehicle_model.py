@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from trainer.envs.float_constant import constant
+
 FloatArray = npt.NDArray[np.float32]
 
 WHEELBASE_M = 2.7
@@ -19,6 +21,12 @@ MAX_BRAKE_MPS2 = 4.0
 """Deceleration of the action -1."""
 MAX_SPEED_MPS = 15.0
 """Speed at which the throttle has no effect any more."""
+
+_LEAST, _MOST = constant(-1.0), constant(1.0)
+_THROTTLE, _BRAKE = constant(MAX_THROTTLE_MPS2), constant(MAX_BRAKE_MPS2)
+_STANDING, _FASTEST = constant(0.0), constant(MAX_SPEED_MPS)
+_STEER, _PER_WHEELBASE = constant(MAX_STEER_RAD), constant(1.0 / WHEELBASE_M)
+_HALF = constant(0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,22 +49,28 @@ def move(speed_mps: FloatArray, actions: FloatArray, step_s: float) -> Motion:
     Args:
         speed_mps: Speed at the start, `float32[n]`.
         actions: `float32[n, 2]` in [-1, 1]: steer (1 is full left) and throttle (above 0) or
-            brake (below 0). The caller clips.
+            brake (below 0); clipped to that range.
         step_s: Duration of the step.
     """
-    pedal = actions[:, 1]
+    controls = np.minimum(np.maximum(actions, _LEAST), _MOST)
+    pedal = controls[:, 1]
     # Throttle and brake differ in strength; the smaller product is the right one on both sides.
-    wanted_mps2 = np.minimum(pedal * MAX_THROTTLE_MPS2, pedal * MAX_BRAKE_MPS2)
-    new_speed = np.clip(speed_mps + wanted_mps2 * step_s, 0.0, MAX_SPEED_MPS)
-    mean_speed = 0.5 * (speed_mps + new_speed)
-    yaw_rate = mean_speed * np.tan(actions[:, 0] * MAX_STEER_RAD)
-    yaw_rate *= 1.0 / WHEELBASE_M
+    new_speed = np.minimum(pedal * _THROTTLE, pedal * _BRAKE)
+    new_speed *= step_s
+    new_speed += speed_mps
+    np.maximum(new_speed, _STANDING, out=new_speed)
+    np.minimum(new_speed, _FASTEST, out=new_speed)
+    mean_speed = speed_mps + new_speed
+    mean_speed *= _HALF
+    yaw_rate = np.tan(controls[:, 0] * _STEER)
+    yaw_rate *= _PER_WHEELBASE
+    yaw_rate *= mean_speed
     acceleration = np.empty(len(speed_mps), np.complex64)
-    acceleration.real = (new_speed - speed_mps) * (1.0 / step_s)
+    acceleration.real = (new_speed - speed_mps) / step_s
     acceleration.imag = mean_speed * yaw_rate
     return Motion(
         speed_mps=new_speed,
-        turn_rad=yaw_rate * step_s,
-        distance_m=mean_speed * step_s,
+        turn_rad=yaw_rate * np.float32(step_s),
+        distance_m=mean_speed * np.float32(step_s),
         acceleration=acceleration,
     )

@@ -1,0 +1,25 @@
+"""What can be wrong with an environment before its first step.
+
+EnvironmentSetupError
+├── UnknownEnvironmentError        the `id` names no environment that is available
+├── MissingExtraError              a package that the environment needs is not installed
+└── UnsupportedEnvironmentError    TD3 cannot act in it, or it rejects its settings
+"""
+
+from __future__ import annotations
+
+
+class EnvironmentSetupError(ValueError):
+    """An environment cannot be made as asked for."""
+
+
+class UnknownEnvironmentError(EnvironmentSetupError):
+    """The `id` of an environment names none that is available."""
+
+
+class MissingExtraError(EnvironmentSetupError):
+    """An environment needs a package that is not installed."""
+
+
+class UnsupportedEnvironmentError(EnvironmentSetupError):
+    """An environment exists, but not in a form that can be used here."""
