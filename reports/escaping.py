@@ -145,12 +145,10 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': r"{\char34}",
     "`": r"\textasciigrave{}",
-    "'": r"\textquotesingle{}",
     "[": r"{[}",
     "]": r"{]}",
-    "-": r"{-}",
     "±": r"$\pm$",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
@@ -172,7 +170,8 @@ def escape_latex(value: object) -> Safe:
 
 
 def _latex(text: str) -> str:
-    return "".join(_latex_character(character) for character in text)
+    escaped = "".join(_latex_character(character) for character in text)
+    return escaped.replace("--", "-{}-").replace("--", "-{}-")
 
 
 def _latex_character(character: str) -> str:

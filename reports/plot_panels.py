@@ -43,6 +43,7 @@ class Panel:
     """For the file name: the check, or the metric family."""
     title: str
     traces: tuple[Trace, ...]
+    x_label: str = "environment steps"
     unit: str = ""
     limits: tuple[LimitLine, ...] = ()
     show_limits: bool = True
@@ -72,24 +73,26 @@ def check_panels(
 
 
 def _check_panel(finding: Finding, series: Series, explored_until: int | None) -> Panel:
-    on_axis = is_on_axis(finding, series)
+    sign = axis_sign(finding, series)
     note = ""
-    if not on_axis and finding.value is not None:
+    if not sign and finding.value is not None:
         note = f"{finding.statistic or 'value'}: {format_number(finding.value, finding.unit)}"
         if finding.limit is not None:
             note += f", limit {format_number(finding.limit)}"
     window = None
     if finding.first_step is not None and finding.last_step is not None:
         window = (finding.first_step, finding.last_step)
+    by_episode = is_by_episode(series)
     return Panel(
         name=finding.check,
         title=f"{finding.outcome.value}: {finding.title}",
         traces=(Trace(series=series, style=_style(series.tag)),),
-        unit=finding.unit if on_axis and finding.unit != "1" else "",
-        limits=_limit_lines(finding) if on_axis else (),
+        x_label="episodes" if by_episode else "environment steps",
+        unit=finding.unit if sign and finding.unit != "1" else "",
+        limits=_limit_lines(finding, sign) if sign else (),
         breach_step=finding.breach_step,
-        window=window,
-        explored_until=explored_until,
+        window=None if by_episode else window,
+        explored_until=None if by_episode else explored_until,
         note=note,
     )
 
@@ -98,34 +101,52 @@ def _style(tag: str) -> str:
     return "episodes" if tag.startswith("train/episode_") else "line"
 
 
-def _limit_lines(finding: Finding) -> tuple[LimitLine, ...]:
+def is_by_episode(series: Series) -> bool:
+    """Whether a series counts episodes (1, 2, 3, ... without a hole) and not environment steps."""
+    return (
+        _style(series.tag) == "episodes"
+        and len(series) >= 3
+        and bool(np.all(np.diff(series.steps) == 1))
+    )
+
+
+def _limit_lines(finding: Finding, sign: float) -> tuple[LimitLine, ...]:
+    """Return the limit first; `sign` is -1 for a limit on the magnitude of negative values."""
     lines: list[LimitLine] = []
     if finding.limit is not None and math.isfinite(finding.limit):
-        lines.append(LimitLine(value=finding.limit, label=f"limit {format_number(finding.limit)}"))
+        value = sign * finding.limit
+        lines.append(LimitLine(value=value, label=f"limit {format_number(value)}"))
     warn = finding.warn_limit
     if warn is not None and math.isfinite(warn) and warn != finding.limit:
-        lines.append(LimitLine(value=warn, label=f"warns at {format_number(warn)}"))
+        lines.append(LimitLine(value=sign * warn, label=f"warns at {format_number(sign * warn)}"))
     return tuple(lines)
 
 
-def is_on_axis(finding: Finding, series: Series) -> bool:
-    """Whether a finding's value and limit are on the scale of its series.
+def axis_sign(finding: Finding, series: Series) -> float:
+    """Return 1 when a finding is on the scale of its series, -1 when its negative is, else 0.
 
-    A mean or a maximum lies within the range of the values that it was taken from; a ratio or a
-    growth rate usually does not, and its limit must not be drawn beside the series. Where the first
-    breach is known, the series must break the limit there as well.
+    A mean or a maximum lies within the range of the values that it was taken from, a largest
+    magnitude within it or its mirror image. A ratio or a growth rate usually lies in neither, and
+    its limit must not be drawn beside the series. Where the first breach is known, the series must
+    break the limit there as well.
     """
-    if finding.value is None or not math.isfinite(finding.value) or finding.direction == "":
-        return False
+    if finding.value is None or not math.isfinite(finding.value) or not finding.direction:
+        return 0.0
     finite = series.values[np.isfinite(series.values)]
     if not len(finite):
-        return False
+        return 0.0
     slack = 1e-6 * max(1.0, abs(finding.value))
-    if not finite.min() - slack <= finding.value <= finite.max() + slack:
-        return False
+    low, high = float(finite.min()) - slack, float(finite.max()) + slack
+    for sign in (1.0, -1.0):
+        if low <= sign * finding.value <= high and _breaks(finding, series, sign):
+            return sign
+    return 0.0
+
+
+def _breaks(finding: Finding, series: Series, sign: float) -> bool:
     if finding.breach_step is None or finding.limit is None:
-        return True
-    there = series.values[series.steps == finding.breach_step]
+        return sign > 0 or finding.direction == "max"
+    there = sign * series.values[series.steps == finding.breach_step]
     broken = there > finding.limit if finding.direction == "max" else there < finding.limit
     return bool(broken.any())
 
@@ -146,6 +167,7 @@ def overview_panels(
         )
         if not traces:
             continue
+        by_episode = any(is_by_episode(trace.series) for trace in traces)
         limits = [line for tag in tags for line in _overview_limits(tag, by_tag, log)]
         panels.append(
             Panel(
@@ -155,7 +177,8 @@ def overview_panels(
                 unit=unit,
                 limits=_distinct(limits),
                 show_limits=False,
-                explored_until=explored_until,
+                x_label="episodes" if by_episode else "environment steps",
+                explored_until=None if by_episode else explored_until,
             )
         )
     return tuple(panels)
@@ -174,8 +197,9 @@ def _overview_limits(
     tag: str, by_tag: Mapping[str, list[Finding]], log: EventLog
 ) -> Iterable[LimitLine]:
     for finding in by_tag.get(tag, ()):
-        if tag in log.series and is_on_axis(finding, log.series[tag]):
-            yield from _limit_lines(finding)[:1]
+        sign = axis_sign(finding, log.series[tag]) if tag in log.series else 0.0
+        if sign:
+            yield from _limit_lines(finding, sign)[:1]
 
 
 def _distinct(limits: Iterable[LimitLine]) -> tuple[LimitLine, ...]:

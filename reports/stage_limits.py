@@ -20,19 +20,18 @@ def stage_limits(
     sentences = list(result.not_decided)
     seed = "" if result.seed is None else f" (seed {result.seed})"
     sentences.append(
-        f"1 run{seed} gives no confidence interval across seeds; comparing recipes takes several "
-        f"({_SEEDS})."
+        f"How far results spread across seeds: 1 run{seed} gives no interval; comparing recipes "
+        f"takes several ({_SEEDS})."
     )
     if not evaluations:
-        sentences.append("0 evaluations were logged: how the policy acts without noise is unknown.")
+        sentences.append("How the policy acts without noise: 0 evaluations were logged.")
     else:
         sentences += _spread(evaluations[-1])
     if next_stage is not None and result.last_step:
         factor = next_stage.steps / result.last_step
         sentences.append(
-            f"{next_stage.name} is {format_number(factor, digits=3)} times as long as the "
-            f"{format_count(result.last_step)} steps judged here; a fault that starts later shows "
-            f"there."
+            f"Faults that start after step {format_count(result.last_step)}: {next_stage.name} is "
+            f"{format_number(factor, digits=3)} times as long."
         )
     return tuple(sentences)
 
@@ -40,12 +39,12 @@ def stage_limits(
 def _spread(last: EvaluationPoint) -> list[str]:
     if last.episodes is None:
         return []
-    text = f"The last evaluation has {format_plural(last.episodes, 'episode')}"
+    episodes = format_plural(last.episodes, "episode")
     std = last.std_return
     if std is None or not math.isfinite(std) or last.episodes < 1:
-        return [text + "; their spread was not logged."]
+        return []
     error = format_number(std / math.sqrt(last.episodes), digits=3)
     return [
-        f"{text} with a standard deviation of {format_number(std)}: "
-        f"its mean return is known to about {error} (one standard error)."
+        f"Differences of the mean return below about {error}: that is one standard error of the "
+        f"last evaluation ({episodes}, standard deviation {format_number(std)})."
     ]

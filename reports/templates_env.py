@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from reports.escaping import code_markdown, escape_latex, escape_markdown, fence_markdown
+from reports.escaping import code_markdown, escape_latex, escape_markdown, fence_markdown, one_line
 from reports.html_text import code_html, rich_html
 from reports.number_format import format_count, format_number, format_plural, format_share
 
@@ -48,6 +48,7 @@ def html_environment() -> Environment:
     environment = _environment(autoescape=True)
     environment.filters["code"] = code_html
     environment.filters["rich"] = rich_html
+    environment.filters["one_line"] = one_line
     return environment
 
 
