@@ -115,7 +115,8 @@ class TD3:
             # where, not a product: a terminated transition's successor is undefined and may be anything.
             target_q = reward + torch.where(batch.terminated.bool(), 0.0, discount * next_q)
 
-        q_values = self.critic.values(self.critic.encode(batch.obs), batch.action)
+        features = self.critic.encode(batch.obs)
+        q_values = self.critic.values(features, batch.action)
         critic_loss = torch.stack([functional.mse_loss(q, target_q) for q in q_values]).sum()
         self.critic_optimizer.zero_grad()
         critic_loss.backward()  # type: ignore[no-untyped-call]
@@ -135,6 +136,8 @@ class TD3:
         if not log:
             return None
 
+        if self.critic.cnn is not None:
+            statistics["features/critic_cnn_l2"] = self._feature_norm(features)
         with torch.no_grad():
             statistics |= critic_norms | {
                 "train/critic_loss": critic_loss,
@@ -169,10 +172,7 @@ class TD3:
         if log:
             statistics = self._actor_statistics(loss, q, q_features, z, action)
             if self.actor.cnn is not None:
-                statistics |= {
-                    "features/actor_cnn_l2": self._feature_norm(actor_features),
-                    "features/critic_cnn_l2": self._feature_norm(q_features),
-                }
+                statistics["features/actor_cnn_l2"] = self._feature_norm(actor_features)
         statistics |= self._clip("actor_cnn", "actor_mlp", measure=log)
         self.actor_optimizer.step()
         self.actor_updates += 1
