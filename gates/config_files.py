@@ -6,5 +6,5 @@ from pathlib import Path
 
 
 def config_dir() -> Path:
-    """Return the product's `config/` folder: beside the packages, in a checkout and when installed."""
+    """Return the product's `config/` folder, which lies beside the packages."""
     return Path(__file__).resolve().parents[1] / "config"

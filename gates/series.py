@@ -17,8 +17,9 @@ IntArray = NDArray[np.int64]
 class Series:
     """The points of one tag in the order in which they were written.
 
-    Steps need not rise: equal steps are several episodes that ended together, falling steps are reported by the
-    integrity check. Values may be NaN or infinite; whoever reduces them decides what that means.
+    Steps need not rise: equal steps are several episodes that ended together, falling steps are
+    reported by the integrity check. Values may be NaN or infinite; whoever reduces them decides
+    what that means.
     """
 
     tag: str
@@ -29,7 +30,8 @@ class Series:
     wall_times: FloatArray
     """`float64[n]`, seconds since the epoch."""
     derived_from: str = ""
-    """How the values were computed when no such tag was logged (`-train/actor_loss`); empty for logged tags."""
+    """How the values were computed when no such tag was logged (`-train/actor_loss`); empty for
+    logged tags."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -43,7 +45,8 @@ class Damage:
     offset: int
     """Byte at which the unreadable record starts."""
     kind: str
-    """`torn_tail` (normal while a run is written), `bad_length`, `bad_crc`, `bad_record` or `not_an_event_file`."""
+    """`torn_tail` (normal while a run is written), `bad_length`, `bad_crc`, `bad_record` or
+    `not_an_event_file`."""
     note: str
 
 
@@ -73,3 +76,11 @@ class EventLog:
     """Points of earlier attempts that a later attempt's purge step made void."""
     skipped_tags: Mapping[str, str] = field(default_factory=dict)
     """Tags that are not scalars or exceed a limit, with the reason."""
+    ignored: tuple[str, ...] = ()
+    """Sub-directories with event files of their own: separate runs that were not read."""
+    void_from_step: int | None = None
+    """Only in a later poll of an `EventTail`: points of earlier polls at or after this step are
+    void."""
+    restarted: bool = False
+    """Only in a later poll of an `EventTail`: a file was replaced, all points of earlier polls are
+    void."""

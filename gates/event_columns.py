@@ -1,0 +1,118 @@
+"""Turns records into columns of points, most of them without looking at each one alone.
+
+A trainer writes the same few kinds of event over and over: two events of a kind differ only in the
+wall time, the step and the numbers. The first event of a kind is decoded field by field. A further
+one whose other bytes are exactly the same is decoded by taking the numbers from the same places,
+for all such events at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gates.event_batch import OpenBatch, split
+from gates.event_layouts import Layout, make_layout, take_matching
+from gates.event_points import Decoded
+from gates.event_proto import MalformedEventError, ParsedEvent, parse_event
+from gates.event_records import RecordBatch, unaligned
+from gates.event_tags import TAG_LIMIT, TAG_NAME_LIMIT_BYTES, TagTable
+
+_FIRST_ALONE = 64
+"""Events decoded one by one before the kinds that they teach are tried on the rest; doubles each
+round."""
+_LAYOUTS_PER_LENGTH = 16
+_KEYS_LIMIT = 4 * TAG_LIMIT
+_KEY_LIMIT_BYTES = TAG_NAME_LIMIT_BYTES + 64
+_FLOAT_BYTES = 4
+
+
+class EventDecoder:
+    """Decodes the records of one run, learning the kinds of its events as they come."""
+
+    def __init__(self, tags: TagTable) -> None:
+        self._tags = tags
+        self._keys: dict[bytes, int] = {}
+        """Tail without its last four bytes -> tag, of events that end with their one number (a
+        float32)."""
+        self._layouts: dict[int, list[Layout]] = {}
+        """Other kinds, by the length of their tail."""
+
+    def decode(self, records: RecordBatch) -> Decoded:
+        """Return the points of some records in the order in which they were written."""
+        batch = split(records)
+        alone = _FIRST_ALONE
+        with np.errstate(invalid="ignore"):  # a signalling NaN is a value like any other
+            while True:
+                self._match_layouts(batch)
+                self._match_keys(batch)
+                unknown = np.flatnonzero(batch.open)
+                if not len(unknown):
+                    return batch.decoded()
+                for index in unknown[:alone].tolist():
+                    if batch.open[index]:
+                        self._decode_alone(batch, index)
+                alone *= 2
+
+    def _match_layouts(self, batch: OpenBatch) -> None:
+        lengths = batch.tail_lengths()
+        for length, layouts in self._layouts.items():
+            records = np.flatnonzero(lengths == length)
+            for layout in layouts:
+                records = take_matching(batch, layout, records)
+
+    def _match_keys(self, batch: OpenBatch) -> None:
+        lengths = batch.tail_lengths()
+        records = np.flatnonzero((lengths > _FLOAT_BYTES) & (lengths <= _KEY_LIMIT_BYTES))
+        if not len(records) or not self._keys:
+            return
+        buffer, get = batch.batch.buffer, self._keys.get
+        starts, ends = batch.tails[records], batch.ends[records] - _FLOAT_BYTES
+        numbers = np.array(
+            [get(buffer[a:b], -1) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)],
+            dtype=np.int64,
+        )
+        hit = numbers >= 0
+        if hit.any():
+            values = unaligned(buffer, "<f4")[ends[hit]].astype(np.float64)
+            batch.take(records[hit], numbers[hit].astype(np.uint16)[:, None], values[:, None])
+
+    def _decode_alone(self, batch: OpenBatch, index: int) -> None:
+        """Decode one event field by field, and learn its kind."""
+        try:
+            event = parse_event(batch.record(index))
+        except MalformedEventError as error:
+            batch.malformed.append((index, str(error)))
+            batch.open[index] = False
+            return
+        if event.session_start:
+            batch.session_starts.append((index, event.step))
+        tags: list[int] = []
+        values: list[float] = []
+        for parsed in event.values:
+            if parsed.value is None:
+                self._tags.skip(parsed.tag, parsed.reason)
+            else:
+                tags.append(self._tags.number(parsed.tag))
+                values.append(parsed.value)
+        batch.wall_times[index], batch.steps[index] = event.wall_time, event.step
+        batch.take(np.array([index]), np.array([tags], np.uint16), np.array([values], np.float64))
+        self._learn(batch, index, event)
+
+    def _learn(self, batch: OpenBatch, index: int, event: ParsedEvent) -> None:
+        """Remember the kind of an event whose numbers all stand at fixed places behind the step."""
+        tail = int(batch.tails[index] - batch.batch.starts[index])
+        if not batch.regular[index] or event.summary_start != tail or not event.values:
+            return
+        if any(value.value is None or value.position < tail for value in event.values):
+            return
+        raw = batch.record(index)[tail:]
+        places = [(value.position - tail, value.form) for value in event.values]
+        tags = np.array([self._tags.number(value.tag) for value in event.values], np.uint16)
+        if places == [(len(raw) - _FLOAT_BYTES, "<f4")]:
+            if len(raw) <= _KEY_LIMIT_BYTES and len(self._keys) < _KEYS_LIMIT:
+                self._keys[raw[:-_FLOAT_BYTES]] = int(tags[0])
+            return
+        layouts = self._layouts.setdefault(len(raw), [])
+        if len(layouts) < _LAYOUTS_PER_LENGTH:
+            layouts.append(make_layout(raw, places, tags))
+            take_matching(batch, layouts[-1], np.flatnonzero(batch.tail_lengths() == len(raw)))

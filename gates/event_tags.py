@@ -1,0 +1,70 @@
+"""Numbers the tags of one run, within limits that a hostile or runaway writer cannot exceed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+TAG_LIMIT = 20_000
+"""Tags that are read; a trainer that logs more has a step or an episode number inside its tag
+names."""
+TAG_NAME_LIMIT_BYTES = 1024
+SKIPPED_NAMED_LIMIT = 1_000
+"""Skipped tags that are listed by name; the rest is only counted."""
+
+SKIPPED = 0xFFFF
+"""The number of every tag that is not read; numbers fit 16 bits."""
+
+
+@dataclass(eq=False)
+class TagTable:
+    """Tag name -> number, in the order of first appearance."""
+
+    names: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Name -> reason, for tags with points that are not read."""
+    unnamed_points: int = 0
+    """Points of skipped tags beyond those that `skipped` lists by name."""
+    _numbers: dict[bytes, int] = field(default_factory=dict)
+    _by_name: dict[str, int] = field(default_factory=dict)
+
+    def number(self, raw: bytes) -> int:
+        """Return the tag's number, or `SKIPPED` (and note why) when a limit forbids to read it."""
+        known = self._numbers.get(raw)
+        if known is not None:
+            return known
+        if len(raw) > TAG_NAME_LIMIT_BYTES:
+            self.skip(raw, f"its name is longer than {TAG_NAME_LIMIT_BYTES:,} bytes")
+            return SKIPPED
+        name = readable(raw)
+        number = self._by_name.get(name)
+        if number is None:
+            if len(self.names) >= TAG_LIMIT:
+                self.skip(raw, f"the run has more than {TAG_LIMIT:,} tags")
+                return SKIPPED
+            number = len(self.names)
+            self.names.append(name)
+            self._by_name[name] = number
+        self._numbers[raw] = number
+        return number
+
+    def skip(self, raw: bytes, reason: str) -> None:
+        """Note that a point of this tag was not read; the first reason stays."""
+        name = readable(raw[:TAG_NAME_LIMIT_BYTES])
+        if name in self.skipped:
+            return
+        if len(self.skipped) < SKIPPED_NAMED_LIMIT:
+            self.skipped[name] = reason
+        else:
+            self.unnamed_points += 1
+
+    def skipped_tags(self) -> dict[str, str]:
+        """Return the skipped tags with their reasons; one entry stands for those only counted."""
+        if not self.unnamed_points:
+            return dict(self.skipped)
+        note = f"{self.unnamed_points:,} points of tags beyond the first {SKIPPED_NAMED_LIMIT:,} skipped ones"
+        return {**self.skipped, "(other tags)": note}
+
+
+def readable(raw: bytes) -> str:
+    """Decode a tag name; bytes that are not UTF-8 become U+FFFD."""
+    return raw.decode("utf-8", errors="replace")
