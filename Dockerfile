@@ -1,6 +1,5 @@
 # Two targets: `docker build --target test .` runs the checks, `docker build .` makes the image that trains and judges.
-# The CPU build of torch comes in first, so that no CUDA packages are pulled; for a GPU image pass
-# --build-arg TORCH_INDEX= (empty) and use a CUDA base of your choice.
+# For a small image without CUDA pass the address of PyTorch's CPU wheels: --build-arg TORCH_INDEX=...
 
 FROM python:3.11-slim-bookworm AS base
 ENV PYTHONUNBUFFERED=1 \
@@ -12,10 +11,12 @@ RUN useradd --create-home --uid 1000 gonogo \
     && mkdir /app /runs \
     && chown gonogo:gonogo /app /runs
 WORKDIR /app
-USER gonogo
+USER 1000
 ENV PATH=/home/gonogo/venv/bin:$PATH
 RUN python -m venv /home/gonogo/venv
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG TORCH_INDEX=
+# The range is the one of pyproject.toml; installed first, so that the chosen build is kept.
+# hadolint ignore=DL3013
 RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "torch>=2.10,<2.14"
 COPY --chown=gonogo:gonogo pyproject.toml README.md ./
 COPY --chown=gonogo:gonogo config config

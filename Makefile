@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check format lint types imports docs test-slow clean
+.PHONY: help install install-dev run test check format lint types imports docs fault-bench test-slow clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,12 +42,16 @@ format: install-dev  ## Format the source
 lint: install-dev  ## Check format and lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/hadolint Dockerfile
 
 types: install-dev  ## Check types
 	$(BIN)/mypy
 
 imports: install-dev  ## Check the import contracts
 	$(BIN)/lint-imports
+
+fault-bench: install-dev  ## Train sound and faulty runs, judge them, write docs/fault-bench.md's table
+	$(BIN)/python tests/fault_bench/bench.py --out runs/fault-bench --table docs/fault-bench-table.md $(ARGS)
 
 docs: install-dev  ## Write the tables in docs/ that are generated from code and configuration
 	$(BIN)/python tests/generate_docs.py

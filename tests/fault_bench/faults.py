@@ -1,0 +1,272 @@
+"""Faults that are injected into the trainer from outside; the product contains none of them.
+
+Each fault is a context manager that patches the trainer's classes while a run is trained.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+
+from trainer import run_files, td3
+from trainer.loop import Trainer
+from trainer.networks import Actor
+from trainer.replay import ReplayBuffer
+from trainer.td3 import TD3
+
+Patch = Callable[[], AbstractContextManager[Any]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One way in which a trainer goes wrong."""
+
+    cause: str
+    """The slug that a diagnosis should name first."""
+    patch: Patch
+    train: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """Overrides of the recipe that the fault needs to show."""
+    accepted: tuple[str, ...] = ()
+    """Other slugs that are right too."""
+
+
+def actor_encoder_leak() -> AbstractContextManager[Any]:
+    """Feed the critic's head with the actor's features, gradients on."""
+    return mock.patch.object(
+        TD3, "_features_for_actor_loss", lambda agent, obs: agent.actor.encode(obs)
+    )
+
+
+def unbounded_action() -> AbstractContextManager[Any]:
+    """Forget the tanh."""
+    return mock.patch.object(Actor, "squash", lambda _, z: z)
+
+
+@contextlib.contextmanager
+def shared_encoder_actor_gradient() -> Iterator[None]:
+    """Give actor and critic one encoder and let the actor's gradient through to it."""
+    build = TD3.__init__
+
+    def build_shared(agent: TD3, *arguments: Any) -> None:
+        build(agent, *arguments)
+        agent.actor.cnn = agent.critic.cnn
+        agent.actor_target.cnn = agent.critic_target.cnn
+        agent._modules["actor_cnn"] = list(agent.critic.cnn.parameters())
+        agent.actor_optimizer = agent._adam("actor_cnn", "actor_mlp")
+        agent._online = [*agent.actor.parameters(), *agent.critic.heads.parameters()]
+        agent._targets = [
+            *agent.actor_target.parameters(),
+            *agent.critic_target.heads.parameters(),
+        ]
+
+    with (
+        mock.patch.object(TD3, "__init__", build_shared),
+        mock.patch.object(
+            TD3, "_features_for_actor_loss", lambda agent, obs: agent.critic.encode(obs)
+        ),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def critic_divergence() -> Iterator[None]:
+    """Bootstrap from the larger critic of a target without delay, and with a discount above 1."""
+
+    def largest(values: Any) -> torch.Tensor:
+        return 1.15 * torch.stack(list(values)).amax(dim=0).abs()
+
+    with mock.patch.object(td3, "_minimum", largest), target_not_averaged():
+        yield
+
+
+@contextlib.contextmanager
+def target_not_averaged() -> Iterator[None]:
+    """Copy the online networks into the targets at each update, whatever tau says."""
+
+    @torch.no_grad()
+    def copy(agent: TD3) -> None:
+        torch._foreach_copy_(agent._targets, agent._online)
+
+    with mock.patch.object(TD3, "_update_targets", copy):
+        yield
+
+
+def terminal_flag_dropped() -> AbstractContextManager[Any]:
+    """Bootstrap beyond terminations."""
+    sample = ReplayBuffer.sample
+
+    def without_ends(buffer: ReplayBuffer, *arguments: Any) -> Any:
+        batch = sample(buffer, *arguments)
+        return dataclasses.replace(batch, terminated=torch.zeros_like(batch.terminated))
+
+    return mock.patch.object(ReplayBuffer, "sample", without_ends)
+
+
+def _with_reward(change: Callable[[ReplayBuffer, np.ndarray, np.ndarray], np.ndarray]) -> Any:
+    add = ReplayBuffer.add
+
+    def changed(
+        buffer: ReplayBuffer,
+        frame: Any,
+        vector: Any,
+        action: Any,
+        reward: np.ndarray,
+        terminated: np.ndarray,
+        truncated: np.ndarray,
+        *rest: Any,
+    ) -> None:
+        reward = change(buffer, np.asarray(reward), terminated | truncated)
+        add(buffer, frame, vector, action, reward, terminated, truncated, *rest)
+
+    return mock.patch.object(ReplayBuffer, "add", changed)
+
+
+def reward_accumulated() -> AbstractContextManager[Any]:
+    """Store the sum of the episode's rewards so far instead of the step's reward."""
+    sums: dict[int, np.ndarray] = {}
+
+    def accumulate(buffer: ReplayBuffer, reward: np.ndarray, done: np.ndarray) -> np.ndarray:
+        total = sums.get(id(buffer), np.zeros_like(reward)) + reward
+        sums[id(buffer)] = np.where(done, 0.0, total)
+        return total
+
+    return _with_reward(accumulate)
+
+
+def reward_scale() -> AbstractContextManager[Any]:
+    """Store rewards twenty times too large."""
+    return _with_reward(lambda _buffer, reward, _done: 20.0 * reward)
+
+
+@contextlib.contextmanager
+def actor_frozen() -> Iterator[None]:
+    """Never step the actor's optimiser."""
+    build = TD3.__init__
+
+    def build_frozen(agent: TD3, *arguments: Any) -> None:
+        build(agent, *arguments)
+        agent.actor_optimizer.step = lambda *_: None  # type: ignore[method-assign]
+
+    with mock.patch.object(TD3, "__init__", build_frozen):
+        yield
+
+
+def dead_actor() -> AbstractContextManager[Any]:
+    """No fault in the code: a recipe without guards and with a high actor rate."""
+    return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def config_not_applied() -> Iterator[None]:
+    """Train with four times the configured updates and half the configured critic rate."""
+    resolved = run_files.resolved
+
+    def another_recipe(request: Any, env: Any) -> dict[str, Any]:
+        content = resolved(request, env)
+        train = content["train"]
+        changed = {"train_freq": 4 * train["train_freq"], "critic_lr": 2 * train["critic_lr"]}
+        return content | {"train": train | changed}
+
+    with mock.patch.object(run_files, "resolved", another_recipe):
+        yield
+
+
+@contextlib.contextmanager
+def metric_is_post_clip() -> Iterator[None]:
+    """Clip gradients to a small norm, and log the norms after clipping, beside an encoder leak."""
+    clip = TD3._clip
+
+    def after_clipping(agent: TD3, *modules: str, measure: bool) -> dict[str, Any]:
+        statistics = clip(agent, *modules, measure=measure)
+        for module in modules:
+            limit = getattr(agent.config, f"{module}_max_grad_norm")
+            tag = f"gradients/{module}_norm"
+            if tag in statistics and limit is not None:
+                statistics[tag] = torch.clamp(torch.as_tensor(statistics[tag]), max=limit)
+                statistics[f"gradients/{module}_clipped_share"] = 0.0
+        return statistics
+
+    with mock.patch.object(TD3, "_clip", after_clipping), actor_encoder_leak():
+        yield
+
+
+@contextlib.contextmanager
+def stopped_early() -> Iterator[None]:
+    """End, without a word, at three fifths of the planned steps."""
+    interact = Trainer._interact
+
+    def until(trainer: Trainer, obs: Any) -> Any:
+        planned = json.loads(Path(trainer.run, "request.json").read_text())["planned_steps"]
+        if trainer.step >= 0.6 * planned:
+            trainer.request = trainer.request.model_copy(update={"planned_steps": trainer.step})
+        return interact(trainer, obs)
+
+    with mock.patch.object(Trainer, "_interact", until):
+        yield
+
+
+CLIPPED = {
+    "actor_cnn_max_grad_norm": 1.0,
+    "actor_mlp_max_grad_norm": 1.0,
+    "critic_cnn_max_grad_norm": 10.0,
+    "critic_mlp_max_grad_norm": 10.0,
+}
+UNGUARDED = {
+    "preact_penalty": 0.0,
+    "normalize_actor_loss": False,
+    "critic_warmup_updates": 0,
+    "layer_norm": False,
+    "actor_lr": 1.0e-3,
+    "actor_cnn_lr": 1.0e-3,
+}
+NO_NORM = {"layer_norm": False}
+EARLY_RATES = {"normalize_actor_loss": False, "preact_penalty": 0.0}
+
+FAULTS: dict[str, Fault] = {
+    "actor_encoder_leak": Fault(
+        cause="actor_encoder_leak", patch=actor_encoder_leak, train=NO_NORM | EARLY_RATES
+    ),
+    "actor_encoder_leak with guards": Fault(
+        cause="actor_encoder_leak", patch=actor_encoder_leak, train=NO_NORM
+    ),
+    "actor_encoder_leak with LayerNorm": Fault(
+        cause="actor_encoder_leak", patch=actor_encoder_leak
+    ),
+    "unbounded_action": Fault(
+        cause="unbounded_action", patch=unbounded_action, train=EARLY_RATES | NO_NORM
+    ),
+    "shared_encoder_actor_gradient": Fault(
+        cause="shared_encoder_actor_gradient",
+        patch=shared_encoder_actor_gradient,
+        train=NO_NORM | EARLY_RATES,
+    ),
+    "critic_divergence": Fault(cause="critic_divergence", patch=critic_divergence),
+    "terminal_flag_dropped": Fault(cause="terminal_flag_dropped", patch=terminal_flag_dropped),
+    "reward_accumulated": Fault(cause="reward_accumulated", patch=reward_accumulated),
+    "reward_scale": Fault(cause="reward_scale", patch=reward_scale),
+    "target_not_averaged": Fault(cause="target_not_averaged", patch=target_not_averaged),
+    "actor_frozen": Fault(cause="actor_frozen", patch=actor_frozen),
+    "dead_actor": Fault(
+        cause="dead_actor",
+        patch=dead_actor,
+        train=UNGUARDED,
+        accepted=("policy_collapse",),
+    ),
+    "config_not_applied": Fault(cause="config_not_applied", patch=config_not_applied),
+    "metric_is_post_clip": Fault(
+        cause="metric_is_post_clip",
+        patch=metric_is_post_clip,
+        train=CLIPPED | NO_NORM | EARLY_RATES,
+        accepted=("actor_encoder_leak",),
+    ),
+    "stopped_early": Fault(cause="stopped_early", patch=stopped_early),
+}
