@@ -191,6 +191,16 @@ def gate_of(path: Path, stage: StageFile) -> str:
     return stage.gate
 
 
+def reference(name: str) -> str:
+    """Return a preset's or stage's name, or its path in a form that holds in every folder."""
+    return str(Path(name).absolute()) if is_path(name) else name
+
+
+def is_path(name: str) -> bool:
+    """Tell a path from a name."""
+    return name.endswith((".yaml", ".yml")) or "/" in name
+
+
 def shipped(kind: str) -> tuple[str, ...]:
     """Names of the presets or stages that come with the product."""
     return tuple(sorted(path.stem for path in (config_dir() / f"{kind}s").glob("*.yaml")))
@@ -200,7 +210,7 @@ def _load(
     kind: str, name: str, model: type[_Model], mistakes: list[str]
 ) -> tuple[Path, _Model] | None:
     """Load one file; what is wrong with it is added to `mistakes`."""
-    if name.endswith((".yaml", ".yml")) or "/" in name:
+    if is_path(name):
         path = Path(name)
         if not path.is_file():
             mistakes.append(f"{kind} file {name}: there is no such file")

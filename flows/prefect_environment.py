@@ -1,0 +1,39 @@
+"""Settings of Prefect that must stand in the environment before Prefect is imported."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+DEFAULTS = {
+    # Neither the server nor the client reports usage to anybody.
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    # With the default of 5, a server that is away for a minute ends a run.
+    "PREFECT_CLIENT_MAX_RETRIES": "10",
+    # A new database on a slow machine takes about 20 s, the default limit.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+}
+QUIET = {
+    # Logs still reach the server, for its pages; the terminal belongs to our own lines.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+}
+
+
+def prepare_environment(home: Path, *, quiet: bool = True) -> None:
+    """Set what the user has not set.
+
+    Args:
+        home: Prefect's data folder when PREFECT_HOME is unset.
+        quiet: Keep Prefect's log off the terminal.
+    """
+    os.environ.setdefault("PREFECT_HOME", str(home.absolute()))
+    for name, value in {**DEFAULTS, **(QUIET if quiet else {})}.items():
+        os.environ.setdefault(name, value)
+
+
+def home_for(out: Path) -> Path:
+    """Return `runs/.prefect` for pipelines below `runs`, so that they share one history."""
+    runs = Path("runs").absolute()
+    inside = runs in out.absolute().parents
+    return (runs if inside else out.absolute()) / ".prefect"

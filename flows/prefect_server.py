@@ -1,0 +1,149 @@
+"""A Prefect server of our own on loopback, for as long as a pipeline runs.
+
+Prefect can start one by itself, but that one shares our process group: Ctrl-C ends it before the
+flow could say that it was stopped, and the client then retries for minutes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from flows.errors import OutputError, ServerError
+from flows.process import ChildProcess
+
+START_TIMEOUT_S = 120.0
+_HEALTH_INTERVAL_S = 0.1
+_WATCH_INTERVAL_S = 2.0
+_STOP_GRACE_S = 5.0
+
+
+@contextlib.contextmanager
+def prefect_server() -> Iterator[str]:
+    """Give the URL of a server's API: the user's own, or one that lives inside this block.
+
+    `prepare_environment` must have been called, and Prefect must not have been imported yet.
+
+    Raises:
+        ServerError: The server does not start.
+        OutputError: Prefect's data folder cannot be written.
+    """
+    own = os.environ.get("PREFECT_API_URL")
+    if own:
+        yield own
+        return
+    server = _Server(Path(os.environ["PREFECT_HOME"]))
+    server.start()
+    os.environ["PREFECT_API_URL"] = server.url
+    try:
+        yield server.url
+    finally:
+        _send_what_waits()
+        server.stop()
+        del os.environ["PREFECT_API_URL"]
+
+
+class _Server:
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._log = home / "server.log"
+        self._port = _free_port()
+        self.url = f"http://127.0.0.1:{self._port}/api"
+        self._child: ChildProcess | None = None
+        self._stopping = threading.Event()
+        self._watch = threading.Thread(target=self._keep_alive, daemon=True)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        with self._alone():
+            self._launch()
+            deadline = time.monotonic() + START_TIMEOUT_S
+            while not self._answers():
+                assert self._child is not None
+                if self._child.poll() is not None or time.monotonic() > deadline:
+                    self.stop()
+                    raise ServerError(f"Prefect's server does not start. Its log: {self._log}")
+                time.sleep(_HEALTH_INTERVAL_S)
+        self._watch.start()
+
+    def stop(self) -> None:
+        """End the server."""
+        self._stopping.set()
+        if self._watch.is_alive():
+            self._watch.join()
+        if self._child is not None:
+            self._child.stop()
+
+    def _launch(self) -> None:
+        self._child = ChildProcess(
+            [
+                *(sys.executable, "-m", "uvicorn", "--factory"),
+                "prefect.server.api.server:create_app",
+                *("--host", "127.0.0.1", "--port", str(self._port)),
+                *("--log-level", "error", "--lifespan", "on"),
+            ],
+            cwd=self._home,
+            log=self._log,
+            environment={
+                **{k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"},
+                # As Prefect starts its own temporary server: no pages, no background services.
+                "PREFECT_UI_ENABLED": "0",
+                "PREFECT__SERVER_EPHEMERAL": "1",
+                "PREFECT__SERVER_FINAL": "1",
+            },
+            grace_s=_STOP_GRACE_S,
+        )
+
+    def _keep_alive(self) -> None:
+        """Start the server again should it end: a training of days must not hang on it."""
+        while not self._stopping.wait(_WATCH_INTERVAL_S):
+            if self._child is not None and self._child.poll() is not None:
+                with contextlib.suppress(OutputError):
+                    self._launch()
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the folder's lock: two servers must not create one database at the same time."""
+        try:
+            self._home.mkdir(parents=True, exist_ok=True)
+            with (self._home / "start.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise OutputError.from_os_error("Prefect's data", self._home, error) from error
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _send_what_waits() -> None:
+    """Let Prefect send its last logs and events while the server still answers.
+
+    Without this its workers try for many minutes at the end of the process.
+    """
+    if "prefect" not in sys.modules:
+        return
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    for worker in (APILogWorker, EventsWorker):
+        worker.drain_all(timeout=_STOP_GRACE_S)

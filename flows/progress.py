@@ -1,0 +1,122 @@
+"""Tells a person how far it is: a live bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from flows.trainer_files import TrainerStatus
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PLAIN_INTERVAL_S = 10.0
+Tick = Callable[[TrainerStatus], None]
+
+
+class Reporter(Protocol):
+    """Where the flow says what happens."""
+
+    def say(self, text: str) -> None:
+        """Show one line."""
+
+    def training(self, stage: str, steps: int) -> AbstractContextManager[Tick]:
+        """Show a training while the block is open; call what it gives with each new heartbeat."""
+
+
+class SilentReporter:
+    """Shows nothing."""
+
+    def say(self, text: str) -> None:
+        """Drop the line."""
+
+    @contextmanager
+    def training(self, stage: str, steps: int) -> Iterator[Tick]:  # noqa: ARG002
+        """Show nothing."""
+        yield lambda _: None
+
+
+class PlainReporter:
+    """Lines for a log file; of a training at most one every ten seconds."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+
+    def say(self, text: str) -> None:
+        """Write the line."""
+        self._write(text)
+
+    @contextmanager
+    def training(self, stage: str, steps: int) -> Iterator[Tick]:
+        """Write a line when the phase begins and then at most every ten seconds."""
+        last = time.monotonic()
+
+        def tick(status: TrainerStatus) -> None:
+            nonlocal last
+            if time.monotonic() - last >= PLAIN_INTERVAL_S:
+                last = time.monotonic()
+                self._write(progress_line(stage, status, steps))
+
+        yield tick
+
+
+class LiveReporter:
+    """A progress bar with steps per second and remaining time on a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def say(self, text: str) -> None:
+        """Print the line as it is: no markup, wrapped by the terminal."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def training(self, stage: str, steps: int) -> Iterator[Tick]:
+        """Show a bar until the block ends."""
+        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.text import Text
+
+        bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[line]}", markup=False),
+            console=self._console,
+            transient=True,
+        )
+        with bar:
+            task = bar.add_task(stage, total=steps, line="starting")
+
+            def tick(status: TrainerStatus) -> None:
+                bar.update(
+                    task,
+                    completed=min(status.step, steps),
+                    description=Text(f"{stage} {status.phase:<13}").plain,
+                    line=measures(status, steps),
+                )
+
+            yield tick
+
+
+def progress_line(stage: str, status: TrainerStatus, steps: int) -> str:
+    """Write one heartbeat as a line."""
+    return f"{stage}: {status.phase}, {measures(status, steps)}"
+
+
+def measures(status: TrainerStatus, steps: int) -> str:
+    """Write steps done, speed and remaining time."""
+    text = f"{status.step:,}/{steps:,} steps"
+    if status.steps_per_s:
+        remaining = max(0, steps - status.step) / status.steps_per_s
+        text += f", {status.steps_per_s:,.0f} steps/s, {duration(remaining)} left"
+    return text
+
+
+def duration(seconds: float) -> str:
+    """Write a duration for people: `42 s`, `12 min 5 s`, `3 h 20 min`."""
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"

@@ -1,0 +1,63 @@
+"""What a pipeline run is asked to do, as the flow receives it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.run_dir import PipelineDirectory
+from flows.settings import DEFAULT_PRESET, DEFAULT_STAGES, PipelinePlan, reference, resolve_plan
+
+
+class PipelineRequest(BaseModel):
+    """The parameters of `staged_validation`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    preset: str = Field(
+        default=DEFAULT_PRESET,
+        description="Preset of config/presets, or a path to a .yaml file.",
+    )
+    stages: tuple[str, ...] = Field(
+        default=DEFAULT_STAGES,
+        description="Stages in their order: names of config/stages, or paths to .yaml files.",
+    )
+    seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of the training.")
+    overrides: tuple[str, ...] = Field(
+        default=(),
+        description="Changes to the preset, each like train.actor_lr=1.0e-4.",
+    )
+    out: Path = Field(description="Pipeline directory; an existing one is gone on with.")
+    note: str = Field(default="", description="What was changed and what that should do.")
+    accept_conditional: bool = Field(
+        default=False, description="Go on after a CONDITIONAL without asking a person."
+    )
+    retrain: bool = Field(
+        default=False, description="Train also stages that already have a GO of the same recipe."
+    )
+
+    def plan(self) -> PipelinePlan:
+        """Resolve and check the request.
+
+        Raises:
+            ConfigError: With all mistakes at once.
+        """
+        return resolve_plan(
+            preset=self.preset, stages=self.stages, seed=self.seed, overrides=self.overrides
+        )
+
+    def open(self, plan: PipelinePlan) -> PipelineDirectory:
+        """Open the pipeline directory for us alone.
+
+        Raises:
+            UsageError: It is in use, or holds something else.
+            OutputError: It cannot be written.
+        """
+        return PipelineDirectory.open(
+            self.out,
+            plan,
+            preset_source=reference(self.preset),
+            # One stage alone does not change which stages the pipeline consists of.
+            stages_asked=None if self.retrain else tuple(map(reference, self.stages)),
+        )

@@ -1,0 +1,162 @@
+"""One stage: kept from an earlier run, or trained, judged and reported; the verdict is data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.judging import GATE_FILE, judge_directory
+from flows.pipeline_record import RunRecord, utc_now
+from flows.pipeline_report import save_pipeline_report
+from flows.progress import Reporter
+from flows.recipe import recipe_hash
+from flows.run_dir import PipelineDirectory
+from flows.settings import StagePlan
+from flows.stage_context import baseline_of, read_result, stage_context
+from flows.training import train_stage
+from gates.errors import GatesError
+from gates.findings import Verdict
+from gates.spec import load_gate
+from reports.context import StageState
+from reports.evaluations import evaluation_points
+from reports.stage_report import REPORT_NAME
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageOutcome:
+    """How a stage ended; there is one only when the stage was judged."""
+
+    stage: str
+    verdict: Verdict
+    deciding: str
+    """The one sentence that decided."""
+    run: Path
+    report: Path
+    gate_json: Path
+    kept: bool = False
+    """An earlier run of the same recipe was kept, nothing was trained."""
+    accepted: bool = False
+    """A person let a CONDITIONAL pass."""
+
+    @property
+    def may_go_on(self) -> bool:
+        """True when the next stage may start."""
+        return self.verdict is Verdict.GO or (self.verdict is Verdict.CONDITIONAL and self.accepted)
+
+
+def kept_outcome(
+    stage: StagePlan, directory: PipelineDirectory, *, accept_conditional: bool = False
+) -> StageOutcome | None:
+    """Return the outcome of the stage's newest run when it may stand; None when it must be trained.
+
+    Only a GO, or a CONDITIONAL that a person accepts, of exactly this recipe and these gate rules
+    may stand. A NO_GO never does.
+    """
+    run = directory.record.last_run(stage.name)
+    if run is None or run.recipe != recipe_hash(stage):
+        return None
+    if run.gate_sha256 != load_gate(stage.gate).sha256:
+        return None
+    folder = directory.run_path(stage.name, run)
+    result = read_result(folder)
+    if result is None or result.verdict.value != run.state.value:
+        return None
+    accepted = run.accepted or accept_conditional
+    if result.verdict is Verdict.CONDITIONAL and accepted and not run.accepted:
+        directory.save_run(stage, run.model_copy(update={"accepted": True}))
+    outcome = _outcome(stage, folder, result.verdict, result.deciding, kept=True, accepted=accepted)
+    return outcome if outcome.may_go_on else None
+
+
+def train(
+    stage: StagePlan, directory: PipelineDirectory, reporter: Reporter, *, note: str = ""
+) -> Path:
+    """Train the stage in a new run folder and return it.
+
+    Raises:
+        TrainingBrokenError: The training did not end as it should.
+        OutputError: The run's folder cannot be written.
+    """
+    run = directory.new_run(stage, recipe=recipe_hash(stage), note=note)
+    reporter.say(f"{stage.name}: training {stage.steps:,} steps in {run}")
+    save_pipeline_report(directory)
+    try:
+        train_stage(stage, run, directory, reporter)
+    except BaseException:
+        save_pipeline_report(directory)
+        raise
+    return run
+
+
+def judge(
+    stage: StagePlan,
+    folder: Path,
+    directory: PipelineDirectory,
+    *,
+    accept_conditional: bool = False,
+) -> StageOutcome:
+    """Judge a trained run, write its report and record the verdict.
+
+    Raises:
+        GatesError: The run left nothing that can be judged.
+        OutputError: The report cannot be written.
+    """
+    run = next(r for r in directory.record.stages[stage.name].runs if r.run == folder.name)
+    try:
+        judged = judge_directory(
+            folder,
+            stage=stage.name,
+            gate=stage.gate,
+            planned_steps=stage.steps,
+            out=folder,
+            context=lambda judgement: stage_context(stage, run, directory, judgement),
+            baseline=baseline_of(directory, stage.name),
+        )
+    except BaseException as error:
+        _record_unjudged(stage, run, directory, error)
+        raise
+    result = judged.judgement.result
+    accepted = accept_conditional and result.verdict is Verdict.CONDITIONAL
+    done = {
+        "state": StageState(result.verdict.value),
+        "ended_at": utc_now(),
+        "deciding": result.deciding,
+        "gate_sha256": result.gate_sha256,
+        "accepted": accepted,
+        "evaluations": evaluation_points(judged.judgement.log),
+    }
+    directory.save_run(stage, run.model_copy(update=done))
+    save_pipeline_report(directory)
+    return _outcome(stage, folder, result.verdict, result.deciding, accepted=accepted)
+
+
+def _record_unjudged(
+    stage: StagePlan, run: RunRecord, directory: PipelineDirectory, error: BaseException
+) -> None:
+    expected = isinstance(error, (GatesError, OSError))
+    message = f"Not judged: {error}" if expected else f"Not judged: {type(error).__name__}: {error}"
+    state = StageState.CRASHED if isinstance(error, Exception) else StageState.CANCELLED
+    update = {"state": state, "ended_at": utc_now(), "message": message}
+    directory.save_run(stage, run.model_copy(update=update))
+    save_pipeline_report(directory)
+
+
+def _outcome(
+    stage: StagePlan,
+    folder: Path,
+    verdict: Verdict,
+    deciding: str,
+    *,
+    kept: bool = False,
+    accepted: bool = False,
+) -> StageOutcome:
+    return StageOutcome(
+        stage=stage.name,
+        verdict=verdict,
+        deciding=deciding,
+        run=folder,
+        report=folder / REPORT_NAME,
+        gate_json=folder / GATE_FILE,
+        kept=kept,
+        accepted=accepted,
+    )
