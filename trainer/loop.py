@@ -64,8 +64,10 @@ class Trainer:
         self.eval_env = make_vector_env(
             env_config, num_envs=config.eval_episodes, seed=self.streams.eval_seed
         )
+        # Never more memory than the stage can fill; the tenth is for truncated episodes' final frames.
+        fillable = request.planned_steps + request.planned_steps // 10
         self.replay = ReplayBuffer(
-            min(config.buffer_size, request.planned_steps), config.num_envs, shape, self.action_dim
+            min(config.buffer_size, fillable), config.num_envs, shape, self.action_dim
         )
         self.writer = EventWriter(run / "events")
         self.tally = EpisodeTally(config.num_envs)

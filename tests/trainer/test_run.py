@@ -129,11 +129,11 @@ def test_same_seed_gives_the_same_weights_and_another_seed_does_not(tmp_path, fi
 
 
 def test_trains_a_gymnasium_environment(tmp_path):
-    run = _run_directory(tmp_path / "run", env={"id": "gym:Pendulum-v1"})
+    run = _run_directory(tmp_path / "run", env={"id": "gym:Pendulum-v1"}, planned_steps=1600)
     assert command_line.main(["run", "--run", str(run)]) == 0
     scalars = _scalars(run)
     assert "features/actor_cnn_l2" not in scalars
-    assert {value for _, value in scalars["train/episode_length"]} <= {200.0}
+    assert {value for _, value in scalars["train/episode_length"]} == {200.0}
 
 
 def test_stops_on_request_with_a_checkpoint(tmp_path):
