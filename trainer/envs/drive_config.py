@@ -46,6 +46,6 @@ class DriveConfig(BaseModel):
     road_seed: int = Field(default=0, ge=0)
     """Seed of the road shapes, apart from the episodes' seed. Another value gives unseen roads."""
     stall_limit_s: float = Field(default=5.0, gt=0)
-    """Time of standing still after which an episode terminates, in s."""
+    """Time below 1 m/s after which an episode terminates, in s."""
     reward: RewardConfig = RewardConfig()
     """Scales, penalties and weights of the reward."""

@@ -42,7 +42,7 @@ FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 Observation = dict[str, npt.NDArray[Any]]
 
-STANDSTILL_MPS = 0.5
+STANDSTILL_MPS = 1.0
 """Below this speed a vehicle counts as standing."""
 LATERAL_UNIT_M = 1.75
 """The observation's unit of lateral deviation."""
@@ -287,9 +287,6 @@ class DriveSimulation:
         images = camera.render(self.road[chosen], position, direction)
         if self.traffic.vehicles:
             place, tangent = self.traffic.places(self._roads, self._first_point, chosen)
-            place -= position[:, None]
             turn = direction.conj()[:, None]
-            place *= turn
-            tangent *= turn
-            camera.draw_vehicles(images, place, tangent)
+            camera.draw_vehicles(images, (place - position[:, None]) * turn, tangent * turn)
         return images

@@ -161,7 +161,8 @@ class GymVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray[A
         reward = np.zeros(self.num_envs)
         terminated = np.zeros(self.num_envs, np.bool_)
         truncated = np.zeros(self.num_envs, np.bool_)
-        scaled = self._low + (np.clip(actions, -1.0, 1.0) + 1.0) * self._half_range
+        clipped = np.clip(np.asarray(actions, np.float64), -1.0, 1.0)
+        scaled = self._low + (clipped + 1.0) * self._half_range
         if "camera" in self._obs:
             frames = self._obs["camera"]
             frames[:, :-1] = frames[:, 1:]

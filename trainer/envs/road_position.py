@@ -52,8 +52,9 @@ def locate(
     point = (nearest % _POINTS).astype(np.intp)
     point += first_point
     towards_road = roads.tangent.take(point).conj()
-    offset = position - roads.middle.take(point)
-    offset *= towards_road
+    # Not in place: in place, numpy rounds the product of a single pair differently, and a vehicle
+    # would drive differently alone than in a batch.
+    offset = (position - roads.middle.take(point)) * towards_road
     across_m = offset.imag
     bend = roads.curvature.take(point)
     # One Newton step to the foot of the perpendicular; near the point the road is an arc.

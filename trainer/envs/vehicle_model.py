@@ -15,15 +15,13 @@ WHEELBASE_M = 2.7
 """Distance between the axles."""
 MAX_STEER_RAD = 0.35
 """Steering angle of the action 1; the tightest turn has a radius of 7.4 m."""
-MAX_THROTTLE_MPS2 = 3.0
-"""Acceleration of the action 1."""
-MAX_BRAKE_MPS2 = 4.0
-"""Deceleration of the action -1."""
+MAX_ACCELERATION_MPS2 = 4.0
+"""Acceleration of the action 1, deceleration of the action -1."""
 MAX_SPEED_MPS = 15.0
 """Speed at which the throttle has no effect any more."""
 
 _LEAST, _MOST = constant(-1.0), constant(1.0)
-_THROTTLE, _BRAKE = constant(MAX_THROTTLE_MPS2), constant(MAX_BRAKE_MPS2)
+_ACCELERATION = constant(MAX_ACCELERATION_MPS2)
 _STANDING, _FASTEST = constant(0.0), constant(MAX_SPEED_MPS)
 _STEER, _PER_WHEELBASE = constant(MAX_STEER_RAD), constant(1.0 / WHEELBASE_M)
 _HALF = constant(0.5)
@@ -53,9 +51,7 @@ def move(speed_mps: FloatArray, actions: FloatArray, step_s: float) -> Motion:
         step_s: Duration of the step.
     """
     controls = np.minimum(np.maximum(actions, _LEAST), _MOST)
-    pedal = controls[:, 1]
-    # Throttle and brake differ in strength; the smaller product is the right one on both sides.
-    new_speed = np.minimum(pedal * _THROTTLE, pedal * _BRAKE)
+    new_speed = controls[:, 1] * _ACCELERATION
     new_speed *= step_s
     new_speed += speed_mps
     np.maximum(new_speed, _STANDING, out=new_speed)
