@@ -1,6 +1,6 @@
 """Trains a preset with several seeds and draws the evaluation returns over environment steps.
 
-    python benchmarks/learning_curve.py pendulum --steps 20000 --seeds 3 --out runs/curve-pendulum --plot docs/pendulum.png
+    python benchmarks/learning_curve.py pendulum --steps 20000 --seeds 3 --out runs/curve --plot docs/pendulum.png
 
 Run directories in `--out` that have finished are used again. Prints a Markdown table.
 """
