@@ -30,8 +30,8 @@ run: install  ## Train and judge 5K, 50K and 1M steps; more options: make run AR
 test: install-dev  ## Run the default tests (under 5 minutes on two cores)
 	$(BIN)/python -m pytest -n 2 -m "not slow and not browser and not carla and not gpu" $(ARGS)
 
-test-slow: install-dev  ## Run the slow tests as well
-	$(BIN)/python -m pytest -n 2 -m "not browser and not carla and not gpu" $(ARGS)
+test-slow: install-dev  ## Run the slow tests
+	$(BIN)/python -m pytest -n 2 -m slow $(ARGS)
 
 check: lint types imports test  ## Format, lint, types, import contracts and tests
 
