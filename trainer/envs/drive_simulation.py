@@ -148,8 +148,11 @@ class DriveSimulation:
         """Move everything by one step; `actions` as `vehicle_model.move` takes them, clipped here.
 
         Environments that end are not reset: the caller does so, after reading `observe()`.
+
+        Raises:
+            ValueError: An action is not a number.
         """
-        motion = move(self.speed_mps, actions, STEP_S)
+        motion = move(self.speed_mps, np.asarray(actions, np.float32))
         # Moving along the mean heading of the step keeps the path exact for gentle turns.
         middle_rad = self.heading_rad + _HALF * motion.turn_rad
         self.position.real += motion.distance_m * np.cos(middle_rad)

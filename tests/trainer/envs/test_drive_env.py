@@ -208,6 +208,14 @@ def test_vector_says_where_the_lane_is():
     assert waypoints[:, 0, 1] == pytest.approx(expected, abs=0.25)
 
 
+def test_double_precision_actions_change_no_type():
+    env = DriveVectorEnv(CONFIG, num_envs=2)
+    env.reset(seed=0)
+    obs, reward, *_ = env.step(np.zeros((2, 2)))
+    assert obs["vector"].dtype == reward.dtype == np.float32
+    assert env.simulation.speed_mps.dtype == np.float32
+
+
 def test_camera_may_be_left_out():
     env = DriveVectorEnv(DriveConfig(camera_size=0), num_envs=2)
     obs, _ = env.reset(seed=0)

@@ -13,7 +13,7 @@ from trainer.envs.vehicle_model import (
 
 
 def step(speed_mps, steer, pedal):
-    return move(np.float32([speed_mps]), np.float32([[steer, pedal]]), 0.1)
+    return move(np.float32([speed_mps]), np.float32([[steer, pedal]]))
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,11 @@ def test_standing_vehicle_does_not_turn():
 
 def test_inputs_stay_as_they_were():
     speed, actions = np.float32([5]), np.float32([[3, 1]])
-    move(speed, actions, 0.1)
+    move(speed, actions)
     assert speed == 5
     assert actions.tolist() == [[3, 1]]
+
+
+def test_not_a_number_is_refused_with_its_place():
+    with pytest.raises(ValueError, match=r"actions of environments \[1\] hold NaN"):
+        move(np.zeros(3, np.float32), np.float32([[0, 0], [np.nan, 0], [1, 1]]))
