@@ -78,9 +78,10 @@ class FileTail:
         os.lseek(descriptor, position, os.SEEK_SET)
         decoded: list[Decoded] = []
         rest, unread, at_end = b"", size - position, False
+        self._scanner.needed = 0
         self._pending = None
         while not at_end:
-            block = os.read(descriptor, min(_BLOCK_BYTES, unread))
+            block = os.read(descriptor, min(max(_BLOCK_BYTES, self._scanner.needed), unread))
             unread -= len(block)
             at_end = unread <= 0 or not block
             buffer, base = rest + block, self._scanner.position

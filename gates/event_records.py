@@ -21,6 +21,7 @@ FRAME_BYTES = 16
 RECORD_LIMIT_BYTES = 64 * 1024 * 1024
 """A longer record is refused unread; an event with 20,000 scalars takes about 1 MiB."""
 _SHORT = 65_536
+_SCAN_BYTES = 4 * 1024 * 1024
 _MASK_DELTA = 0xA282EAD8
 
 IntArray = NDArray[np.int64]
@@ -118,19 +119,28 @@ def find_headers(buffer: bytes) -> Headers:
     the next, and finds where reading can go on after damage. A candidate inside another record's
     data is possible; `Headers.chain` passes over it.
     """
-    empty = np.empty(0, dtype=np.int64)
-    if len(buffer) < HEADER_BYTES:
-        return Headers(empty, empty)
     data = np.frombuffer(buffer, dtype=np.uint8)
-    zero = data == 0
-    two = zero[:-1] & zero[1:]
-    four = two[:-2] & two[2:]
-    six = four[:-2] & two[4:]
-    positions = np.flatnonzero(six) - 2
-    positions = positions[(positions >= 0) & (positions <= len(buffer) - HEADER_BYTES)]
+    found = [
+        _zero_runs(data[at : at + _SCAN_BYTES + HEADER_BYTES - 1]) + at
+        for at in range(0, len(data), _SCAN_BYTES)
+    ]
+    positions = np.concatenate([np.empty(0, dtype=np.int64), *found])
     lengths = unaligned(buffer, "<u2")[positions]
     right = unaligned(buffer, "<u4")[positions + 8] == _short_length_checksums()[lengths]
     return Headers(positions[right], lengths[right].astype(np.int64))
+
+
+def _zero_runs(data: ByteArray) -> IntArray:
+    """Return where 12 bytes begin whose third to eighth are zero, but not all of them."""
+    if len(data) < HEADER_BYTES:
+        return np.empty(0, dtype=np.int64)
+    zero = data == 0
+    two = zero[:-1] & zero[1:]
+    four = two[:-2] & two[2:]
+    count = len(data) - HEADER_BYTES + 1
+    high = four[2 : 2 + count] & two[6 : 6 + count]
+    high &= ~(two[:count] & four[8 : 8 + count])
+    return np.flatnonzero(high)
 
 
 def intact(buffer: bytes, positions: IntArray, lengths: IntArray) -> NDArray[np.bool_]:

@@ -52,6 +52,9 @@ class RecordScanner:
         self.position = 0
         """Offset in the file of the first byte not yet decided."""
         self.records = 0
+        self.needed = 0
+        """Bytes behind those fed last without which nothing more can be decided, as far as
+        known."""
         self._lost_at: int | None = None
         self._lost_kind = ""
         self._lost_note = ""
@@ -65,7 +68,7 @@ class RecordScanner:
 
         At the end of the file an incomplete record is yielded as a flaw that is not final.
         """
-        base = self.position
+        base, self.needed = self.position, 0
         headers = find_headers(buffer)
         here = 0
         while here < len(buffer) and not self.gave_up:
@@ -130,6 +133,7 @@ class RecordScanner:
             note = f"a record claims {length:,} bytes, more than {RECORD_LIMIT_BYTES:,}"
             self._lose(base + here, "bad_length", note)
         elif end > len(buffer):
+            self.needed = end - len(buffer)
             if not at_end or not self._goes_on(buffer, here):
                 return False
             self._lose(base + here, "bad_record", "a record is cut short")

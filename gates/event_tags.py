@@ -11,6 +11,9 @@ TAG_NAME_LIMIT_BYTES = 1024
 SKIPPED_NAMED_LIMIT = 1_000
 """Skipped tags that are listed by name; the rest is only counted."""
 
+OTHER_TAGS = "(other tags)"
+"""Stands in `skipped_tags` for those that are not named."""
+
 SKIPPED = 0xFFFF
 """The number of every tag that is not read; numbers fit 16 bits."""
 
@@ -22,8 +25,7 @@ class TagTable:
     names: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     """Name -> reason, for tags with points that are not read."""
-    unnamed_points: int = 0
-    """Points of skipped tags beyond those that `skipped` lists by name."""
+    _more_skipped: bool = False
     _numbers: dict[bytes, int] = field(default_factory=dict)
     _by_name: dict[str, int] = field(default_factory=dict)
 
@@ -55,14 +57,14 @@ class TagTable:
         if len(self.skipped) < SKIPPED_NAMED_LIMIT:
             self.skipped[name] = reason
         else:
-            self.unnamed_points += 1
+            self._more_skipped = True
 
     def skipped_tags(self) -> dict[str, str]:
-        """Return the skipped tags with their reasons; one entry stands for those only counted."""
-        if not self.unnamed_points:
+        """Return the skipped tags with their reasons; one entry stands for those without a name."""
+        if not self._more_skipped:
             return dict(self.skipped)
-        note = f"{self.unnamed_points:,} points of tags beyond the first {SKIPPED_NAMED_LIMIT:,} skipped ones"
-        return {**self.skipped, "(other tags)": note}
+        note = f"more than {SKIPPED_NAMED_LIMIT:,} tags were left out; the rest is not named"
+        return {**self.skipped, OTHER_TAGS: note}
 
 
 def readable(raw: bytes) -> str:

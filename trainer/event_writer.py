@@ -166,14 +166,10 @@ class EventWriter:
 
     def _write_buffer(self) -> None:
         """Write the whole buffer at the end of the last whole record; keep it when that fails."""
-        view, written = memoryview(self._buffer), 0
-        try:
-            while written < len(view):
-                self._torn = True
-                count = os.pwrite(self._descriptor, view[written:], self._whole_bytes + written)
-                written += count
-        finally:
-            view.release()
+        data, written = memoryview(bytes(self._buffer)), 0
+        while written < len(data):
+            self._torn = True
+            written += os.pwrite(self._descriptor, data[written:], self._whole_bytes + written)
         self._whole_bytes += written
         self._torn = False
         self._buffer.clear()
