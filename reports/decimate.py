@@ -8,8 +8,10 @@ import numpy as np
 
 from gates.series import FloatArray, Series
 
-_DRAWABLE = 1.0e60
+_LARGEST = 1.0e60
 """Larger magnitudes are drawn at this one: axis transforms overflow near the end of float64."""
+_SMALLEST = 1.0e-60
+"""Smaller magnitudes are drawn as 0, for the same reason at its other end."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,11 +33,13 @@ def thin(series: Series, *, points: int = 2_000) -> Line:
 
     Every extreme of a bucket survives at its own step, so the drawn envelope is the series' own.
     """
-    order = np.argsort(series.steps, kind="stable")
-    steps = series.steps[order].astype(np.float64)
-    values = series.values[order].astype(np.float64)
+    steps, values = series.steps.astype(np.float64), series.values
+    if len(steps) and np.any(np.diff(series.steps) < 0):
+        order = np.argsort(series.steps, kind="stable")
+        steps, values = steps[order], values[order]
     finite = np.isfinite(values)
-    clipped = np.where(finite, np.clip(values, -_DRAWABLE, _DRAWABLE), np.nan)
+    clipped = np.where(finite, np.clip(values, -_LARGEST, _LARGEST), np.nan)
+    clipped[np.abs(clipped) < _SMALLEST] = 0.0
     gap_steps = steps[~finite]
     kept = np.arange(len(values)) if len(values) <= points else _extremes(clipped, points // 2)
     stride = max(1, len(gap_steps) * 2 // points)

@@ -127,7 +127,9 @@ def axis_scale(values: FloatArray) -> str:
     magnitudes = np.abs(values[values != 0])
     if len(magnitudes) < 2:
         return "linear"
-    spread = math.log10(magnitudes.max()) - math.log10(float(np.quantile(magnitudes, 0.02)))
+    spread = math.log10(magnitudes.max()) - math.log10(
+        float(np.quantile(magnitudes, 0.02, method="lower"))
+    )
     if spread < _DECADES_FOR_LOG:
         return "linear"
     return "log" if values.min() > 0 else "symlog"
