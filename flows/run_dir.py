@@ -90,6 +90,16 @@ class PipelineDirectory:
             raise
         return directory
 
+    @classmethod
+    def view(cls, path: Path) -> PipelineDirectory | None:
+        """Return the directory for reading only, without its lock; None when it is none.
+
+        Raises:
+            UsageError: Its pipeline.json cannot be understood.
+        """
+        record = read_record(path)
+        return None if record is None else cls(path.absolute(), record, lock=-1)
+
     def new_run(self, stage: StagePlan, *, recipe: str, note: str = "") -> Path:
         """Create the next run folder of a stage with its request.json and record it as running.
 

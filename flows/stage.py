@@ -109,7 +109,7 @@ def judge(
             gate=stage.gate,
             planned_steps=stage.steps,
             out=folder,
-            context=lambda judgement: stage_context(stage, run, directory, judgement),
+            context=lambda judgement: stage_context(stage.name, run, directory, judgement),
             baseline=baseline_of(directory, stage.name),
         )
     except BaseException as error:

@@ -12,7 +12,7 @@ from flows.judging import GATE_FILE
 from flows.pipeline_record import RunRecord, utc_now
 from flows.recipe import flat_config
 from flows.run_dir import PipelineDirectory, read_json
-from flows.settings import StagePlan, load_stage
+from flows.settings import load_stage
 from gates.errors import InputError
 from gates.findings import GateResult, Verdict
 from gates.gate_file import from_json
@@ -47,22 +47,22 @@ def baseline_of(directory: PipelineDirectory, stage: str) -> GateResult | None:
 
 
 def stage_context(
-    stage: StagePlan, run: RunRecord, directory: PipelineDirectory, judgement: Judgement
+    stage: str, run: RunRecord, directory: PipelineDirectory, judgement: Judgement
 ) -> StageContext:
     """Collect the context of a stage's report."""
-    folder = directory.run_path(stage.name, run)
-    earlier = _earlier_runs(stage.name, run, directory)
+    folder = directory.run_path(stage, run)
+    earlier = _earlier_runs(stage, run, directory)
     own = read_json(folder / "run.json") or {}
-    last = read_json(directory.run_path(stage.name, earlier[-1][0]) / "run.json") if earlier else {}
-    following = next_stage(stage.name, directory)
+    last = read_json(directory.run_path(stage, earlier[-1][0]) / "run.json") if earlier else {}
+    following = next_stage(stage, directory)
     result = judgement.result
     return StageContext(
-        title=f"{directory.record.preset}, seed {directory.record.seed}, {stage.name}, {run.run}",
+        title=f"{directory.record.preset}, seed {directory.record.seed}, {stage}, {run.run}",
         generated_at=utc_now(),
         preset=directory.record.preset,
         seed=directory.record.seed,
-        next_commands=stage_commands(result.verdict, stage.name, following, directory.path),
-        rerun_command=f"gonogo stage {stage.name} --out {shown(directory.path)}",
+        next_commands=stage_commands(result.verdict, stage, following, directory.path),
+        rerun_command=f"gonogo stage {stage} --out {shown(directory.path)}",
         previous=tuple(PreviousRun(name=r.run, result=result) for r, result in earlier),
         config={key: own.get(key, {}) for key in ("env", "train")} if own else {},
         config_changes=_changes(last or {}, own) if earlier else (),
