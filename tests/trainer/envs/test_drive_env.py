@@ -9,10 +9,11 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 from pydantic import ValidationError
 
-from tests.trainer.envs.reference_drivers import pursuit
+from tests.trainer.envs.reference_drivers import park, pursuit
 from trainer.envs.drive import GYMNASIUM_ID, DriveEnv, DriveVectorEnv
 from trainer.envs.drive_config import DriveConfig
 from trainer.envs.driving_reward import REWARD_COMPONENTS
+from trainer.envs.generator_state import pack_generators, unpack_generators
 
 CONFIG = DriveConfig(camera_size=24, roads=4)
 
@@ -119,6 +120,67 @@ def test_state_round_trip_continues_exactly():
         got = other.step(action)
         assert all(np.array_equal(got[0][k], step[0][k]) for k in obs)
         assert all(np.array_equal(got[j], step[j]) for j in (1, 2, 3))
+
+
+@pytest.mark.parametrize("driver", [park, pursuit])
+def test_state_holds_queues_and_standing_time(driver):
+    config = DriveConfig(camera_size=0, roads=4, vehicles=10, stall_limit_s=12)
+    env, other = (DriveVectorEnv(config, num_envs=6) for _ in range(2))
+    obs, _ = env.reset(seed=3)
+    other.reset(seed=4)
+    for _ in range(60):
+        obs, *_ = env.step(driver(obs, env.simulation))
+    resumed = other.set_state(env.get_state())
+    for _ in range(250):
+        assert np.array_equal(resumed["vector"], obs["vector"])
+        obs, *rest = env.step(driver(obs, env.simulation))
+        resumed, *resumed_rest = other.step(driver(resumed, other.simulation))
+        assert np.array_equal(rest[0], resumed_rest[0])
+        assert np.array_equal(env.simulation.traffic.arc_m, other.simulation.traffic.arc_m)
+        assert np.array_equal(rest[1], resumed_rest[1])
+
+
+def test_standing_ends_an_episode_after_the_limit_each_time():
+    config = DriveConfig(camera_size=0, roads=4, vehicles=0, stall_limit_s=2)
+    env = DriveVectorEnv(config, num_envs=5)
+    obs, _ = env.reset(seed=0)
+    standing = np.zeros(5, int)
+    ends = 0
+    for _ in range(250):
+        obs, _, terminated, _, infos = env.step(park(obs, env.simulation))
+        last_speed = infos.get("final_obs", obs)["vector"][:, 0] * 8
+        standing = np.where(last_speed < 1.0, standing + 1, 0)
+        assert np.array_equal(infos["stalled"], standing >= 20)
+        assert np.array_equal(terminated, infos["stalled"])
+        ends += int(terminated.sum())
+        standing[terminated] = 0
+    assert ends >= 20
+
+
+def test_constant_steering_drives_a_circle_with_the_heading_along_it():
+    env = DriveVectorEnv(DriveConfig(camera_size=0, vehicles=0), num_envs=1)
+    env.reset(seed=0)
+    simulation = env.simulation
+    simulation.speed_mps[:] = 5
+    radius_m = 2.7 / np.tan(0.35 * 0.5)
+    centre = simulation.position + 1j * radius_m * np.exp(1j * simulation.heading_rad)
+    for _ in range(300):
+        simulation.step(np.float32([[0.5, 0]]))  # off the road, but nobody resets it
+        spoke = (simulation.position - centre) / np.exp(1j * simulation.heading_rad)
+        assert spoke.imag == pytest.approx(-radius_m, rel=2e-3)
+        assert spoke.real == pytest.approx(0, abs=0.02)
+
+
+def test_generators_survive_as_plain_numbers():
+    generators = [np.random.default_rng([1, i]) for i in range(3)]
+    for i, generator in enumerate(generators):
+        generator.integers(0, 9, i + 1, dtype=np.uint32)  # may leave half a word behind
+    copies = unpack_generators(pack_generators(generators))
+    for generator, copy in zip(generators, copies, strict=True):
+        assert copy.bit_generator.state == generator.bit_generator.state
+        assert copy.integers(0, 1 << 30, 5, dtype=np.uint32).tolist() == (
+            generator.integers(0, 1 << 30, 5, dtype=np.uint32).tolist()
+        )
 
 
 def test_state_of_another_shape_is_refused_and_changes_nothing():

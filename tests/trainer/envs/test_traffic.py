@@ -48,6 +48,11 @@ def test_nobody_ever_touches_anybody_in_a_lane_even_behind_a_parked_vehicle():
     # Those behind the parked vehicle stand; the other lane flows.
     right = traffic.lateral_m == np.float32(RIGHT_LANE_M)
     assert traffic.speed_mps[right].max() < 0.1
+    # Who stands first in the queue leaves three metres between the vehicles.
+    behind = (100.0 - traffic.arc_m) % ROAD_LENGTH_M
+    behind[~right] = np.inf
+    queued = right.any(axis=1)
+    assert behind.min(axis=1)[queued] == pytest.approx(VEHICLE_LENGTH_M + 3, abs=0.1)
     assert traffic.speed_mps[~right].min() > 5
 
 
