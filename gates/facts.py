@@ -1,18 +1,20 @@
-"""What a run says about itself: discount, rewards, phases and episodes, each with the sentence of where it was taken from."""
+"""What a run says about itself: discount, rewards, phases and episodes, each with its origin in words."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from gates.episodes import Bound, Episodes, Fact, Missing, time_limit
 from gates.metrics import align
 from gates.run_info import RunInfo
 from gates.series import EventLog, FloatArray, IntArray, Series
 
 ASSUMED_GAMMA = 0.99
 """Discount of nearly every published TD3 recipe; used, and said so, when the run does not tell its own."""
+UNTRAINED_Q = 1.0
+"""Size of an untrained network's output; no bound on Q is set below it."""
 PEAK_FACTOR = 5.0
 """Largest single reward over the best episode's mean reward per step, when no batch rewards are logged."""
 UPDATE_TAGS = ("train/q1_value", "train/critic_loss", "debug/target_q_mean", "train/actor_loss")
@@ -20,59 +22,6 @@ STEP_INDEXED = (
     "train/", "debug/", "gradients/", "features/", "policy/", "weights/", "agent/", "eval/", "time/", "probe/",
 )  # fmt: skip
 """Groups of tags whose axis is known to be the environment step; a foreign tag may count anything."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fact:
-    """A number of the run with its origin."""
-
-    value: float
-    source: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Missing:
-    """Why something cannot be computed."""
-
-    reason: str
-    tags: tuple[str, ...] = ()
-    """Tags that would make it possible."""
-    not_applicable: bool = False
-    """The question makes no sense for this run, which is different from an answer that is missing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bound:
-    """A range that a value cannot leave, with its derivation in numbers."""
-
-    low: float
-    high: float
-    derivation: str
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Episodes:
-    """Finished training episodes in the order in which they were written."""
-
-    end_steps: IntArray
-    lengths: FloatArray
-    returns: FloatArray | None
-    """None when they were not logged for the same episodes."""
-    terminated: FloatArray | None
-    """1 where a termination ended the episode, 0 where the time limit did; None when not logged."""
-    time_limit: Fact | None
-    """Steps after which the environment cuts an episode off, when the lengths or the configuration show one."""
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    @cached_property
-    def ended_by_termination(self) -> np.ndarray:  # type: ignore[type-arg]
-        """`bool[n]`; where it is not logged, an episode shorter than the time limit counts as terminated."""
-        if self.terminated is not None:
-            return self.terminated > 0.5
-        limit = self.time_limit.value if self.time_limit else float("inf")
-        return self.lengths < limit
 
 
 class RunFacts:
@@ -111,7 +60,10 @@ class RunFacts:
         found = [self.series(tag) for tag in tags]
         absent = tuple(tag for tag, series in zip(tags, found, strict=True) if series is None)
         if absent:
-            return Missing(reason=f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not logged", tags=absent)
+            return Missing(
+                reason=f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not logged",
+                tags=absent,
+            )
         return tuple(series for series in found if series is not None)
 
     @cached_property
@@ -133,7 +85,11 @@ class RunFacts:
         if configured is not None:
             return Fact(value=configured, source="learning_starts of the configuration")
         first = self.first_update_step
-        return None if first is None else Fact(value=float(first), source="step of the first logged update")
+        return (
+            None
+            if first is None
+            else Fact(value=float(first), source="step of the first logged update")
+        )
 
     @cached_property
     def gamma(self) -> Fact:
@@ -144,7 +100,10 @@ class RunFacts:
         configured = self.run.number("gamma") if self.run else None
         if configured is not None:
             return Fact(value=configured, source="gamma of the configuration")
-        return Fact(value=ASSUMED_GAMMA, source="assumed, since neither debug/effective_discount nor a configuration tells it")
+        return Fact(
+            value=ASSUMED_GAMMA,
+            source="assumed, since neither debug/effective_discount nor a configuration tells it",
+        )
 
     @cached_property
     def measured_gamma(self) -> Fact | None:
@@ -160,7 +119,9 @@ class RunFacts:
             text = "debug/effective_discount, which does not follow debug/done_ratio"
             return Fact(value=round(float(np.median(effective[usable])), 6), source=text)
         value = float(np.median(effective[usable] / (1.0 - done[usable])))
-        return Fact(value=round(value, 6), source="debug/effective_discount / (1 - debug/done_ratio)")
+        return Fact(
+            value=round(value, 6), source="debug/effective_discount / (1 - debug/done_ratio)"
+        )
 
     @cached_property
     def terminations_ignored(self) -> bool:
@@ -188,19 +149,31 @@ class RunFacts:
     @cached_property
     def reward_abs_max(self) -> Fact | Missing:
         """Largest absolute reward that the critic saw."""
-        extremes = [s for s in (self.series("debug/reward_max"), self.series("debug/reward_min")) if s is not None]
+        extremes = [
+            s
+            for s in (self.series("debug/reward_max"), self.series("debug/reward_min"))
+            if s is not None
+        ]
         values = np.concatenate([s.values for s in extremes]) if extremes else np.zeros(0)
         values = values[np.isfinite(values)]
         if len(values):
             tags = " and ".join(s.tag for s in extremes)
-            return Fact(value=float(np.abs(values).max()), source=f"largest |reward| in a logged batch ({tags})")
+            return Fact(
+                value=float(np.abs(values).max()),
+                source=f"largest |reward| in a logged batch ({tags})",
+            )
         episodes = self.episodes
         if isinstance(episodes, Missing) or episodes.returns is None:
-            return Missing(reason="neither batch rewards nor episode rewards are logged", tags=("debug/reward_max", "debug/reward_min"))
+            return Missing(
+                reason="neither batch rewards nor episode rewards are logged",
+                tags=("debug/reward_max", "debug/reward_min"),
+            )
         per_step = np.abs(episodes.returns) / np.maximum(episodes.lengths, 1.0)
         per_step = per_step[np.isfinite(per_step)]
         if not len(per_step):
-            return Missing(reason="no finite episode reward", tags=("debug/reward_max", "debug/reward_min"))
+            return Missing(
+                reason="no finite episode reward", tags=("debug/reward_max", "debug/reward_min")
+            )
         scale = self.reward_scale
         factor = PEAK_FACTOR * (scale.value if scale else 1.0)
         return Fact(
@@ -218,8 +191,14 @@ class RunFacts:
             origin = f"{ASSUMED_GAMMA:g} in place of {gamma.value:g}, at which no bound exists"
             gamma = Fact(value=ASSUMED_GAMMA, source=origin)
         if reward.value <= 0:
-            return Missing(reason="all logged rewards are 0, so that no bound on Q can be derived", tags=("debug/reward_max",))
+            return Missing(
+                reason="all logged rewards are 0, so that no bound on Q can be derived",
+                tags=("debug/reward_max",),
+            )
         limit = reward.value / (1.0 - gamma.value)
+        if limit < UNTRAINED_Q:
+            text = f"max|r| / (1 - gamma) = {limit:.4g}, raised to {UNTRAINED_Q:g}, the size of an untrained output"
+            return Bound(low=-UNTRAINED_Q, high=UNTRAINED_Q, derivation=text)
         derivation = (
             f"|Q| <= max|r| / (1 - gamma) = {reward.value:.4g} / (1 - {gamma.value:g}) = {limit:,.6g}; "
             f"max|r|: {reward.source}; gamma: {gamma.source}"
@@ -240,16 +219,20 @@ class RunFacts:
             lengths=length.values,
             returns=returns,
             terminated=terminated,
-            time_limit=_time_limit(length.values, terminated),
+            time_limit=time_limit(length.values, terminated),
         )
 
     def _beside(self, tag: str, length: Series) -> FloatArray | None:
         series = self.series(tag)
-        if series is None or len(series) != len(length) or not np.array_equal(series.steps, length.steps):
+        if (
+            series is None
+            or len(series) != len(length)
+            or not np.array_equal(series.steps, length.steps)
+        ):
             return None
         return series.values
 
-    def in_learning(self, episodes: Episodes) -> np.ndarray | None:  # type: ignore[type-arg]
+    def in_learning(self, episodes: Episodes) -> np.ndarray | None:
         """`bool[n]`: episodes that ended after exploration; None when its end is unknown."""
         start = self.learning_starts
         return None if start is None else episodes.end_steps > start.value
@@ -266,25 +249,17 @@ class RunFacts:
         gradient_steps = self.run.number("gradient_steps") if self.run else None
         if frequency and gradient_steps:
             return elapsed * gradient_steps / frequency, "configured update schedule"
-        return elapsed, "environment steps since the first update, as the number of updates is not logged"
+        return (
+            elapsed,
+            "environment steps since the first update, as the number of updates is not logged",
+        )
 
     @cached_property
     def guarded_loss(self) -> bool:
         """True when the configuration says that the actor loss is more than -mean(Q)."""
         if self.run is None:
             return False
-        return bool(self.run.flag("normalize_actor_loss")) or (self.run.number("preact_penalty") or 0.0) > 0.0
-
-
-def _time_limit(lengths: FloatArray, terminated: FloatArray | None) -> Fact | None:
-    finite = lengths[np.isfinite(lengths)]
-    if not len(finite):
-        return None
-    longest = float(finite.max())
-    if terminated is not None:
-        cut = lengths[(terminated < 0.5) & np.isfinite(lengths)]
-        return Fact(value=float(cut.max()), source="longest episode that no termination ended") if len(cut) else None
-    at_top = int((finite == longest).sum())
-    if at_top >= 3 and longest > 1:
-        return Fact(value=longest, source=f"{at_top} episodes end at exactly {longest:g} steps, none later")
-    return None
+        return (
+            bool(self.run.flag("normalize_actor_loss"))
+            or (self.run.number("preact_penalty") or 0.0) > 0.0
+        )

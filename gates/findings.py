@@ -62,7 +62,8 @@ class Finding:
     rationale: str = ""
     """Why this is checked, one line."""
     group: str = ""
-    """`integrity`, `actor_q`, `critic`, `actor_loss`, `rewards`, `episodes`, `gradients`, `policy`, `learning`, `audit`."""
+    """`integrity`, `actor_q`, `critic`, `actor_loss`, `rewards`, `episodes`, `gradients`, `policy`,
+    `learning`, `audit`."""
     dry_run: bool = False
     """Shown but never counted."""
     derived_from: str = ""
@@ -124,5 +125,7 @@ class GateResult:
     """What to log next time, when something failed and no cause fits; empty otherwise."""
     not_decided: tuple[str, ...] = ()
     """What this stage's gate cannot judge, one sentence each."""
+    last_evaluation: float | None = None
+    """Last eval/mean_reward, to notice evaluations that are identical across runs."""
     baseline: str = ""
     """Run that relative checks compared with; empty when there was none."""

@@ -21,7 +21,10 @@ _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 def to_json(result: GateResult) -> str:
     """Render as JSON text; values that JSON does not know become "NaN", "Infinity" or "-Infinity"."""
     plain = _plain(asdict(result))
-    return json.dumps({"format": FORMAT, **plain}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return (
+        json.dumps({"format": FORMAT, **plain}, indent=2, ensure_ascii=False, allow_nan=False)
+        + "\n"
+    )
 
 
 def from_json(text: str) -> GateResult:
@@ -39,6 +42,7 @@ def from_json(text: str) -> GateResult:
         data["diagnoses"] = tuple(_diagnosis(d) for d in data["diagnoses"])
         for key in ("gate_warnings", "inputs", "not_decided"):
             data[key] = tuple(data[key])
+        data["last_evaluation"] = _number(data.get("last_evaluation"))
         return GateResult(**data)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"not a gate.json that can be read: {error}") from error
@@ -66,11 +70,21 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _number(value: Any) -> Any:
+    return _NOT_FINITE.get(value, value) if isinstance(value, str) else value
+
+
 def _finding(data: dict[str, Any]) -> Finding:
-    numbers = {k: _NOT_FINITE.get(data[k], data[k]) for k in ("value", "limit", "warn_limit") if k in data}
-    return Finding(**{**data, **numbers, "outcome": Outcome(data["outcome"])})
+    numbers: dict[str, Any] = {
+        k: _number(data[k]) for k in ("value", "limit", "warn_limit") if k in data
+    }
+    fields: dict[str, Any] = {**data, **numbers, "outcome": Outcome(data["outcome"])}
+    return Finding(**fields)
 
 
 def _diagnosis(data: dict[str, Any]) -> Diagnosis:
-    lists = {k: tuple(data[k]) for k in ("evidence", "does_not_explain") if k in data}
-    return Diagnosis(**{**data, **lists, "fix": Fix(**data["fix"])})
+    lists: dict[str, Any] = {
+        k: tuple(data[k]) for k in ("evidence", "does_not_explain") if k in data
+    }
+    fields: dict[str, Any] = {**data, **lists, "fix": Fix(**data["fix"])}
+    return Diagnosis(**fields)

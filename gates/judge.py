@@ -1,24 +1,19 @@
-"""Judges a run directory: reads, cross-checks, checks, audits, diagnoses; writes nothing."""
+"""Judges a run directory: reads it, cross-checks, translates the tags and judges them; writes nothing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
+from gates.dialects import detect, load_dialect, translate
+from gates.event_reader import read_events
 from gates.findings import GateResult
-from gates.run_info import RunInfo
-from gates.series import EventLog
+from gates.integrity import files_intact, independent_reader
+from gates.judgement import Judgement, judge_log
+from gates.run_info import RunInfo, load_config, load_run_info
 from gates.spec import GateSpec
 
-
-@dataclass(frozen=True, kw_only=True)
-class Judgement:
-    """A result with the series behind it, for the plots of a report."""
-
-    result: GateResult
-    log: EventLog
-    """Canonical tags; series that checks derived are there too, with `derived_from` set."""
-    run_info: RunInfo | None
+__all__ = ["Judgement", "judge"]
 
 
 def judge(
@@ -34,8 +29,48 @@ def judge(
 ) -> Judgement:
     """Judge the event files of one run against a gate.
 
+    `planned_steps` goes before the plan in run.json, that before the one in `config`, and that before the
+    gate's own number
+    of steps. A baseline that is itself a NO_GO is never compared with.
+
     Raises:
         InputError: The directory holds nothing that can be judged.
         GateConfigError: `config` or `dialect` has mistakes.
     """
-    raise NotImplementedError
+    run = _run_info(directory, config)
+    raw = read_events(directory)
+    findings = [files_intact(raw)]
+    if cross_check:
+        findings.append(independent_reader(raw, directory))
+    used = load_dialect(dialect) if dialect is not None else detect(raw)
+    log = translate(raw, used)
+    return judge_log(
+        log,
+        run=run,
+        directory=directory,
+        gate=gate,
+        stage=stage,
+        planned_steps=planned_steps,
+        dialect=used.name,
+        before=tuple(findings),
+        baseline=baseline,
+    )
+
+
+def _run_info(directory: Path, config: Path | None) -> RunInfo | None:
+    """Take the user's configuration where one is given; what run.json says about the end of the run stays."""
+    if not directory.is_dir():
+        return load_config(config) if config is not None else None
+    own = load_run_info(directory)
+    if config is None:
+        return own
+    given = load_config(config)
+    if own is None:
+        return given
+    return replace(
+        own,
+        source=given.source,
+        train={**own.train, **given.train},
+        env={**own.env, **given.env},
+        planned_steps=given.planned_steps or own.planned_steps,
+    )

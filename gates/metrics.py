@@ -39,10 +39,13 @@ class Reduced:
     nan_points: int
 
 
-def window(series: Series, *, last_share: float | None = None, last_points: int | None = None) -> Series:
+def window(
+    series: Series, *, last_share: float | None = None, last_points: int | None = None
+) -> Series:
     """Return the end of a series: the last share (0-1] or the last number of points; all of it when neither is given.
 
-    A share is of the points, never fewer than one, so that a series that is logged more densely at the end keeps its meaning.
+    A share is of the points, never fewer than one, so that a series that is logged more densely at the end
+    keeps its meaning.
     """
     count = len(series)
     if last_share is not None:
@@ -58,7 +61,7 @@ def after_step(series: Series, step: int) -> Series:
     return select(series, series.steps > step)
 
 
-def select(series: Series, index: slice | np.ndarray) -> Series:  # type: ignore[type-arg]
+def select(series: Series, index: slice | np.ndarray) -> Series:
     """Return the points at a slice or where a mask is true."""
     return Series(
         tag=series.tag,
@@ -105,14 +108,14 @@ _REDUCTIONS: dict[Statistic, Callable[[FloatArray], float]] = {
 }
 
 
-def first_breach(series: Series, breaks: Callable[[FloatArray], np.ndarray]) -> int | None:  # type: ignore[type-arg]
+def first_breach(series: Series, breaks: Callable[[FloatArray], np.ndarray]) -> int | None:
     """Return the step of the first point that breaks a limit; NaN breaks none."""
     with np.errstate(invalid="ignore"):
         hits = np.flatnonzero(breaks(series.values))
     return int(series.steps[hits[0]]) if len(hits) else None
 
 
-def has_n_of_m(broken: np.ndarray, breaches: int, of: int) -> bool:  # type: ignore[type-arg]
+def has_n_of_m(broken: np.ndarray, breaches: int, of: int) -> bool:
     """Say whether any `of` consecutive points hold at least `breaches` broken ones."""
     hits = np.asarray(broken, dtype=np.int64)
     if len(hits) < of:
@@ -202,7 +205,12 @@ class Interval:
 
 
 def bootstrap_ratio(
-    sample: FloatArray, reference: FloatArray, *, resamples: int = 1000, confidence: float = 0.95, seed: int = 0
+    sample: FloatArray,
+    reference: FloatArray,
+    *,
+    resamples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
 ) -> Interval:
     """Return the ratio of the medians of two samples with its percentile interval (Efron 1979).
 

@@ -74,9 +74,7 @@ def run_checks(
         if live_only and not check.live:
             continue
         if isinstance(check, RelativeCheck):
-            outcome = judge_relative(
-                check, facts, own=findings.get(check.check), baseline=baseline
-            )
+            outcome = judge_relative(check, facts, own=findings.get(check.check), baseline=baseline)
         else:
             outcome = JUDGES[type(check)](check, facts)
         if isinstance(outcome.finding, NotApplicable):

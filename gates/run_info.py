@@ -1,4 +1,4 @@
-"""What a run was configured to do: run.json and status.json of our trainer, or a configuration file given by the user."""
+"""What a run was configured to do: our trainer's run.json and status.json, or a file given by the user."""
 
 from __future__ import annotations
 
@@ -53,7 +53,11 @@ class RunInfo:
     def number(self, key: str) -> float | None:
         """Return a finite number of `train`, or None when the key is absent, unset or no number."""
         value = self.train.get(key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float))
+            or not math.isfinite(value)
+        ):
             return None
         return float(value)
 
@@ -89,10 +93,16 @@ def load_config(path: Path) -> RunInfo:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise GateConfigError((f"{path}: cannot be read as YAML or JSON: {_one_line(error)}",)) from error
+        raise GateConfigError(
+            (f"{path}: cannot be read as YAML or JSON: {_one_line(error)}",)
+        ) from error
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise GateConfigError((f"{path}: must be a mapping of keys to values",))
-    if data.get("format") == 1 and isinstance(data.get("train"), dict) and isinstance(data.get("env"), dict):
+    if (
+        data.get("format") == 1
+        and isinstance(data.get("train"), dict)
+        and isinstance(data.get("env"), dict)
+    ):
         return replace(_from_run_json(data, path), complete="config_sha256" in data)
     train = dict(data.get("train") or {}) if isinstance(data.get("train") or {}, dict) else {}
     train.update({key: value for key, value in data.items() if key in CONFIG_KEYS})
@@ -106,7 +116,9 @@ def load_config(path: Path) -> RunInfo:
         mistakes.append(f"{path}: planned_steps: must be a whole number above 0, got {planned!r}")
     if not train and planned is None:
         known = ", ".join(sorted(CONFIG_KEYS))
-        mistakes.append(f"{path}: none of its keys can be held against the events; known are planned_steps, {known}")
+        mistakes.append(
+            f"{path}: none of its keys can be held against the events; known are planned_steps, {known}"
+        )
     if mistakes:
         raise GateConfigError(tuple(mistakes))
     seed = data.get("seed")
@@ -150,9 +162,13 @@ def _from_run_json(data: Mapping[str, Any], path: Path) -> RunInfo:
         train=data["train"],
         config_sha256=str(data.get("config_sha256") or ""),
         git_revision=revision if isinstance(revision, str) else None,
-        versions={str(k): str(v) for k, v in versions.items()} if isinstance(versions, dict) else {},
+        versions={str(k): str(v) for k, v in versions.items()}
+        if isinstance(versions, dict)
+        else {},
         started_at=str(data.get("started_at") or ""),
-        attempts=tuple(a for a in attempts if isinstance(a, dict)) if isinstance(attempts, list) else (),
+        attempts=tuple(a for a in attempts if isinstance(a, dict))
+        if isinstance(attempts, list)
+        else (),
         complete=True,
     )
 
@@ -181,7 +197,11 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _usable(value: object) -> bool:
-    return value is None or isinstance(value, (bool, str, int)) or (isinstance(value, float) and math.isfinite(value))
+    return (
+        value is None
+        or isinstance(value, (bool, str, int))
+        or (isinstance(value, float) and math.isfinite(value))
+    )
 
 
 def _is_count(value: object) -> bool:

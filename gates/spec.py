@@ -7,15 +7,15 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args
+from typing import Annotated, Any, get_args
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from gates.checks.base import Strict
 from gates.checks.derived_limit import DerivedLimitCheck
 from gates.checks.growth import GrowthCheck
 from gates.checks.improvement import ImprovementCheck, RetentionCheck
+from gates.checks.keys import Strict
 from gates.checks.limit import ConsistencyCheck, LimitCheck
 from gates.checks.phases import CollapseCheck, PhaseComparisonCheck
 from gates.checks.presence import CompletenessCheck, FiniteCheck, PresenceCheck
@@ -23,20 +23,20 @@ from gates.checks.relative import RelativeCheck
 from gates.config_files import config_dir
 from gates.errors import GateConfigError
 
-AnyCheck = Union[
-    LimitCheck,
-    DerivedLimitCheck,
-    ConsistencyCheck,
-    GrowthCheck,
-    PhaseComparisonCheck,
-    CollapseCheck,
-    ImprovementCheck,
-    RetentionCheck,
-    RelativeCheck,
-    FiniteCheck,
-    PresenceCheck,
-    CompletenessCheck,
-]
+AnyCheck = (
+    LimitCheck
+    | DerivedLimitCheck
+    | ConsistencyCheck
+    | GrowthCheck
+    | PhaseComparisonCheck
+    | CollapseCheck
+    | ImprovementCheck
+    | RetentionCheck
+    | RelativeCheck
+    | FiniteCheck
+    | PresenceCheck
+    | CompletenessCheck
+)
 CHECK_TYPES: dict[str, type[Strict]] = {
     get_args(model.model_fields["type"].annotation)[0]: model for model in get_args(AnyCheck)
 }
@@ -94,7 +94,9 @@ def load_gate(name_or_path: str | Path) -> GateSpec:
     if isinstance(name_or_path, str) and path.suffix not in (".yaml", ".yml"):
         shipped = config_dir() / "gates" / f"{name_or_path}.yaml"
         if not shipped.is_file():
-            raise GateConfigError((f"no gate named {name_or_path!r}; there are {', '.join(gate_names())}",))
+            raise GateConfigError(
+                (f"no gate named {name_or_path!r}; there are {', '.join(gate_names())}",)
+            )
         path = shipped
     return parse_gate(_with_base(_read(path), path), str(path))
 

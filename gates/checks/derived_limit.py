@@ -6,8 +6,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gates.checks.base import CommonKeys, Outcomes, Patience, Side, Window, judge_value, missing
-from gates.facts import Bound, Missing, RunFacts
+from gates.checks.base import Outcomes, judge_value, missing
+from gates.checks.keys import CommonKeys, Patience, Side, Window
+from gates.episodes import Bound, Missing
+from gates.facts import RunFacts
 from gates.metrics import STATISTIC_WORDS, Statistic, reduce
 
 BoundName = Literal["q_value", "actor_loss"]
@@ -47,11 +49,13 @@ def judge_derived_limit(check: DerivedLimitCheck, facts: RunFacts) -> Outcomes:
     """Judge a derived limit."""
     series = facts.series(check.tag)
     if series is None:
-        return missing(check, facts, Missing(reason=f"{check.tag} is not logged", tags=(check.tag,)))
+        return missing(
+            check, facts, Missing(reason=f"{check.tag} is not logged", tags=(check.tag,))
+        )
     bound = BOUNDS[check.bound](facts)
     if isinstance(bound, Missing):
         return missing(check, facts, bound)
-    cut = check.window.cut(series)
+    cut = check.window.cut(series, check.min_points)
     reduced = reduce(cut, check.statistic)
     absolute = check.statistic == "max_abs"
     return Outcomes(
@@ -110,9 +114,7 @@ def actor_loss_bound(facts: RunFacts) -> Bound | Missing:
         return bound
     if not extra:
         return Bound(low=bound.low, high=bound.high, derivation=f"|mean(Q)| {bound.derivation}")
-    return Bound(
-        low=bound.low, high=bound.high + extra, derivation=f"{bound.derivation}{words}"
-    )
+    return Bound(low=bound.low, high=bound.high + extra, derivation=f"{bound.derivation}{words}")
 
 
 BOUNDS = {"q_value": lambda facts: facts.q_bound, "actor_loss": actor_loss_bound}

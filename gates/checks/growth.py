@@ -7,16 +7,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from gates.checks.base import (
-    CommonKeys,
-    Levels,
-    Outcomes,
-    Side,
-    Window,
-    judge_value,
-    missing,
-)
-from gates.facts import Missing, RunFacts
+from gates.checks.base import Outcomes, judge_value, missing
+from gates.checks.keys import CommonKeys, Levels, Side, Window
+from gates.episodes import Missing
+from gates.facts import RunFacts
 from gates.metrics import Growth, Reduced, fit_growth
 from gates.number_text import in_words
 
@@ -59,7 +53,9 @@ def judge_growth(check: GrowthCheck, facts: RunFacts) -> Outcomes:
     """Fit, extrapolate and compare."""
     series = facts.series(check.tag)
     if series is None:
-        return missing(check, facts, Missing(reason=f"{check.tag} is not logged", tags=(check.tag,)))
+        return missing(
+            check, facts, Missing(reason=f"{check.tag} is not logged", tags=(check.tag,))
+        )
     side = _side(check, facts)
     if isinstance(side, Missing):
         return missing(check, facts, side)
@@ -68,7 +64,7 @@ def judge_growth(check: GrowthCheck, facts: RunFacts) -> Outcomes:
     if facts.next_steps is None or facts.next_steps <= last:
         why = Missing(reason="no later stage is planned", not_applicable=True)
         return missing(check, facts, why)
-    cut = check.window.cut(series)
+    cut = check.window.cut(series, check.min_points)
     updates, updates_source = facts.updates_at(cut.steps)
     growth = fit_growth(updates, cut.values)
     usable = int(np.isfinite(cut.values).sum())
@@ -114,9 +110,7 @@ def _side(check: GrowthCheck, facts: RunFacts) -> tuple[Side, str] | Missing:
     return side, bound.derivation
 
 
-def _forecast(
-    check: GrowthCheck, growth: Growth, last: float, target: float
-) -> tuple[float, str]:
+def _forecast(check: GrowthCheck, growth: Growth, last: float, target: float) -> tuple[float, str]:
     if growth.r_squared < check.min_r_squared or growth.rate <= 0:
         text = f"no steady growth (best fit explains {max(0.0, growth.r_squared):.0%}): the last value counts"
         return abs(last), text
@@ -125,5 +119,7 @@ def _forecast(
         if growth.law == "power law"
         else f"exponential, doubling every {in_words(growth.doubling)} updates"
     )
-    text = f"{shape}, R2 {growth.r_squared:.3f} against {growth.rival_r_squared:.3f} for the other law"
+    text = (
+        f"{shape}, R2 {growth.r_squared:.3f} against {growth.rival_r_squared:.3f} for the other law"
+    )
     return max(abs(last), growth.at(target)), text

@@ -7,8 +7,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from gates.checks.base import CommonKeys, Levels, Outcomes, Side, judge_value, missing
-from gates.facts import Missing, RunFacts
+from gates.checks.base import Outcomes, judge_value, missing
+from gates.checks.keys import CommonKeys, Levels, Side
+from gates.episodes import Missing
+from gates.facts import RunFacts
 from gates.metrics import Reduced, after_step, reduce, select, window
 from gates.number_text import in_words
 from gates.series import Series
@@ -47,7 +49,9 @@ def judge_improvement(check: ImprovementCheck, facts: RunFacts) -> Outcomes:
     series = facts.series(check.tag)
     start = untrained(check.tag, facts)
     if series is None:
-        return missing(check, facts, Missing(reason=f"{check.tag} is not logged", tags=(check.tag,)))
+        return missing(
+            check, facts, Missing(reason=f"{check.tag} is not logged", tags=(check.tag,))
+        )
     if isinstance(start, Missing):
         return missing(check, facts, start)
     mean, error, source = start
@@ -92,7 +96,9 @@ def judge_retention(check: RetentionCheck, facts: RunFacts) -> Outcomes:
     """Judge the last evaluations against the best ones."""
     series = facts.series(check.tag)
     if series is None:
-        return missing(check, facts, Missing(reason=f"{check.tag} is not logged", tags=(check.tag,)))
+        return missing(
+            check, facts, Missing(reason=f"{check.tag} is not logged", tags=(check.tag,))
+        )
     start = untrained(check.tag, facts)
     if isinstance(start, Missing):
         return missing(check, facts, start)
@@ -150,7 +156,9 @@ def untrained(tag: str, facts: RunFacts) -> tuple[float, float, str] | Missing:
             if len(sample) >= 5:
                 error = float(sample.std()) / float(np.sqrt(len(sample)))
                 return float(sample.mean()), error, f"{len(sample)} episodes of random exploration"
-    reason = "neither an evaluation before the first update nor enough exploration episodes are logged"
+    reason = (
+        "neither an evaluation before the first update nor enough exploration episodes are logged"
+    )
     return Missing(reason=reason, tags=(tag,))
 
 

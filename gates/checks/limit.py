@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from gates.checks.base import (
-    Outcomes,
-    Patience,
-    TwoSided,
-    Window,
-    judge_value,
-    missing,
-)
-from gates.facts import Missing, RunFacts
+from gates.checks.base import Outcomes, judge_value, missing
+from gates.checks.keys import Patience, TwoSided, Window
+from gates.episodes import Missing
+from gates.facts import RunFacts
 from gates.laws import LAW_WORDS, Law, evaluate
 from gates.metrics import STATISTIC_WORDS, Statistic, reduce
 
@@ -52,9 +47,11 @@ def judge_limit(check: LimitCheck, facts: RunFacts) -> Outcomes:
     if series is None:
         why = f"{check.tag} is not logged"
         return missing(
-            check, facts, Missing(reason=why, tags=(check.tag,), not_applicable=check.only_if_logged)
+            check,
+            facts,
+            Missing(reason=why, tags=(check.tag,), not_applicable=check.only_if_logged),
         )
-    cut = check.window.cut(series)
+    cut = check.window.cut(series, check.min_points)
     return Outcomes(
         finding=judge_value(
             check,
@@ -80,7 +77,7 @@ def judge_consistency(check: ConsistencyCheck, facts: RunFacts) -> Outcomes:
     if quantity.whole_run:
         cut, statistic = quantity.series, "over the whole run"
     else:
-        cut = check.window.cut(quantity.series)
+        cut = check.window.cut(quantity.series, check.min_points)
         statistic = f"{STATISTIC_WORDS[check.statistic]} {check.window.words()}"
     found = judge_value(
         check,

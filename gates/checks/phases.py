@@ -7,8 +7,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from gates.checks.base import CommonKeys, Levels, Outcomes, Side, judge_value, missing
-from gates.facts import Episodes, Missing, RunFacts
+from gates.checks.base import Outcomes, judge_value, missing
+from gates.checks.keys import CommonKeys, Levels, Side
+from gates.episodes import Episodes, Missing
+from gates.facts import RunFacts
 from gates.metrics import Reduced, bootstrap_ratio
 from gates.number_text import in_words
 from gates.series import Series
@@ -146,7 +148,7 @@ def judge_collapse(check: CollapseCheck, facts: RunFacts) -> Outcomes:
     )
 
 
-def split_phases(facts: RunFacts) -> tuple[Episodes, np.ndarray, np.ndarray] | Missing:  # type: ignore[type-arg]
+def split_phases(facts: RunFacts) -> tuple[Episodes, np.ndarray, np.ndarray] | Missing:
     """Return the episodes with the indices of those of exploration and of learning."""
     episodes = facts.episodes
     if isinstance(episodes, Missing):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
-from gates.checks.base import CommonKeys, Outcomes, finding, is_required
+from gates.checks.base import Outcomes, finding, is_required
+from gates.checks.keys import CommonKeys
 from gates.facts import RunFacts
 from gates.findings import Outcome
 from gates.series import Series
@@ -36,14 +37,15 @@ class CompletenessCheck(CommonKeys):
 
     type: Literal["completeness"]
     tolerated_share: float = Field(default=0.05, ge=0, le=0.2)
-    """A run whose last log stands short of the plan by one logging interval, and by no more than this share, is a WARN."""
+    """A run whose last log stands short of the plan by one logging interval, and by no more than this share,
+    is a WARN."""
 
 
 def judge_finite(check: FiniteCheck, facts: RunFacts) -> Outcomes:
     """Count values that are not finite."""
     watched = [s for tag, s in sorted(facts.log.series.items()) if tag.startswith(check.prefixes)]
     points = sum(len(s) for s in watched)
-    numbers = {"value": 0.0, "limit": 0.0, "direction": "max", "points": points}
+    numbers: dict[str, Any] = {"value": 0.0, "limit": 0.0, "direction": "max", "points": points}
     statistic = f"values that are not finite in {', '.join(check.prefixes)}"
     if points < check.min_points:
         return Outcomes(
@@ -67,7 +69,9 @@ def judge_finite(check: FiniteCheck, facts: RunFacts) -> Outcomes:
     bad.sort(key=lambda pair: pair[1])
     count = sum(int((~np.isfinite(s.values)).sum()) for s, _ in bad)
     first, step = bad[0]
-    names = ", ".join(s.tag for s, _ in bad[:4]) + (f" and {len(bad) - 4} more" if len(bad) > 4 else "")
+    names = ", ".join(s.tag for s, _ in bad[:4]) + (
+        f" and {len(bad) - 4} more" if len(bad) > 4 else ""
+    )
     return Outcomes(
         finding=finding(
             check,
@@ -90,7 +94,7 @@ def judge_presence(check: PresenceCheck, facts: RunFacts) -> Outcomes:
     needed = [tag for tag in check.needed if facts.series(tag) is None]
     expected = [tag for tag in check.expected if facts.series(tag) is None]
     total = len(check.needed) + len(check.expected)
-    numbers = {
+    numbers: dict[str, Any] = {
         "value": float(len(needed) + len(expected)),
         "limit": 0.0,
         "direction": "max",
@@ -119,7 +123,7 @@ def judge_completeness(check: CompletenessCheck, facts: RunFacts) -> Outcomes:
             )
         )
     source = facts.planned_source
-    numbers = {
+    numbers: dict[str, Any] = {
         "value": float(last),
         "limit": float(planned),
         "direction": "min",
@@ -133,7 +137,9 @@ def judge_completeness(check: CompletenessCheck, facts: RunFacts) -> Outcomes:
         outcome, text = Outcome.PASS, f"reached step {last:,} of {planned:,} planned"
     elif planned - last <= min(_logging_interval(facts), check.tolerated_share * planned):
         outcome = Outcome.WARN
-        text = f"the last logged step is {last:,}, one logging interval short of {planned:,} planned"
+        text = (
+            f"the last logged step is {last:,}, one logging interval short of {planned:,} planned"
+        )
     else:
         outcome = Outcome.FAIL
         text = f"stopped early: step {last:,} of {planned:,} planned ({last / planned:.0%})"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from gates.checks.base import Outcomes, TwoSided, judge_value, missing
-from gates.facts import Missing, RunFacts
+from gates.checks.base import Outcomes, judge_value, missing
+from gates.checks.keys import TwoSided
+from gates.episodes import Missing
+from gates.facts import RunFacts
 from gates.findings import Finding, GateResult, Verdict
 from gates.metrics import Reduced
 from gates.number_text import in_words
@@ -28,7 +30,9 @@ def judge_relative(
 ) -> Outcomes:
     """Compare with the baseline's finding of the same name."""
     if baseline is None:
-        return missing(check, facts, Missing(reason="there is no baseline run", not_applicable=True))
+        return missing(
+            check, facts, Missing(reason="there is no baseline run", not_applicable=True)
+        )
     if baseline.verdict is Verdict.NO_GO:
         reason = f"the baseline {baseline.run} is a NO_GO; a failed run is no measure"
         return missing(check, facts, Missing(reason=reason, not_applicable=True))

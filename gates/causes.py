@@ -1,0 +1,219 @@
+"""The causes that diagnosis can name: what each one is, what would refute it and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """One entry of the vocabulary of diagnoses."""
+
+    title: str
+    meaning: str
+    """What is wrong, and how that produces what the events show."""
+    refuted_by: str
+    instruction: str
+    """What to do when configuration cannot cure it, or beside what it can."""
+    config: Mapping[str, object] = field(default_factory=dict)
+    """Keys and values of our trainer that cure or relieve it."""
+    rank: int
+    """Causes of lower rank come first: what is wrong in the code or the data before what follows from it."""
+
+
+_GUARDS: Mapping[str, object] = {
+    "train.preact_penalty": 0.02,
+    "train.normalize_actor_loss": True,
+    "train.layer_norm": True,
+    "train.actor_lr": 1.0e-4,
+}
+
+CAUSES: Mapping[str, Cause] = {
+    "actor_encoder_leak": Cause(
+        title="The critic's head is fed the actor encoder's features",
+        meaning=(
+            "The actor loss evaluates Q on the actor's own encoder with gradients on. The critic's head was "
+            "never trained on "
+            "those features, so the actor raises Q by changing them, without changing an action."
+        ),
+        refuted_by=(
+            "A gradient of -Q1 at the actor's encoder that is exactly 0 when the action is held fixed "
+            "(probe/actor_encoder_leak), or Q1(critic features, pi) equal to debug/actor_q_mean."
+        ),
+        instruction=(
+            "In the actor loss, encode the observation with the critic's own encoder and detach it: "
+            "-Q1(critic.encode(obs).detach(), actor(obs)). Configuration cannot cure this: gradient clipping, smaller "
+            "encoder learning rates, critic weight decay and LayerNorm only slow it or hide it."
+        ),
+        rank=0,
+    ),
+    "shared_encoder_actor_gradient": Cause(
+        title="The actor's gradient trains the encoder that the critic uses",
+        meaning=(
+            "Actor and critic share one encoder and the actor loss reaches it directly, so raising Q and "
+            "fitting Q pull the same "
+            "weights in different directions."
+        ),
+        refuted_by=(
+            "Weight norms of the two encoders that differ, or an encoder gradient that is 0 with the "
+            "action held fixed."
+        ),
+        instruction=(
+            "Detach the shared features in the actor loss, so that only the critic's loss trains the encoder, "
+            "or give the actor "
+            "an encoder of its own."
+        ),
+        rank=0,
+    ),
+    "unbounded_action": Cause(
+        title="The policy's output is not bounded",
+        meaning=(
+            "Without a tanh the actor raises Q by leaving the range of actions that the critic was trained "
+            "on; there the critic "
+            "extrapolates linearly."
+        ),
+        refuted_by="Actions in the replay buffer and from the policy that never exceed the action space.",
+        instruction=(
+            "End the actor with tanh and scale to the action space: action = tanh(z) * (high - low) / 2 + "
+            "(high + low) / 2."
+        ),
+        rank=0,
+    ),
+    "critic_divergence": Cause(
+        title="The critic diverges",
+        meaning=(
+            "The targets grow with the critic's own values: replay Q, TD target and actor Q rise together "
+            "beyond what the rewards "
+            "allow."
+        ),
+        refuted_by="Replay Q and TD targets that stay within max|r| / (1 - gamma).",
+        instruction=(
+            "Check that gamma is below 1 and that targets come from averaged target networks; then lower the "
+            "critic's learning "
+            "rates. Clipping gradients or targets hides the growth and does not stop it."
+        ),
+        config={"train.critic_lr": 1.0e-4, "train.critic_cnn_lr": 1.0e-4, "train.tau": 0.005},
+        rank=1,
+    ),
+    "terminal_flag_dropped": Cause(
+        title="The terminal flag does not reach the targets",
+        meaning=(
+            "Episodes end by termination but the targets bootstrap past it, so that a crash looks like the "
+            "start of more driving."
+        ),
+        refuted_by=(
+            "debug/done_ratio times the mean episode length near 1, and debug/effective_discount equal to "
+            "gamma * (1 - done)."
+        ),
+        instruction=(
+            "Store terminated (not done-or-truncated, and not False) with each transition and compute the target as "
+            "r + gamma * (1 - terminated) * min(Q1, Q2)."
+        ),
+        rank=2,
+    ),
+    "reward_accumulated": Cause(
+        title="The buffer holds running sums of rewards",
+        meaning="Each transition carries the return of its episode so far in place of its own reward.",
+        refuted_by="Batch rewards whose mean equals the sum of episode rewards over the sum of episode lengths.",
+        instruction=(
+            "Store the reward that env.step returned for this step. Look for a variable that sums rewards for "
+            "logging and is "
+            "also passed to the replay buffer."
+        ),
+        rank=2,
+    ),
+    "reward_scale": Cause(
+        title="Rewards in the buffer are scaled by an unplanned factor",
+        meaning=(
+            "All rewards that the critic sees are a constant times those of the environment, and so are "
+            "all values."
+        ),
+        refuted_by="A configured reward scale that equals the measured factor.",
+        instruction=(
+            "Store unscaled rewards and scale once, where the batch is used; look for a factor that is "
+            "applied twice or a unit "
+            "(per second, per step) that changed."
+        ),
+        rank=2,
+    ),
+    "target_not_averaged": Cause(
+        title="Target networks are not averaged",
+        meaning="The targets jump with the critic, so each of its errors is in the next target at once.",
+        refuted_by="Targets that reach at most 1 - (1 - tau)^updates of the critic's value in the first updates.",
+        instruction=(
+            "After each policy update set target = (1 - tau) * target + tau * online with the configured tau; "
+            "a swapped pair of "
+            "arguments or a copied module has the same effect as tau = 1."
+        ),
+        config={"train.tau": 0.005},
+        rank=3,
+    ),
+    "actor_frozen": Cause(
+        title="The optimiser does not touch the actor",
+        meaning="The actor's gradients are not zero, yet its weights stay exactly the same.",
+        refuted_by="A weight norm of the actor that changes between two logged updates.",
+        instruction=(
+            "Build the actor's optimiser from the parameters of the network that acts, call its step() after "
+            "backward(), and "
+            "check that no copy or compile call replaced the module afterwards."
+        ),
+        rank=3,
+    ),
+    "config_not_applied": Cause(
+        title="The run did not use the configuration",
+        meaning="Updates, learning rates, discount or schedule in the events differ from the configured ones.",
+        refuted_by="A configuration file of this very run that agrees with the events.",
+        instruction=(
+            "Find where the trainer reads these keys; an argument default, a second configuration file or a "
+            "renamed key wins "
+            "over the intended one. Log the resolved configuration at the start."
+        ),
+        rank=4,
+    ),
+    "dead_actor": Cause(
+        title="The actor is dead: its tanh is saturated",
+        meaning=(
+            "The pre-tanh outputs grew until tanh no longer passes a gradient; from then on the policy stays "
+            "at the limits of the "
+            "action space, whatever it sees."
+        ),
+        refuted_by="Actor gradients above 1e-4 and a saturated share well below 1 at the end of the run.",
+        instruction=(
+            "Keep the tanh out of saturation: penalise mean(z^2) of the pre-tanh outputs, normalise the actor "
+            "loss by mean|Q|, "
+            "lower the actor's learning rate, let the critic warm up before the first actor update."
+        ),
+        config=_GUARDS,
+        rank=5,
+    ),
+    "policy_collapse": Cause(
+        title="The policy does the same in every episode",
+        meaning="The last episodes are short and of nearly one length: the policy no longer reacts to what it sees.",
+        refuted_by="Episode lengths or evaluations that differ again.",
+        instruction=(
+            "This is a symptom. Log policy/tanh_saturation, gradients/actor_mlp_norm and debug/actor_q_mean "
+            "to find its cause; "
+            "more exploration noise alone rarely cures it."
+        ),
+        rank=6,
+    ),
+    "stopped_early": Cause(
+        title="The run stopped before its plan",
+        meaning="Fewer environment steps than planned were trained, so the stage shows less than it was meant to show.",
+        refuted_by="Events, of this attempt or a later one, that reach the planned step.",
+        instruction="Read the end of the trainer's log for the reason, then train the stage again or resume it.",
+        rank=7,
+    ),
+    "metric_is_post_clip": Cause(
+        title="A gradient norm was logged after clipping",
+        meaning=(
+            "The norm is pinned at the clip limit while the loss spans orders of magnitude, so it cannot "
+            "show an explosion."
+        ),
+        refuted_by="A norm that was measured before clipping and still stays constant.",
+        instruction="Log the norm that the clipping function returns; that is the one before clipping.",
+        rank=8,
+    ),
+}  # fmt: skip
+"""By slug, the value of `diagnoses[].cause` in gate.json."""

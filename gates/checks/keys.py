@@ -1,0 +1,164 @@
+"""Keys that check types share in a gate file: names, levels, windows, patience."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gates.metrics import window
+from gates.series import FloatArray, Series
+
+Group = Literal[
+    "integrity",
+    "actor_q",
+    "critic",
+    "actor_loss",
+    "rewards",
+    "episodes",
+    "gradients",
+    "policy",
+    "learning",
+]
+
+
+class Strict(BaseModel):
+    """A part of a gate file: unknown keys, NaN and infinity are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Window(Strict):
+    """Which end of a series is judged; all of it when neither key is given."""
+
+    last_share: float | None = Field(default=None, gt=0, le=1)
+    """Share of the points, from the end."""
+    last_points: int | None = Field(default=None, ge=1)
+    """Number of points, from the end."""
+
+    @model_validator(mode="after")
+    def _only_one(self) -> Window:
+        if self.last_share is not None and self.last_points is not None:
+            raise ValueError("give last_share or last_points, not both")
+        return self
+
+    def cut(self, series: Series, at_least: int = 1) -> Series:
+        """Return the points in the window; a share never means fewer than `at_least` points."""
+        if self.last_share is not None:
+            share = max(self.last_share, min(1.0, at_least / max(1, len(series))))
+            return window(series, last_share=share)
+        return window(series, last_points=self.last_points)
+
+    def words(self) -> str:
+        """Say which points these are."""
+        if self.last_share is not None:
+            return f"of the last {self.last_share:.0%} of the points"
+        return f"of the last {self.last_points} points" if self.last_points else "of all points"
+
+
+class Patience(Strict):
+    """How many points must break a level before it counts: N of M in a row."""
+
+    breaches: int = Field(ge=1)
+    """Points that break the level, N."""
+    of: int = Field(ge=1)
+    """Points in a row among which they stand, M."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Patience:
+        if self.breaches > self.of:
+            raise ValueError(f"breaches ({self.breaches}) cannot exceed of ({self.of})")
+        return self
+
+
+class Levels(Strict):
+    """Where WARN and FAIL start; at least one of them."""
+
+    warn: float | None = None
+    """WARN beyond this value."""
+    fail: float | None = None
+    """FAIL beyond this value."""
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Levels:
+        if self.warn is None and self.fail is None:
+            raise ValueError("give warn, fail or both: a check without a level cannot fail")
+        return self
+
+
+class CommonKeys(Strict):
+    """Keys of every check."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)
+    """Stable identifier, unique in the gate: `actor_q_bound`."""
+    title: str = Field(min_length=1, max_length=90, pattern=r"^[^\r\n]+$")
+    """Name for people."""
+    group: Group
+    """Family, for the order of the report."""
+    required: bool = True
+    """A required FAIL or INCONCLUSIVE is a NO_GO; an advisory FAIL makes the verdict CONDITIONAL at most."""
+    optional_for_other_trainers: bool = False
+    """Another trainer that does not log what is needed gets an advisory INCONCLUSIVE; our own must log it."""
+    dry_run: bool = False
+    """Shown, never counted: for a new level that was not backtested yet."""
+    live: bool = False
+    """Also judged while the run is training."""
+    min_points: int = Field(default=5, ge=1)
+    """Fewer points are INCONCLUSIVE."""
+    rationale: str = Field(min_length=1, pattern=r"^[^\r\n]+$")
+    """Why this is checked, one line."""
+    source: str = Field(min_length=1, pattern=r"^[^\r\n]+$")
+    """Where the levels come from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One side of a limit: `max` may not be exceeded, `min` may not be undercut."""
+
+    direction: Literal["max", "min"]
+    warn: float | None
+    fail: float | None
+
+    def broken(self, values: FloatArray, level: float | None) -> np.ndarray:
+        """`bool[n]`: which values break a level; NaN breaks none."""
+        if level is None:
+            return np.zeros(len(values), dtype=bool)
+        with np.errstate(invalid="ignore"):
+            return values > level if self.direction == "max" else values < level
+
+
+class TwoSided(CommonKeys):
+    """Keys of a check whose value has levels above, below or both."""
+
+    max: Levels | None = None
+    """Levels that the value may not exceed."""
+    min: Levels | None = None
+    """Levels that the value may not fall below."""
+
+    @model_validator(mode="after")
+    def _levels_make_sense(self) -> TwoSided:
+        if self.max is None and self.min is None:
+            raise ValueError("give max, min or both: a check without a level cannot fail")
+        for name, levels, sign in (("max", self.max, 1.0), ("min", self.min, -1.0)):
+            pair = (levels.warn, levels.fail) if levels else (None, None)
+            if None not in pair and sign * pair[0] > sign * pair[1]:  # type: ignore[operator]
+                raise ValueError(
+                    f"{name}: warn ({pair[0]:g}) must be reached before fail ({pair[1]:g})"
+                )
+        if self.max and self.min:
+            lows = [v for v in (self.min.warn, self.min.fail) if v is not None]
+            highs = [v for v in (self.max.warn, self.max.fail) if v is not None]
+            if max(lows) > min(highs):
+                raise ValueError("the levels of min lie above those of max: nothing could pass")
+        return self
+
+    def sides(self) -> tuple[Side, ...]:
+        """Return the sides that have levels."""
+        pairs = (("max", self.max), ("min", self.min))
+        return tuple(
+            Side(direction=direction, warn=levels.warn, fail=levels.fail)  # type: ignore[arg-type]
+            for direction, levels in pairs
+            if levels
+        )

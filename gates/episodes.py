@@ -1,0 +1,98 @@
+"""Finished training episodes, and the small values that facts are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gates.series import FloatArray, IntArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """A number of the run with its origin."""
+
+    value: float
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """Why something cannot be computed."""
+
+    reason: str
+    tags: tuple[str, ...] = ()
+    """Tags that would make it possible."""
+    not_applicable: bool = False
+    """The question makes no sense for this run, which is different from an answer that is missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """A range that a value cannot leave, with its derivation in numbers."""
+
+    low: float
+    high: float
+    derivation: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Episodes:
+    """Finished training episodes in the order in which they were written."""
+
+    end_steps: IntArray
+    lengths: FloatArray
+    returns: FloatArray | None
+    """None when they were not logged for the same episodes."""
+    terminated: FloatArray | None
+    """1 where a termination ended the episode, 0 where the time limit did; None when not logged."""
+    time_limit: Fact | None
+    """Steps after which the environment cuts an episode off, when the lengths or the configuration show one."""
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @cached_property
+    def ended_by_termination(self) -> np.ndarray:
+        """`bool[n]`; where it is not logged, an episode shorter than the time limit counts as terminated."""
+        if self.terminated is not None:
+            return self.terminated > 0.5
+        limit = self.time_limit.value if self.time_limit else float("inf")
+        return self.lengths < limit
+
+
+def mean_so_far(episodes: Episodes, amounts: FloatArray, steps: IntArray) -> FloatArray:
+    """Return sum of `amounts` over sum of lengths of the episodes that ended by each step; NaN before the first."""
+    order = np.argsort(episodes.end_steps, kind="stable")
+    usable = np.isfinite(amounts[order]) & np.isfinite(episodes.lengths[order])
+    ends = episodes.end_steps[order][usable]
+    sums = np.cumsum(amounts[order][usable])
+    lengths = np.cumsum(episodes.lengths[order][usable])
+    index = np.searchsorted(ends, steps, side="right") - 1
+    valid = index >= 0
+    result = np.full(len(steps), np.nan)
+    result[valid] = sums[index[valid]] / np.maximum(lengths[index[valid]], 1.0)
+    return result
+
+
+def time_limit(lengths: FloatArray, terminated: FloatArray | None) -> Fact | None:
+    """Return the length at which the environment cuts episodes off, when these lengths show one."""
+    finite = lengths[np.isfinite(lengths)]
+    if not len(finite):
+        return None
+    longest = float(finite.max())
+    if terminated is not None:
+        cut = lengths[(terminated < 0.5) & np.isfinite(lengths)]
+        return (
+            Fact(value=float(cut.max()), source="longest episode that no termination ended")
+            if len(cut)
+            else None
+        )
+    at_top = int((finite == longest).sum())
+    if at_top >= 3 and longest > 1:
+        return Fact(
+            value=longest, source=f"{at_top} episodes end at exactly {longest:g} steps, none later"
+        )
+    return None

@@ -1,0 +1,118 @@
+"""Turns the series of one run into a judgement: checks, audit, verdict, diagnosis; reads and writes nothing."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from gates.audit import audit
+from gates.diagnosis import diagnose
+from gates.errors import InputError
+from gates.facts import RunFacts
+from gates.findings import Finding, GateResult
+from gates.run_checks import run_checks
+from gates.run_info import RunInfo
+from gates.sanity import sanity
+from gates.series import EventLog
+from gates.spec import GateSpec
+from gates.verdict import decide
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """A result with the series behind it, for the plots of a report."""
+
+    result: GateResult
+    log: EventLog
+    """Canonical tags; series that checks derived are there too, with `derived_from` set."""
+    run_info: RunInfo | None
+
+
+def judge_log(
+    log: EventLog,
+    *,
+    run: RunInfo | None,
+    directory: Path,
+    gate: GateSpec,
+    stage: str,
+    planned_steps: int | None = None,
+    dialect: str = "gonogo",
+    before: tuple[Finding, ...] = (),
+    baseline: GateResult | None = None,
+) -> Judgement:
+    """Judge series that were read already; their tags must be the canonical ones.
+
+    Raises:
+        InputError: There is not a single scalar.
+    """
+    if not any(len(series) for series in log.series.values()):
+        raise InputError(f"{directory} holds event files without a single scalar")
+    planned, source = _plan(run, planned_steps, gate)
+    facts = RunFacts(
+        log=log,
+        run=run,
+        stage=stage,
+        planned_steps=planned,
+        planned_source=source,
+        next_steps=gate.next_steps,
+    )
+    checked = run_checks(gate, facts, baseline=baseline)
+    findings = (*before, *checked.findings, *audit(facts))
+    verdict, deciding = decide(findings)
+    explained = diagnose(facts, findings)
+    evaluations = facts.series("eval/mean_reward")
+    last_evaluation = float(evaluations.values[-1]) if evaluations is not None else None
+    result = GateResult(
+        verdict=verdict,
+        stage=stage,
+        run=str(directory),
+        deciding=deciding,
+        findings=findings,
+        diagnoses=explained.diagnoses,
+        gate_warnings=sanity(gate, facts, findings, baseline),
+        inputs=tuple(
+            {"path": str(file.path), "sha256": file.sha256, "size_bytes": file.size_bytes}
+            for file in log.files
+        ),
+        gate_sha256=gate.sha256,
+        versions=versions(),
+        planned_steps=planned,
+        last_step=facts.last_step,
+        dialect=dialect,
+        preset=run.preset if run else "",
+        seed=run.seed if run else None,
+        config_sha256=run.config_sha256 if run else "",
+        unexplained=explained.unexplained,
+        not_decided=(
+            *gate.not_decided,
+            *(f"{n.title}: does not apply, {n.reason}." for n in checked.not_applicable),
+        ),
+        last_evaluation=last_evaluation
+        if last_evaluation is None or np.isfinite(last_evaluation)
+        else None,
+        baseline=baseline.run if baseline else "",
+    )
+    with_derived = {**log.series, **{series.tag: series for series in checked.series}}
+    return Judgement(result=result, log=replace(log, series=with_derived), run_info=run)
+
+
+def _plan(run: RunInfo | None, asked: int | None, gate: GateSpec) -> tuple[int | None, str]:
+    if asked is not None:
+        return asked, "as asked for"
+    if run is not None and run.planned_steps is not None:
+        return run.planned_steps, run.source
+    return gate.steps, f"steps of gate {gate.name}, as no plan is known"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a judgement depends on."""
+    found = {"python": platform.python_version(), "numpy": np.__version__}
+    try:
+        found["gonogo"] = metadata.version("gonogo")
+    except metadata.PackageNotFoundError:
+        found["gonogo"] = "not installed"
+    return found

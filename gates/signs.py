@@ -1,0 +1,267 @@
+"""The signs that diagnosis reads: one measurement each, computed once from a run's facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gates.episodes import Bound, Episodes, Missing, mean_so_far
+from gates.facts import RunFacts
+from gates.laws import Law, evaluate
+from gates.metrics import Growth, align, fit_growth
+from gates.quantity import Quantity
+from gates.series import FloatArray, Series
+
+TAIL = 0.25
+"""Share of the points that stand for how a run ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """How a series went: for evidence in numbers and steps."""
+
+    tag: str
+    first: float
+    first_step: int
+    last: float
+    """Median of the last quarter."""
+    last_step: int
+    largest: float
+    """Largest absolute value."""
+    points: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardShape:
+    """How the rewards of the batches compare with those of the episodes."""
+
+    ratio: float
+    """Mean in the batches over mean per step in the episodes, the known scale divided out."""
+    known_scale: float | None
+    batch_mean: float
+    batch_max: float
+    per_step: float
+    distance_to_sums: float
+    """Sum of the |log| differences of mean, spread and extreme from those of running sums; 0 when they agree."""
+
+
+class Signs:
+    """Measurements of one run, each None when the run does not tell it."""
+
+    def __init__(self, facts: RunFacts) -> None:
+        self.facts = facts
+
+    def trace(self, tag: str) -> Trace | None:
+        """Follow a tag; non-finite points are left out."""
+        series = self.facts.series(tag)
+        return None if series is None else _trace(series)
+
+    def law(self, law: Law) -> Quantity | None:
+        """Evaluate a law, None when it cannot be."""
+        quantity = evaluate(law, self.facts)
+        return None if isinstance(quantity, Missing) else quantity
+
+    def law_tail(self, law: Law) -> float | None:
+        """Median of a law over the last quarter of its points."""
+        quantity = self.law(law)
+        return None if quantity is None else tail_median(quantity.series.values)
+
+    @cached_property
+    def decoupling(self) -> float | None:
+        """Actor Q over replay Q at the end of the run."""
+        return self.law_tail("actor_q_over_replay_q")
+
+    @cached_property
+    def gradient_ratio(self) -> float | None:
+        """Actor's encoder gradient over its MLP gradient, 95th percentile.
+
+        The upper end tells: with correct wiring no update has a large ratio, while a leak shows it in many or in all.
+        """
+        quantity = self.law("actor_cnn_over_mlp_gradient")
+        if quantity is None or not len(quantity.series):
+            return None
+        values = quantity.series.values[~np.isnan(quantity.series.values)]
+        return float(np.quantile(values, 0.95, method="nearest")) if len(values) else None
+
+    @cached_property
+    def leak_probe(self) -> float | None:
+        """Largest gradient of -Q1 at the actor's encoder with the action held fixed."""
+        trace = self.trace("probe/actor_encoder_leak")
+        return None if trace is None else trace.largest
+
+    @cached_property
+    def q_on_critic_features(self) -> float | None:
+        """Q1(critic features, pi) over actor Q at the end: 1 when the actor's loss uses the critic's own features."""
+        pair = self.facts.need("probe/q1_critic_feat_pi", "debug/actor_q_mean")
+        if isinstance(pair, Missing):
+            return None
+        _, (honest, actor_q) = align(*pair)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return tail_median(honest / actor_q)
+
+    @cached_property
+    def encoders_are_one(self) -> bool | None:
+        """Whether actor and critic have the same encoder: equal weight norms, or equal features, at every point."""
+        for first, second, tolerance in (
+            ("weights/actor_cnn_l2", "weights/critic_cnn_l2", 1e-6),
+            ("features/actor_cnn_l2", "features/critic_cnn_l2", 1e-4),
+        ):
+            pair = self.facts.need(first, second)
+            if isinstance(pair, Missing):
+                continue
+            _, (a, b) = align(*pair)
+            usable = np.isfinite(a) & np.isfinite(b)
+            if usable.sum() < 3:
+                continue
+            a, b = a[usable], b[usable]
+            same = np.abs(a - b) <= tolerance * np.maximum(np.abs(a), np.abs(b))
+            if bool(same.all()) and float(np.ptp(a)) > 0:
+                return True
+            if tolerance <= 1e-6 and not same.any():
+                return False
+        return None
+
+    @cached_property
+    def actor_growth(self) -> Growth | None:
+        """Growth of |actor Q| with the updates."""
+        return self._growth("debug/actor_q_mean")
+
+    @cached_property
+    def replay_growth(self) -> Growth | None:
+        """Growth of |replay Q| with the updates."""
+        return self._growth("train/q1_value")
+
+    def _growth(self, tag: str) -> Growth | None:
+        series = self.facts.series(tag)
+        if series is None:
+            return None
+        updates, _ = self.facts.updates_at(series.steps)
+        return fit_growth(updates, series.values, floor=0.5)
+
+    def feature_growth(self, who: str) -> float | None:
+        """Size of an encoder's output at the end over its start; `who` is `actor` or `critic`."""
+        trace = self.trace(f"features/{who}_cnn_l2")
+        return None if trace is None or trace.first <= 0 else trace.last / trace.first
+
+    @cached_property
+    def excess(self) -> tuple[float, str, Bound] | None:
+        """Largest |replay Q| or |target Q| over the bound, with the tag, None when no bound can be derived."""
+        bound = self.facts.q_bound
+        if isinstance(bound, Missing):
+            return None
+        traces = [
+            self.trace(tag) for tag in ("train/q1_value", "debug/target_q_mean", "train/q2_value")
+        ]
+        largest = max((t for t in traces if t), key=lambda t: t.largest, default=None)
+        return None if largest is None else (largest.largest / bound.high, largest.tag, bound)
+
+    @cached_property
+    def identical_evaluations(self) -> tuple[float, int] | None:
+        """Return and number of the longest series of evaluations that agree to the last digit, if at least two do."""
+        series = self.facts.series("eval/mean_reward")
+        if series is None:
+            return None
+        best, value, run = 1, float("nan"), 1
+        for previous, current in zip(series.values[:-1], series.values[1:], strict=True):
+            run = run + 1 if current == previous else 1
+            if run > best:
+                best, value = run, float(current)
+        return (value, best) if best > 1 else None
+
+    @cached_property
+    def reward_shape(self) -> RewardShape | None:
+        """Compare the rewards in the batches with single rewards and with running sums."""
+        quantity = self.law("batch_reward_over_episode_reward")
+        episodes = self.facts.episodes
+        mean = self.facts.series("debug/reward_mean")
+        if (
+            quantity is None
+            or isinstance(episodes, Missing)
+            or mean is None
+            or episodes.returns is None
+        ):
+            return None
+        known = self.facts.reward_scale.value if self.facts.reward_scale else None
+        steps, (batch,) = align(mean)
+        batch_mean = float(np.nanmean(batch)) / (known or 1.0)
+        ratio = float(quantity.series.values[0])
+        extremes = [
+            t for t in (self.trace("debug/reward_max"), self.trace("debug/reward_min")) if t
+        ]
+        batch_max = max((t.largest for t in extremes), default=float("nan")) / (known or 1.0)
+        return RewardShape(
+            ratio=ratio,
+            known_scale=known,
+            batch_mean=batch_mean,
+            batch_max=batch_max,
+            per_step=batch_mean / ratio,
+            distance_to_sums=_distance_to_sums(
+                self, episodes, steps, batch_mean, batch_max, known or 1.0
+            ),
+        )
+
+
+def tail_median(values: FloatArray) -> float | None:
+    """Median of the last quarter of the points that are not NaN; None without any."""
+    usable = values[~np.isnan(values)]
+    if not len(usable):
+        return None
+    tail = usable[-max(1, round(len(usable) * TAIL)) :]
+    return float(np.quantile(tail, 0.5, method="nearest"))
+
+
+def _trace(series: Series) -> Trace | None:
+    usable = np.isfinite(series.values)
+    if not usable.any():
+        return None
+    steps, values = series.steps[usable], series.values[usable]
+    last = tail_median(values)
+    return Trace(
+        tag=series.tag,
+        first=float(values[0]),
+        first_step=int(steps[0]),
+        last=float(values[-1]) if last is None else last,
+        last_step=int(steps[-1]),
+        largest=float(np.abs(values).max()),
+        points=len(values),
+    )
+
+
+def _distance_to_sums(
+    signs: Signs,
+    episodes: Episodes,
+    steps: np.ndarray,
+    mean: float,
+    extreme: float,
+    scale: float,
+) -> float:
+    """Compare with what the buffer would hold if every reward were the sum of its episode so far.
+
+    An episode of length L and return R has running sums near R t / L, t = 1..L: mean R (L + 1) / 2L and mean square
+    R^2 (L + 1)(2L + 1) / 6L^2 over its steps; none exceeds the largest return by much.
+    """
+    assert episodes.returns is not None
+    lengths, returns = episodes.lengths, episodes.returns
+    first = mean_so_far(episodes, returns * (lengths + 1.0) / 2.0, steps)
+    second = mean_so_far(
+        episodes, returns**2 * (lengths + 1.0) * (2.0 * lengths + 1.0) / (6.0 * lengths), steps
+    )
+    usable = np.isfinite(first) & np.isfinite(second)
+    if not usable.any():
+        return float("inf")
+    predicted = abs(float(np.mean(first[usable])))
+    spread = float(np.mean(np.sqrt(np.maximum(second[usable] - first[usable] ** 2, 0.0))))
+    largest = float(np.abs(returns[np.isfinite(returns)]).max(initial=0.0))
+    deviation = signs.trace("debug/reward_std")
+    pairs = [(abs(mean), predicted), (extreme, largest)]
+    if deviation is not None:
+        pairs.append((deviation.last / scale, spread))
+    distance = sum(abs(float(np.log(a / b))) for a, b in pairs if a > 0 and b > 0)
+    # Sums of episodes that all earned alike cannot have an extreme of the opposite sign.
+    opposite = signs.trace("debug/reward_min" if mean > 0 else "debug/reward_max")
+    alike = bool((np.sign(returns[np.isfinite(returns)]) == np.sign(mean)).all())
+    if alike and opposite is not None and np.sign(opposite.last) == -np.sign(mean):
+        distance += 2.0 * min(1.0, abs(opposite.last / scale) / (0.2 * extreme))
+    return distance
