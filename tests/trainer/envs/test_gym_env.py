@@ -268,3 +268,38 @@ def test_known_extras_are_named(name, module, install, monkeypatch):
     with pytest.raises(MissingExtraError) as caught:
         make_env(GymConfig(id=f"gym:{name}"))
     assert install in str(caught.value)
+
+
+def test_black_images_of_highway_env_are_refused(register):
+    picture = spaces.Box(0, 255, (20, 20), np.uint8)
+    config = register(lambda: Counter(picture, BOX), name="highway-black-v0")
+    with pytest.raises(UnsupportedEnvironmentError, match="unset SDL_VIDEODRIVER"):
+        GymVectorEnv(config).reset(seed=0)
+
+
+@pytest.mark.parametrize(
+    ("package", "config", "camera_shape", "vector_dim", "action_dim"),
+    [
+        ("mujoco", GymConfig(id="gym:HalfCheetah-v5"), None, 17, 6),
+        ("Box2D", GymConfig(id="gym:CarRacing-v3", camera_size=48), (4, 48, 48), 0, 3),
+        ("highway_env", GymConfig(id="gym:racetrack-v1"), None, 288, 1),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_environments_of_other_packages(
+    package, config, camera_shape, vector_dim, action_dim, tmp_path, monkeypatch
+):
+    pytest.importorskip(package, reason=f"{package} is not installed")
+    monkeypatch.chdir(tmp_path)  # MuJoCo writes a log where it runs
+    try:
+        env = GymVectorEnv(config, num_envs=2)
+    except MissingExtraError as problem:
+        pytest.skip(str(problem))
+    found = (env.camera_shape, env.vector_dim, env.action_dim)
+    assert found == (camera_shape, vector_dim, action_dim)
+    obs, _ = env.reset(seed=0)
+    for _ in range(5):
+        assert obs in env.observation_space
+        obs, *_ = env.step(np.full((2, action_dim), 0.2, np.float32))
+    assert not np.array_equal(env.reset(seed=1)[0]["vector"], obs["vector"]) or vector_dim == 0
+    env.close()
