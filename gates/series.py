@@ -32,6 +32,9 @@ class Series:
     derived_from: str = ""
     """How the values were computed when no such tag was logged (`-train/actor_loss`); empty for
     logged tags."""
+    aggregated: str = ""
+    """What each value sums up (`mean over the last 100 episodes`) where the tag means one measurement:
+    distributions, counts and sums of such values say nothing. Empty for measurements."""
 
     def __len__(self) -> int:
         return len(self.values)

@@ -1,0 +1,54 @@
+"""The tag names that checks are written for: those of docs/run-directory.md.
+
+Gates and trainer share no code; a test holds this list to the trainer's.
+"""
+
+from __future__ import annotations
+
+_MODULES = ("actor_cnn", "actor_mlp", "critic_cnn", "critic_mlp")
+_STATISTICS = ("mean", "std", "min", "max")
+_REWARD_COMPONENTS = ("efficiency", "lane_keeping", "comfort", "safety", "progress", "total")
+
+CANONICAL_TAGS: tuple[str, ...] = (
+    "train/actor_loss",
+    "train/critic_loss",
+    "train/q1_value",
+    "train/q2_value",
+    *(f"debug/actor_q_{statistic}" for statistic in _STATISTICS),
+    *(f"debug/target_q_{statistic}" for statistic in _STATISTICS),
+    "debug/td_error_q1",
+    "debug/td_error_q2",
+    *(f"debug/reward_{statistic}" for statistic in _STATISTICS),
+    "debug/done_ratio",
+    "debug/effective_discount",
+    *(f"gradients/{module}_norm" for module in _MODULES),
+    *(f"gradients/{module}_clipped_share" for module in _MODULES),
+    "features/actor_cnn_l2",
+    "features/critic_cnn_l2",
+    "policy/tanh_saturation",
+    "policy/preact_abs",
+    "policy/action_abs",
+    *(f"weights/{module}_l2" for module in _MODULES),
+    "probe/actor_encoder_leak",
+    "agent/total_updates",
+    "agent/actor_updates",
+    "agent/buffer_size",
+    "agent/actor_lr",
+    "agent/critic_lr",
+    "agent/actor_cnn_lr",
+    "agent/critic_cnn_lr",
+    "agent/reward_scale",
+    "agent/exploration_noise",
+    "time/steps_per_s",
+    "time/update_share",
+    "train/episode_length",
+    "train/episode_reward",
+    "train/episode_terminated",
+    *(f"reward_components/{component}" for component in _REWARD_COMPONENTS),
+    "eval/mean_reward",
+    "eval/std_reward",
+    "eval/mean_episode_length",
+    "eval/time_limit_share",
+    "eval/discounted_return",
+    "eval/episodes",
+)
