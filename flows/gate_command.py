@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gates.dialects import detect, translate
+
 from flows.errors import ConfigError, OutputError, UsageError
 from flows.judging import GATE_FILE, free_judgement_folder, judge_directory
 from flows.pipeline_record import read_record, utc_now
@@ -16,8 +18,9 @@ from flows.stage_context import read_result, shown, stage_context
 from flows.terminal import EXIT_CODES, result_lines, say
 from gates.event_reader import read_events
 from gates.findings import GateResult
-from gates.judge import Judgement
+from gates.judgement import Judgement
 from gates.run_info import load_run_info
+from gates.series import EventLog
 from reports.context import Command, StageContext
 
 REPORTS_FOLDER = "gonogo-reports"
@@ -194,6 +197,12 @@ def _writer(form: str) -> Callable[[Judgement, StageContext, Path], Path]:
     from reports.stage_report import write_stage_report
 
     return write_stage_report
+
+
+def _log(source: Path) -> EventLog:
+    """Read the events again, under the tag names that the reports know."""
+    raw = read_events(source)
+    return translate(raw, detect(raw))
 
 
 def _judged_folder(directory: Path, result: GateResult) -> Path:

@@ -11,10 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
 
 def main() -> int:
     if sys.argv[1] == "check":
@@ -81,6 +77,11 @@ def wait(run: Path, steps: int, *, ignore: bool) -> int:
 
 
 def log(run: Path, steps: int, loss: float) -> None:
+    # Slow to import, and a check needs none of it.
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
     writer = EventFileWriter(str(run / "events"))
     for step in range(100, steps + 1, 100):
         values = {

@@ -1,0 +1,191 @@
+"""The flow on a real Prefect server of the pinned release."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas import FlowRun, State
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.flow_engine import run_flow
+from prefect.settings import (
+    PREFECT_RESULTS_PERSIST_BY_DEFAULT,
+    temporary_settings,
+)
+from prefect.states import AwaitingRetry
+from prefect.testing.utilities import prefect_test_harness
+
+from flows.pipeline import PipelineOutcome, staged_validation
+from flows.request import PipelineRequest
+from gates.findings import Verdict
+
+MakeRequest = Callable[..., PipelineRequest]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def server() -> Iterator[None]:
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture
+def persisting() -> Iterator[None]:
+    """The worst case: Prefect keeps the results of all tasks that do not forbid it."""
+    with temporary_settings({PREFECT_RESULTS_PERSIST_BY_DEFAULT: True}):
+        yield
+
+
+def run(request: PipelineRequest) -> tuple[State[Any], PipelineOutcome]:
+    state = staged_validation(request, return_state=True)
+    outcome = state.result(raise_on_failure=False)
+    assert isinstance(outcome, PipelineOutcome)
+    return state, outcome
+
+
+def retry(state: State[Any]) -> tuple[State[Any], PipelineOutcome]:
+    """Do what Retry on Prefect's page does: the same flow run again."""
+    assert state.state_details.flow_run_id is not None
+    with get_client(sync_client=True) as client:
+        flow_run_id = state.state_details.flow_run_id
+        client.set_flow_run_state(flow_run_id, AwaitingRetry(), force=True)
+        flow_run: FlowRun = client.read_flow_run(flow_run_id)
+    again = run_flow(
+        staged_validation,
+        flow_run=flow_run,
+        parameters={"request": PipelineRequest.model_validate(flow_run.parameters["request"])},
+        return_type="state",
+    )
+    outcome = again.result(raise_on_failure=False)
+    assert isinstance(outcome, PipelineOutcome)
+    return again, outcome
+
+
+def trained(request: PipelineRequest) -> list[str]:
+    return sorted(
+        str(path.parent.relative_to(request.out)) for path in request.out.glob("*/run-*/run.json")
+    )
+
+
+def stored_state(state: State[Any]) -> State[Any]:
+    with get_client(sync_client=True) as client:
+        flow_run_id = state.state_details.flow_run_id
+        (flow_run,) = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
+        )
+    assert flow_run.state is not None
+    return flow_run.state
+
+
+def set_loss(files: Path, loss: float) -> None:
+    preset = files / "fake.yaml"
+    lines = preset.read_text().splitlines()
+    lines[-1] = f"train: {{act: finish, loss: {loss}}}"
+    preset.write_text("\n".join(lines) + "\n")
+
+
+def test_go_after_go_ends_go_and_is_kept_when_run_again(make_request: MakeRequest) -> None:
+    request = make_request()
+    state, outcome = run(request)
+    assert (state.name, state.type.value) == ("GO", "COMPLETED")
+    assert outcome.verdict is Verdict.GO
+    assert [stage.stage for stage in outcome.stages] == ["one", "two"]
+    assert trained(request) == ["one/run-001", "two/run-001"]
+
+    _, again = run(request)
+    assert again.verdict is Verdict.GO
+    assert all(stage.kept for stage in again.stages)
+    assert trained(request) == ["one/run-001", "two/run-001"]
+
+    _, fresh = run(make_request(stages=request.stages[:1], retrain=True))
+    assert not fresh.stages[0].kept
+    assert trained(request) == ["one/run-001", "one/run-002", "two/run-001"]
+
+
+@pytest.mark.usefixtures("persisting")
+def test_no_retry_turns_a_no_go_into_a_go(make_request: MakeRequest, files: Path) -> None:
+    set_loss(files, 70.0)
+    request = make_request()
+    state, outcome = run(request)
+    assert (state.name, state.type.value) == ("NO_GO", "FAILED")
+    stored = stored_state(state)
+    assert (stored.name, stored.type.value) == ("NO_GO", "FAILED")
+    assert stored.message == f"one: {outcome.stages[-1].deciding}"
+    assert outcome.verdict is Verdict.NO_GO
+    assert trained(request) == ["one/run-001"], "the next stage must not start"
+
+    state, outcome = retry(state)
+    assert (state.name, state.type.value) == ("NO_GO", "FAILED")
+    assert outcome.verdict is Verdict.NO_GO
+    assert trained(request) == ["one/run-001", "one/run-002"]
+
+    set_loss(files, 1.0)
+    state, outcome = retry(state)
+    assert outcome.verdict is Verdict.GO
+    assert trained(request)[-2:] == ["one/run-003", "two/run-001"]
+
+
+def test_a_no_go_at_the_second_stage_keeps_the_first_on_retry(
+    make_request: MakeRequest, files: Path
+) -> None:
+    strict = files / "strict.yaml"
+    strict.write_text((files / "loss.yaml").read_text().replace("fail: 10", "fail: 0.5"))
+    strict.write_text(strict.read_text().replace("warn: 5", "warn: 0.4"))
+    two = files / "two.yaml"
+    two.write_text(two.read_text().replace("gate: loss.yaml", "gate: strict.yaml"))
+    request = make_request()
+    state, outcome = run(request)
+    assert outcome.verdict is Verdict.NO_GO
+    assert [(s.stage, s.verdict.value) for s in outcome.stages] == [("one", "GO"), ("two", "NO_GO")]
+    state, outcome = retry(state)
+    assert outcome.verdict is Verdict.NO_GO
+    assert outcome.stages[0].kept
+    assert trained(request) == ["one/run-001", "two/run-001", "two/run-002"]
+
+
+def test_a_conditional_waits_for_a_person(make_request: MakeRequest) -> None:
+    request = make_request("train.loss=7.0")
+    state, outcome = run(request)
+    assert (state.name, state.type.value) == ("CONDITIONAL", "FAILED")
+    assert outcome.verdict is Verdict.CONDITIONAL
+    assert trained(request) == ["one/run-001"]
+
+    accepted = make_request("train.loss=7.0", accept_conditional=True)
+    _, outcome = run(accepted)
+    assert [stage.kept for stage in outcome.stages] == [True, False]
+    assert outcome.stages[0].accepted
+    assert outcome.verdict is Verdict.CONDITIONAL, "that of the last stage"
+    assert trained(request) == ["one/run-001", "two/run-001"]
+
+
+def test_a_crash_is_another_state_than_a_no_go(make_request: MakeRequest) -> None:
+    request = make_request("train.act=break")
+    state = staged_validation(request, return_state=True)
+    assert (state.name, state.type.value) == ("Failed", "FAILED")
+    error = state.result(raise_on_failure=False)
+    assert isinstance(error, Exception)
+    assert str(error).startswith("The trainer broke at step 7: ValueError: it broke.")
+    record = json.loads((request.out / "pipeline.json").read_text())
+    assert record["stages"]["one"]["runs"][0]["state"] == "crashed"
+    assert "two" not in record["stages"]
+
+
+def test_each_report_is_an_artifact_with_its_verdict(make_request: MakeRequest) -> None:
+    state, _ = run(make_request("train.loss=70.0"))
+    this_run = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+    with get_client(sync_client=True) as client:
+        artifacts = client.read_artifacts(flow_run_filter=this_run)
+    found = {artifact.key: artifact for artifact in artifacts}
+    stage = found["fake-seed0-one"]
+    assert stage.type == "markdown"
+    assert stage.description is not None
+    assert stage.description.startswith("NO_GO: ")
+    assert "Critic loss bounded" in str(stage.data)
+    assert "fake-seed0-pipeline" in found

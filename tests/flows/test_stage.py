@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flows import stage as stages
+from flows.errors import OutputError
+from flows.progress import SilentReporter
+from flows.request import PipelineRequest
+from flows.run_dir import PipelineDirectory
+from gates.findings import Verdict
+from reports.context import StageState
+
+Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
+LOSS = {Verdict.GO: 1.0, Verdict.CONDITIONAL: 7.0, Verdict.NO_GO: 70.0}
+
+
+def run_one(
+    opened: Opened, *overrides: str, note: str = "", accept: bool = False
+) -> tuple[stages.StageOutcome, PipelineDirectory]:
+    request, directory = opened(*overrides)
+    stage = request.plan().stages[0]
+    run = stages.train(stage, directory, SilentReporter(), note=note)
+    return stages.judge(stage, run, directory, accept_conditional=accept), directory
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_a_stage_ends_with_verdict_gate_json_and_report(opened: Opened, verdict: Verdict) -> None:
+    outcome, directory = run_one(opened, f"train.loss={LOSS[verdict]}")
+    assert outcome.verdict is verdict
+    assert outcome.may_go_on == (verdict is Verdict.GO)
+    assert json.loads(outcome.gate_json.read_text())["verdict"] == verdict.value
+    assert "Critic loss bounded" in outcome.report.read_text()
+    record = directory.record.last_run("one")
+    assert record is not None
+    assert record.state is StageState(verdict.value)
+    assert record.deciding == outcome.deciding
+    pipeline = (directory.path / "report.md").read_text()
+    assert "one/run-001/report.md" in pipeline
+
+
+def test_only_a_go_of_the_same_recipe_is_kept(opened: Opened, files: Path) -> None:
+    outcome, directory = run_one(opened)
+    request, _ = opened()
+    stage = request.plan().stages[0]
+    directory = opened()[1]
+    kept = stages.kept_outcome(stage, directory)
+    assert kept is not None
+    assert (kept.kept, kept.verdict, kept.run) == (True, Verdict.GO, outcome.run)
+
+    request, directory = opened("train.loss=2.0")
+    assert stages.kept_outcome(request.plan().stages[0], directory) is None
+    gate = files / "loss.yaml"
+    gate.write_text(gate.read_text().replace("fail: 10", "fail: 11"))
+    request, directory = opened("train.loss=1.0")
+    assert stages.kept_outcome(request.plan().stages[0], directory) is None
+
+
+def test_a_no_go_is_never_kept(opened: Opened) -> None:
+    run_one(opened, "train.loss=70.0")
+    request, directory = opened("train.loss=70.0")
+    assert stages.kept_outcome(request.plan().stages[0], directory) is None
+    assert stages.kept_outcome(request.plan().stages[0], directory, accept_conditional=True) is None
+
+
+def test_a_conditional_is_kept_only_once_a_person_accepts_it(opened: Opened) -> None:
+    run_one(opened, "train.loss=7.0")
+    request, directory = opened("train.loss=7.0")
+    stage = request.plan().stages[0]
+    assert stages.kept_outcome(stage, directory) is None
+    accepted = stages.kept_outcome(stage, directory, accept_conditional=True)
+    assert accepted is not None
+    assert accepted.may_go_on
+    assert stages.kept_outcome(stage, directory) is not None, "the decision is remembered"
+
+
+def test_a_forged_or_changed_verdict_is_not_kept(opened: Opened) -> None:
+    outcome, _ = run_one(opened)
+    gate = json.loads(outcome.gate_json.read_text())
+    outcome.gate_json.write_text(json.dumps({**gate, "verdict": "NO_GO"}))
+    request, directory = opened()
+    assert stages.kept_outcome(request.plan().stages[0], directory) is None
+
+
+def test_a_second_run_reports_what_was_changed_and_leaves_the_first_alone(opened: Opened) -> None:
+    first, _ = run_one(opened, "train.loss=70.0")
+    before = {p: p.read_bytes() for p in first.run.rglob("*") if p.is_file()}
+    second, directory = run_one(opened, "train.loss=2.0", note="smaller steps")
+    assert second.run.name == "run-002"
+    report = second.report.read_text()
+    assert "train.loss" in report
+    assert "run-001" in report
+    assert "smaller steps" in report
+    assert before == {p: p.read_bytes() for p in first.run.rglob("*") if p.is_file()}
+    assert len(directory.record.stages["one"].runs) == 2
+
+
+def test_a_full_disk_while_a_report_is_written_is_no_verdict(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, directory = opened()
+    stage = request.plan().stages[0]
+    run = stages.train(stage, directory, SilentReporter())
+    import reports.stage_report
+
+    def full(path: Path, content: object) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(reports.stage_report, "write_atomically", full)
+    with pytest.raises(OutputError, match=r"cannot be written to .*: No space left on device\.$"):
+        stages.judge(stage, run, directory)
+    assert not (run / "report.md").exists()
+    record = directory.record.last_run("one")
+    assert record is not None
+    assert record.state is StageState.CRASHED
+    assert "No space left on device" in record.message
+    assert stages.kept_outcome(stage, directory) is None
