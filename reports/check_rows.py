@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gates.findings import Finding, GateResult, Outcome, Verdict
 from reports.context import PreviousRun
-from reports.number_format import ABSENT, format_count, format_number, format_pair, format_range
+from reports.number_format import (
+    ABSENT,
+    format_count,
+    format_limit,
+    format_number,
+    format_pair,
+    format_range,
+)
 
 _SIGN = {"max": "≤ ", "min": "≥ "}
 _WARN_SIGN = {"max": "warns above", "min": "warns below"}
@@ -25,16 +32,27 @@ class CheckRow:
     title: str
     value: str
     statistic: str
-    """How the value was reduced, over which steps and from how many points."""
+    """How the value was reduced, over which steps, from how many points; why there is none."""
     limit: str
     limit_source: str
+    """Where the limit comes from, its first clause."""
+    footnote: str
+    """The rest of it, and what the series was derived from."""
     last_go: str
     """Value of the same check in the last run of the stage that ended GO."""
 
 
-def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Sort findings by severity, required before advisory before dry runs; stable otherwise."""
-    return tuple(sorted(findings, key=lambda f: (f.dry_run, -f.outcome.severity, not f.required)))
+def ordered(result: GateResult) -> tuple[Finding, ...]:
+    """Sort findings by severity, required before advisory, the one that decided before its equals.
+
+    Dry runs come last, whatever they say; the order of the gate is kept otherwise.
+    """
+
+    def key(finding: Finding) -> tuple[bool, int, bool, bool]:
+        decided = f"{finding.title}: {finding.reason}" == result.deciding
+        return (finding.dry_run, -finding.outcome.severity, not finding.required, not decided)
+
+    return tuple(sorted(result.findings, key=key))
 
 
 def kind_of(finding: Finding) -> str:
@@ -53,11 +71,15 @@ def check_rows(result: GateResult, previous: Sequence[PreviousRun]) -> tuple[Che
     """Return one row for each check, gravest first."""
     reference = last_go(previous)
     earlier = {f.check: f for f in reference.result.findings} if reference is not None else {}
-    return tuple(_row(finding, earlier.get(finding.check)) for finding in ordered(result.findings))
+    return tuple(_row(finding, earlier.get(finding.check)) for finding in ordered(result))
 
 
 def _row(finding: Finding, earlier: Finding | None) -> CheckRow:
     value, limit = format_pair(finding.value, finding.limit)
+    source, _, rest = finding.limit_source.partition("; ")
+    derived = f"derived from {finding.derived_from}" if finding.derived_from else ""
+    if finding.derived_from and finding.derived_from in rest:
+        rest = ""
     return CheckRow(
         finding=finding,
         outcome=finding.outcome.value,
@@ -66,7 +88,8 @@ def _row(finding: Finding, earlier: Finding | None) -> CheckRow:
         value=value if finding.value is None else _with_unit(value, finding.unit),
         statistic=_statistic(finding),
         limit=_limit(finding, limit),
-        limit_source=finding.limit_source,
+        limit_source=source if finding.limit is not None else "",
+        footnote="; ".join(part for part in (rest, derived) if part),
         last_go=format_number(earlier.value) if earlier is not None else ABSENT,
     )
 
@@ -76,11 +99,11 @@ def _with_unit(text: str, unit: str) -> str:
 
 
 def _statistic(finding: Finding) -> str:
+    if finding.value is None:
+        return finding.reason
     parts = [finding.statistic, format_range(finding.first_step, finding.last_step)]
     if finding.points:
         parts.append(f"n = {format_count(finding.points)}")
-    if finding.derived_from:
-        parts.append(f"derived from {finding.derived_from}")
     return ", ".join(part for part in parts if part) or ABSENT
 
 
@@ -93,4 +116,4 @@ def _limit(finding: Finding, text: str) -> str:
         return limit
     if finding.outcome is Outcome.WARN or finding.direction not in _WARN_SIGN:
         return limit
-    return f"{limit} ({_WARN_SIGN[finding.direction]} {format_number(warn)})"
+    return f"{limit} ({_WARN_SIGN[finding.direction]} {format_limit(warn)})"

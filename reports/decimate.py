@@ -22,10 +22,19 @@ class Line:
     """`float64[m]`."""
     values: FloatArray
     """`float64[m]`; NaN where the line is interrupted because the series had no finite value."""
-    gap_steps: FloatArray
-    """`float64[k]`: steps at which the series was NaN or infinite, thinned as well."""
+    nan_steps: FloatArray
+    """`float64[k]`: steps at which the series was NaN, thinned as well."""
+    high_steps: FloatArray
+    """The same for +infinity."""
+    low_steps: FloatArray
+    """The same for -infinity."""
     gaps: int
     """How many values were NaN or infinite before thinning."""
+
+    @property
+    def all_steps(self) -> FloatArray:
+        """Steps of points and gaps together, in no order."""
+        return np.concatenate([self.steps, self.nan_steps, self.high_steps, self.low_steps])
 
 
 def thin(series: Series, *, points: int = 2_000) -> Line:
@@ -40,15 +49,20 @@ def thin(series: Series, *, points: int = 2_000) -> Line:
     finite = np.isfinite(values)
     clipped = np.where(finite, np.clip(values, -_LARGEST, _LARGEST), np.nan)
     clipped[np.abs(clipped) < _SMALLEST] = 0.0
-    gap_steps = steps[~finite]
     kept = np.arange(len(values)) if len(values) <= points else _extremes(clipped, points // 2)
-    stride = max(1, len(gap_steps) * 2 // points)
     return Line(
         steps=steps[kept],
         values=clipped[kept],
-        gap_steps=gap_steps[::stride],
-        gaps=len(gap_steps),
+        nan_steps=_some(steps[np.isnan(values)], points // 2),
+        high_steps=_some(steps[values == np.inf], points // 2),
+        low_steps=_some(steps[values == -np.inf], points // 2),
+        gaps=int(np.count_nonzero(~finite)),
     )
+
+
+def _some(steps: FloatArray, most: int) -> FloatArray:
+    """Every n-th step, so that about `most` remain."""
+    return steps[:: max(1, len(steps) // max(1, most))]
 
 
 def _extremes(values: FloatArray, buckets: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

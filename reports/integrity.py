@@ -13,6 +13,8 @@ from reports.number_format import format_bytes, format_count, format_plural, for
 Rows = tuple[tuple[str, str], ...]
 """Label and text."""
 
+SECOND_READER = "independent_reader"
+"""The check that reads the same files with another reader."""
 _SHOWN = 3
 
 
@@ -27,11 +29,10 @@ def integrity_rows(result: GateResult, log: EventLog) -> Rows:
         ("Event files", _files(log)),
         ("Damage", _damage(log)),
     ]
-    rows += [
-        (finding.title, f"{finding.outcome.value}: {finding.reason}")
-        for finding in result.findings
-        if "cross_check" in finding.check
-    ]
+    readers = [f for f in result.findings if f.check == SECOND_READER]
+    rows += [(finding.title, f"{finding.outcome.value}: {finding.reason}") for finding in readers]
+    if not readers:
+        rows.append(("Second reader", "0 independent readers compared"))
     return tuple((label, text) for label, text in rows if text)
 
 
@@ -95,6 +96,7 @@ def _not_finite(log: EventLog) -> str:
     counts = {
         tag: int(np.count_nonzero(~np.isfinite(series.values)))
         for tag, series in log.series.items()
+        if not series.derived_from
     }
     bad = {tag: count for tag, count in counts.items() if count}
     if not bad:

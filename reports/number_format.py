@@ -49,10 +49,22 @@ def _plain(number: float, digits: int) -> str:
     return text
 
 
+def format_limit(limit: float | None) -> str:
+    """Format a limit exactly where six digits can, because 0.99999 is not 1; rounded otherwise."""
+    for digits in (4, 5, 6):
+        text = format_number(limit, digits=digits)
+        if limit is not None and math.isfinite(limit) and float(text.replace(",", "")) == limit:
+            return text
+    return format_number(limit)
+
+
 def format_pair(value: float | None, limit: float | None) -> tuple[str, str]:
     """Format a value and its limit so that two different numbers never look the same."""
     for digits in (4, 6, 9, 13, 17):
-        texts = format_number(value, digits=digits), format_number(limit, digits=digits)
+        texts = (
+            format_number(value, digits=digits),
+            format_limit(limit) if digits == 4 else format_number(limit, digits=digits),
+        )
         if value is None or limit is None or value == limit or texts[0] != texts[1]:
             return texts
     return texts
@@ -73,12 +85,12 @@ def format_plural(count: int, noun: str, plural: str = "") -> str:
 
 
 def format_share(share: float | None) -> str:
-    """Format a share from 0 to 1 as percent: `12.5 %`."""
+    """Format a share from 0 to 1 as percent: `12.5%`."""
     if share is None:
         return ABSENT
     if not math.isfinite(share):
         return format_number(share)
-    return f"{format_number(share * 100, digits=3)} %"
+    return f"{format_number(share * 100, digits=3)}%"
 
 
 def format_duration(seconds: float | None) -> str:

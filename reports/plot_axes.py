@@ -24,29 +24,47 @@ FAINT = "#6e7781"
 SMALL = 6.5
 _DECADES_FOR_LOG = 2.5
 _TICKS = 5
+_MOST_EMPTY = 0.35
+"""Largest part of the axis that a phase without points may take."""
 
 
-def new_figure(width_in: float, height_in: float) -> Any:
-    """Return a figure with an opaque background of its own and a canvas that needs no display."""
-    figure = Figure(figsize=(width_in, height_in), dpi=DPI, facecolor=PAPER, layout="constrained")
+def new_figure(width_in: float, height_in: float, *, rows: int = 1, columns: int = 1) -> Any:
+    """Return a figure with an opaque background, a canvas that needs no display, and fixed margins.
+
+    Margins are in inches, wide enough for `-100,000` and a unit: a layout engine would take a
+    quarter of the drawing time.
+    """
+    figure = Figure(figsize=(width_in, height_in), dpi=DPI, facecolor=PAPER)
     FigureCanvasAgg(figure)
+    left, right, top, bottom, between_columns, between_rows = 0.68, 0.12, 0.24, 0.36, 0.72, 0.6
+    cell_width = (width_in - left - right - (columns - 1) * between_columns) / columns
+    cell_height = (height_in - top - bottom - (rows - 1) * between_rows) / rows
+    figure.subplots_adjust(
+        left=left / width_in,
+        right=1 - right / width_in,
+        top=1 - top / height_in,
+        bottom=bottom / height_in,
+        wspace=between_columns / cell_width,
+        hspace=between_rows / cell_height,
+    )
     return figure
 
 
 def prepare_axes(axes: Any, panel: Panel, lines: Sequence[Line]) -> None:
     """Set title, labels, ranges and scales for what the panel is going to show."""
-    _style(axes, panel)
+    _style(axes, panel, sum(line.gaps for line in lines))
     _set_steps(axes, panel, lines)
     _set_values(axes, panel, lines)
 
 
-def _style(axes: Any, panel: Panel) -> None:
+def _style(axes: Any, panel: Panel, gaps: int) -> None:
     axes.set_facecolor(PAPER)
     title = plot_label(panel.title)
     axes.set_title(
         title, fontsize=8, color=INK, loc="left", pad=4, fontweight="bold", parse_math=False
     )
-    axes.set_xlabel(panel.x_label, fontsize=SMALL, color=FAINT, labelpad=1)
+    marked = f"; marked: {gaps:,} NaN or infinite" if gaps else ""
+    axes.set_xlabel(panel.x_label + marked, fontsize=SMALL, color=FAINT, labelpad=1)
     if panel.unit:
         unit = plot_label(panel.unit)
         axes.set_ylabel(unit, fontsize=SMALL, color=FAINT, labelpad=2, parse_math=False)
@@ -60,9 +78,9 @@ def _style(axes: Any, panel: Panel) -> None:
 
 
 def _set_steps(axes: Any, panel: Panel, lines: Sequence[Line]) -> None:
-    steps = np.concatenate([np.concatenate([line.steps, line.gap_steps]) for line in lines])
+    steps = np.concatenate([line.all_steps for line in lines])
     low, high = float(steps.min()), float(steps.max())
-    if panel.explored_until:
+    if panel.explored_until and panel.explored_until <= _MOST_EMPTY * high:
         low = min(low, 0.0)
     margin = 0.02 * (high - low) or max(1.0, abs(high) * 0.02)
     axes.set_xlim(low - margin, high + margin)

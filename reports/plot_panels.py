@@ -10,7 +10,7 @@ import numpy as np
 
 from gates.findings import Finding, Outcome
 from gates.series import EventLog, Series
-from reports.number_format import format_count, format_number
+from reports.number_format import format_count, format_limit, format_number
 
 MAX_CHECK_PLOTS = 8
 """More failed checks than this are listed without a plot: one page, and 300 KB in the flow's UI."""
@@ -78,10 +78,7 @@ def _check_panel(finding: Finding, series: Series, explored_until: int | None) -
     if not sign and finding.value is not None:
         note = f"{finding.statistic or 'value'}: {format_number(finding.value, finding.unit)}"
         if finding.limit is not None:
-            note += f", limit {format_number(finding.limit)}"
-    window = None
-    if finding.first_step is not None and finding.last_step is not None:
-        window = (finding.first_step, finding.last_step)
+            note += f", limit {format_limit(finding.limit)}"
     by_episode = is_by_episode(series)
     return Panel(
         name=finding.check,
@@ -91,10 +88,20 @@ def _check_panel(finding: Finding, series: Series, explored_until: int | None) -
         unit=finding.unit if sign and finding.unit != "1" else "",
         limits=_limit_lines(finding, sign) if sign else (),
         breach_step=finding.breach_step,
-        window=None if by_episode else window,
+        window=None if by_episode else _window(finding, series),
         explored_until=None if by_episode else explored_until,
         note=note,
     )
+
+
+def _window(finding: Finding, series: Series) -> tuple[int, int] | None:
+    """Return the steps that the statistic was taken over, unless that is nearly all of them."""
+    if finding.first_step is None or finding.last_step is None:
+        return None
+    first, last = int(series.steps.min()), int(series.steps.max())
+    if finding.last_step - finding.first_step > 0.9 * (last - first):
+        return None
+    return (finding.first_step, finding.last_step)
 
 
 def _style(tag: str) -> str:
@@ -115,10 +122,10 @@ def _limit_lines(finding: Finding, sign: float) -> tuple[LimitLine, ...]:
     lines: list[LimitLine] = []
     if finding.limit is not None and math.isfinite(finding.limit):
         value = sign * finding.limit
-        lines.append(LimitLine(value=value, label=f"limit {format_number(value)}"))
+        lines.append(LimitLine(value=value, label=f"limit {format_limit(value)}"))
     warn = finding.warn_limit
     if warn is not None and math.isfinite(warn) and warn != finding.limit:
-        lines.append(LimitLine(value=sign * warn, label=f"warns at {format_number(sign * warn)}"))
+        lines.append(LimitLine(value=sign * warn, label=f"warns at {format_limit(sign * warn)}"))
     return tuple(lines)
 
 
@@ -130,8 +137,10 @@ def axis_sign(finding: Finding, series: Series) -> float:
     its limit must not be drawn beside the series. Where the first breach is known, the series must
     break the limit there as well.
     """
-    if finding.value is None or not math.isfinite(finding.value) or not finding.direction:
+    if finding.value is None or math.isnan(finding.value) or not finding.direction:
         return 0.0
+    if math.isinf(finding.value):
+        return 1.0 if bool(np.any(series.values == finding.value)) else 0.0
     finite = series.values[np.isfinite(series.values)]
     if not len(finite):
         return 0.0

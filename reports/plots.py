@@ -19,7 +19,7 @@ from reports.escaping import plot_label
 from reports.plot_axes import DPI, FAINT, INK, SMALL, new_figure, prepare_axes
 from reports.plot_panels import LimitLine, Panel, Trace
 
-PANEL_SIZE_IN = (5.0, 2.3)
+PANEL_SIZE_IN = (4.2, 2.1)
 MAX_BYTES = 60_000
 """Upper bound of one PNG file."""
 
@@ -43,7 +43,7 @@ def draw_overview(panels: Sequence[Panel], *, columns: int = 3) -> bytes:
     """Draw panels as small multiples in one PNG."""
     columns = min(columns, len(panels))
     rows = math.ceil(len(panels) / columns)
-    figure = new_figure(3.55 * columns, 1.95 * rows)
+    figure = new_figure(3.55 * columns, 2.0 * rows, rows=rows, columns=columns)
     for i, panel in enumerate(panels):
         _draw(figure.add_subplot(rows, columns, i + 1), panel)
     return _png(figure)
@@ -53,16 +53,15 @@ def _draw(axes: Any, panel: Panel) -> None:
     lines = [thin(trace.series) for trace in panel.traces]
     prepare_axes(axes, panel, lines)
     if panel.explored_until:
-        _shade_exploration(axes, panel.explored_until)
+        label_on_top = len(panel.traces) == 1 and not panel.note
+        _shade_exploration(axes, panel.explored_until, label_on_top)
     if panel.window is not None:
         axes.axvspan(*(float(step) for step in panel.window), color=_WINDOW, lw=0, zorder=0)
     for trace, line, colour in zip(panel.traces, lines, _COLOURS, strict=False):
         _draw_trace(axes, trace, line, colour)
-    gaps = sum(line.gaps for line in lines)
-    if gaps:
-        _mark_gaps(axes, lines, gaps)
+    _mark_gaps(axes, lines)
     for limit in panel.limits:
-        _draw_limit(axes, limit, panel.limits[0])
+        _draw_limit(axes, limit, panel.limits)
     if panel.breach_step is not None:
         _draw_breach(axes, panel, panel.breach_step)
     if panel.note:
@@ -75,14 +74,17 @@ def _draw(axes: Any, panel: Panel) -> None:
         )  # fmt: skip
 
 
-def _shade_exploration(axes: Any, until: int) -> None:
+def _shade_exploration(axes: Any, until: int, label_on_top: bool) -> None:
     left, right = axes.get_xlim()
+    if until <= left:
+        return
     end = min(float(until), right)
     axes.axvspan(left, end, color=_SHADE, lw=0, zorder=0)
     if end - left > 0.15 * (right - left):
         axes.text(
-            left + 0.01 * (right - left), 0.02, "random actions",
-            transform=axes.get_xaxis_transform(), fontsize=5.5, color=FAINT, va="bottom",
+            left + 0.01 * (right - left), 0.97 if label_on_top else 0.02, "random actions",
+            transform=axes.get_xaxis_transform(), fontsize=5.5, color=FAINT,
+            va="top" if label_on_top else "bottom",
         )  # fmt: skip
 
 
@@ -110,26 +112,33 @@ def _running_median(series: Series) -> tuple[FloatArray, FloatArray]:
     )
 
 
-def _mark_gaps(axes: Any, lines: Sequence[Line], gaps: int) -> None:
-    steps = np.concatenate([line.gap_steps for line in lines])
-    axes.plot(
-        steps, np.full(len(steps), 0.03), transform=axes.get_xaxis_transform(), color=_ALARM,
-        marker="x", ms=3.5, mew=0.8, ls="", clip_on=False,
-    )  # fmt: skip
-    _annotate(axes, f"x: {gaps:,} values NaN or infinite", 0.02, 0.08, "left")
+_GAP_MARKS = (("nan_steps", "x", 0.03), ("low_steps", "v", 0.03), ("high_steps", "^", 0.97))
 
 
-def _draw_limit(axes: Any, limit: LimitLine, foremost: LimitLine) -> None:
+def _mark_gaps(axes: Any, lines: Sequence[Line]) -> None:
+    """Mark NaN and -infinity at the bottom, +infinity at the top: no axis has a place for them."""
+    for name, marker, height in _GAP_MARKS:
+        steps = np.concatenate([getattr(line, name) for line in lines])
+        axes.plot(
+            steps, np.full(len(steps), height), transform=axes.get_xaxis_transform(),
+            color=_ALARM, marker=marker, ms=3.5, mew=1.0, ls="", clip_on=False,
+        )  # fmt: skip
+
+
+def _draw_limit(axes: Any, limit: LimitLine, limits: Sequence[LimitLine]) -> None:
     low, high = axes.get_ylim()
-    first = limit is foremost
-    below = limit.value < foremost.value
+    first = limit is limits[0]
+    below = limit.value < max(other.value for other in limits)
     colour = _ALARM if first else _CAUTION
     if not low <= limit.value <= high:
-        above = limit.value > high
-        _annotate(axes, f"{limit.label}, off the scale", 0.98, 0.97 if above else 0.08, "right")
+        text = f"{limit.label}, off the scale"
+        if limit.value > high:
+            _annotate(axes, text, 0.98, 0.97, "right", FAINT)
+        else:
+            _annotate(axes, text, 0.02, 0.03, "left", FAINT)
         return
     axes.axhline(limit.value, color=colour, lw=0.9, ls=(0, (4, 2)) if first else ":")
-    # Labels stand on the far side of each other's line, so that near lines cover none.
+    # Labels stand on the outer side of near lines, so that no line covers one.
     axes.annotate(
         plot_label(limit.label), (1 if first else 0, limit.value),
         xycoords=("axes fraction", "data"), xytext=(-2 if first else 2, -2 if below else 2),
@@ -151,16 +160,17 @@ def _draw_breach(axes: Any, panel: Panel, step: int) -> None:
         axes.plot([float(step)], [there[-1]], marker="o", ms=4, mfc="none", mec=_ALARM, ls="")
     late = step > left + 0.6 * (right - left)
     axes.annotate(
-        f"step {step:,}", (float(step), 0), xycoords=("data", "axes fraction"),
-        xytext=(-3 if late else 3, 3), textcoords="offset points", fontsize=SMALL,
-        color=_ALARM, ha="right" if late else "left", va="bottom",
+        f"step {step:,}", (float(step), 0.03 if panel.note else 0.97),
+        xycoords=("data", "axes fraction"), xytext=(-3 if late else 3, 0),
+        textcoords="offset points", fontsize=SMALL, color=_ALARM,
+        ha="right" if late else "left", va="bottom" if panel.note else "top",
     )  # fmt: skip
 
 
-def _annotate(axes: Any, text: str, x: float, y: float, side: str) -> None:
+def _annotate(axes: Any, text: str, x: float, y: float, side: str, colour: str = _ALARM) -> None:
     axes.text(
         x, y, plot_label(text, longest=90), transform=axes.transAxes, fontsize=SMALL,
-        color=_ALARM, ha=side, va="top" if y > 0.5 else "bottom", parse_math=False,
+        color=colour, ha=side, va="top" if y > 0.5 else "bottom", parse_math=False,
     )  # fmt: skip
 
 

@@ -8,6 +8,8 @@ from gates.findings import GateResult
 from reports.context import EvaluationPoint, NextStage
 from reports.number_format import format_count, format_number, format_plural
 
+_NOT_APPLICABLE = ": does not apply, "
+"""How a gate words a check that has nothing to judge in this run."""
 _SEEDS = "Agarwal et al. 2021, arXiv:2108.13264"
 
 
@@ -17,12 +19,13 @@ def stage_limits(
     next_stage: NextStage | None,
 ) -> tuple[str, ...]:
     """Return sentences, each with a number of this run or a source."""
-    sentences = list(result.not_decided)
-    seed = "" if result.seed is None else f" (seed {result.seed})"
-    sentences.append(
-        f"How far results spread across seeds: 1 run{seed} gives no interval; comparing recipes "
-        f"takes several ({_SEEDS})."
-    )
+    sentences = [text for text in result.not_decided if _NOT_APPLICABLE not in text]
+    if not any("seed" in sentence for sentence in sentences):
+        seed = "" if result.seed is None else f" (seed {result.seed})"
+        sentences.append(
+            f"How far results spread across seeds: 1 run{seed} gives no interval; comparing "
+            f"recipes takes several ({_SEEDS})."
+        )
     if not evaluations:
         sentences.append("How the policy acts without noise: 0 evaluations were logged.")
     else:
@@ -34,6 +37,11 @@ def stage_limits(
             f"{format_number(factor, digits=3)} times as long."
         )
     return tuple(sentences)
+
+
+def not_applicable(result: GateResult) -> tuple[str, ...]:
+    """Return the checks that had nothing to judge in this run, each with its reason."""
+    return tuple(text for text in result.not_decided if _NOT_APPLICABLE in text)
 
 
 def _spread(last: EvaluationPoint) -> list[str]:

@@ -50,7 +50,7 @@ def draw_stage_plots(
             )
         )
     taken = {"overview"}
-    for finding, panel in check_panels(ordered(result.findings), log, explored_until):
+    for finding, panel in check_panels(ordered(result), log, explored_until):
         name = _free(file_name(panel.name), taken)
         taken.add(name)
         files.append(

@@ -28,7 +28,7 @@ from reports.next_stage import StageCost, next_stage_cost
 from reports.number_format import format_bytes, format_count, format_plural
 from reports.reward_components import RewardSplit, reward_split
 from reports.set_arguments import set_argument
-from reports.stage_limits import stage_limits
+from reports.stage_limits import not_applicable, stage_limits
 from reports.stage_plots import PlotFile, explored_steps
 
 VERDICT_NAMES = {Verdict.GO: "GO", Verdict.CONDITIONAL: "CONDITIONAL", Verdict.NO_GO: "NO-GO"}
@@ -92,6 +92,7 @@ class StageView:
     hyperparameters: tuple[HyperparameterRow, ...]
     sources: tuple[Source, ...]
     limits: tuple[str, ...]
+    not_applicable: tuple[str, ...]
     cost: StageCost | None
     footer: Rows
 
@@ -123,8 +124,10 @@ def build_stage_view(
         integrity=integrity_rows(result, log),
         overview=next((plot for plot in plots if not plot.check), None),
         plotted=tuple(c for c in check_plots if c.plot is not None),
-        unplotted=tuple(c for c in check_plots if c.plot is None),
-        diagnoses=tuple(_diagnosis(d, config, context) for d in result.diagnoses),
+        unplotted=tuple(c for c in check_plots if c.plot is None and _needs_words(c.row)),
+        diagnoses=tuple(
+            _diagnosis(d, config, context, first=i == 0) for i, d in enumerate(result.diagnoses)
+        ),
         changes=describe_changes(result, context, config),
         reward_split=reward_split(log),
         quarters=episode_quarters(log),
@@ -132,6 +135,7 @@ def build_stage_view(
         evaluation_count=len(points),
         hyperparameters=hyperparameter_rows(config),
         sources=published_sources(),
+        not_applicable=not_applicable(result),
         limits=stage_limits(result, points, context.next_stage),
         cost=cost,
         footer=_footer(judgement, context),
@@ -198,8 +202,13 @@ def _no_reference(context: StageContext) -> str:
     return f"No column for the last passed run: 0 of {runs} of this stage ended GO."
 
 
+def _needs_words(row: CheckRow) -> bool:
+    """Whether a check has more to say than its row, which already holds why there is no value."""
+    return row.finding.value is not None or row.finding.required
+
+
 def _diagnosis(
-    diagnosis: Diagnosis, config: Mapping[str, object], context: StageContext
+    diagnosis: Diagnosis, config: Mapping[str, object], context: StageContext, *, first: bool
 ) -> DiagnosisView:
     lines = tuple(
         ConfigLine(
@@ -210,7 +219,7 @@ def _diagnosis(
         for key, value in diagnosis.fix.config.items()
     )
     command = ""
-    if context.rerun_command:
+    if context.rerun_command and (first or lines):
         arguments = [
             f"--set {shlex.quote(set_argument(k, v))}" for k, v in diagnosis.fix.config.items()
         ]

@@ -161,8 +161,8 @@ HEALTHY_FINDINGS: tuple[Finding, ...] = (
         tag="train/episode_length",
     ),
     passed(
-        "cross_check_tbparse",
-        "Second reader agrees",
+        "independent_reader",
+        "A second reader agrees",
         0.0,
         0.0,
         reason="tbparse read the same 8,113 scalars.",

@@ -53,8 +53,13 @@ def test_the_envelope_is_the_series_own(values, points):
         assert kept.max() == drawable.max()
         assert kept.min() == drawable.min()
     assert line.gaps == len(values) - len(finite)
-    assert np.isin(line.gap_steps, np.flatnonzero(~np.isfinite(values))).all()
-    assert (len(line.gap_steps) > 0) == (line.gaps > 0)
+    for steps, where in (
+        (line.nan_steps, np.isnan(values)),
+        (line.high_steps, values == np.inf),
+        (line.low_steps, values == -np.inf),
+    ):
+        assert np.isin(steps, np.flatnonzero(where)).all()
+        assert (len(steps) > 0) == where.any()
     assert np.all(np.diff(line.steps) >= 0)
 
 
@@ -65,7 +70,7 @@ def test_a_gap_interrupts_the_line_also_when_thinned():
     hole = (line.steps >= 4_000) & (line.steps < 4_500)
     assert np.isnan(line.values[hole]).any()
     assert line.gaps == 500
-    assert len(line.gap_steps) <= 200
+    assert len(line.nan_steps) <= 200
 
 
 def test_steps_that_go_backwards_are_drawn_in_order():

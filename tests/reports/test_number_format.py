@@ -8,6 +8,7 @@ from reports.number_format import (
     format_bytes,
     format_count,
     format_duration,
+    format_limit,
     format_number,
     format_pair,
     format_plural,
@@ -57,6 +58,15 @@ def test_different_numbers_never_look_the_same(value, limit):
         assert texts[0] != texts[1]
 
 
+def test_limits_are_shown_exactly_where_six_digits_can():
+    assert format_limit(0.99999) == "0.99999"
+    assert format_limit(15_670.0) == "15,670"
+    assert format_limit(20_984.62) == "20,985"
+    assert format_limit(None) == "-"
+    assert format_limit(math.nan) == "NaN"
+    assert format_pair(0.99, 0.99999) == ("0.99", "0.99999")
+
+
 def test_a_value_just_above_its_limit_shows_the_difference():
     assert format_pair(15_674.4, 15_674.0) == ("15,674.4", "15,674")
 
@@ -95,7 +105,7 @@ def test_durations_show_two_units(seconds, text):
 
 
 def test_shares_bytes_and_ranges():
-    assert format_share(0.125) == "12.5 %"
+    assert format_share(0.125) == "12.5%"
     assert format_share(None) == "-"
     assert format_share(math.nan) == "NaN"
     assert format_bytes(3_355_443) == "3.2 MiB"

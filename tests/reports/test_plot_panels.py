@@ -30,6 +30,7 @@ def _finding(build, **more):
         ([-9, -5, -1], 9.0, "min", None, 0),
         ([1, 5, 9], float("nan"), "max", None, 0),
         ([1, 5, 9], float("inf"), "max", None, 0),
+        ([1, 5, np.inf], float("inf"), "max", None, 1),
         ([1, 5, 9], None, "max", None, 0),
         ([1, 5, 9], 5.0, "", None, 0),
         ([np.nan, np.inf], 5.0, "max", None, 0),

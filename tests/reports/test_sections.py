@@ -25,15 +25,18 @@ from reports.stage_limits import stage_limits
 
 
 def test_the_gravest_check_comes_first_and_dry_runs_last(build):
-    findings = [
+    findings = (
         build.finding("pass", "P", 1, 2),
         build.finding("dry", "D", 3, 2, outcome=Outcome.FAIL, dry_run=True),
         build.finding("warn", "W", 3, 2, outcome=Outcome.WARN),
         build.finding("fail_advisory", "A", 3, 2, outcome=Outcome.FAIL, required=False),
         build.finding("unknown", "U", None, 2, outcome=Outcome.INCONCLUSIVE),
         build.finding("fail", "F", 3, 2, outcome=Outcome.FAIL),
-    ]
-    assert [f.check for f in ordered(findings)] == [
+        build.finding("decided", "E", 3, 2, outcome=Outcome.FAIL, reason="It did."),
+    )
+    result = build.result(Verdict.NO_GO, findings, "E: It did.")
+    assert [f.check for f in ordered(result)] == [
+        "decided",
         "fail",
         "fail_advisory",
         "unknown",
@@ -50,6 +53,19 @@ def test_a_row_has_value_statistic_window_points_and_limit(build):
     assert row.statistic == "mean of the last 20 %, steps 4,200 to 5,000, n = 16"
     assert row.limit == "≤ 15,670 (warns above 7,835)"
     assert row.last_go == "-"
+
+
+def test_the_table_keeps_the_first_clause_of_a_source_and_the_rest_for_a_footnote(build):
+    finding = build.finding(
+        "c", "C", 5.0, 3.0, limit_source="|Q| <= 3; max|r|: logged", derived_from="a / b"
+    )
+    unknown = build.finding("d", "D", None, None, reason="Log `x`.", limit_source="heuristic")
+    first, second = check_rows(build.result(Verdict.GO, (finding, unknown), "x"), ())
+    assert (first.limit_source, first.footnote) == (
+        "|Q| <= 3",
+        "max|r|: logged; derived from a / b",
+    )
+    assert (second.value, second.statistic, second.limit_source) == ("-", "Log `x`.", "")
 
 
 def test_the_reference_is_the_last_go_never_a_failed_run(build):
@@ -74,13 +90,13 @@ def test_the_reference_is_the_last_go_never_a_failed_run(build):
 def test_integrity_counts_what_is_there_and_what_is_not(build, leak_case):
     judgement, _ = leak_case
     rows = dict(integrity_rows(judgement.result, judgement.log))
-    assert rows["Steps"] == "5,000 of 5,000 planned (100 %)"
+    assert rows["Steps"] == "5,000 of 5,000 planned (100%)"
     assert rows["Updates"] == "80 critic updates, 40 actor updates, 80 of them logged"
     assert rows["Episodes"].startswith("187 episodes, ")
     assert rows["Not finite"] == "0 values"
     assert rows["Event files"] == "1 file, 3.2 MiB, 8,113 records"
     assert rows["Damage"] == "0 damaged places"
-    assert rows["Second reader agrees"] == "PASS: tbparse read the same 8,113 scalars."
+    assert rows["A second reader agrees"] == "PASS: tbparse read the same 8,113 scalars."
 
 
 def test_integrity_names_damage_and_nan(build):
@@ -91,6 +107,7 @@ def test_integrity_names_damage_and_nan(build):
     assert rows["Steps"] == "no step was logged"
     assert rows["Updates"] == "none logged"
     assert rows["Episodes"] == "none logged"
+    assert rows["Second reader"] == "0 independent readers compared"
     assert rows["Not finite"] == "2 values: `t|u` 2"
     assert rows["Damage"].startswith("5 damaged places: bad_crc at byte 7 of `a|b`, ")
     assert rows["Damage"].endswith(" and 2 more")
@@ -287,7 +304,7 @@ def test_effects_and_the_ledger_of_proposed_fixes(leak_case):
     effects = {effect.title: (effect.before, effect.after) for effect in changes.effects}
     assert effects["Mean actor Q within its bound"] == ("-", "FAIL 2.13e+06")
     assert effects["Actions not all at their limits"] == ("WARN 0.93", "WARN 0.93 (x 1)")
-    assert "Second reader agrees" not in effects
+    assert "A second reader agrees" not in effects
     assert changes.unchanged_checks == 1
     healthy_run, dead = changes.ledger
     assert (healthy_run.run, healthy_run.cause, healthy_run.applied) == ("run-000", "", "")
