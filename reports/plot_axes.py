@@ -80,7 +80,7 @@ def _style(axes: Any, panel: Panel, gaps: int) -> None:
 def _set_steps(axes: Any, panel: Panel, lines: Sequence[Line]) -> None:
     steps = np.concatenate([line.all_steps for line in lines])
     low, high = float(steps.min()), float(steps.max())
-    if panel.explored_until and panel.explored_until <= _MOST_EMPTY * high:
+    if panel.before_learning and panel.before_learning.until <= _MOST_EMPTY * high:
         low = min(low, 0.0)
     margin = 0.02 * (high - low) or max(1.0, abs(high) * 0.02)
     axes.set_xlim(low - margin, high + margin)

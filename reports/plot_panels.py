@@ -35,6 +35,15 @@ class LimitLine:
     label: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class BeforeLearning:
+    """The steps before the first update."""
+
+    until: int
+    label: str
+    """`random actions`, or `before the first logged update` when more is not known."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Panel:
     """One small plot over environment steps."""
@@ -51,14 +60,14 @@ class Panel:
     breach_step: int | None = None
     window: tuple[int, int] | None = None
     """Steps that the check's statistic was taken over."""
-    explored_until: int | None = None
-    """Steps with random actions, shaded."""
+    before_learning: BeforeLearning | None = None
+    """The phase without updates, shaded."""
     note: str = ""
     """Shown in the panel, for numbers that are not on its axis."""
 
 
 def check_panels(
-    findings: Iterable[Finding], log: EventLog, explored_until: int | None
+    findings: Iterable[Finding], log: EventLog, before_learning: BeforeLearning | None
 ) -> tuple[tuple[Finding, Panel], ...]:
     """Return a panel for each finding that is no PASS and has a series, in the given order."""
     panels: list[tuple[Finding, Panel]] = []
@@ -66,13 +75,13 @@ def check_panels(
         series = log.series.get(finding.tag)
         if finding.outcome is Outcome.PASS or series is None or not len(series):
             continue
-        panels.append((finding, _check_panel(finding, series, explored_until)))
+        panels.append((finding, _check_panel(finding, series, before_learning)))
         if len(panels) == MAX_CHECK_PLOTS:
             break
     return tuple(panels)
 
 
-def _check_panel(finding: Finding, series: Series, explored_until: int | None) -> Panel:
+def _check_panel(finding: Finding, series: Series, before_learning: BeforeLearning | None) -> Panel:
     sign = axis_sign(finding, series)
     note = ""
     if not sign and finding.value is not None:
@@ -89,7 +98,7 @@ def _check_panel(finding: Finding, series: Series, explored_until: int | None) -
         limits=_limit_lines(finding, sign) if sign else (),
         breach_step=finding.breach_step,
         window=None if by_episode else _window(finding, series),
-        explored_until=None if by_episode else explored_until,
+        before_learning=None if by_episode else before_learning,
         note=note,
     )
 
@@ -161,7 +170,7 @@ def _breaks(finding: Finding, series: Series, sign: float) -> bool:
 
 
 def overview_panels(
-    findings: Iterable[Finding], log: EventLog, explored_until: int | None
+    findings: Iterable[Finding], log: EventLog, before_learning: BeforeLearning | None
 ) -> tuple[Panel, ...]:
     """Return one panel for each metric family that was logged: the small multiples of a run."""
     by_tag: dict[str, list[Finding]] = {}
@@ -187,7 +196,7 @@ def overview_panels(
                 limits=_distinct(limits),
                 show_limits=False,
                 x_label="episodes" if by_episode else "environment steps",
-                explored_until=None if by_episode else explored_until,
+                before_learning=None if by_episode else before_learning,
             )
         )
     return tuple(panels)
@@ -226,7 +235,7 @@ _OVERVIEW: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("episode-length", "Episode length", "steps", {"train/episode_length": ""}),
     (
         "gradients",
-        "Gradient norms before clipping",
+        "Gradient norms",
         "",
         {
             "gradients/actor_cnn_norm": "actor CNN",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from gates.series import FloatArray, Series
 from reports.decimate import Line, thin
 from reports.escaping import plot_label
 from reports.plot_axes import DPI, FAINT, INK, SMALL, new_figure, prepare_axes
-from reports.plot_panels import LimitLine, Panel, Trace
+from reports.plot_panels import BeforeLearning, LimitLine, Panel, Trace
 
 PANEL_SIZE_IN = (4.2, 2.1)
 MAX_BYTES = 60_000
@@ -52,9 +53,9 @@ def draw_overview(panels: Sequence[Panel], *, columns: int = 3) -> bytes:
 def _draw(axes: Any, panel: Panel) -> None:
     lines = [thin(trace.series) for trace in panel.traces]
     prepare_axes(axes, panel, lines)
-    if panel.explored_until:
+    if panel.before_learning is not None:
         label_on_top = len(panel.traces) == 1 and not panel.note
-        _shade_exploration(axes, panel.explored_until, label_on_top)
+        _shade_before_learning(axes, panel.before_learning, label_on_top)
     if panel.window is not None:
         axes.axvspan(*(float(step) for step in panel.window), color=_WINDOW, lw=0, zorder=0)
     for trace, line, colour in zip(panel.traces, lines, _COLOURS, strict=False):
@@ -74,15 +75,15 @@ def _draw(axes: Any, panel: Panel) -> None:
         )  # fmt: skip
 
 
-def _shade_exploration(axes: Any, until: int, label_on_top: bool) -> None:
+def _shade_before_learning(axes: Any, phase: BeforeLearning, label_on_top: bool) -> None:
     left, right = axes.get_xlim()
-    if until <= left:
+    end = min(float(phase.until), right)
+    if end <= left:
         return
-    end = min(float(until), right)
     axes.axvspan(left, end, color=_SHADE, lw=0, zorder=0)
-    if end - left > 0.15 * (right - left):
+    if end - left > 0.012 * len(phase.label) * (right - left):
         axes.text(
-            left + 0.01 * (right - left), 0.97 if label_on_top else 0.02, "random actions",
+            left + 0.01 * (right - left), 0.97 if label_on_top else 0.02, phase.label,
             transform=axes.get_xaxis_transform(), fontsize=5.5, color=FAINT,
             va="top" if label_on_top else "bottom",
         )  # fmt: skip
@@ -169,7 +170,7 @@ def _draw_breach(axes: Any, panel: Panel, step: int) -> None:
 
 def _annotate(axes: Any, text: str, x: float, y: float, side: str, colour: str = _ALARM) -> None:
     axes.text(
-        x, y, plot_label(text, longest=90), transform=axes.transAxes, fontsize=SMALL,
+        x, y, "\n".join(textwrap.wrap(plot_label(text, longest=120), 64)), transform=axes.transAxes, fontsize=SMALL,
         color=colour, ha=side, va="top" if y > 0.5 else "bottom", parse_math=False,
     )  # fmt: skip
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gates.facts import RunFacts
 from gates.findings import GateResult
 from gates.series import EventLog
 from reports.check_rows import ordered
 from reports.escaping import file_name
 from reports.hyperparameters import config_value
-from reports.plot_panels import check_panels, describe_panel, overview_missing, overview_panels
+from reports.plot_panels import (
+    BeforeLearning,
+    check_panels,
+    describe_panel,
+    overview_missing,
+    overview_panels,
+)
 
 FOLDER = "plots"
 
@@ -35,9 +42,9 @@ def draw_stage_plots(
     # matplotlib takes half a second to import and is not needed to render text.
     from reports import plots
 
-    explored_until = explored_steps(config)
+    phase = before_learning(config, log)
     files: list[PlotFile] = []
-    overview = overview_panels(result.findings, log, explored_until)
+    overview = overview_panels(result.findings, log, phase)
     if overview:
         titles = ", ".join(panel.title for panel in overview)
         missing = overview_missing(log)
@@ -50,7 +57,7 @@ def draw_stage_plots(
             )
         )
     taken = {"overview"}
-    for finding, panel in check_panels(ordered(result), log, explored_until):
+    for finding, panel in check_panels(ordered(result), log, phase):
         name = _free(file_name(panel.name), taken)
         taken.add(name)
         files.append(
@@ -69,6 +76,17 @@ def _free(name: str, taken: set[str]) -> str:
     while candidate in taken:
         candidate, number = f"{name}-{number}", number + 1
     return candidate
+
+
+def before_learning(config: Mapping[str, object], log: EventLog) -> BeforeLearning | None:
+    """Return the phase before learning, as configured or else up to the first logged update."""
+    explored = explored_steps(config)
+    if explored is not None:
+        return BeforeLearning(until=explored, label="random actions")
+    facts = RunFacts(log=log, run=None, stage="", planned_steps=None)
+    if facts.first_update_step is None or facts.first_update_step <= 0:
+        return None
+    return BeforeLearning(until=facts.first_update_step, label="before the first logged update")
 
 
 def explored_steps(config: Mapping[str, object]) -> int | None:

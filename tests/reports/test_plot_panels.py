@@ -4,6 +4,7 @@ import pytest
 from gates.findings import Outcome
 from reports.plot_panels import (
     MAX_CHECK_PLOTS,
+    BeforeLearning,
     axis_sign,
     check_panels,
     describe_panel,
@@ -11,6 +12,8 @@ from reports.plot_panels import (
     overview_missing,
     overview_panels,
 )
+
+PHASE = BeforeLearning(until=1000, label="random actions")
 
 
 def _finding(build, **more):
@@ -73,10 +76,10 @@ def test_episode_numbers_are_not_called_environment_steps(build):
     assert not is_by_episode(by_step)
     assert not is_by_episode(build.series("train/q1_value", [1, 2, 3], [1, 2, 3]))
     finding = _finding(build, tag="train/episode_length", value=3.0)
-    ((_, panel),) = check_panels([finding], build.log(by_number), 1000)
-    assert (panel.x_label, panel.explored_until, panel.window) == ("episodes", None, None)
-    ((_, panel),) = check_panels([finding], build.log(by_step), 1000)
-    assert (panel.x_label, panel.explored_until) == ("environment steps", 1000)
+    ((_, panel),) = check_panels([finding], build.log(by_number), PHASE)
+    assert (panel.x_label, panel.before_learning, panel.window) == ("episodes", None, None)
+    ((_, panel),) = check_panels([finding], build.log(by_step), PHASE)
+    assert (panel.x_label, panel.before_learning) == ("environment steps", PHASE)
 
 
 def test_the_overview_shows_what_was_logged_and_names_what_was_not(build):
@@ -86,14 +89,14 @@ def test_the_overview_shows_what_was_logged_and_names_what_was_not(build):
         build.series("policy/tanh_saturation", [], []),
     )
     finding = build.finding("b", "B", 1.5, 100.0, tag="debug/actor_q_mean")
-    (panel,) = overview_panels([finding, finding], log, 1000)
+    (panel,) = overview_panels([finding, finding], log, PHASE)
     assert [trace.label for trace in panel.traces] == ["actor Q", "replay Q1"]
     assert [limit.label for limit in panel.limits] == ["limit 100"]
     assert not panel.show_limits
     assert overview_missing(log) == (
         "Actor loss",
         "Episode length",
-        "Gradient norms before clipping",
+        "Gradient norms",
         "Share of saturated actions",
         "Evaluation return",
     )

@@ -12,7 +12,7 @@ from PIL import Image
 
 from gates.series import Series
 from reports.plot_axes import axis_scale, linear_range
-from reports.plot_panels import LimitLine, Panel, Trace, overview_panels
+from reports.plot_panels import BeforeLearning, LimitLine, Panel, Trace, overview_panels
 from reports.plots import MAX_BYTES, draw_overview, draw_panel
 
 RED = (196, 50, 10)
@@ -101,7 +101,14 @@ def test_extreme_values_are_drawn_without_a_warning(values, style):
 
 def test_extreme_steps_are_drawn():
     assert draw_panel(_panel([1.0, 2.0], steps=[-(2**62), 2**62], breach_step=2**61))
-    assert draw_panel(_panel([1.0, 2.0], steps=[7, 7], window=(7, 7), explored_until=10**9))
+    assert draw_panel(
+        _panel(
+            [1.0, 2.0],
+            steps=[7, 7],
+            window=(7, 7),
+            before_learning=BeforeLearning(until=10**9, label="l"),
+        )
+    )
 
 
 def test_missing_values_are_marked():
@@ -120,7 +127,9 @@ def test_hostile_titles_are_drawn_as_text(title):
 
 def test_the_overview_of_a_healthy_run_has_six_panels(healthy_case):
     judgement, _ = healthy_case
-    panels = overview_panels(judgement.result.findings, judgement.log, 1000)
+    panels = overview_panels(
+        judgement.result.findings, judgement.log, BeforeLearning(until=1000, label="random actions")
+    )
     assert len(panels) == 6
     png = draw_overview(panels)
     height, width, _ = _pixels(png).shape
