@@ -212,6 +212,9 @@ class RunFacts:
         if isinstance(found, Missing):
             return found
         (length,) = found
+        if length.aggregated:
+            reason = f"train/episode_length holds no single episodes but {length.aggregated}"
+            return Missing(reason=reason, tags=("train/episode_length",))
         returns = self._beside("train/episode_reward", length)
         terminated = self._beside("train/episode_terminated", length)
         return Episodes(

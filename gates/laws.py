@@ -26,6 +26,7 @@ Law = Literal[
     "done_ratio_over_terminations",
     "discount",
     "target_network_speed",
+    "replay_q_over_returns",
     "episode_steps_over_steps",
     "critic_gradient_growth",
 ]
@@ -36,11 +37,12 @@ LAW_WORDS: dict[Law, str] = {
     "actor_cnn_over_mlp_gradient": "actor gradient, encoder / MLP",
     "actor_is_dead": "share of updates with a dead actor",
     "actor_weights_move": "relative spread of the actor's weight norm",
-    "action_without_tanh": "mean |action|",
+    "action_without_tanh": "share of updates in which the action is unbounded",
     "batch_reward_over_episode_reward": "mean batch reward / mean episode reward per step",
     "done_ratio_over_terminations": "terminations in the batches / terminations in the episodes",
     "discount": "discount in the targets",
-    "target_network_speed": "smallest tau that explains the targets",
+    "target_network_speed": "tau that the targets show / largest plausible tau",
+    "replay_q_over_returns": "replay Q / discounted return of the episodes",
     "episode_steps_over_steps": "sum of episode lengths / environment steps",
     "critic_gradient_growth": "critic gradient / its start",
 }
@@ -63,6 +65,7 @@ LAWS: Mapping[Law, Callable[[RunFacts], Quantity | Missing]] = {
     "done_ratio_over_terminations": laws_data.done_ratio_over_terminations,
     "discount": laws_data.discount,
     "target_network_speed": laws_data.target_network_speed,
+    "replay_q_over_returns": laws_data.replay_q_over_returns,
     "episode_steps_over_steps": laws_data.episode_steps_over_steps,
     "critic_gradient_growth": laws_data.critic_gradient_growth,
 }

@@ -15,6 +15,8 @@ LIVE_GRADIENT = 1e-6
 """An encoder gradient below this says nothing about the path that it took."""
 DEAD_GRADIENT = 1e-4
 DEAD_SATURATION = 0.95
+LARGE_OUTPUT = 0.3
+"""Mean |z| from which a tanh shows in the mean |action|."""
 
 
 def actor_q_over_replay_q(facts: RunFacts) -> Quantity | Missing:
@@ -134,21 +136,21 @@ def actor_weights_move(facts: RunFacts) -> Quantity | Missing:
 
 
 def action_without_tanh(facts: RunFacts) -> Quantity | Missing:
-    """Mean |action| beyond what a tanh allows, given the mean |z|; at most 1 with a tanh, growing without."""
-    action = facts.series("policy/action_abs")
-    if action is None:
-        return Missing(reason="policy/action_abs is not logged", tags=("policy/action_abs",))
-    formula, note = (
-        "policy/action_abs",
-        "policy/preact_abs is not logged: actions may have units of their own",
-    )
-    steps, (values,) = align(action)
-    preact = facts.series("policy/preact_abs")
-    if preact is not None:
-        steps, (absolute, z) = align(action, preact)
-        # tanh is concave on |z|, so mean |tanh z| <= tanh(mean |z|) <= 1: at |z| > 1 an action as large as z has none.
-        bounded = (z <= 1.0) | (absolute < 0.9 * z)
-        values = np.where(bounded, np.minimum(absolute, 1.0), absolute)
-        formula, note = "policy/action_abs, where it follows policy/preact_abs", ""
-    series = derived("action_without_tanh", steps, values, formula)
-    return Quantity(series=series, points=len(steps), note=note, tags=("policy/action_abs",))
+    """1 where mean |action| is exactly the mean |z| before a tanh, although |z| is large enough for one to show.
+
+    tanh(0.3) is 3 % smaller than 0.3, and a tanh that is scaled to other units agrees with z at single points at most.
+    """
+    pair = facts.need("policy/action_abs", "policy/preact_abs")
+    if isinstance(pair, Missing):
+        return pair
+    steps, (action, z) = align(*pair)
+    large = z > LARGE_OUTPUT
+    if large.sum() < 3:
+        reason = (
+            f"the outputs before the tanh stay below {LARGE_OUTPUT:g}, where a tanh does not show"
+        )
+        return Missing(reason=reason, not_applicable=True)
+    same = np.abs(action[large] - z[large]) <= 1e-3 * z[large]
+    formula = f"policy/action_abs equals policy/preact_abs, where that exceeds {LARGE_OUTPUT:g}"
+    series = derived("action_without_tanh", steps[large], same.astype(np.float64), formula)
+    return Quantity(series=series, points=len(series), tags=pair_tags(pair))

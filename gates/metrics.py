@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -63,12 +63,11 @@ def after_step(series: Series, step: int) -> Series:
 
 def select(series: Series, index: slice | np.ndarray) -> Series:
     """Return the points at a slice or where a mask is true."""
-    return Series(
-        tag=series.tag,
+    return replace(
+        series,
         steps=series.steps[index],
         values=series.values[index],
         wall_times=series.wall_times[index],
-        derived_from=series.derived_from,
     )
 
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from gates.episodes import Episodes
+from gates.laws_data import LARGEST_TAU
 from gates.number_text import in_words
+from gates.reward_shape import RewardShape
 from gates.rules_wiring import DECOUPLED, leaking_path
-from gates.signs import RewardShape, Signs
+from gates.signs import Signs
 from gates.suspicion import Suspicion
 
 LOST_TERMINATIONS = 0.1
@@ -19,7 +21,6 @@ KNOWN_SCALE_RATIO = 3.0
 """The same when the scale is known and divided out."""
 LIKE_SUMS = 1.7
 """Distance from running sums below which rewards count as accumulated."""
-FAST_TARGETS = 0.05
 
 
 def critic_divergence(signs: Signs) -> Suspicion | None:
@@ -148,20 +149,18 @@ def target_not_averaged(signs: Signs) -> Suspicion | None:
     quantity = signs.law("target_network_speed")
     if quantity is None or quantity.points < 3:
         return None
-    speed = float(np.quantile(quantity.series.values, 0.95, method="nearest"))
-    configured = signs.facts.run.number("tau") if signs.facts.run else None
-    limit = 3.0 * configured if configured is not None else FAST_TARGETS
-    if speed <= limit:
+    excess = float(np.quantile(quantity.series.values, 0.95, method="nearest"))
+    if excess <= 1.0:
         return None
-    known = f", configured is {configured:g}" if configured is not None else ", usual is 0.005"
-    evidence = [
-        f"The bootstrapped part of the targets rose so fast that tau is at least {in_words(speed)}{known} "
-        f"({quantity.points} early updates, steps {int(quantity.series.steps[0]):,} to "
-        f"{int(quantity.series.steps[-1]):,}; "
-        f"{quantity.note})."
-    ]
-    config = {"train.tau": configured if configured is not None else 0.005}
-    return Suspicion(cause="target_not_averaged", evidence=tuple(evidence), config=config)
+    steps = quantity.series.steps
+    evidence = (
+        f"The bootstrapped part of the targets rose {in_words(excess)} times as fast as the largest plausible "
+        "tau allows, in "
+        f"{quantity.points} early updates, steps {int(steps[0]):,} to {int(steps[-1]):,} ({quantity.note}).",
+    )
+    configured = signs.facts.run.number("tau") if signs.facts.run else None
+    config = {"train.tau": 0.005} if configured is not None and configured > LARGEST_TAU else {}
+    return Suspicion(cause="target_not_averaged", evidence=evidence, config=config)
 
 
 CRITIC_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (

@@ -2,49 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from gates.episodes import Bound, Episodes, Missing, mean_so_far
+from gates.episodes import Bound, Missing
 from gates.facts import RunFacts
 from gates.laws import Law, evaluate
 from gates.metrics import Growth, align, fit_growth
 from gates.quantity import Quantity
-from gates.series import FloatArray, Series
-
-TAIL = 0.25
-"""Share of the points that stand for how a run ended."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trace:
-    """How a series went: for evidence in numbers and steps."""
-
-    tag: str
-    first: float
-    first_step: int
-    last: float
-    """Median of the last quarter."""
-    last_step: int
-    largest: float
-    """Largest absolute value."""
-    points: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class RewardShape:
-    """How the rewards of the batches compare with those of the episodes."""
-
-    ratio: float
-    """Mean in the batches over mean per step in the episodes, the known scale divided out."""
-    known_scale: float | None
-    batch_mean: float
-    batch_max: float
-    per_step: float
-    distance_to_sums: float
-    """Sum of the |log| differences of mean, spread and extreme from those of running sums; 0 when they agree."""
+from gates.reward_shape import RewardShape, reward_shape
+from gates.trace import Trace, follow, tail_median
 
 
 class Signs:
@@ -56,7 +24,7 @@ class Signs:
     def trace(self, tag: str) -> Trace | None:
         """Follow a tag; non-finite points are left out."""
         series = self.facts.series(tag)
-        return None if series is None else _trace(series)
+        return None if series is None else follow(series)
 
     def law(self, law: Law) -> Quantity | None:
         """Evaluate a law, None when it cannot be."""
@@ -173,95 +141,4 @@ class Signs:
     @cached_property
     def reward_shape(self) -> RewardShape | None:
         """Compare the rewards in the batches with single rewards and with running sums."""
-        quantity = self.law("batch_reward_over_episode_reward")
-        episodes = self.facts.episodes
-        mean = self.facts.series("debug/reward_mean")
-        if (
-            quantity is None
-            or isinstance(episodes, Missing)
-            or mean is None
-            or episodes.returns is None
-        ):
-            return None
-        known = self.facts.reward_scale.value if self.facts.reward_scale else None
-        steps, (batch,) = align(mean)
-        batch_mean = float(np.nanmean(batch)) / (known or 1.0)
-        ratio = float(quantity.series.values[0])
-        extremes = [
-            t for t in (self.trace("debug/reward_max"), self.trace("debug/reward_min")) if t
-        ]
-        batch_max = max((t.largest for t in extremes), default=float("nan")) / (known or 1.0)
-        return RewardShape(
-            ratio=ratio,
-            known_scale=known,
-            batch_mean=batch_mean,
-            batch_max=batch_max,
-            per_step=batch_mean / ratio,
-            distance_to_sums=_distance_to_sums(
-                self, episodes, steps, batch_mean, batch_max, known or 1.0
-            ),
-        )
-
-
-def tail_median(values: FloatArray) -> float | None:
-    """Median of the last quarter of the points that are not NaN; None without any."""
-    usable = values[~np.isnan(values)]
-    if not len(usable):
-        return None
-    tail = usable[-max(1, round(len(usable) * TAIL)) :]
-    return float(np.quantile(tail, 0.5, method="nearest"))
-
-
-def _trace(series: Series) -> Trace | None:
-    usable = np.isfinite(series.values)
-    if not usable.any():
-        return None
-    steps, values = series.steps[usable], series.values[usable]
-    last = tail_median(values)
-    return Trace(
-        tag=series.tag,
-        first=float(values[0]),
-        first_step=int(steps[0]),
-        last=float(values[-1]) if last is None else last,
-        last_step=int(steps[-1]),
-        largest=float(np.abs(values).max()),
-        points=len(values),
-    )
-
-
-def _distance_to_sums(
-    signs: Signs,
-    episodes: Episodes,
-    steps: np.ndarray,
-    mean: float,
-    extreme: float,
-    scale: float,
-) -> float:
-    """Compare with what the buffer would hold if every reward were the sum of its episode so far.
-
-    An episode of length L and return R has running sums near R t / L, t = 1..L: mean R (L + 1) / 2L and mean square
-    R^2 (L + 1)(2L + 1) / 6L^2 over its steps; none exceeds the largest return by much.
-    """
-    assert episodes.returns is not None
-    lengths, returns = episodes.lengths, episodes.returns
-    first = mean_so_far(episodes, returns * (lengths + 1.0) / 2.0, steps)
-    second = mean_so_far(
-        episodes, returns**2 * (lengths + 1.0) * (2.0 * lengths + 1.0) / (6.0 * lengths), steps
-    )
-    usable = np.isfinite(first) & np.isfinite(second)
-    if not usable.any():
-        return float("inf")
-    predicted = abs(float(np.mean(first[usable])))
-    spread = float(np.mean(np.sqrt(np.maximum(second[usable] - first[usable] ** 2, 0.0))))
-    largest = float(np.abs(returns[np.isfinite(returns)]).max(initial=0.0))
-    deviation = signs.trace("debug/reward_std")
-    pairs = [(abs(mean), predicted), (extreme, largest)]
-    if deviation is not None:
-        pairs.append((deviation.last / scale, spread))
-    distance = sum(abs(float(np.log(a / b))) for a, b in pairs if a > 0 and b > 0)
-    # Sums of episodes that all earned alike cannot have an extreme of the opposite sign.
-    opposite = signs.trace("debug/reward_min" if mean > 0 else "debug/reward_max")
-    alike = bool((np.sign(returns[np.isfinite(returns)]) == np.sign(mean)).all())
-    if alike and opposite is not None and np.sign(opposite.last) == -np.sign(mean):
-        distance += 2.0 * min(1.0, abs(opposite.last / scale) / (0.2 * extreme))
-    return distance
+        return reward_shape(self.facts)

@@ -10,9 +10,8 @@ from gates.checks.keys import TwoSided
 from gates.episodes import Missing
 from gates.facts import RunFacts
 from gates.findings import Finding, GateResult, Verdict
-from gates.metrics import Reduced
+from gates.metrics import Reduced, select
 from gates.number_text import in_words
-from gates.series import Series
 
 
 class RelativeCheck(TwoSided):
@@ -55,7 +54,7 @@ def judge_relative(
         finding=judge_value(
             check,
             facts,
-            series=_nothing_like(series),
+            series=select(series, slice(0, 0)),
             whole=None,
             reduced=reduced,
             sides=check.sides(),
@@ -71,12 +70,3 @@ def _change(check: RelativeCheck, own: float, theirs: float) -> float:
     if check.change == "difference":
         return own - theirs
     return own / theirs if theirs != 0 else math.nan
-
-
-def _nothing_like(series: Series) -> Series:
-    return Series(
-        tag=series.tag,
-        steps=series.steps[:0],
-        values=series.values[:0],
-        wall_times=series.wall_times[:0],
-    )
