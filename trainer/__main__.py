@@ -13,8 +13,12 @@ import signal
 import sys
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainer.config_mistakes import ConfigMistakesError
+
+if TYPE_CHECKING:
+    from trainer.checkpoint import Manifest
 
 FINISHED, BROKEN, BAD_CONFIG, DIVERGED, STOPPED = 0, 1, 2, 3, 143
 
@@ -25,6 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="train as DIR/request.json asks")
     run.add_argument("--run", type=Path, required=True, metavar="DIR")
+    run.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the newest whole checkpoint; without one start anew",
+    )
     check = commands.add_parser("check", help="validate a request and print it resolved")
     check.add_argument("request", type=Path)
     commands.add_parser("tags", help="print the table of tags as Markdown")
@@ -32,7 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "tags":
             return _tags()
-        return _check(options.request) if options.command == "check" else _run(options.run)
+        return (
+            _check(options.request)
+            if options.command == "check"
+            else _run(options.run, options.resume)
+        )
     except ConfigMistakesError as error:
         print(error, file=sys.stderr)
         return BAD_CONFIG
@@ -53,10 +66,11 @@ def _check(path: Path) -> int:
     return FINISHED
 
 
-def _run(run: Path) -> int:
+def _run(run: Path, resume: bool) -> int:
     from trainer.run_files import Heartbeat, read_request, write_run_json
 
     request, env = read_request(run / "request.json")
+    from trainer import checkpoint
     from trainer.loop import DivergedError, StopRequestedError, Trainer, config_fits_machine
 
     problem = config_fits_machine(request.train)
@@ -73,9 +87,16 @@ def _run(run: Path) -> int:
 
     heartbeat = Heartbeat(run, request.planned_steps)
     try:
-        write_run_json(run, request, env)
-        trainer = Trainer(run, request, env, heartbeat, stop_requested=lambda: stop)
+        manifest = _resumable(run) if resume else None
+        write_run_json(run, request, env, resume, manifest.step if manifest else None)
+        if resume:
+            checkpoint.discard_after(run / "checkpoints", manifest.step if manifest else -1)
+        trainer = Trainer(
+            run, request, env, heartbeat, lambda: stop, resume=resume, checkpoint=manifest
+        )
         trainer.train()
+    except ConfigMistakesError:
+        raise
     except StopRequestedError as error:
         heartbeat.end("stopped", str(error))
         return STOPPED
@@ -92,6 +113,16 @@ def _run(run: Path) -> int:
         return BROKEN
     heartbeat.end("finished")
     return FINISHED
+
+
+def _resumable(run: Path) -> Manifest | None:
+    """Find the checkpoint to go on from, and say which newer ones are damaged."""
+    from trainer.checkpoint import newest_good
+
+    manifest, damage = newest_good(run / "checkpoints")
+    for sentence in damage:
+        print(sentence, file=sys.stderr)
+    return manifest
 
 
 def _sentence(error: Exception) -> str:

@@ -121,7 +121,11 @@ class TrainConfig(BaseModel):
     checkpoint_every_steps: PositiveInt = 50_000
     """Environment steps between two checkpoints; the last step is always saved."""
     keep_checkpoints: PositiveInt = 3
-    """Newest checkpoints that are kept."""
+    """Newest checkpoints that are kept, beside the milestones and the best evaluation."""
+    milestone_steps: tuple[PositiveInt, ...] = (50_000, 100_000, 250_000, 500_000, 750_000)
+    """Steps whose checkpoint is kept for good; the last step always is."""
+    save_replay: bool = True
+    """Save the replay buffer with the checkpoints, in increments; without it a run cannot be resumed exactly."""
 
     # Machine
     device: Literal["cpu", "cuda"] = "cpu"

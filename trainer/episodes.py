@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,26 @@ class EpisodeTally:
             self._components[name] += values
         for env in np.flatnonzero(done):
             yield self._end(int(env), bool(terminated[env]))
+
+    def restart(self) -> None:
+        """Forget the running episodes."""
+        self._length[:] = 0
+        self._return[:] = 0.0
+        self._components.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the counts of the running episodes."""
+        return {
+            "length": self._length.tolist(),
+            "return": self._return.tolist(),
+            "components": {name: sums.tolist() for name, sums in self._components.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue with saved counts."""
+        self._length = np.array(state["length"], dtype=np.int64)
+        self._return = np.array(state["return"])
+        self._components = {name: np.array(s) for name, s in state["components"].items()}
 
     def _end(self, env: int, terminated: bool) -> dict[str, float]:
         length, total = int(self._length[env]), float(self._return[env])

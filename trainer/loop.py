@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer import checkpoint
+from trainer import checkpoint as checkpoints
+from trainer.checkpoint import CheckpointError, Manifest
 from trainer.config import Request, TrainConfig
 from trainer.envs.registry import EnvConfig, describe_env, make_vector_env
 from trainer.episodes import EpisodeTally
@@ -45,7 +46,24 @@ class Trainer:
         env_config: EnvConfig,
         heartbeat: Heartbeat,
         stop_requested: Callable[[], bool] = lambda: False,
+        *,
+        resume: bool = False,
+        checkpoint: Manifest | None = None,
     ) -> None:
+        """Set a run up.
+
+        Args:
+            run: Run directory.
+            request: What to train.
+            env_config: The request's environment.
+            heartbeat: Writes status.json.
+            stop_requested: Asked before each step.
+            resume: An earlier attempt has written to this directory.
+            checkpoint: Where to go on from; None to start at step 0.
+
+        Raises:
+            CheckpointError: The checkpoint does not fit.
+        """
         config = request.train
         torch.set_num_threads(config.threads)
         self.config, self.request, self.run = config, request, run
@@ -69,10 +87,18 @@ class Trainer:
         self.replay = ReplayBuffer(
             min(config.buffer_size, fillable), config.num_envs, shape, self.action_dim
         )
-        self.writer = EventWriter(run / "events")
         self.tally = EpisodeTally(config.num_envs)
         self._timing = _Timing()
         self._next_log = 0
+        self._best_return = -math.inf
+        self._saved: Manifest | None = None
+        self._saved_mark = self.replay.advanced
+        self._obs: Arrays | None = None
+        if checkpoint is not None:
+            self._resume(checkpoint)
+        # Whatever an earlier attempt logged after the checkpoint happens again.
+        purge_step = self.step + 1 if checkpoint is not None else 0
+        self.writer = EventWriter(run / "events", purge_step=purge_step if resume else None)
 
     def train(self) -> None:
         """Train until the planned step.
@@ -83,22 +109,22 @@ class Trainer:
         """
         config = self.config
         try:
-            obs: Arrays = self.env.reset(seed=self.streams.env_seed)[0]
-            self._evaluate()
+            if self._obs is None:
+                self._obs = self.env.reset(seed=self.streams.env_seed)[0]
+                self._evaluate()
             while self.step < self.request.planned_steps:
                 if self._stop_requested():
                     self._save()
                     raise StopRequestedError(f"stopped on request at step {self.step}")
-                obs = self._interact(obs)
+                self._obs = self._interact(self._obs)
                 self._learn()
                 if self._due(config.eval_every_steps):
                     self._evaluate()
-                if self._due(config.checkpoint_every_steps):
+                if self._checkpoint_due():
                     self._save()
             if not self._due(config.eval_every_steps):
                 self._evaluate()
-            if not self._due(config.checkpoint_every_steps):
-                self._save()
+            self._save()
         finally:
             self.writer.close()
             self.env.close()
@@ -116,7 +142,6 @@ class Trainer:
             noise = self.streams.exploration.normal(0.0, 1.0, shape) * self.exploration_noise
             action = np.clip(self._policy(obs) + noise, -1.0, 1.0).astype(np.float32)
 
-        # The environment may reuse its arrays, so what belongs to this step is stored before the next one.
         next_obs, reward, terminated, truncated, infos = self.env.step(action)
         done = terminated | truncated
         last = _with_final(next_obs, infos, done)
@@ -191,13 +216,87 @@ class Trainer:
             alive=lambda: self._beat("evaluating"),
         )
         self.writer.write(self.step, results)
+        if results["eval/mean_reward"] > self._best_return and self.step > 0:
+            self._best_return = results["eval/mean_reward"]
+            checkpoints.save_best(
+                self.run / "checkpoints", self.step, {"agent": self.agent.state_dict()}
+            )
         self._timing.restart(self.step)
 
     def _save(self) -> None:
+        if self._saved is not None and self._saved.step == self.step:
+            return
         self._beat("checkpointing")
         self.writer.flush()
-        state = {"agent": self.agent.state_dict(), "random": self.streams.capture()}
-        checkpoint.save(self.run / "checkpoints", self.step, state, self.config.keep_checkpoints)
+        folder = self.run / "checkpoints"
+        state = {
+            "agent": self.agent.state_dict(),
+            "random": self.streams.capture(),
+            "tally": self.tally.state_dict(),
+            "replay": self.replay.state_dict(),
+            "env": _as_tensors(self.env.get_state()) if hasattr(self.env, "get_state") else None,
+            "next_log": self._next_log,
+            "best_return": self._best_return,
+        }
+        mark = self.replay.advanced
+        self._saved = checkpoints.save(
+            folder,
+            self.step,
+            state,
+            segment=self.replay.segment(self._saved_mark) if self.config.save_replay else None,
+            advanced=mark.tolist(),
+            before=self._saved,
+            still_needed=lambda end: self.replay.still_needs(np.array(end)),
+        )
+        self._saved_mark = mark
+        checkpoints.prune(
+            folder, keep=self.config.keep_checkpoints, keep_steps=self._milestones(folder)
+        )
+
+    def _resume(self, manifest: Manifest) -> None:
+        """Continue exactly where a checkpoint was written.
+
+        Raises:
+            CheckpointError: It does not fit this run.
+        """
+        state = checkpoints.load(manifest, self.agent.device)
+        if not manifest.segments:
+            raise CheckpointError(
+                f"{manifest.path}: has no replay buffer, so the run cannot go on from it"
+            )
+        self.agent.load_state_dict(state["agent"])
+        for segment in checkpoints.load_segments(manifest):
+            self.replay.load_segment(segment)
+        self.replay.load_state_dict(state["replay"])
+        self.step, self._next_log = state["step"], state["next_log"]
+        self._best_return = state["best_return"]
+        self._saved, self._saved_mark = manifest, self.replay.advanced
+        if state["env"] is not None:
+            self.tally.load_state_dict(state["tally"])
+            env: Any = self.env
+            self._obs = env.set_state({k: v.numpy() for k, v in state["env"].items()})
+        else:
+            # The environment cannot tell its state: the running episodes end here, new ones begin.
+            self.replay.end_episodes()
+            self._obs = self.env.reset(seed=(self.streams.env_seed + self.step) % 2**31)[0]
+        self.streams.restore(state["random"])
+        self._timing.restart(self.step)
+
+    def _milestones(self, folder: Path) -> list[int]:
+        """List the saved steps that stand for a milestone: the first one at or after it."""
+        return [
+            manifest.step
+            for manifest in checkpoints.available(folder)
+            if any(
+                0 <= manifest.step - m < self.config.num_envs for m in self.config.milestone_steps
+            )
+        ]
+
+    def _checkpoint_due(self) -> bool:
+        milestones = any(
+            self.step - self.config.num_envs < m <= self.step for m in self.config.milestone_steps
+        )
+        return milestones or self._due(self.config.checkpoint_every_steps)
 
     def _due(self, every: int) -> bool:
         """Tell whether the last step reached or passed a multiple of `every`."""
@@ -226,6 +325,10 @@ class _Timing:
         }
         self.restart(step)
         return values
+
+
+def _as_tensors(arrays: Arrays) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
 
 
 def _newest_frame(obs: Arrays) -> NDArray[np.uint8] | None:

@@ -11,7 +11,9 @@ transition still bootstraps, so its final frame keeps a slot of its own, which i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,6 +59,8 @@ class ReplayBuffer:
         self._valid = np.zeros(ring, dtype=bool)
         """Slots that may be sampled."""
         self._head = np.zeros(num_envs, dtype=np.int64)
+        self._advanced = np.zeros(num_envs, dtype=np.int64)
+        """Slots that each head has passed since the beginning, over all rounds of the ring."""
         self._written = 0
         """Slots up to here have been written in some environment."""
         self._episode_age = np.zeros(num_envs, dtype=np.int64)
@@ -112,8 +116,17 @@ class ReplayBuffer:
         self._written = max(self._written, min(int(here.max()) + 1, self._slots))
         done = terminated | truncated
         self._episode_age = np.where(done, 0, self._episode_age + 1)
-        skip = truncated & ~terminated
-        self._head = (here + 1 + skip) % self._slots
+        self._advance(1 + (truncated & ~terminated))
+
+    def end_episodes(self) -> None:
+        """Start every environment's next transition with a new episode; the last ones count as truncated."""
+        running = self._episode_age > 0
+        self._episode_age[:] = 0
+        self._advance(running.astype(np.int64))
+
+    def _advance(self, slots: NDArray[np.int64]) -> None:
+        self._advanced = self._advanced + slots
+        self._head = self._advanced % self._slots
 
     def sample(self, batch_size: int, rng: np.random.Generator, device: torch.device) -> Batch:
         """Draw transitions uniformly, with replacement.
@@ -151,6 +164,72 @@ class ReplayBuffer:
             flat = np.concatenate([flat, drawn[self._valid[divmod(drawn, self._written)]]])
         rows, slots = np.divmod(flat[:count], self._written)
         return rows, slots
+
+    @property
+    def advanced(self) -> NDArray[np.int64]:
+        """Slots that each environment's head has passed, `int64[num_envs]`: a mark for `segment`."""
+        return self._advanced.copy()
+
+    def still_needs(self, mark: NDArray[np.int64]) -> bool:
+        """Tell whether anything that was written before `mark` has not been overwritten since."""
+        return bool((self._advanced - mark < self._slots).any())
+
+    def segment(self, since: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """Copy what was written since a mark, so that a checkpoint need not write the whole buffer."""
+        fresh = np.minimum(self._advanced - since + 1, self._slots)
+        rows = np.repeat(self._rows, fresh)
+        first = self._advanced - fresh + 1
+        slots = np.concatenate(
+            [
+                np.arange(start, start + count)
+                for start, count in zip(first.tolist(), fresh.tolist(), strict=True)
+            ]
+        )
+        slots %= self._slots
+        return {"rows": rows, "slots": slots} | {
+            name: array[rows, slots] for name, array in self._columns().items()
+        }
+
+    def load_segment(self, segment: Mapping[str, NDArray[Any]]) -> None:
+        """Write a segment back; segments are loaded in the order in which they were made."""
+        rows, slots = segment["rows"], segment["slots"]
+        for name, array in self._columns().items():
+            array[rows, slots] = segment[name]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is not in segments."""
+        return {
+            "advanced": self._advanced.tolist(),
+            "episode_age": self._episode_age.tolist(),
+            "written": self._written,
+            "slots": self._slots,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state_dict` was taken, after all its segments were loaded.
+
+        Raises:
+            ValueError: The buffer had another size.
+        """
+        if state["slots"] != self._slots or len(state["advanced"]) != len(self._rows):
+            raise ValueError("the replay buffer of the checkpoint has another size")
+        self._advanced = np.array(state["advanced"], dtype=np.int64)
+        self._head = self._advanced % self._slots
+        self._episode_age = np.array(state["episode_age"], dtype=np.int64)
+        self._written = state["written"]
+        for ahead in range(self._stack):
+            self._valid[self._rows, (self._head + ahead) % self._slots] = False
+
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        return {
+            "frames": self._frames,
+            "vectors": self._vectors,
+            "actions": self._actions,
+            "rewards": self._rewards,
+            "terminated": self._terminated,
+            "age": self._age,
+            "valid": self._valid,
+        }
 
     def _stacked(
         self, rows: NDArray[np.int64], last: NDArray[np.int64], age: NDArray[np.int64]

@@ -98,10 +98,45 @@ def resolved(request: Request, env: EnvConfig) -> dict[str, Any]:
     return {**config, "config_sha256": hashlib.sha256(canonical.encode()).hexdigest()}
 
 
-def write_run_json(run: Path, request: Request, env: EnvConfig) -> None:
-    """Write run.json at the start of training."""
+def write_run_json(
+    run: Path,
+    request: Request,
+    env: EnvConfig,
+    resume: bool = False,
+    resumed_from_step: int | None = None,
+) -> None:
+    """Write run.json at the start of an attempt; a resumed attempt is added to the earlier ones.
+
+    Raises:
+        ConfigMistakesError: The directory holds a run that is not to be resumed, or one that began with another
+            configuration.
+    """
+    path = run / "run.json"
+    config = resolved(request, env)
+    attempts: list[dict[str, Any]] = []
+    if path.exists():
+        if not resume:
+            raise ConfigMistakesError(
+                [f"{run}: holds a run already; resume it with --resume or take a new directory"]
+            )
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+        if earlier["config_sha256"] != config["config_sha256"]:
+            raise ConfigMistakesError(
+                [
+                    f"{path}: the run began with another configuration than request.json; start a new run"
+                ]
+            )
+        attempts = earlier["attempts"]
+    attempts.append(
+        {
+            "attempt": len(attempts) + 1,
+            "pid": os.getpid(),
+            "started_at": _now(),
+            "resumed_from_step": resumed_from_step,
+        }
+    )
     write_json(
-        run / "run.json",
+        path,
         {
             "format": 1,
             "preset": request.preset,
@@ -109,18 +144,11 @@ def write_run_json(run: Path, request: Request, env: EnvConfig) -> None:
             "seed": request.seed,
             "planned_steps": request.planned_steps,
             "algorithm": request.train.algorithm,
-            **resolved(request, env),
+            **config,
             "git_revision": _git_revision(),
             "versions": _versions(),
-            "started_at": _now(),
-            "attempts": [
-                {
-                    "attempt": 1,
-                    "pid": os.getpid(),
-                    "started_at": _now(),
-                    "resumed_from_step": None,
-                }
-            ],
+            "started_at": attempts[0]["started_at"],
+            "attempts": attempts,
         },
     )
 

@@ -42,6 +42,6 @@ class RandomStreams:
         """Continue every stream where `capture` left it."""
         self.exploration.bit_generator.state = state["exploration"]
         self.replay.bit_generator.state = state["replay"]
-        torch.set_rng_state(state["torch"])
+        torch.set_rng_state(state["torch"].cpu())
         if state["cuda"]:
-            torch.cuda.set_rng_state_all(state["cuda"])
+            torch.cuda.set_rng_state_all([one.cpu() for one in state["cuda"]])

@@ -85,10 +85,7 @@ def test_writes_every_file_of_the_contract(finished):
     assert described["planned_steps"] == 400
     assert described["train"]["gamma"] == 0.99
     assert described["env"]["camera_size"] == 16
-    assert [p.name for p in checkpoint.available(finished / "checkpoints")] == [
-        "step-000000200.ckpt",
-        "step-000000400.ckpt",
-    ]
+    assert [m.step for m in checkpoint.available(finished / "checkpoints")] == [200, 400]
 
 
 def test_writes_every_tag_of_the_contract(finished):
@@ -157,8 +154,8 @@ def test_stops_on_request_with_a_checkpoint(tmp_path):
     assert process.returncode == 143, errors
     status = _status(run)
     assert status["phase"] == "stopped"
-    newest = checkpoint.available(run / "checkpoints")[-1]
-    assert newest.name == f"step-{status['step']:09d}.ckpt"
+    newest, damage = checkpoint.newest_good(run / "checkpoints")
+    assert (newest.step, damage) == (status["step"], [])
 
 
 def test_a_diverged_policy_ends_the_run_and_keeps_its_events(tmp_path, monkeypatch):
@@ -196,10 +193,15 @@ def test_a_full_disk_is_named_with_the_file(tmp_path, monkeypatch, capfd):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint.torch, "save", full)
-    run = _run_directory(tmp_path / "run")
+    run = _run_directory(tmp_path / "run", train={"eval_every_steps": 400})
     assert command_line.main(["run", "--run", str(run)]) == 1
     assert _status(run)["message"].endswith("step-000000200.ckpt: No space left on device")
     assert list((run / "checkpoints").iterdir()) == []
+
+
+def test_refuses_a_directory_that_holds_a_run(finished, capsys):
+    assert command_line.main(["run", "--run", str(finished)]) == 2
+    assert "holds a run already" in capsys.readouterr().err
 
 
 def test_check_prints_the_resolved_configuration_and_refuses_mistakes(tmp_path, capsys):

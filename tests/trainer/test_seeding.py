@@ -19,10 +19,10 @@ def test_restored_streams_continue(tmp_path):
     streams = RandomStreams(3)
     streams.seed_torch()
     _draws(streams)
-    path = checkpoint.save(tmp_path, 0, {"random": streams.capture()}, keep=1)
+    saved = checkpoint.save(tmp_path, 0, {"random": streams.capture()})
     expected = _draws(streams)
     restored = RandomStreams(99)
-    restored.restore(checkpoint.load(path, torch.device("cpu"))["random"])
+    restored.restore(checkpoint.load(saved, torch.device("cpu"))["random"])
     assert _draws(restored) == expected
 
 

@@ -205,8 +205,8 @@ def test_an_agent_restored_from_a_checkpoint_continues_identically(tmp_path):
     for i in range(3):
         first.update(_batch(i))
     second = _agent(seed=99)
-    path = checkpoint.save(tmp_path, 3, {"agent": first.state_dict()}, keep=1)
-    second.load_state_dict(checkpoint.load(path, first.device)["agent"])
+    saved = checkpoint.save(tmp_path, 3, {"agent": first.state_dict()})
+    second.load_state_dict(checkpoint.load(saved, first.device)["agent"])
     for agent in (first, second):
         torch.manual_seed(5)
         for i in range(3, 6):

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.envs.drive import DriveVectorEnv
-from trainer.envs.drive_config import VEHICLE_LENGTH_M, WAYPOINTS
-from trainer.envs.drive_simulation import HORIZON_M, DriveSimulation
+from trainer.envs.drive_config import VEHICLE_LENGTH_M
+from trainer.envs.drive_simulation import DriveSimulation
+from trainer.envs.driving_observation import HORIZON_M, WAYPOINTS
 from trainer.envs.road_geometry import RIGHT_LANE_M, ROAD_LENGTH_M
 from trainer.envs.vehicle_model import MAX_STEER_RAD, WHEELBASE_M
 
