@@ -75,7 +75,7 @@ def headline(context: PipelineContext) -> str:
     gone = sum(stage.state is StageState.GO for stage in context.stages)
     last = started[-1]
     if gone == len(context.stages):
-        return f"GO in all {gone} stages"
+        return f"GO in all {gone} stages" if gone > 1 else f"GO at {last.name}"
     reason = _deciding(last)
     text = f"{state_name(last.state)} at {last.name}"
     return f"{text}: {reason}" if reason else text

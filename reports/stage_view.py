@@ -172,6 +172,9 @@ def _outlook(result: GateResult, context: StageContext, cost: StageCost | None) 
             sentences.append(f"{name} may start: about {cost.duration} at {cost.measured}.")
         elif following is not None:
             sentences.append(f"{name} may start.")
+        else:
+            done = format_count(result.last_step)
+            sentences.append(f"0 further stages are planned after these {done} steps.")
     elif result.verdict is Verdict.NO_GO:
         if following is not None:
             sentences.append(f"{name} does not start.")

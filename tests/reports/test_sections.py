@@ -259,6 +259,16 @@ def test_differences_are_those_from_every_published_value(build):
     )
     assert not rows["actor gradient clipping"].differs
     assert rows["critic gradient clipping"].differs
+    guards = {"normalize_actor_loss": True, "preact_penalty": 0.0, "reward_scale": 0.1}
+    guarded = {row.key: row for row in hyperparameter_rows({"train": guards})}
+    assert (guarded["normalize_actor_loss"].value, guarded["preact_penalty"].value) == (
+        "on",
+        "none",
+    )
+    assert [key for key, row in guarded.items() if row.differs] == [
+        "reward_scale",
+        "normalize_actor_loss",
+    ]
     assert hyperparameter_rows({}) == ()
 
 

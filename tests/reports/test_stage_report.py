@@ -63,6 +63,12 @@ def test_a_go_shows_the_run_and_no_empty_sections(healthy_case):
     assert [plot.path for plot in plots] == ["plots/overview.png"]
 
 
+def test_the_last_stage_says_that_it_is_the_last(healthy_case):
+    judgement, context = healthy_case
+    markdown = render_stage_markdown(judgement, replace(context, next_stage=None), ())
+    assert "0 further stages are planned after these 5,000 steps." in markdown
+
+
 def test_the_fix_is_a_diff_and_a_command_that_can_be_copied(leak_case):
     judgement, context = leak_case
     markdown = render_stage_markdown(judgement, context, ())
