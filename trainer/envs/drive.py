@@ -3,9 +3,8 @@
 Observation, a Dict:
 
 * `camera`: `uint8[frame_stack, camera_size, camera_size]`, grey top views, oldest first;
-* `vector`: `float32[53]`: speed / target speed, lateral deviation from the right lane's middle /
-  1.75 m (positive to the left), heading error / 0.5 rad, then 25 waypoints of the right lane as
-  (ahead, left) / 50 m in the vehicle's frame.
+* `vector`: `float32[53]`, kinematics and waypoints of the right lane, as
+  `trainer.envs.driving_observation` describes them.
 
 Action, `float32[2]` in [-1, 1]: steer (1 is full left), throttle or brake. Other vehicles appear
 in the camera only.
@@ -26,19 +25,18 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from trainer.envs.drive_config import STEP_S, VECTOR_DIM, DriveConfig
+from trainer.envs.drive_config import STEP_S, DriveConfig
 from trainer.envs.drive_simulation import DriveSimulation, Observation, StepOutcome
+from trainer.envs.driving_observation import VECTOR_DIM, VECTOR_LIMIT
 
 GYMNASIUM_ID = "gonogo/Drive-v0"
 """Name under which the environment is registered with Gymnasium."""
-
-_VECTOR_LIMIT = 10.0
 
 
 def observation_space(config: DriveConfig) -> spaces.Dict:
     """Return the space of one environment's observation."""
     parts: dict[str, spaces.Space[Any]] = {
-        "vector": spaces.Box(-_VECTOR_LIMIT, _VECTOR_LIMIT, (VECTOR_DIM,), np.float32)
+        "vector": spaces.Box(-VECTOR_LIMIT, VECTOR_LIMIT, (VECTOR_DIM,), np.float32)
     }
     if config.camera_size:
         shape = (config.frame_stack, config.camera_size, config.camera_size)

@@ -16,12 +16,6 @@ VEHICLE_LENGTH_M = 4.5
 """Length of every vehicle."""
 VEHICLE_WIDTH_M = 1.9
 """Width of every vehicle."""
-WAYPOINTS = 25
-"""Look-ahead points in the observation vector."""
-WAYPOINT_SPACING_M = 2.0
-"""Distance between look-ahead points, along the road's middle."""
-VECTOR_DIM = 3 + 2 * WAYPOINTS
-"""Length of the observation vector: kinematics and waypoints."""
 
 
 class DriveConfig(BaseModel):

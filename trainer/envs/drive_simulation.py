@@ -15,13 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.envs.camera import Camera
-from trainer.envs.drive_config import (
-    STEP_S,
-    VECTOR_DIM,
-    WAYPOINT_SPACING_M,
-    WAYPOINTS,
-    DriveConfig,
-)
+from trainer.envs.drive_config import STEP_S, DriveConfig
+from trainer.envs.driving_observation import WAYPOINT_SPACING_M, WAYPOINTS, driving_vector
 from trainer.envs.driving_reward import DrivingMeasurement, driving_reward
 from trainer.envs.float_constant import constant
 from trainer.envs.generator_state import GENERATOR_WORDS, pack_generators, unpack_generators
@@ -44,12 +39,6 @@ Observation = dict[str, npt.NDArray[Any]]
 
 STANDSTILL_MPS = 1.0
 """Below this speed a vehicle counts as standing."""
-LATERAL_UNIT_M = 1.75
-"""The observation's unit of lateral deviation."""
-HEADING_UNIT_RAD = 0.5
-"""The observation's unit of heading error."""
-HORIZON_M = WAYPOINTS * WAYPOINT_SPACING_M
-"""The observation's unit of waypoint coordinates."""
 
 _LOOK_AHEAD = (np.arange(1, WAYPOINTS + 1) * round(WAYPOINT_SPACING_M / POINT_SPACING_M)).astype(
     np.intp
@@ -61,9 +50,6 @@ _HALF_ROAD = constant(HALF_ROAD_M)
 _RIGHT_LANE = constant(RIGHT_LANE_M)
 _STANDSTILL = constant(STANDSTILL_MPS)
 _HALF = constant(0.5)
-_PER_LATERAL_UNIT = constant(1.0 / LATERAL_UNIT_M)
-_PER_HEADING_UNIT = constant(1.0 / HEADING_UNIT_RAD)
-_PER_HORIZON = constant(1.0 / HORIZON_M)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,16 +198,16 @@ class DriveSimulation:
 
     def observe(self) -> Observation:
         """Return new arrays: `vector` and, unless the camera is off, `camera`."""
-        vector = np.empty((self.num_envs, VECTOR_DIM), np.float32)
-        np.multiply(self.speed_mps, self._per_target_speed, out=vector[:, 0])
-        np.multiply(self.lateral_m, _PER_LATERAL_UNIT, out=vector[:, 1])
-        np.multiply(self.heading_error_rad, _PER_HEADING_UNIT, out=vector[:, 2])
         point = (self.arc_m * _POINTS_PER_M).astype(np.intp)
         point += self._first_point
-        waypoints = self._roads.right_lane.take(point[:, None] + _LOOK_AHEAD)
-        waypoints -= self.position[:, None]
-        turn = self._direction.conj() * _PER_HORIZON
-        np.multiply(waypoints, turn[:, None], out=vector[:, 3:].view(np.complex64))
+        vector = driving_vector(
+            speed_share=self.speed_mps * self._per_target_speed,
+            lateral_m=self.lateral_m,
+            heading_error_rad=self.heading_error_rad,
+            position=self.position,
+            direction=self._direction,
+            waypoints=self._roads.right_lane.take(point[:, None] + _LOOK_AHEAD),
+        )
         if self._camera is None:
             return {"vector": vector}
         return {"camera": self._frames.copy(), "vector": vector}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from trainer.envs.drive_config import VECTOR_DIM, DriveConfig
+from trainer.envs.drive_config import DriveConfig
+from trainer.envs.driving_observation import VECTOR_DIM
 from trainer.envs.driving_reward import REWARD_COMPONENTS
 from trainer.envs.errors import UnknownEnvironmentError
 from trainer.envs.gym_config import GYM_PREFIX, GymConfig

@@ -13,7 +13,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from trainer.envs.drive_config import LANE_WIDTH_M, WAYPOINT_SPACING_M, WAYPOINTS
+from trainer.envs.drive_config import LANE_WIDTH_M
+from trainer.envs.driving_observation import WAYPOINT_SPACING_M, WAYPOINTS
 
 ROAD_LENGTH_M = 400.0
 """Length of every road, along its middle."""
