@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gates.dialects import detect, translate
-
 from flows.errors import ConfigError, OutputError, UsageError
 from flows.judging import GATE_FILE, free_judgement_folder, judge_directory
 from flows.pipeline_record import read_record, utc_now
@@ -16,6 +14,7 @@ from flows.run_dir import PipelineDirectory, read_json
 from flows.settings import gate_of, is_path, load_stage
 from flows.stage_context import read_result, shown, stage_context
 from flows.terminal import EXIT_CODES, result_lines, say
+from gates.dialects import detect, translate
 from gates.event_reader import read_events
 from gates.findings import GateResult
 from gates.judgement import Judgement

@@ -97,9 +97,12 @@ def _run_stages(
         except NoGoError as no_go:
             outcome = no_go.outcome
         outcomes.append(outcome)
-        _say(f"{stage.name}: {outcome.verdict.value}. {outcome.deciding}")
-        if not outcome.may_go_on:
+        text = f"{stage.name}: {outcome.verdict.value}. {outcome.deciding}"
+        if not outcome.may_go_on or stage is plan.stages[-1]:
+            # Whoever started the flow shows how it ended.
+            get_run_logger().info(text)
             break
+        _say(text)
     return tuple(outcomes)
 
 

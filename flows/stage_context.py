@@ -12,7 +12,7 @@ from flows.judging import GATE_FILE
 from flows.pipeline_record import RunRecord, utc_now
 from flows.recipe import flat_config
 from flows.run_dir import PipelineDirectory, read_json
-from flows.settings import load_stage
+from flows.settings import DEFAULT_STAGES, load_stage
 from gates.errors import InputError
 from gates.findings import GateResult, Verdict
 from gates.gate_file import from_json
@@ -113,11 +113,24 @@ def stage_commands(
             ),
         )
     if following is None:
-        return ()
+        return _after_the_last(stage, out)
     return (
         Command(
             text=f"gonogo run --out {out}",
             purpose=f"go on with {following.name}, keeping every GO of the same recipe",
+        ),
+    )
+
+
+def _after_the_last(stage: str, out: str) -> tuple[Command, ...]:
+    """Offer the usual next stage when the pipeline was asked for fewer."""
+    if stage not in DEFAULT_STAGES[:-1]:
+        return ()
+    following = DEFAULT_STAGES[DEFAULT_STAGES.index(stage) + 1]
+    return (
+        Command(
+            text=f"gonogo stage {following} --out {out}",
+            purpose=f"train and judge {following}, which this pipeline was not asked for",
         ),
     )
 
