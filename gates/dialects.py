@@ -20,6 +20,7 @@ from gates.tags import CANONICAL_TAGS
 
 __all__ = ["Dialect", "detect", "load_dialect", "translate"]
 
+_STEP_LIMIT = 2.0**53
 AS_LOGGED = "as_logged/"
 """Prefix of a tag whose name is canonical but whose meaning is another one in its dialect."""
 
@@ -99,7 +100,8 @@ def _translated(series: Series, target: str, entry: TagEntry) -> Series:
         steps, values, walls = steps[measured], values[measured], walls[measured]
     derived_from = series.derived_from
     if entry.factor != 1.0:
-        values = values * entry.factor
+        with np.errstate(over="ignore"):
+            values = values * entry.factor
         word = "-" if entry.factor == -1.0 else f"{entry.factor:g} * "
         derived_from = f"{word}{derived_from or series.tag}"
     if entry.aggregated:
@@ -183,14 +185,15 @@ class _Axes:
         lengths = self.log.series.get(tag)
         if lengths is None or not len(lengths):
             return self._unless(sure, series, f"{tag} is not logged")
-        numbers, ends = lengths.steps, np.cumsum(lengths.values)
-        if not np.isfinite(ends).all():
-            return self._unless(sure, series, "a length is not finite")
+        with np.errstate(invalid="ignore", over="ignore"):
+            numbers, ends = lengths.steps, np.cumsum(lengths.values)
+        if not (np.abs(ends) < _STEP_LIMIT).all():
+            return self._unless(sure, series, "a length is no number of steps")
         if ends[-1] <= numbers[-1]:
             return series  # as many steps as that can have been made: environment steps already
         if np.any(np.diff(numbers) <= 0):
             return self._unless(sure, series, "episode numbers repeat")
-        if not sure and numbers[-1] - numbers[0] >= 2 * len(numbers):
+        if not sure and int(numbers[-1]) - int(numbers[0]) >= 2 * len(numbers):
             return series
         places = np.searchsorted(numbers, series.steps, side="right") - 1
         steps = np.where(places >= 0, ends[np.maximum(places, 0)], 0.0).astype(np.int64)
@@ -209,7 +212,7 @@ class _Axes:
             if updates is None or steps is None or len(updates) != len(steps):
                 continue
             known = np.column_stack([updates.values, steps.values])
-            known = known[np.isfinite(known).all(axis=1)]
+            known = known[(np.abs(known) < _STEP_LIMIT).all(axis=1)]
             known = known[np.append(True, np.diff(known[:, 0]) > 0)] if len(known) else known
             if len(known) == 1:
                 known = np.vstack([[0.0, 0.0], known])
@@ -225,5 +228,5 @@ def _line(updates: IntArray, known: FloatArray) -> IntArray:
     place = np.clip(np.searchsorted(known[:, 0], updates) - 1, 0, len(known) - 2)
     (x0, y0), (x1, y1) = known[place].T, known[place + 1].T
     steps = y0 + (updates - x0) * (y1 - y0) / (x1 - x0)
-    rounded: IntArray = np.maximum(0, np.rint(steps)).astype(np.int64)
+    rounded: IntArray = np.rint(np.clip(steps, 0.0, _STEP_LIMIT)).astype(np.int64)
     return rounded

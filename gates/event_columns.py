@@ -13,9 +13,10 @@ import numpy as np
 from gates.event_batch import OpenBatch, split
 from gates.event_layouts import Layout, make_layout, take_matching
 from gates.event_points import Decoded
-from gates.event_proto import MalformedEventError, ParsedEvent, parse_event
+from gates.event_proto import ParsedEvent, parse_event
 from gates.event_records import RecordBatch, unaligned
 from gates.event_tags import TAG_LIMIT, TAG_NAME_LIMIT_BYTES, TagTable
+from gates.event_wire import MalformedEventError
 
 _FIRST_ALONE = 64
 """Events decoded one by one before the kinds that they teach are tried on the rest; doubles each

@@ -17,7 +17,7 @@ from gates.event_records import HEADER_BYTES, RecordBatch
 from gates.event_scanner import Flaw, RecordScanner
 from gates.series import Damage, EventFile
 
-_BLOCK_BYTES = 4 * 1024 * 1024
+_BLOCK_BYTES = 1024 * 1024
 _FINGERPRINT_BYTES = 16
 _DAMAGE_LIMIT = 100
 """Damaged places of a file that are listed one by one."""
@@ -165,6 +165,11 @@ class FileTail:
             first = math.inf
         second = float(named.group(1)) if named else float(first // 1.0)
         return (second, first, self.path.name)
+
+    @property
+    def was_read(self) -> bool:
+        """False for what is no regular file: there are no bytes that could have been judged."""
+        return bool(self._sha256)
 
     def as_event_file(self) -> EventFile:
         """Return the file as it was read so far."""

@@ -73,7 +73,7 @@ def event_files(folder: Path) -> list[Path]:
     """Return whatever is named like an event file in `folder`, in the order of the names."""
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if _MARK in e.name and not e.is_dir()]
+            names = [e.name for e in entries if _is_named_so(e.name) and not e.is_dir()]
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -93,8 +93,13 @@ def _folders_with_event_files(directory: Path) -> Iterator[Path]:
                 f"{directory} holds more than {_SEARCH_LIMIT:,} directories; give the run's own directory"
             )
         subfolders.sort()
-        if any(_MARK in name for name in names):
+        if any(map(_is_named_so, names)):
             yield Path(folder)
+
+
+def _is_named_so(name: str) -> bool:
+    """Tell an event file by its name as TensorBoard does; its profiler leaves empty marker files."""
+    return _MARK in name and not name.endswith(".profile-empty")
 
 
 def _listed(directory: Path, folders: list[Path]) -> str:

@@ -68,7 +68,7 @@ class EventTail:
         starts = [step for part in decoded.values() for d in part for _, step in d.session_starts]
         log = EventLog(
             series=by_tag(points, self._tags.names),
-            files=tuple(file.as_event_file() for file in self._files),
+            files=tuple(file.as_event_file() for file in self._files if file.was_read),
             damage=tuple(damage for file in self._files for damage in file.damage()),
             purged_points=purged,
             skipped_tags=self._tags.skipped_tags(),

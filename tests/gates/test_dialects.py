@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gates.config_files import config_dir
 from gates.dialect_file import UNKNOWN, dialect_names, load_dialect, parse_dialect, shipped_dialects
@@ -378,7 +380,7 @@ def test_episodes_that_count_from_one_miss_nothing() -> None:
 
 @pytest.mark.parametrize(
     "lengths",
-    [[(0, 5.0), (1, 6.0), (0, 7.0)], [(0, 5.0), (1, float("nan"))], []],
+    [[(0, 5.0), (1, 6.0), (0, 7.0)], [(0, 5.0), (1, float("nan"))], [(0, 1e300), (1, 1e308)], []],
 )
 def test_an_episode_axis_that_cannot_be_computed_is_named(lengths: list[tuple[int, float]]) -> None:
     raw = log({"len": lengths, "rew": [(0, 1.0)]})
@@ -452,6 +454,24 @@ def test_translation_leaves_files_damage_and_the_raw_log_alone() -> None:
 def test_a_hostile_log_of_ten_thousand_tags_is_translated() -> None:
     raw = log({f"{{{{7*7}}}}|<b>{k}": [(-5, float("nan"))] for k in range(10_000)})
     assert len(translate(raw, detect(raw)).series) == 10_000
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_no_log_breaks_a_translation(data: st.DataObject) -> None:
+    each = data.draw(st.sampled_from([*shipped_dialects(), UNKNOWN]))
+    axes = [tag for axis in each.update_axis for tag in (axis.updates, axis.steps)]
+    derived = [name for entry in each.derived for name in (*entry.sources, entry.times, entry.over)]
+    tags = sorted({*each.tags, *axes, *filter(None, derived), "train/episode_length", "x"})
+    steps = st.one_of(st.integers(0, 9), st.integers(-(2**63), 2**63 - 1))
+    values = st.one_of(st.integers(0, 50).map(float), st.floats())
+    points = st.lists(st.tuples(steps, values), max_size=6)
+    raw = log(data.draw(st.dictionaries(st.sampled_from(tags), points)))
+    translated = translate(raw, each)
+    kept = {id(series) for series in translated.series.values()}
+    for tag, series in raw.series.items():
+        assert id(series) in kept or tag in each.tags
+    assert translated.files == raw.files
 
 
 # mapping files

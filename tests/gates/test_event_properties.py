@@ -86,7 +86,7 @@ def test_reading_agrees_with_tensorboard(first: list[bytes], second: list[bytes]
         np.testing.assert_array_equal(log.series[tag].values, [event.value for event in events])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(file=files, data=st.data())
 def test_flipped_bits_are_reported_and_never_invent_a_point(
     file: list[bytes], data: st.DataObject

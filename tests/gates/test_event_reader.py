@@ -415,6 +415,7 @@ def test_pipes_and_devices_do_not_hang_it(tmp_path: Path) -> None:
     log = read_events(tmp_path)
     assert points(log, "a") == [(1, 1.0)]
     assert kinds(log) == ["not_an_event_file", "not_an_event_file"]
+    assert len(log.files) == 1
 
 
 def test_symbolic_links_to_files_are_read_and_broken_ones_refused(tmp_path: Path) -> None:
@@ -448,6 +449,14 @@ def test_sub_runs_are_not_mixed_into_the_run(tmp_path: Path) -> None:
 def test_the_only_run_below_a_directory_is_found(tmp_path: Path) -> None:
     write(tmp_path / "TD3_1", VERSION, scalars(1, a=1.0))
     assert points(read_events(tmp_path), "a") == [(1, 1.0)]
+
+
+def test_marker_files_of_the_profiler_are_no_event_files(tmp_path: Path) -> None:
+    write(tmp_path / "run", VERSION, scalars(1, a=1.0))
+    write(tmp_path / "run", name="events.out.tfevents.1700000009.profile-empty")
+    log = read_events(tmp_path)
+    assert len(log.files) == 1
+    assert log.damage == ()
 
 
 def test_several_runs_are_refused_by_name(tmp_path: Path) -> None:
