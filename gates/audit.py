@@ -6,12 +6,11 @@ import numpy as np
 
 from gates.config_audit import config_applied
 from gates.episodes import Missing
-from gates.facts import RunFacts
+from gates.facts import UPDATE_GROUPS, RunFacts
 from gates.findings import Finding, Outcome
 from gates.number_text import in_words
 
 ENDED_BADLY = ("stopped", "diverged", "failed")
-UPDATE_GROUPS = ("train/", "debug/", "gradients/")
 PINNED_CV = 0.12
 """Spread over mean below which a gradient norm counts as pinned at a clip limit."""
 

@@ -10,6 +10,7 @@ import numpy as np
 from gates.facts import RunFacts
 from gates.findings import Finding, Outcome
 from gates.number_text import in_words
+from gates.series import Series
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,17 +91,21 @@ def _updates(facts: RunFacts) -> Iterator[Comparison]:
     yield Comparison(
         key="updates", configured=claimed, observed=observed, agrees=agrees, where=where
     )
-    if frequency and starts is not None and observed > 0 and not agrees:
-        span = (
-            float(total.steps.max()) if total is not None else float(facts.last_step or 0)
-        ) - starts
+    shown = None if agrees or total is None else _shown_frequency(total, per_round)
+    if frequency and shown is not None and abs(shown - frequency) > 0.1 * frequency:
         yield Comparison(
             key="train_freq",
             configured=frequency,
-            observed=round(max(span, 1.0) * per_round / observed, 2),
+            observed=round(shown, 2),
             agrees=False,
-            where="steps after learning_starts over updates",
+            where="steps between logged updates over updates between them",
         )
+
+
+def _shown_frequency(total: Series, per_round: float) -> float | None:
+    """Return environment steps per round of updates between the first and the last logged update."""
+    updates, steps = float(np.ptp(total.values)), float(np.ptp(total.steps))
+    return steps * per_round / updates if updates > 0 and steps > 0 else None
 
 
 def _logged_updates(facts: RunFacts) -> int | None:

@@ -18,6 +18,8 @@ UNTRAINED_Q = 1.0
 PEAK_FACTOR = 5.0
 """Largest single reward over the best episode's mean reward per step, when no batch rewards are logged."""
 UPDATE_TAGS = ("train/q1_value", "train/critic_loss", "debug/target_q_mean", "train/actor_loss")
+UPDATE_GROUPS = ("train/", "debug/", "gradients/")
+"""Groups of tags that are logged with updates; `train/episode_*` is not."""
 STEP_INDEXED = (
     "train/", "debug/", "gradients/", "features/", "policy/", "weights/", "agent/", "eval/", "time/", "probe/",
 )  # fmt: skip

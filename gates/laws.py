@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from gates import laws_actor, laws_data
+from gates import laws_actor, laws_data, reward_shape
 from gates.episodes import Missing
 from gates.facts import RunFacts
 from gates.quantity import Quantity
@@ -23,6 +23,7 @@ Law = Literal[
     "actor_weights_move",
     "action_without_tanh",
     "batch_reward_over_episode_reward",
+    "distance_to_running_sums",
     "done_ratio_over_terminations",
     "discount",
     "target_network_speed",
@@ -39,6 +40,7 @@ LAW_WORDS: dict[Law, str] = {
     "actor_weights_move": "relative spread of the actor's weight norm",
     "action_without_tanh": "share of updates in which the action is unbounded",
     "batch_reward_over_episode_reward": "mean batch reward / mean episode reward per step",
+    "distance_to_running_sums": "distance of the batch rewards from running sums",
     "done_ratio_over_terminations": "terminations in the batches / terminations in the episodes",
     "discount": "discount in the targets",
     "target_network_speed": "tau that the targets show / largest plausible tau",
@@ -62,6 +64,7 @@ LAWS: Mapping[Law, Callable[[RunFacts], Quantity | Missing]] = {
     "actor_weights_move": laws_actor.actor_weights_move,
     "action_without_tanh": laws_actor.action_without_tanh,
     "batch_reward_over_episode_reward": laws_data.batch_reward_over_episode_reward,
+    "distance_to_running_sums": reward_shape.distance_to_running_sums,
     "done_ratio_over_terminations": laws_data.done_ratio_over_terminations,
     "discount": laws_data.discount,
     "target_network_speed": laws_data.target_network_speed,

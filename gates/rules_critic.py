@@ -19,8 +19,6 @@ UNKNOWN_SCALE_RATIO = 8.0
 """Batch over episode rewards that no usual deliberate scale explains."""
 KNOWN_SCALE_RATIO = 3.0
 """The same when the scale is known and divided out."""
-LIKE_SUMS = 1.7
-"""Distance from running sums below which rewards count as accumulated."""
 
 
 def critic_divergence(signs: Signs) -> Suspicion | None:
@@ -95,20 +93,16 @@ def _unexplained_factor(shape: RewardShape) -> bool:
     return abs(shape.ratio) > KNOWN_SCALE_RATIO
 
 
-def _like_sums(shape: RewardShape) -> bool:
-    return shape.distance_to_sums < LIKE_SUMS
-
-
 def reward_accumulated(signs: Signs) -> Suspicion | None:
     """Rewards in the batches look like running sums of the episodes."""
     shape = signs.reward_shape
-    if shape is None or not _unexplained_factor(shape) or not _like_sums(shape):
+    if shape is None or not shape.like_sums:
         return None
     return Suspicion(
         cause="reward_accumulated",
         evidence=(
             _reward_evidence(shape),
-            f"Mean, spread and extreme of the batch rewards (largest {in_words(shape.batch_max)}) are those of "
+            f"Spread and extremes of the batch rewards (largest {in_words(shape.batch_max)}) are those of "
             "running sums "
             f"within an episode: log distance {shape.distance_to_sums:.2f}, where one factor on all rewards "
             "gives 2 and more.",
@@ -119,11 +113,11 @@ def reward_accumulated(signs: Signs) -> Suspicion | None:
 def reward_scale(signs: Signs) -> Suspicion | None:
     """Rewards in the batches are a constant times those of the episodes."""
     shape = signs.reward_shape
-    if shape is None or not _unexplained_factor(shape) or _like_sums(shape):
+    if shape is None or not _unexplained_factor(shape) or shape.like_sums:
         return None
     evidence = [
         _reward_evidence(shape),
-        f"Their mean, spread and extreme do not look like running sums (log distance {shape.distance_to_sums:.2f}).",
+        f"Their spread and extremes do not look like running sums (log distance {shape.distance_to_sums:.2f}).",
     ]
     gradient = signs.trace("gradients/critic_mlp_norm")
     if gradient is not None and gradient.largest > 1e4:

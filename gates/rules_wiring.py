@@ -180,7 +180,7 @@ def shared_encoder_actor_gradient(signs: Signs) -> Suspicion | None:
     evidence = _path_evidence(signs)
     if signs.encoders_are_one:
         evidence.append(
-            "Actor and critic encoder show the same norms at every logged update: they are one."
+            f"Actor and critic encoder show the same norms at all {signs.shared_points} logged updates: they are one."
         )
     if signs.decoupling is not None and signs.decoupling < DECOUPLED:
         evidence.append(

@@ -91,6 +91,12 @@ class Signs:
                 return False
         return None
 
+    @property
+    def shared_points(self) -> int:
+        """Logged updates at which the two encoders were compared."""
+        trace = self.trace("weights/actor_cnn_l2") or self.trace("features/actor_cnn_l2")
+        return 0 if trace is None else trace.points
+
     @cached_property
     def actor_growth(self) -> Growth | None:
         """Growth of |actor Q| with the updates."""

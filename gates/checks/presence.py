@@ -9,7 +9,7 @@ from pydantic import Field
 
 from gates.checks.base import Outcomes, finding, is_required
 from gates.checks.keys import CommonKeys
-from gates.facts import RunFacts
+from gates.facts import UPDATE_GROUPS, RunFacts
 from gates.findings import Outcome
 from gates.series import Series
 
@@ -133,25 +133,32 @@ def judge_completeness(check: CompletenessCheck, facts: RunFacts) -> Outcomes:
         "points": sum(len(s) for s in facts.log.series.values()),
         "limit_source": f"planned steps: {source}" if source else "planned steps",
     }
+    near = planned - last <= min(_logging_interval(facts), check.tolerated_share * planned)
     if last >= planned:
         outcome, text = Outcome.PASS, f"reached step {last:,} of {planned:,} planned"
-    elif planned - last <= min(_logging_interval(facts), check.tolerated_share * planned):
+    elif near and _trainer_finished(facts, planned):
+        outcome = Outcome.PASS
+        text = f"the trainer finished step {planned:,} as planned, the last logged one is {last:,}"
+    elif near:
         outcome = Outcome.WARN
-        text = (
-            f"the last logged step is {last:,}, one logging interval short of {planned:,} planned"
-        )
+        text = f"the last logged step is {last:,}, less than a logging interval short of {planned:,} planned"
     else:
         outcome = Outcome.FAIL
-        text = f"stopped early: step {last:,} of {planned:,} planned ({last / planned:.0%})"
+        text = f"stopped early: step {last:,} of {planned:,} planned ({last / planned:.1%})"
     return Outcomes(finding=finding(check, outcome=outcome, reason=f"{text}.", **numbers))
 
 
+def _trainer_finished(facts: RunFacts, planned: int) -> bool:
+    run = facts.run
+    return run is not None and run.phase == "finished" and (run.status_step or 0) >= planned
+
+
 def _logging_interval(facts: RunFacts) -> float:
-    """Return the median distance between the steps of the tag that was logged last, most densely first."""
-    last = facts.last_step
-    intervals = [
-        float(np.median(np.diff(np.unique(s.steps))))
-        for s in facts.log.series.values()
-        if len(s) >= 3 and len(np.unique(s.steps)) >= 3 and int(s.steps.max()) == last
+    """Return the longest usual distance between two logged updates, over all of their tags."""
+    updates = [
+        np.unique(s.steps)
+        for tag, s in facts.log.series.items()
+        if tag.startswith(UPDATE_GROUPS) and not tag.startswith("train/episode_")
     ]
-    return min(intervals, default=0.0)
+    intervals = [float(np.median(np.diff(steps))) for steps in updates if len(steps) >= 3]
+    return max(intervals, default=0.0)
