@@ -15,7 +15,8 @@ from importlib import metadata, util
 from pathlib import Path
 
 from flows.errors import ConfigError, FlowsError
-from flows.settings import resolve_plan, shipped
+from flows.setting_files import shipped
+from flows.settings import resolve_plan
 
 LEAST_FREE_GIB = 2.0
 """Replay, checkpoints and events of the default preset stay well below this."""

@@ -11,7 +11,7 @@ from flows.judging import GATE_FILE, free_judgement_folder, judge_directory
 from flows.pipeline_record import read_record, utc_now
 from flows.pipeline_report import save_pipeline_report
 from flows.run_dir import PipelineDirectory, read_json
-from flows.settings import gate_of, is_path, load_stage
+from flows.setting_files import gate_of, is_path, load_stage
 from flows.stage_context import read_result, shown, stage_context
 from flows.terminal import EXIT_CODES, result_lines, say
 from gates.dialects import detect, translate

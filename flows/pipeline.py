@@ -111,10 +111,13 @@ def _run_stage(
 ) -> StageOutcome:
     accept = request.accept_conditional
     if not request.retrain:
-        kept = stages.kept_outcome(stage, directory, accept_conditional=accept)
-        if kept is not None:
+        reason = stages.reason_to_train(stage, directory, accept_conditional=accept)
+        if reason is None:
+            kept = stages.kept_outcome(stage, directory)
             _say(f"{stage.name}: {kept.run.name} of the same recipe is kept, not trained again")
             return kept
+        if directory.record.last_run(stage.name):
+            _say(f"{stage.name}: trained again, because {reason}")
     run = train_task(stage, directory, request.note)
     return gate_task(stage, run, directory, accept)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
-from flows.errors import ConfigError, OutputError
+from flows.errors import OutputError
 from flows.pipeline_record import PipelineRecord, StageRecord, utc_now
 from flows.run_dir import PipelineDirectory, read_json
-from flows.settings import load_stage
+from flows.setting_files import known_stages
 from flows.stage_context import next_stage, read_result, shown, stage_commands
 from gates.findings import Verdict
 from reports.context import Command, PipelineContext, PipelineStage, StageState
@@ -49,13 +49,7 @@ def pipeline_context(directory: PipelineDirectory) -> PipelineContext:
 
 def _order(record: PipelineRecord) -> dict[str, int]:
     """Return planned steps by stage: those asked for, then those that were run besides."""
-    planned: dict[str, int] = {}
-    for reference in record.stages_asked:
-        try:
-            _, stage = load_stage(reference)
-        except ConfigError:
-            continue
-        planned[stage.name] = stage.steps
+    planned = {stage.name: stage.steps for stage in known_stages(record.stages_asked)}
     for name, stage_record in record.stages.items():
         planned[name] = stage_record.planned_steps
     return planned

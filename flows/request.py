@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.run_dir import PipelineDirectory
-from flows.settings import DEFAULT_PRESET, DEFAULT_STAGES, PipelinePlan, reference, resolve_plan
+from flows.setting_files import reference
+from flows.settings import DEFAULT_PRESET, DEFAULT_STAGES, PipelinePlan, resolve_plan
 
 
 class PipelineRequest(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +13,13 @@ from flows.prefect_environment import home_for, prepare_environment
 from flows.prefect_server import prefect_server
 from flows.process import raise_on_stop_signals
 from flows.request import PipelineRequest
-from flows.run_dir import default_directory
-from flows.settings import DEFAULT_PRESET, DEFAULT_STAGES, SEED_LIMIT, is_path
+from flows.run_dir import PipelineDirectory, default_directory
+from flows.setting_files import is_path, known_stages
+from flows.settings import DEFAULT_PRESET, DEFAULT_STAGES, SEED_LIMIT
 from flows.stage_context import read_result, shown
 from flows.terminal import EXIT_CODES, reporter, result_lines, say
 from gates.findings import Verdict
+from reports.context import StageState
 
 
 def build_request(
@@ -71,13 +74,18 @@ def run_pipeline(request: PipelineRequest, *, debug: bool) -> int:
     plan = request.plan()
     names = ", ".join(f"{stage.name} ({stage.steps:,} steps)" for stage in plan.stages)
     # Opened once now: what is wrong with the folder should show before a server is started.
-    request.open(plan).close()
+    with request.open(plan) as directory:
+        unready = stages_without_go(directory, before=plan.stages[0].name)
     say(f"Preset {plan.preset}, seed {plan.seed}. Stages: {names}.")
     for text in plan.overrides:
         say(f"  --set {text}")
     say(f"Pipeline directory: {shown(request.out)}")
+    if request.retrain and unready:
+        say(f"Note: this pipeline has no GO yet for {', '.join(unready)}.")
     raise_on_stop_signals()
     prepare_environment(home_for(request.out), quiet=not debug)
+    if "PREFECT_API_URL" not in os.environ:
+        say("Starting Prefect's server, which takes about ten seconds ...")
     with prefect_server():
         from flows.pipeline import PipelineOutcome, reporting_to, staged_validation
 
@@ -96,6 +104,18 @@ def run_pipeline(request: PipelineRequest, *, debug: bool) -> int:
     say(f"Report of the pipeline: {shown(outcome.report)}")
     say(f"{outcome.verdict.value}  {last.stage}: {last.deciding}")
     return EXIT_CODES[outcome.verdict]
+
+
+def stages_without_go(directory: PipelineDirectory, *, before: str) -> list[str]:
+    """Name the stages that should have been passed before this one."""
+    names = [stage.name for stage in known_stages(directory.record.stages_asked)]
+    earlier = names[: names.index(before)] if before in names else []
+    runs = {name: directory.record.last_run(name) for name in earlier}
+    return [
+        name
+        for name, run in runs.items()
+        if run is None or not (run.state is StageState.GO or run.accepted)
+    ]
 
 
 def _unused(path: Path) -> Path:

@@ -44,28 +44,45 @@ class StageOutcome:
         return self.verdict is Verdict.GO or (self.verdict is Verdict.CONDITIONAL and self.accepted)
 
 
-def kept_outcome(
+def reason_to_train(
     stage: StagePlan, directory: PipelineDirectory, *, accept_conditional: bool = False
-) -> StageOutcome | None:
-    """Return the outcome of the stage's newest run when it may stand; None when it must be trained.
+) -> str | None:
+    """Say why the stage must be trained; None when its newest run may stand.
 
     Only a GO, or a CONDITIONAL that a person accepts, of exactly this recipe and these gate rules
     may stand. A NO_GO never does.
     """
     run = directory.record.last_run(stage.name)
-    if run is None or run.recipe != recipe_hash(stage):
-        return None
-    if run.gate_sha256 != load_gate(stage.gate).sha256:
-        return None
-    folder = directory.run_path(stage.name, run)
-    result = read_result(folder)
-    if result is None or result.verdict.value != run.state.value:
-        return None
+    if run is None:
+        return "it was not run yet"
     accepted = run.accepted or accept_conditional
-    if result.verdict is Verdict.CONDITIONAL and accepted and not run.accepted:
+    if run.state is not StageState.GO and not (run.state is StageState.CONDITIONAL and accepted):
+        return f"{run.run} ended {run.state.value}"
+    if run.recipe != recipe_hash(stage):
+        return f"the recipe is not that of {run.run}"
+    if run.gate_sha256 != load_gate(stage.gate).sha256:
+        return f"the gate's rules changed since {run.run}"
+    result = read_result(directory.run_path(stage.name, run))
+    if result is None or result.verdict.value != run.state.value:
+        return f"{run.run} holds no verdict that agrees with pipeline.json"
+    return None
+
+
+def kept_outcome(stage: StagePlan, directory: PipelineDirectory) -> StageOutcome:
+    """Return the outcome of the newest run, for which `reason_to_train` said None."""
+    run = directory.record.last_run(stage.name)
+    assert run is not None, "reason_to_train comes first"
+    conditional = run.state is StageState.CONDITIONAL
+    if conditional and not run.accepted:
         directory.save_run(stage, run.model_copy(update={"accepted": True}))
-    outcome = _outcome(stage, folder, result.verdict, result.deciding, kept=True, accepted=accepted)
-    return outcome if outcome.may_go_on else None
+    return _outcome(
+        stage,
+        directory.run_path(stage.name, run),
+        Verdict(run.state.value),
+        run.deciding,
+        kept=True,
+        accepted=conditional,
+    )
 
 
 def train(

@@ -7,12 +7,12 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from flows.errors import ConfigError
 from flows.judging import GATE_FILE
 from flows.pipeline_record import RunRecord, utc_now
 from flows.recipe import flat_config
 from flows.run_dir import PipelineDirectory, read_json
-from flows.settings import DEFAULT_STAGES, load_stage
+from flows.setting_files import known_stages
+from flows.settings import DEFAULT_STAGES
 from gates.errors import InputError
 from gates.findings import GateResult, Verdict
 from gates.gate_file import from_json
@@ -76,16 +76,11 @@ def stage_context(
 
 def next_stage(name: str, directory: PipelineDirectory) -> NextStage | None:
     """Return the stage that follows in the pipeline's order; None after the last one."""
-    found = []
-    for reference in directory.record.stages_asked:
-        try:
-            found.append(load_stage(reference)[1])
-        except ConfigError:
-            continue
-    names = [stage.name for stage in found]
+    stages = known_stages(directory.record.stages_asked)
+    names = [stage.name for stage in stages]
     if name not in names or names.index(name) + 1 == len(names):
         return None
-    following = found[names.index(name) + 1]
+    following = stages[names.index(name) + 1]
     return NextStage(name=following.name, steps=following.steps)
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from flows.errors import ConfigError
-from flows.settings import load_stage, resolve_plan, shipped
+from flows.setting_files import load_stage, shipped
+from flows.settings import resolve_plan
 from gates.config_files import config_dir
 
 

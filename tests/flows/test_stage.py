@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import flows.recipe
 from flows import stage as stages
 from flows.errors import OutputError
 from flows.progress import SilentReporter
@@ -42,47 +43,74 @@ def test_a_stage_ends_with_verdict_gate_json_and_report(opened: Opened, verdict:
     assert "one/run-001/report.md" in pipeline
 
 
-def test_only_a_go_of_the_same_recipe_is_kept(opened: Opened, files: Path) -> None:
-    outcome, directory = run_one(opened)
-    request, _ = opened()
+def reason(opened: Opened, *overrides: str, accept: bool = False) -> str | None:
+    request, directory = opened(*overrides)
     stage = request.plan().stages[0]
-    directory = opened()[1]
-    kept = stages.kept_outcome(stage, directory)
-    assert kept is not None
-    assert (kept.kept, kept.verdict, kept.run) == (True, Verdict.GO, outcome.run)
+    return stages.reason_to_train(stage, directory, accept_conditional=accept)
 
-    request, directory = opened("train.loss=2.0")
-    assert stages.kept_outcome(request.plan().stages[0], directory) is None
+
+def test_only_a_go_of_the_same_recipe_and_rules_is_kept(opened: Opened, files: Path) -> None:
+    assert reason(opened) == "it was not run yet"
+    outcome, _ = run_one(opened)
+    assert reason(opened) is None
+    request, directory = opened()
+    kept = stages.kept_outcome(request.plan().stages[0], directory)
+    assert (kept.kept, kept.verdict, kept.run) == (True, Verdict.GO, outcome.run)
+    assert kept.may_go_on
+
+    assert reason(opened, "train.loss=2.0") == "the recipe is not that of run-001"
     gate = files / "loss.yaml"
     gate.write_text(gate.read_text().replace("fail: 10", "fail: 11"))
-    request, directory = opened("train.loss=1.0")
-    assert stages.kept_outcome(request.plan().stages[0], directory) is None
+    assert reason(opened, "train.loss=1.0") == "the gate's rules changed since run-001"
+
+
+def test_a_changed_trainer_is_another_recipe(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, files: Path
+) -> None:
+    run_one(opened)
+    (files / "trainer.py").write_text("")
+    monkeypatch.setattr(flows.recipe, "trainer_source", lambda: {"x.py": files / "trainer.py"})
+    assert reason(opened) == "the recipe is not that of run-001"
 
 
 def test_a_no_go_is_never_kept(opened: Opened) -> None:
     run_one(opened, "train.loss=70.0")
-    request, directory = opened("train.loss=70.0")
-    assert stages.kept_outcome(request.plan().stages[0], directory) is None
-    assert stages.kept_outcome(request.plan().stages[0], directory, accept_conditional=True) is None
+    assert reason(opened, "train.loss=70.0") == "run-001 ended NO_GO"
+    assert reason(opened, "train.loss=70.0", accept=True) == "run-001 ended NO_GO"
 
 
 def test_a_conditional_is_kept_only_once_a_person_accepts_it(opened: Opened) -> None:
     run_one(opened, "train.loss=7.0")
+    assert reason(opened, "train.loss=7.0") == "run-001 ended CONDITIONAL"
+    assert reason(opened, "train.loss=7.0", accept=True) is None
     request, directory = opened("train.loss=7.0")
-    stage = request.plan().stages[0]
-    assert stages.kept_outcome(stage, directory) is None
-    accepted = stages.kept_outcome(stage, directory, accept_conditional=True)
-    assert accepted is not None
-    assert accepted.may_go_on
-    assert stages.kept_outcome(stage, directory) is not None, "the decision is remembered"
+    kept = stages.kept_outcome(request.plan().stages[0], directory)
+    assert kept.verdict is Verdict.CONDITIONAL
+    assert kept.may_go_on
+    assert reason(opened, "train.loss=7.0") is None, "the decision is remembered"
 
 
-def test_a_forged_or_changed_verdict_is_not_kept(opened: Opened) -> None:
+def test_a_verdict_that_was_tampered_with_is_not_kept(opened: Opened) -> None:
     outcome, _ = run_one(opened)
     gate = json.loads(outcome.gate_json.read_text())
     outcome.gate_json.write_text(json.dumps({**gate, "verdict": "NO_GO"}))
-    request, directory = opened()
-    assert stages.kept_outcome(request.plan().stages[0], directory) is None
+    assert reason(opened) == "run-001 holds no verdict that agrees with pipeline.json"
+    outcome.gate_json.unlink()
+    assert reason(opened) is not None
+
+
+@pytest.mark.parametrize(
+    ("loss", "command"),
+    [
+        (1.0, "gonogo run --out "),
+        (7.0, " --accept-conditional"),
+        (70.0, "gonogo stage one --out "),
+    ],
+)
+def test_reports_say_what_to_do_next(opened: Opened, loss: float, command: str) -> None:
+    outcome, directory = run_one(opened, f"train.loss={loss}")
+    for report in (outcome.report, directory.path / "report.md"):
+        assert command in report.read_text(), report
 
 
 def test_a_second_run_reports_what_was_changed_and_leaves_the_first_alone(opened: Opened) -> None:
@@ -117,4 +145,4 @@ def test_a_full_disk_while_a_report_is_written_is_no_verdict(
     assert record is not None
     assert record.state is StageState.CRASHED
     assert "No space left on device" in record.message
-    assert stages.kept_outcome(stage, directory) is None
+    assert stages.reason_to_train(stage, directory) == "run-001 ended crashed"
