@@ -10,13 +10,16 @@ ABSENT = "-"
 _HUGE = 1.0e6
 _TINY = 1.0e-3
 _LARGEST_EXACT_STEP = 10**12
+_LARGEST_ROUND = 1.0e8
+"""Round numbers up to here are written out: `1,000,000`."""
 
 
 def format_number(value: float | None, unit: str = "", *, digits: int = 4) -> str:
     """Format a measured value with `digits` significant digits.
 
     Values from a million on and below a thousandth are written with an exponent (`2.33e+06`, one
-    digit less), whole parts with separators (`15,670`). NaN and infinity are shown as such.
+    digit less) unless they are round (`1,000,000`), whole parts with separators (`15,670`). NaN and
+    infinity are shown as such.
     """
     if value is None:
         return ABSENT
@@ -25,6 +28,8 @@ def format_number(value: float | None, unit: str = "", *, digits: int = 4) -> st
         text = "NaN" if math.isnan(number) else ("inf" if number > 0 else "-inf")
     elif number == 0:
         text = "0"
+    elif _HUGE <= abs(number) < _LARGEST_ROUND and number == float(f"{number:.1e}"):
+        text = f"{number:,.0f}"
     elif abs(number) >= _HUGE or abs(number) < _TINY:
         text = _with_exponent(number, digits - 1)
     else:
