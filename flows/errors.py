@@ -51,10 +51,19 @@ class OutputError(FlowsError):
 class TrainingBrokenError(FlowsError):
     """The trainer ended without finishing the stage; there is nothing to judge."""
 
-    def __init__(self, message: str, *, log_tail: tuple[str, ...] = (), exit_code: int = 1) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        log_tail: tuple[str, ...] = (),
+        full_tail: tuple[str, ...] = (),
+        exit_code: int = 1,
+    ) -> None:
         super().__init__(message)
         self.log_tail = log_tail
         """Last lines of trainer.log, without a traceback."""
+        self.full_tail = full_tail or log_tail
+        """More of it, with the traceback."""
         self.exit_code = exit_code
 
 

@@ -82,7 +82,8 @@ def error_lines(error: Exception, *, debug: bool) -> list[str]:
     if isinstance(mistakes, tuple) and len(mistakes) > 1:
         return [f"gonogo: {len(mistakes)} mistakes:", *(f"  {mistake}" for mistake in mistakes)]
     if isinstance(error, TrainingBrokenError) and len(error.log_tail) > 1:
-        return [f"gonogo: {error}", *(f"  | {line}" for line in error.log_tail)]
+        tail = error.full_tail if debug else error.log_tail
+        return [f"gonogo: {error}", *(f"  | {line}" for line in tail)]
     if isinstance(error, (FlowsError, GatesError)):
         return [f"gonogo: {error}"]
     if isinstance(error, OSError) and error.filename is not None:

@@ -81,6 +81,7 @@ def broken(run: Path, code: int) -> TrainingBrokenError:
     return TrainingBrokenError(
         f"{text.rstrip('.')}. Its log: {run / LOG_NAME}",
         log_tail=tail,
+        full_tail=log_tail(run, traceback=True),
         exit_code=2 if code == BAD_CONFIG else 1,
     )
 

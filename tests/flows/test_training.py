@@ -12,6 +12,7 @@ from flows.errors import TrainingBrokenError
 from flows.progress import SilentReporter, Tick
 from flows.request import PipelineRequest
 from flows.run_dir import PipelineDirectory
+from flows.terminal import error_lines
 from flows.trainer_files import TrainerStatus
 from flows.training import train_stage
 from reports.context import StageState
@@ -56,6 +57,10 @@ def test_a_trainer_that_broke_is_no_verdict_but_an_error(
     assert caught.value.exit_code == exit_code
     assert not any("Traceback" in line or "  File" in line for line in caught.value.log_tail)
     assert "the fake trainer starts" in caught.value.log_tail
+    assert (act == "break") == any("Traceback" in line for line in caught.value.full_tail)
+    plain = error_lines(caught.value, debug=False)
+    assert not any("Traceback" in line for line in plain)
+    assert len(error_lines(caught.value, debug=True)) >= len(plain)
     record = json.loads((files / "pipeline" / "pipeline.json").read_text())
     (run,) = record["stages"]["one"]["runs"]
     assert run["state"] == "crashed"
