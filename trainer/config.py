@@ -23,6 +23,20 @@ DDPG_DEFAULTS: dict[str, object] = {
 """What `algorithm: ddpg` changes: one critic, no delay, no target smoothing (Lillicrap et al. 2016)."""
 
 
+BOOKKEEPING = frozenset(
+    {
+        "eval_every_steps",
+        "eval_episodes",
+        "checkpoint_every_steps",
+        "keep_checkpoints",
+        "milestone_steps",
+        "save_replay",
+        "log_every_updates",
+    }
+)
+"""Fields of `TrainConfig` that no update depends on: stages may differ in them and still have one recipe."""
+
+
 class TrainConfig(BaseModel):
     """Hyperparameters of one recipe; the same for all stages, so that a short run validates a long one."""
 

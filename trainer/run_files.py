@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from trainer.config import Request, TrainConfig
+from trainer.config import BOOKKEEPING, Request, TrainConfig
 from trainer.config_mistakes import ConfigMistakesError, describe
 from trainer.envs.drive_config import DriveConfig
 from trainer.envs.driving_reward import RewardConfig, RewardWeights
@@ -92,9 +92,10 @@ def _check_together(request: Request, env: EnvConfig) -> list[str]:
 
 
 def resolved(request: Request, env: EnvConfig) -> dict[str, Any]:
-    """Return `env` and `train` with every default filled in, and their hash."""
+    """Return `env` and `train` with every default filled in, and the hash of what decides learning."""
     config = {"env": env.model_dump(mode="json"), "train": request.train.model_dump(mode="json")}
-    canonical = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    recipe = config | {"train": {k: v for k, v in config["train"].items() if k not in BOOKKEEPING}}
+    canonical = json.dumps(recipe, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return {**config, "config_sha256": hashlib.sha256(canonical.encode()).hexdigest()}
 
 

@@ -46,7 +46,9 @@ def test_every_tag_that_the_gates_know_as_ours_is_written_by_the_trainer():
         used = set(
             re.findall(r"[a-z_]+/[a-z0-9_]+", _strings(yaml.safe_load(gate_file.read_text())))
         )
-        assert used <= written, f"{gate_file.name}: {used - written}"
+        # A check may name a group of tags by their common beginning.
+        unknown = {name for name in used if not any(tag.startswith(name) for tag in written)}
+        assert not unknown, f"{gate_file.name}: {unknown}"
 
 
 def _strings(node) -> str:

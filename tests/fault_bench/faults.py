@@ -79,12 +79,12 @@ def shared_encoder_actor_gradient() -> Iterator[None]:
 
 @contextlib.contextmanager
 def critic_divergence() -> Iterator[None]:
-    """Bootstrap from the larger critic of a target without delay, and with a discount above 1."""
+    """Bootstrap from the larger critic, enlarged by more than the discount takes away."""
 
     def largest(values: Any) -> torch.Tensor:
-        return 1.15 * torch.stack(list(values)).amax(dim=0).abs()
+        return 1.5 * torch.stack(list(values)).amax(dim=0).abs()
 
-    with mock.patch.object(td3, "_minimum", largest), target_not_averaged():
+    with mock.patch.object(td3, "_minimum", largest):
         yield
 
 
@@ -160,9 +160,18 @@ def actor_frozen() -> Iterator[None]:
         yield
 
 
-def dead_actor() -> AbstractContextManager[Any]:
-    """No fault in the code: a recipe without guards and with a high actor rate."""
-    return contextlib.nullcontext()
+@contextlib.contextmanager
+def dead_actor() -> Iterator[None]:
+    """Initialise the actor's last layer a thousand times too large, in a recipe without guards."""
+    build = Actor.__init__
+
+    def build_saturated(actor: Actor, architecture: Any) -> None:
+        build(actor, architecture)
+        with torch.no_grad():
+            actor.mlp[-1].weight.mul_(1000.0)
+
+    with mock.patch.object(Actor, "__init__", build_saturated):
+        yield
 
 
 @contextlib.contextmanager
@@ -249,7 +258,9 @@ FAULTS: dict[str, Fault] = {
         patch=shared_encoder_actor_gradient,
         train=NO_NORM | EARLY_RATES,
     ),
-    "critic_divergence": Fault(cause="critic_divergence", patch=critic_divergence),
+    "critic_divergence": Fault(
+        cause="critic_divergence", patch=critic_divergence, train={"tau": 0.5}
+    ),
     "terminal_flag_dropped": Fault(cause="terminal_flag_dropped", patch=terminal_flag_dropped),
     "reward_accumulated": Fault(cause="reward_accumulated", patch=reward_accumulated),
     "reward_scale": Fault(cause="reward_scale", patch=reward_scale),

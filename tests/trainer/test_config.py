@@ -94,4 +94,5 @@ def test_hash_follows_the_recipe_and_not_the_stage(tmp_path):
         return resolved(*read_request(_request(tmp_path, **changes)))["config_sha256"]
 
     assert digest() == digest(stage="50k", planned_steps=200, seed=7)
+    assert digest() == digest(train={"encoder": "small", "eval_every_steps": 7})
     assert digest() != digest(train={"encoder": "small", "gamma": 0.9})
