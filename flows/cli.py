@@ -258,6 +258,144 @@ def report(
 
 
 @app.command()
+def history(
+    directory: Annotated[
+        Path, typer.Argument(help="Folder to search for judged runs.", metavar="[DIR]")
+    ] = Path("runs"),
+    preset: Annotated[
+        str | None, typer.Option(help="Only runs of this preset.", metavar="NAME")
+    ] = None,
+    stage: Annotated[
+        str | None, typer.Option(help="Only runs of this stage.", metavar="STAGE")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Only the newest so many.", metavar="N", min=1)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    debug: Debug = False,
+) -> None:
+    """List the judged runs below a folder, newest first, with what decided each."""
+    run_and_exit(
+        "history",
+        debug=debug,
+        directory=directory,
+        preset=preset,
+        stage=stage,
+        limit=limit,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def compare(
+    a: Annotated[
+        Path,
+        typer.Argument(
+            help="Run folder, stage folder (its newest run) or event files.", metavar="A"
+        ),
+    ],
+    b: Annotated[Path, typer.Argument(help="The run to compare it with.", metavar="B")],
+    stage: Annotated[
+        str | None,
+        typer.Option(
+            help="Judge by the rules of this stage what is not judged yet. (default: its own)",
+            metavar="STAGE",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for report.md and plots. (default: a new one below ./gonogo-reports)",
+            metavar="DIR",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print JSON and nothing else; a report only with --out."),
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Compare two runs check by check: values, configuration, evaluations and plots.
+
+    Nothing is written into the runs. A run without a verdict is judged for the comparison.
+
+    [bold]Examples[/]
+
+      gonogo compare runs/mine/5k/run-001 runs/mine/5k/run-002
+
+      gonogo compare runs/seed0/50k runs/seed1/50k         (the newest run of each)
+    """
+    run_and_exit("compare", debug=debug, a=a, b=b, stage=stage, out=out, as_json=as_json)
+
+
+@app.command()
+def backtest(
+    directories: Annotated[
+        list[Path],
+        typer.Argument(help="Folders that hold runs, own or of other trainers.", metavar="DIRS..."),
+    ],
+    gate_file: Annotated[
+        str | None,
+        typer.Option(
+            "--gate",
+            help="Changed rules: a file, or a name of config/gates. (default: those of each "
+            "run's stage)",
+            metavar="FILE",
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="Rules to compare with: a file or a name. (default: the stored verdicts)",
+            metavar="FILE",
+        ),
+    ] = None,
+    stage: Annotated[
+        str | None,
+        typer.Option(
+            help="Judge runs of this stage only; runs of other trainers are taken to be of it. "
+            "(default: the stage that --gate names, else each run's own)",
+            metavar="STAGE",
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="YAML file that says which verdicts and causes are right.", metavar="FILE"
+        ),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(help="Runs that are judged at the same time.", min=1, max=64)
+    ] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Judge stored runs again and list every verdict that a changed rule flips.
+
+    Nothing is written. Exit codes: 0 no flip and all labels met, 3 otherwise, 2 wrong usage.
+
+    [bold]Examples[/]
+
+      gonogo backtest runs                        (shipped rules against stored verdicts)
+
+      gonogo backtest --gate my-5k.yaml runs
+
+      gonogo backtest --gate my-5k.yaml --against 5k --labels labels.yaml logs
+    """
+    run_and_exit(
+        "backtest",
+        debug=debug,
+        directories=directories,
+        gate=gate_file,
+        against=against,
+        stage=stage,
+        labels=labels,
+        jobs=jobs,
+        as_json=as_json,
+    )
+
+
+@app.command()
 def doctor(debug: Debug = False) -> None:
     """Say what is installed, what is missing and which presets can run here."""
     run_and_exit("doctor", debug=debug)

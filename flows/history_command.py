@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from flows.history import History, HistoryRow, read_history
+from flows.strict_json import strict_json
 from flows.terminal import say
 from flows.trainer_files import printable
 
@@ -117,9 +117,9 @@ def _asked_for(preset: str | None, stage: str | None) -> str:
 def _as_json(history: History) -> str:
     content = {
         "format": 1,
-        "runs": [{**asdict(row), "folder": str(row.folder)} for row in history.rows],
+        "runs": [asdict(row) for row in history.rows],
         "older": history.older,
         "without_verdict": history.without_verdict,
-        "unreadable": [{"path": str(u.path), "reason": u.reason} for u in history.unreadable],
+        "unreadable": [asdict(u) for u in history.unreadable],
     }
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    return strict_json(content)

@@ -36,6 +36,18 @@ def _run(command: str, debug: bool, options: dict[str, Any]) -> int:
         from flows.gate_command import render_report
 
         return render_report(**options)
+    if command == "history":
+        from flows.history_command import show_history
+
+        return show_history(**options)
+    if command == "compare":
+        from flows.compare_command import compare_runs
+
+        return compare_runs(**options)
+    if command == "backtest":
+        from flows.backtest_command import backtest_directories
+
+        return backtest_directories(**options)
     from flows.doctor import show
 
     return show()
