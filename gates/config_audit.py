@@ -192,10 +192,15 @@ def _clipping(facts: RunFacts) -> Iterator[Comparison]:
             yield Comparison(
                 key=f"{module}_max_grad_norm",
                 configured=limit if limit is not None else float("inf"),
-                observed=float(np.nanmax(norm.values)),
+                observed=_largest(norm),
                 agrees=clipped == (limit is not None),
-                where=f"largest norm; clipped share {in_words(float(np.nanmax(share.values)))}",
+                where=f"largest norm; clipped share {in_words(_largest(share))}",
             )
+
+
+def _largest(series: Series) -> float:
+    finite = series.values[np.isfinite(series.values)]
+    return float(finite.max()) if len(finite) else float("nan")
 
 
 def _buffer(facts: RunFacts) -> Iterator[Comparison]:

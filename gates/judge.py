@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gates.dialects import detect, load_dialect, translate
 from gates.event_reader import read_events
-from gates.findings import GateResult
+from gates.findings import Finding, GateResult
 from gates.integrity import files_intact, independent_reader
 from gates.judgement import Judgement, judge_log
 from gates.run_info import RunInfo, load_config, load_run_info
@@ -26,12 +26,14 @@ def judge(
     dialect: Path | None = None,
     cross_check: bool = True,
     baseline: GateResult | None = None,
+    before: tuple[Finding, ...] = (),
 ) -> Judgement:
     """Judge the event files of one run against a gate.
 
     `planned_steps` goes before the plan in run.json, that before the one in `config`, and that before the
     gate's own number
-    of steps. A baseline that is itself a NO_GO is never compared with.
+    of steps. A baseline that is itself a NO_GO is never compared with. `before` holds findings of whoever
+    watched the run; they count like the gate's own.
 
     Raises:
         InputError: The directory holds nothing that can be judged.
@@ -39,7 +41,7 @@ def judge(
     """
     run = _run_info(directory, config)
     raw = read_events(directory)
-    findings = [files_intact(raw)]
+    findings = [*before, files_intact(raw)]
     if cross_check:
         findings.append(independent_reader(raw, directory))
     used = load_dialect(dialect) if dialect is not None else detect(raw)

@@ -60,10 +60,13 @@ def judge_log(
         planned_source=source,
         next_steps=gate.next_steps,
     )
-    checked = run_checks(gate, facts, baseline=baseline)
-    findings = (*before, *checked.findings, *audit(facts))
-    verdict, deciding = decide(findings)
-    explained = diagnose(facts, findings)
+    # Values may be anything; whoever reduces them decides what a NaN means, so numpy need not warn.
+    with np.errstate(all="ignore"):
+        checked = run_checks(gate, facts, baseline=baseline)
+        findings = (*before, *checked.findings, *audit(facts))
+        verdict, deciding = decide(findings)
+        explained = diagnose(facts, findings)
+        warnings = sanity(gate, facts, findings, baseline)
     evaluations = facts.series("eval/mean_reward")
     last_evaluation = float(evaluations.values[-1]) if evaluations is not None else None
     result = GateResult(
@@ -73,7 +76,7 @@ def judge_log(
         deciding=deciding,
         findings=findings,
         diagnoses=explained.diagnoses,
-        gate_warnings=sanity(gate, facts, findings, baseline),
+        gate_warnings=warnings,
         inputs=tuple(
             {"path": str(file.path), "sha256": file.sha256, "size_bytes": file.size_bytes}
             for file in log.files

@@ -6,7 +6,7 @@ import numpy as np
 
 from gates.episodes import Missing
 from gates.facts import RunFacts
-from gates.metrics import align
+from gates.metrics import align, finite_median
 from gates.quantity import Quantity, derived, of_run, pair_tags
 
 LARGE_Q = 5.0
@@ -104,7 +104,7 @@ def actor_is_dead(facts: RunFacts) -> Quantity | Missing:
     else:
         # A small reward scale makes small gradients: dead is small beside the values that the actor should raise.
         actor_q = facts.series("debug/actor_q_mean")
-        size = float(np.nanmedian(np.abs(actor_q.values))) if actor_q is not None else 1.0
+        size = finite_median(np.abs(actor_q.values)) if actor_q is not None else 1.0
         dead = gradient < DEAD_GRADIENT * float(np.clip(size, 1e-3, 1.0))
         note = "policy/tanh_saturation is not logged: judged by the MLP's gradient alone"
     values = np.where(np.isnan(gradient), np.nan, dead.astype(np.float64))

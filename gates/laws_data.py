@@ -6,7 +6,7 @@ import numpy as np
 
 from gates.episodes import Missing, mean_so_far
 from gates.facts import RunFacts
-from gates.metrics import align
+from gates.metrics import align, finite_median
 from gates.quantity import Quantity, derived, of_run, pair_tags
 from gates.series import FloatArray, IntArray
 
@@ -41,7 +41,7 @@ def batch_reward_over_episode_reward(facts: RunFacts) -> Quantity | Missing:
         return Missing(reason="no batch was logged after the first finished episode")
     top, bottom = float(np.mean(values[usable])), float(np.mean(per_step[usable]))
     spread = facts.series("debug/reward_std")
-    noise = float(np.median(spread.values)) / (known.value if known else 1.0) if spread else 0.0
+    noise = finite_median(spread.values) / (known.value if known else 1.0) if spread else 0.0
     if abs(top) < 0.05 * noise or bottom == 0.0:
         return Missing(
             reason="the mean reward is close to 0, so that a ratio of means says nothing",
@@ -163,10 +163,10 @@ def _reached(facts: RunFacts, steps: IntArray, q1: FloatArray) -> FloatArray:
 def _reward_size(facts: RunFacts, steps: IntArray, mean: FloatArray) -> FloatArray:
     """Size of one reward: its mean, and a tenth of its spread where rewards of both signs cancel."""
     spread = facts.series("debug/reward_std")
-    size = float(np.nanmedian(np.abs(mean)))
+    size = finite_median(np.abs(mean))
     if spread is not None:
         s_steps, (values,) = align(spread)
-        size += 0.1 * float(np.nanmedian(np.interp(steps, s_steps, values)))
+        size += 0.1 * finite_median(np.interp(steps, s_steps, values) if len(s_steps) else values)
     return np.maximum(np.abs(mean), size)
 
 

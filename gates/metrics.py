@@ -107,6 +107,12 @@ _REDUCTIONS: dict[Statistic, Callable[[FloatArray], float]] = {
 }
 
 
+def finite_median(values: FloatArray) -> float:
+    """Median of the finite values, NaN without any."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else float("nan")
+
+
 def first_breach(series: Series, breaks: Callable[[FloatArray], np.ndarray]) -> int | None:
     """Return the step of the first point that breaks a limit; NaN breaks none."""
     with np.errstate(invalid="ignore"):

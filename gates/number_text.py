@@ -1,4 +1,4 @@
-"""Numbers as people read them in a sentence."""
+"""Numbers and sentences as people read them."""
 
 from __future__ import annotations
 
@@ -17,3 +17,9 @@ def in_words(value: float) -> str:
     if magnitude >= 1000 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.4g}"
+
+
+def as_sentence(text: str) -> str:
+    """Begin with a capital letter, but leave a tag at the beginning as it is."""
+    first = text.split(" ", 1)[0]
+    return text if "/" in first or "_" in first else f"{text[:1].upper()}{text[1:]}"

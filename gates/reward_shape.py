@@ -50,12 +50,12 @@ def reward_shape(facts: RunFacts) -> RewardShape | None:
     episodes, mean = facts.episodes, facts.series("debug/reward_mean")
     if isinstance(quantity, Missing) or isinstance(episodes, Missing) or mean is None:
         return None
-    if episodes.returns is None:
+    if episodes.returns is None or not np.isfinite(mean.values).any():
         return None
     known = facts.reward_scale.value if facts.reward_scale else None
     scale = known or 1.0
     steps, (batch,) = align(mean)
-    batch_mean = float(np.nanmean(batch)) / scale
+    batch_mean = float(np.mean(batch[np.isfinite(batch)])) / scale
     ratio = float(quantity.series.values[0])
     extremes = (_trace(facts, "debug/reward_max"), _trace(facts, "debug/reward_min"))
     largest = max((t.largest for t in extremes if t), default=float("nan")) / scale

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gates.findings import Finding, Outcome
-from gates.number_text import in_words
+from gates.number_text import as_sentence, in_words
 from gates.signs import Signs
 from gates.suspicion import Suspicion
 
@@ -31,7 +31,7 @@ def policy_collapse(signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | 
     finding = _failed(findings, "episode_collapse")
     if finding is None:
         return None
-    evidence = [f"{finding.reason[:1].upper()}{finding.reason[1:]}"]
+    evidence = [as_sentence(finding.reason)]
     repeated = signs.identical_evaluations
     if repeated is not None:
         evidence.append(f"{repeated[1]} evaluations in a row return exactly {repeated[0]:.9g}.")
@@ -44,7 +44,7 @@ def stopped_early(signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | No
     if finding is None:
         return None
     run = signs.facts.run
-    evidence = [f"{finding.reason[:1].upper()}{finding.reason[1:]}"]
+    evidence = [as_sentence(finding.reason)]
     if run is not None and run.phase and finding.check != "run_finished":
         evidence.append(f"status.json says {run.phase} at step {in_words(run.status_step or 0)}.")
     return Suspicion(cause="stopped_early", evidence=tuple(evidence))
@@ -55,9 +55,7 @@ def metric_is_post_clip(_signs: Signs, findings: tuple[Finding, ...]) -> Suspici
     finding = _failed(findings, "gradient_norm_before_clip", Outcome.WARN, Outcome.FAIL)
     if finding is None:
         return None
-    return Suspicion(
-        cause="metric_is_post_clip", evidence=(f"{finding.reason[:1].upper()}{finding.reason[1:]}",)
-    )
+    return Suspicion(cause="metric_is_post_clip", evidence=(as_sentence(finding.reason),))
 
 
 RUN_RULES: tuple[RunRule, ...] = (

@@ -152,7 +152,13 @@ def parse_gate(data: object, origin: str) -> GateSpec:
 
 
 def _mistakes(error: ValidationError, data: object, origin: str) -> Iterable[str]:
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    in_checks = any(
+        detail["loc"][:1] == ("checks",) and len(detail["loc"]) > 1 for detail in details
+    )
+    for detail in details:
+        if in_checks and detail["loc"] == ("checks",):
+            continue  # Only says that no check is left once those with mistakes are gone.
         location, keys = _key(detail["loc"], data)
         yield f"{origin}: {location}: {_sentence(detail, keys)}"
 

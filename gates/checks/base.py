@@ -12,7 +12,7 @@ from gates.episodes import Missing
 from gates.facts import RunFacts
 from gates.findings import Finding, Outcome
 from gates.metrics import Reduced, first_breach, has_n_of_m
-from gates.number_text import in_words
+from gates.number_text import as_sentence, in_words
 from gates.series import FloatArray, Series
 
 
@@ -125,7 +125,7 @@ def judge_value(
     return finding(
         check,
         outcome=outcome,
-        reason=f"{reason} {note[:1].upper()}{note[1:]}." if note else reason,
+        reason=f"{reason} {as_sentence(note)}." if note else reason,
         required=required,
         value=reduced.value,
         limit=level if level is not None else _first_level(side),

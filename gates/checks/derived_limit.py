@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from gates.checks.base import Outcomes, judge_value, missing
-from gates.checks.keys import CommonKeys, Patience, Side, Window
+from gates.checks.keys import CommonKeys, Patience, Side, Tag, Window
 from gates.episodes import Bound, Missing
 from gates.facts import RunFacts
 from gates.metrics import STATISTIC_WORDS, Statistic, reduce
@@ -19,7 +19,7 @@ class DerivedLimitCheck(CommonKeys):
     """A value stays within a range that is derived from the run; the derivation is printed."""
 
     type: Literal["derived_limit"]
-    tag: str
+    tag: Tag
     """Series to judge."""
     bound: BoundName
     """`q_value`: |Q| <= max|r| / (1 - gamma). `actor_loss`: the same for -mean(Q), or the range of the guarded loss."""

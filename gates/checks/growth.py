@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from gates.checks.base import Outcomes, judge_value, missing
-from gates.checks.keys import CommonKeys, Levels, Side, Window
+from gates.checks.keys import CommonKeys, Levels, Side, Tag, Window
 from gates.episodes import Missing
 from gates.facts import RunFacts
 from gates.metrics import Growth, Reduced, fit_growth
@@ -23,7 +23,7 @@ class GrowthCheck(CommonKeys):
     """
 
     type: Literal["growth"]
-    tag: str
+    tag: Tag
     """Series whose absolute value is fitted against updates."""
     window: Window = Window(last_share=0.75)
     """Points that are fitted; the first ones show the networks warming up from 0."""

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from gates.checks.base import Outcomes, judge_value, missing
-from gates.checks.keys import CommonKeys, Levels, Side
+from gates.checks.keys import CommonKeys, Levels, Side, Tag
 from gates.episodes import Missing
 from gates.facts import RunFacts
 from gates.metrics import Reduced, after_step, reduce, select, window
@@ -24,7 +24,7 @@ class ImprovementCheck(CommonKeys):
     """
 
     type: Literal["improvement"]
-    tag: str = "eval/mean_reward"
+    tag: Tag = "eval/mean_reward"
     """Evaluation result, higher is better."""
     last_points: int = Field(default=3, ge=1)
     """Evaluations in the window, from the end."""
@@ -36,7 +36,7 @@ class RetentionCheck(CommonKeys):
     """What was learned is kept: the last evaluations hold a share of the best improvement."""
 
     type: Literal["retention"]
-    tag: str = "eval/mean_reward"
+    tag: Tag = "eval/mean_reward"
     """Evaluation result, higher is better."""
     last_points: int = Field(default=3, ge=1)
     """Evaluations in the window, from the end; the best is the best mean of as many neighbours."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from gates.metrics import window
 from gates.series import FloatArray, Series
+from gates.tags import CANONICAL_TAGS
 
 Group = Literal[
     "integrity",
@@ -127,6 +129,23 @@ class Side:
             return np.zeros(len(values), dtype=bool)
         with np.errstate(invalid="ignore"):
             return values > level if self.direction == "max" else values < level
+
+
+def known_tag(tag: str) -> str:
+    """Refuse a tag that is nearly a canonical one: it would never be logged.
+
+    Raises:
+        ValueError: The tag looks like a typing mistake.
+    """
+    if tag not in CANONICAL_TAGS:
+        near = difflib.get_close_matches(tag, CANONICAL_TAGS, n=1, cutoff=0.85)
+        if near:
+            raise ValueError(f"{tag!r} is no canonical tag, did you mean {near[0]!r}?")
+    return tag
+
+
+Tag = Annotated[str, Field(min_length=1), AfterValidator(known_tag)]
+"""A tag of docs/run-directory.md, or one of another trainer that has no canonical name."""
 
 
 class TwoSided(CommonKeys):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from gates.checks.base import Outcomes, judge_value, missing
-from gates.checks.keys import Patience, TwoSided, Window
+from gates.checks.keys import Patience, Tag, TwoSided, Window
 from gates.episodes import Missing
 from gates.facts import RunFacts
 from gates.laws import LAW_WORDS, Law, evaluate
@@ -25,7 +25,7 @@ class LimitCheck(_OnSeries):
     """An absolute limit on one tag."""
 
     type: Literal["limit"]
-    tag: str
+    tag: Tag
     """Series to judge, one of docs/run-directory.md."""
     only_if_logged: bool = False
     """When the tag is absent the check does not apply, instead of being INCONCLUSIVE."""

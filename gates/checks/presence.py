@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from gates.checks.base import Outcomes, finding, is_required
-from gates.checks.keys import CommonKeys
+from gates.checks.keys import CommonKeys, Tag
 from gates.facts import UPDATE_GROUPS, RunFacts
 from gates.findings import Outcome
 from gates.series import Series
@@ -26,9 +26,11 @@ class PresenceCheck(CommonKeys):
     """The tags that the other checks need are logged."""
 
     type: Literal["presence"]
-    needed: tuple[str, ...] = Field(min_length=1)
+    needed: tuple[Tag, ...] = Field(min_length=1)
     """Without one of these nothing can be judged: INCONCLUSIVE."""
-    expected: tuple[str, ...] = ()
+    any_of: tuple[Tag, ...] = ()
+    """Without all of these nothing can be judged either: INCONCLUSIVE."""
+    expected: tuple[Tag, ...] = ()
     """Without one of these part of the judgement is missing: WARN."""
 
 
@@ -93,7 +95,9 @@ def judge_presence(check: PresenceCheck, facts: RunFacts) -> Outcomes:
     """Name the tags that are missing."""
     needed = [tag for tag in check.needed if facts.series(tag) is None]
     expected = [tag for tag in check.expected if facts.series(tag) is None]
-    total = len(check.needed) + len(check.expected)
+    if check.any_of and all(facts.series(tag) is None for tag in check.any_of):
+        needed.append(f"one of {', '.join(check.any_of)}")
+    total = len({*check.needed, *check.any_of, *check.expected})
     numbers: dict[str, Any] = {
         "value": float(len(needed) + len(expected)),
         "limit": 0.0,
