@@ -1,0 +1,194 @@
+"""Writes docs/gates.md and docs/causes.md from the gate files and the causes themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gates.causes import CAUSES
+from gates.checks.derived_limit import DerivedLimitCheck
+from gates.checks.growth import GrowthCheck
+from gates.checks.improvement import ImprovementCheck, RetentionCheck
+from gates.checks.keys import CommonKeys, Levels, TwoSided
+from gates.checks.limit import ConsistencyCheck, LimitCheck
+from gates.checks.phases import CollapseCheck, PhaseComparisonCheck
+from gates.checks.presence import CompletenessCheck, FiniteCheck, PresenceCheck
+from gates.checks.relative import RelativeCheck
+from gates.laws import LAW_WORDS, LAWS
+from gates.metrics import STATISTIC_WORDS
+from gates.spec import CHECK_TYPES, GateSpec, load_gate
+
+STAGES = ("5k", "50k", "1m")
+
+
+def gates_document() -> str:
+    """Return docs/gates.md."""
+    parts = [_GATES_HEAD]
+    shown: set[str] = set()
+    for name in STAGES:
+        gate = load_gate(name)
+        parts.append(gate_section(gate, shown))
+        shown |= {_identity(check) for check in gate.checks}
+    types = [(f"`{name}`", _first_line(model.__doc__)) for name, model in CHECK_TYPES.items()]
+    parts += ["## Check types", _TYPES_HEAD, _table(("type", "what it checks"), types)]
+    parts += ["## Laws", _LAWS_HEAD, _table(("law", "measures", "how"), _law_rows())]
+    return "\n\n".join(parts) + "\n"
+
+
+def gate_section(gate: GateSpec, shown: set[str] | None = None) -> str:
+    """Return the section of one gate; checks that are among `shown` are only counted."""
+    new = [c for c in gate.checks if _identity(c) not in (shown or set())]
+    kept = len(gate.checks) - len(new)
+    lines = [f"## {gate.name}", gate.description]
+    if kept:
+        lines.append(f"{kept} checks are those of the shorter stages; these are new or stricter.")
+    rows = [
+        (f"`{c.id}`", c.title, _what(c), _levels(c), _kind(c), f"{c.rationale} Source: {c.source}.")
+        for c in new
+    ]
+    lines.append(_table(("check", "name", "value", "levels", "counts as", "why"), rows))
+    if gate.not_decided:
+        lines.append(
+            "It does not decide:\n\n" + "\n".join(f"- {text}" for text in gate.not_decided)
+        )
+    return "\n\n".join(lines)
+
+
+def causes_document() -> str:
+    """Return docs/causes.md."""
+    parts = [_CAUSES_HEAD]
+    for slug, cause in sorted(CAUSES.items(), key=lambda item: item[1].rank):
+        fix = cause.instruction
+        if cause.config:
+            keys = ", ".join(f"`{key}={value}`" for key, value in cause.config.items())
+            fix += f" Configuration of this trainer that helps: {keys}."
+        parts.append(
+            f"## `{slug}`\n\n{cause.title}.\n\n{cause.meaning}\n\n"
+            f"**Refuted by:** {cause.refuted_by}\n\n**What to do:** {fix}"
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def _identity(check: CommonKeys) -> str:
+    return check.model_dump_json()
+
+
+def _what(check: CommonKeys) -> str:
+    if isinstance(check, ConsistencyCheck):
+        where = f", {STATISTIC_WORDS[check.statistic]} {check.window.words()}"
+        return f"{LAW_WORDS[check.law]}{where}"
+    if isinstance(check, (LimitCheck, DerivedLimitCheck)):
+        return f"`{check.tag}`, {STATISTIC_WORDS[check.statistic]} {check.window.words()}"
+    if isinstance(check, GrowthCheck):
+        return f"`{check.tag}`, fitted growth extrapolated to the end of the next stage"
+    if isinstance(check, FiniteCheck):
+        return f"values that are not finite in {', '.join(f'`{p}`' for p in check.prefixes)}"
+    if isinstance(check, PresenceCheck):
+        return "tags that are not logged"
+    if isinstance(check, CompletenessCheck):
+        return "last logged environment step"
+    if isinstance(check, CollapseCheck):
+        return (
+            f"spread / mean of the last {check.last_points} episode lengths, where they are short"
+        )
+    if isinstance(check, PhaseComparisonCheck):
+        return "median episode length, learning / exploration, upper end of the bootstrap interval"
+    if isinstance(check, ImprovementCheck):
+        return f"mean of the last {check.last_points} `{check.tag}` over the untrained policy's, in standard errors"
+    if isinstance(check, RetentionCheck):
+        return f"last {check.last_points} `{check.tag}` over the best ones, the untrained policy's taken off"
+    assert isinstance(check, RelativeCheck)
+    return f"{check.change} of the value of `{check.check}` to that of the baseline"
+
+
+def _levels(check: CommonKeys) -> str:
+    if isinstance(check, DerivedLimitCheck):
+        return _sides("beyond {} of the bound", check.warn_share, check.fail_share)
+    if isinstance(check, GrowthCheck):
+        return _sides("beyond {} of the bound", check.warn_share, check.fail_share)
+    if isinstance(check, CollapseCheck):
+        return f"FAIL below {check.min_cv:g}"
+    if isinstance(check, CompletenessCheck):
+        return "FAIL below the plan; WARN within one logging interval of it"
+    if isinstance(check, FiniteCheck):
+        return "FAIL above 0"
+    if isinstance(check, PresenceCheck):
+        return "INCONCLUSIVE without the needed ones, WARN without the expected ones"
+    parts = []
+    if isinstance(check, TwoSided):
+        for word, levels in (("above", check.max), ("below", check.min)):
+            if levels:
+                parts.append(_sides(f"{word} {{}}", levels.warn, levels.fail))
+    else:
+        levels = getattr(check, "min", None)
+        if isinstance(levels, Levels):
+            parts.append(_sides("below {}", levels.warn, levels.fail))
+    return "; ".join(parts)
+
+
+def _sides(pattern: str, warn: float | None, fail: float | None) -> str:
+    parts = []
+    if warn is not None:
+        parts.append(f"WARN {pattern.format(f'{warn:g}')}")
+    if fail is not None:
+        parts.append(f"FAIL {pattern.format(f'{fail:g}')}")
+    return ", ".join(parts)
+
+
+def _kind(check: CommonKeys) -> str:
+    words = ["required" if check.required else "advisory"]
+    if check.required and check.optional_for_other_trainers:
+        words.append("advisory where another trainer does not log it")
+    if check.live:
+        words.append("live")
+    if check.dry_run:
+        words.append("dry run")
+    return ", ".join(words)
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().split("\n\n")[0].replace("\n", " ")
+
+
+def _law_rows() -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for law, function in LAWS.items():
+        how = " ".join((function.__doc__ or "").split())
+        rows.append((f"`{law}`", LAW_WORDS[law], how))
+    return rows
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+_GATES_HEAD = """# Gates
+
+This page is generated from `config/gates/*.yaml` by `make docs`.
+
+A gate is a list of checks. Each check gives one finding: PASS, WARN, INCONCLUSIVE or FAIL. Missing data and NaN are
+INCONCLUSIVE, never PASS. The verdict is the worst of its parts, never a sum of votes:
+
+- **NO_GO**: a required FAIL or a required INCONCLUSIVE;
+- **CONDITIONAL**: a required WARN or an advisory FAIL; a person decides;
+- **GO**: everything else. Findings of a dry run never count.
+
+Beside the checks below every judgement holds findings about the event files (damage, a second reader), about falling
+steps, and, where the configuration is known, about whether it was applied. A gate file of your own may build on a
+shipped one with `based_on: 5k`; a check of the same id replaces the one it inherits."""
+
+_TYPES_HEAD = """What may stand under `type`. All types share `id`, `title`, `group`, `required`, `dry_run`, `live`,
+`min_points`, `optional_for_other_trainers`, `rationale` and `source`; a mistake in a file is named with its key and
+the nearest known word."""
+
+_LAWS_HEAD = """Quantities for checks of the type `consistency`. Each holds for every correctly wired TD3, whatever the
+task."""
+
+_CAUSES_HEAD = """# Causes
+
+This page is generated from `gates/causes.py` by `make docs`.
+
+The causes that a diagnosis can name, in the order in which they come first: what is wrong in the code or in the data
+before what follows from it. A diagnosis names a cause only with evidence from the events, in numbers and steps; when
+nothing fits, the report says what to log next time."""
