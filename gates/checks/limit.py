@@ -92,5 +92,7 @@ def judge_consistency(check: ConsistencyCheck, facts: RunFacts) -> Outcomes:
         statistic=statistic,
         note=quantity.note,
         limit_source=f"{check.source}; {quantity.series.derived_from}",
+        # One value for the whole run is no line in a plot: its source is shown in its place.
+        tag=quantity.tags[0] if quantity.whole_run and quantity.tags else "",
     )
     return Outcomes(finding=found, series=None if quantity.whole_run else quantity.series)
