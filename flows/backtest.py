@@ -19,6 +19,7 @@ from gates.findings import Finding, GateResult, Outcome, Verdict
 from gates.judge import judge
 from gates.spec import GateSpec, load_gate
 from gates.verdict import decide
+from reports.comparison import paired_findings
 
 _GRAVITY = {Verdict.GO: 0, Verdict.CONDITIONAL: 1, Verdict.NO_GO: 2}
 _SECOND_READER = "independent_reader"
@@ -134,17 +135,15 @@ def flip_causes(before: GateResult, after: GateResult) -> tuple[Cause, ...]:
     change = _GRAVITY[after.verdict] - _GRAVITY[before.verdict]
     if change == 0:
         return ()
-    old, new = _by_key(before), _by_key(after)
     causes = []
-    for key in dict.fromkeys((*new, *old)):
-        earlier, later = old.get(key), new.get(key)
+    for check, earlier, later in paired_findings(before, after):
         was, now = _demanded(earlier), _demanded(later)
         if change > 0 and now != _GRAVITY[after.verdict]:
             continue
         if (was < now) if change > 0 else (was > _GRAVITY[after.verdict]):
             finding = later or earlier
             title = finding.title if finding else ""
-            causes.append(Cause(check=key[0], title=title, before=earlier, after=later))
+            causes.append(Cause(check=check, title=title, before=earlier, after=later))
     return tuple(causes)
 
 
@@ -191,17 +190,6 @@ def _demanded(finding: Finding | None) -> int:
     if finding is None or finding.dry_run:
         return 0
     return _GRAVITY[decide((finding,))[0]]
-
-
-def _by_key(result: GateResult) -> dict[tuple[str, int], Finding]:
-    """Return findings by name and how often the name came before: the audit may use one twice."""
-    found: dict[tuple[str, int], Finding] = {}
-    times: dict[str, int] = {}
-    for finding in result.findings:
-        number = times.get(finding.check, 0)
-        times[finding.check] = number + 1
-        found[(finding.check, number)] = finding
-    return found
 
 
 def _leave_ctrl_c_to_the_caller() -> None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.backtest import Case, Comparison
-from flows.setting_files import is_path, load_stage
 from flows.errors import ConfigError, FlowsError, UsageError
 from flows.gate_command import foreign_folder, own_run, rules_for
 from flows.judging import GATE_FILE
 from flows.labels import Label, Labels
 from flows.run_dir import read_json
+from flows.setting_files import is_path, load_stage
 from flows.stage_context import read_result
 from flows.stored_runs import RUN_FILE, find_runs
 from gates.findings import GateResult

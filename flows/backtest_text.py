@@ -118,7 +118,8 @@ def summary_lines(comparisons: Sequence[Comparison]) -> list[str]:
         parts.append(f"{new:,} without an earlier verdict")
     if judged < len(comparisons):
         parts.append(f"{len(comparisons) - judged:,} could not be judged")
-    lines = ["", f"{len(comparisons):,} runs: {', '.join(parts)}."]
+    runs = "1 run" if len(comparisons) == 1 else f"{len(comparisons):,} runs"
+    lines = ["", f"{runs}: {', '.join(parts)}."]
     for case, after in _first_of_each_gate(comparisons):
         lines.append(f"Rules: {case.gate}, sha256 {after.gate_sha256[:12]}.")
     if comparisons and comparisons[-1].case.against:

@@ -67,6 +67,32 @@ Accept = Annotated[
     ),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with a training that was interrupted, from its newest checkpoint, instead of "
+        "training anew.",
+    ),
+]
+
+
+class Live(str, Enum):
+    """What the live gate does with a run that is lost."""
+
+    OFF = "off"
+    WARN = "warn"
+    STOP = "stop"
+
+
+LiveOption = Annotated[
+    Live | None,
+    typer.Option(
+        "--live",
+        help="What to do with a run that certainly fails its gate while it trains: nothing, warn, "
+        "or stop it. (default: the stage file's, which is stop)",
+    ),
+]
 
 
 class Format(str, Enum):
@@ -93,6 +119,8 @@ def run(
     overrides: Overrides = None,
     note: Note = "",
     accept_conditional: Accept = False,
+    resume: Resume = False,
+    live: LiveOption = None,
     debug: Debug = False,
 ) -> None:
     """Train and judge all stages, one after the other, until one is no GO.
@@ -122,6 +150,8 @@ def run(
         note=note,
         accept_conditional=accept_conditional,
         retrain=False,
+        resume=resume,
+        live=None if live is None else live.value,
     )
 
 
@@ -136,6 +166,8 @@ def stage(
     overrides: Overrides = None,
     note: Note = "",
     accept_conditional: Accept = False,
+    resume: Resume = False,
+    live: LiveOption = None,
     debug: Debug = False,
 ) -> None:
     """Train and judge one stage alone, also again after a fix.
@@ -160,6 +192,8 @@ def stage(
         note=note,
         accept_conditional=accept_conditional,
         retrain=True,
+        resume=resume,
+        live=None if live is None else live.value,
     )
 
 
