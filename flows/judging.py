@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flows.errors import OutputError
-from gates.findings import GateResult
+from flows.live_stop import live_stop_sentence
+from flows.pipeline_record import LiveStopRecord
+from gates.findings import Finding, GateResult, Outcome
 from gates.judge import Judgement, judge
 from gates.spec import load_gate
 from reports.context import StageContext
@@ -37,6 +39,7 @@ def judge_directory(
     dialect: Path | None = None,
     cross_check: bool = True,
     baseline: GateResult | None = None,
+    live_stop: LiveStopRecord | None = None,
 ) -> Judged:
     """Judge the event files below `directory`; write gate.json, report.md and plots into `out`.
 
@@ -51,6 +54,7 @@ def judge_directory(
         dialect: Tag names of another trainer.
         cross_check: Read everything a second time with an independent reader.
         baseline: An earlier GO to compare with.
+        live_stop: The live gate stopped the training, which makes the verdict a NO_GO.
 
     Raises:
         GatesError: The directory or a configuration file cannot be used.
@@ -69,7 +73,11 @@ def judge_directory(
         dialect=dialect,
         cross_check=cross_check,
         baseline=baseline,
+        before=() if live_stop is None else (live_stop_finding(live_stop),),
     )
+    if live_stop is not None:
+        deciding = f"{live_stop_sentence(live_stop)}."
+        judgement = replace(judgement, result=replace(judgement.result, deciding=deciding))
     try:
         out.mkdir(parents=True, exist_ok=True)
         gate_file.write(judgement.result, out / GATE_FILE)
@@ -77,6 +85,25 @@ def judge_directory(
     except OSError as error:
         raise OutputError.from_os_error("The report", out, error) from error
     return Judged(judgement=judgement, report=report, gate_json=out / GATE_FILE)
+
+
+def live_stop_finding(stop: LiveStopRecord) -> Finding:
+    """Return what makes a run that the live gate stopped a NO_GO, whatever its gate looks at."""
+    return Finding(
+        check="live_gate",
+        title="Training not stopped early",
+        outcome=Outcome.FAIL,
+        required=True,
+        reason=f"{live_stop_sentence(stop)}.",
+        value=float(stop.step),
+        limit=float(stop.planned_steps),
+        direction="min",
+        statistic="last step",
+        group="integrity",
+        last_step=stop.step,
+        rationale="A run is stopped when a required check failed for so long that no GO is left.",
+        limit_source="docs/supervision.md",
+    )
 
 
 def free_judgement_folder(run: Path) -> Path:

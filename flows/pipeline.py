@@ -22,6 +22,9 @@ from prefect.states import Completed, Failed
 
 from flows import stage as stages
 from flows.artifacts import publish_report
+from flows.errors import UsageError
+from flows.interrupted import interrupted_run, nothing_to_resume
+from flows.pipeline_record import RunRecord
 from flows.pipeline_report import save_pipeline_report
 from flows.progress import Reporter, SilentReporter
 from flows.request import PipelineRequest
@@ -110,6 +113,13 @@ def _run_stage(
     stage: StagePlan, directory: PipelineDirectory, request: PipelineRequest
 ) -> StageOutcome:
     accept = request.accept_conditional
+    if request.resume:
+        interrupted = interrupted_run(stage, directory)
+        if interrupted is not None:
+            folder = train_task(stage, directory, request.note, interrupted)
+            return gate_task(stage, folder, directory, accept)
+        if request.retrain:
+            raise UsageError(nothing_to_resume(stage, directory))
     if not request.retrain:
         reason = stages.reason_to_train(stage, directory, accept_conditional=accept)
         if reason is None:
@@ -118,13 +128,17 @@ def _run_stage(
             return kept
         if directory.record.last_run(stage.name):
             _say(f"{stage.name}: trained again, because {reason}")
-    run = train_task(stage, directory, request.note)
+    run = train_task(stage, directory, request.note, None)
     return gate_task(stage, run, directory, accept)
 
 
 @task(name="train", task_run_name="train {stage.name}", persist_result=False, cache_policy=NO_CACHE)
-def train_task(stage: StagePlan, directory: PipelineDirectory, note: str) -> Path:
-    """Train a stage in a new run folder."""
+def train_task(
+    stage: StagePlan, directory: PipelineDirectory, note: str, interrupted: RunRecord | None
+) -> Path:
+    """Train a stage in a new run folder, or go on with an interrupted training."""
+    if interrupted is not None:
+        return stages.resume(stage, interrupted, directory, _reporter.get())
     return stages.train(stage, directory, _reporter.get(), note=note)
 
 

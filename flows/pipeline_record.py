@@ -21,6 +21,36 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+class AttemptRecord(_Record):
+    """One process of a training."""
+
+    attempt: int
+    started_at: str
+    ended_at: str | None = None
+    from_step: int = 0
+    """Step of the checkpoint that it went on from; 0: from the start."""
+    to_step: int | None = None
+    """Last step of its heartbeat; None when there was none."""
+    end: str = ""
+    """A value of `flows.attempt_ends.End`; empty while it runs."""
+    why: str = ""
+    """One sentence; empty for a training that finished."""
+
+
+class LiveStopRecord(_Record):
+    """A training that the live gate stopped."""
+
+    step: int
+    planned_steps: int
+    saved_s: float | None = None
+    """Time that the rest of the stage would have taken; None when the speed is unknown."""
+    check: str
+    title: str
+    group: str
+    reason: str
+    """What the check found when the run was stopped."""
+
+
 class RunRecord(_Record):
     """One training of a stage, with its verdict."""
 
@@ -44,6 +74,9 @@ class RunRecord(_Record):
     """A person let a CONDITIONAL pass."""
     training_s: float | None = None
     evaluations: tuple[EvaluationPoint, ...] = ()
+    attempts: tuple[AttemptRecord, ...] = ()
+    """The processes of the training, oldest first."""
+    live_stop: LiveStopRecord | None = None
 
 
 class StageRecord(_Record):

@@ -84,8 +84,13 @@ def _commands(
         if stage.result is not None:
             following = next_stage(stage.name, directory)
             return stage_commands(stage.result.verdict, stage.name, following, directory.path)
+        text = f"gonogo run --out {shown(directory.path)}"
         purpose = "go on, keeping every GO of the same recipe"
-        return (Command(text=f"gonogo run --out {shown(directory.path)}", purpose=purpose),)
+        if stage.state in (StageState.CRASHED, StageState.CANCELLED):
+            again = Command(text=text, purpose=f"or train {stage.name} anew")
+            resumed = f"go on with {stage.name} from its newest checkpoint"
+            return (Command(text=f"{text} --resume", purpose=resumed), again)
+        return (Command(text=text, purpose=purpose),)
     return ()
 
 

@@ -105,15 +105,15 @@ class ChildProcess:
             time.sleep(0.02)
         return self.poll()
 
-    def stop(self) -> int:
+    def stop(self, grace_s: float | None = None) -> int:
         """Ask the child to stop, wait for the grace time, then kill its whole process group.
 
-        A second Ctrl-C while waiting kills at once.
+        A second Ctrl-C while waiting kills at once. `grace_s` replaces the child's own grace time.
         """
         try:
             if self.poll() is None:
                 self._guard.send_signal(signal.SIGTERM)
-                self.wait(self._grace_s)
+                self.wait(self._grace_s if grace_s is None else grace_s)
         finally:
             code = self._kill()
         return code

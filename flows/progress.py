@@ -105,12 +105,12 @@ def progress_line(stage: str, status: TrainerStatus, steps: int) -> str:
 
 
 def measures(status: TrainerStatus, steps: int) -> str:
-    """Write steps done, speed and remaining time."""
+    """Write steps done, speed, remaining time and what the gate would say now."""
     text = f"{status.step:,}/{steps:,} steps"
     if status.steps_per_s:
         remaining = max(0, steps - status.step) / status.steps_per_s
         text += f", {status.steps_per_s:,.0f} steps/s, {duration(remaining)} left"
-    return text
+    return f"{text}; {status.live}" if status.live else text
 
 
 def duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows.run_dir import PipelineDirectory
 from flows.setting_files import reference
 from flows.settings import DEFAULT_PRESET, DEFAULT_STAGES, PipelinePlan, resolve_plan
+from flows.supervision import LiveMode
 
 
 class PipelineRequest(BaseModel):
@@ -37,6 +38,13 @@ class PipelineRequest(BaseModel):
     retrain: bool = Field(
         default=False, description="Train also stages that already have a GO of the same recipe."
     )
+    resume: bool = Field(
+        default=False, description="Go on with an interrupted training from its checkpoint."
+    )
+    live: LiveMode | None = Field(
+        default=None,
+        description="What the live gate does with a lost run; the stage files' modes when absent.",
+    )
 
     def plan(self) -> PipelinePlan:
         """Resolve and check the request.
@@ -45,7 +53,11 @@ class PipelineRequest(BaseModel):
             ConfigError: With all mistakes at once.
         """
         return resolve_plan(
-            preset=self.preset, stages=self.stages, seed=self.seed, overrides=self.overrides
+            preset=self.preset,
+            stages=self.stages,
+            seed=self.seed,
+            overrides=self.overrides,
+            live=self.live,
         )
 
     def open(self, plan: PipelinePlan) -> PipelineDirectory:

@@ -17,6 +17,7 @@ from flows.run_dir import PipelineDirectory, default_directory
 from flows.setting_files import is_path, known_stages
 from flows.settings import DEFAULT_PRESET, DEFAULT_STAGES, SEED_LIMIT
 from flows.stage_context import read_result, shown
+from flows.supervision import LiveMode
 from flows.terminal import EXIT_CODES, reporter, result_lines, say
 from gates.findings import Verdict
 from reports.context import StageState
@@ -32,6 +33,8 @@ def build_request(
     note: str,
     accept_conditional: bool,
     retrain: bool,
+    resume: bool = False,
+    live: LiveMode | None = None,
 ) -> PipelineRequest:
     """Fill in what was not given: from the pipeline that `out` holds, else from the defaults.
 
@@ -56,6 +59,8 @@ def build_request(
         note=note,
         accept_conditional=accept_conditional,
         retrain=retrain,
+        resume=resume,
+        live=live,
     )
 
 

@@ -28,6 +28,8 @@ from gates.files import write_atomically
 from reports.context import StageState
 
 LOCK_NAME = ".lock"
+LEFT_ALONE = "gonogo was killed"
+"""End of an attempt whose supervisor ended without a word; its guard stopped the trainer."""
 _RUN = re.compile(r"run-(\d{3,})")
 
 
@@ -241,4 +243,10 @@ def _lost(run: RunRecord) -> RunRecord:
     if run.state is not StageState.RUNNING:
         return run
     message = "gonogo ended while this run was going on."
-    return run.model_copy(update={"state": StageState.CRASHED, "message": message})
+    attempts = run.attempts
+    if attempts and not attempts[-1].end:
+        why = "gonogo was killed; the guard asked the trainer to save itself and ended it."
+        last = attempts[-1].model_copy(update={"end": LEFT_ALONE, "why": why})
+        attempts = (*attempts[:-1], last)
+    update = {"state": StageState.CRASHED, "message": message, "attempts": attempts}
+    return run.model_copy(update=update)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.errors import ConfigError
 from flows.nearest import did_you_mean
+from flows.supervision import Supervision
 from flows.yaml_file import YamlError, non_finite_keys, read_mapping
 from gates.config_files import config_dir
 
@@ -55,6 +56,8 @@ class StageFile(_File):
     """Name of a file in config/gates, or a path, relative to the stage file, that ends in .yaml."""
     eval: EvaluationCadence
     checkpoint: CheckpointCadence
+    supervision: Supervision = Supervision()
+    """How the training is watched; docs/supervision.md."""
 
 
 class PresetFile(_File):

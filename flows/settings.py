@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flows.errors import ConfigError
 from flows.overrides import Override, apply_overrides, parse_overrides
 from flows.setting_files import PresetFile, StageFile, gate_of, load_file
+from flows.supervision import LiveMode, Supervision
 from flows.trainer_check import CheckResult, check_requests
 from gates.errors import GateConfigError
 
@@ -33,6 +34,8 @@ class StagePlan:
     """Content of request.json."""
     resolved: Mapping[str, Any]
     """`env` and `train` with every default, as the trainer resolved them."""
+    supervision: Supervision = field(default_factory=Supervision)
+    """How the training is watched; it does not shape what is learned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +56,12 @@ def resolve_plan(
     stages: Sequence[str] = DEFAULT_STAGES,
     seed: int = 0,
     overrides: Sequence[str] = (),
+    live: LiveMode | None = None,
 ) -> PipelinePlan:
     """Load and check everything before anything is started.
 
     Values come from the preset, the stage file's cadence and the overrides; the later one wins.
+    `live` replaces the stage files' live mode.
 
     Raises:
         ConfigError: With all mistakes at once, each with its file or option and its key.
@@ -105,6 +110,7 @@ def resolve_plan(
                 source=found[0],
                 request=request,
                 resolved=result.resolved,
+                supervision=found[1].supervision.with_live(live),
             )
             for found, gate, request, result in zip(
                 (f for f in stage_files if f), gates, requests, checked, strict=True

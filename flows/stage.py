@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.interrupted import trained_already
 from flows.judging import GATE_FILE, judge_directory
 from flows.pipeline_record import RunRecord, utc_now
 from flows.pipeline_report import save_pipeline_report
@@ -13,6 +14,7 @@ from flows.recipe import recipe_hash
 from flows.run_dir import PipelineDirectory
 from flows.settings import StagePlan
 from flows.stage_context import baseline_of, read_result, stage_context
+from flows.trainer_files import newest_checkpoint
 from flows.training import train_stage
 from gates.errors import GatesError
 from gates.findings import Verdict
@@ -105,6 +107,34 @@ def train(
     return run
 
 
+def resume(
+    stage: StagePlan, run: RunRecord, directory: PipelineDirectory, reporter: Reporter
+) -> Path:
+    """Go on with an interrupted training in its own run folder and return it.
+
+    Raises:
+        TrainingBrokenError: The training did not end as it should.
+        OutputError: The run's folder cannot be written.
+    """
+    folder = directory.run_path(stage.name, run)
+    if trained_already(run):
+        reporter.say(f"{stage.name}: {run.run} was trained to its end, only the gate is missing")
+        return folder
+    checkpoint = newest_checkpoint(folder)
+    where = "the start" if checkpoint is None else f"the checkpoint of step {checkpoint:,}"
+    reporter.say(f"{stage.name}: going on with {folder} from {where}")
+    # Should the trainer's source have changed, the verdict will be of what is run now.
+    update = {"state": StageState.RUNNING, "message": "", "recipe": recipe_hash(stage)}
+    directory.save_run(stage, run.model_copy(update=update))
+    save_pipeline_report(directory)
+    try:
+        train_stage(stage, folder, directory, reporter, resume=True)
+    except BaseException:
+        save_pipeline_report(directory)
+        raise
+    return folder
+
+
 def judge(
     stage: StagePlan,
     folder: Path,
@@ -128,6 +158,7 @@ def judge(
             out=folder,
             context=lambda judgement: stage_context(stage.name, run, directory, judgement),
             baseline=baseline_of(directory, stage.name),
+            live_stop=run.live_stop,
         )
     except BaseException as error:
         _record_unjudged(stage, run, directory, error)

@@ -1,29 +1,23 @@
-"""Trains one stage in a child process and watches it until it ends."""
+"""Trains one stage under supervision and records in pipeline.json how that ended."""
 
 from __future__ import annotations
 
-import signal
 import time
 from pathlib import Path
 
+from flows.attempt_ends import End
 from flows.errors import TrainingBrokenError
-from flows.process import GRACE_S, ChildProcess
+from flows.live_rules import LiveGate
+from flows.pipeline_record import AttemptRecord, RunRecord
+from flows.process import GRACE_S
 from flows.progress import Reporter
 from flows.run_dir import PipelineDirectory
 from flows.settings import StagePlan
-from flows.trainer_command import (
-    BAD_CONFIG,
-    DIVERGED,
-    FINISHED,
-    SIMULATOR_LOST,
-    STOPPED,
-    trainer_command,
-    trainer_environment,
-)
-from flows.trainer_files import LOG_NAME, log_tail, read_status
+from flows.supervise import Listener, Supervised, Supervisor
+from flows.trainer_command import trainer_command, trainer_environment
+from flows.trainer_files import LOG_NAME, log_tail
+from gates.spec import load_gate
 from reports.context import StageState
-
-POLL_S = 0.25
 
 
 def train_stage(
@@ -32,92 +26,105 @@ def train_stage(
     directory: PipelineDirectory,
     reporter: Reporter,
     *,
+    resume: bool = False,
     grace_s: float = GRACE_S,
 ) -> None:
-    """Train in the run folder that `PipelineDirectory.new_run` made, until the trainer ends.
+    """Train in the run folder that `PipelineDirectory.new_run` made, until the training ends.
 
-    A trainer that diverged has done its work: the gate judges what it logged. Whatever ends this
-    function, no process of the trainer is left, and pipeline.json says how the training ended.
+    A trainer that diverged, or that the live gate stopped, has done its work: the gate judges what
+    it logged. Whatever ends this function, no process of the trainer is left, and pipeline.json
+    says how the training and each of its attempts ended.
+
+    Args:
+        stage: What to train.
+        run: Run folder.
+        directory: The open pipeline directory.
+        reporter: Shows progress.
+        resume: Go on from the newest checkpoint of an interrupted training.
+        grace_s: Time that the trainer has to save itself when it is asked to stop.
 
     Raises:
-        TrainingBrokenError: The trainer broke, refused its configuration or was stopped.
+        TrainingBrokenError: The trainer broke, refused its configuration or could not be kept up.
     """
     started = time.monotonic()
+    spent_before = _own(directory, stage).training_s or 0.0
+
+    def record(**update: object) -> None:
+        spent = spent_before + time.monotonic() - started
+        own = _own(directory, stage)
+        directory.save_run(stage, own.model_copy(update={**update, "training_s": round(spent, 1)}))
+
     try:
-        code = _run_trainer(stage, run, directory, reporter, grace_s)
-        if code not in (FINISHED, DIVERGED):
-            raise broken(run, code)
+        ended = _supervise(stage, run, directory, reporter, resume=resume, grace_s=grace_s)
+        if not ended.judged:
+            raise broken(run, ended)
     except BaseException as error:
         crashed = isinstance(error, Exception)
-        _record(
-            stage,
-            directory,
+        record(
             state=StageState.CRASHED if crashed else StageState.CANCELLED,
             message=str(error) if crashed else "Stopped on request.",
-            started=started,
         )
         raise
-    _record(stage, directory, state=StageState.RUNNING, message="", started=started)
+    record(state=StageState.RUNNING, message="", live_stop=ended.live_stop)
 
 
-def broken(run: Path, code: int) -> TrainingBrokenError:
-    """Say in one sentence why a trainer ended with this exit code."""
-    status = read_status(run)
-    step = f"at step {status.step:,}" if status else "before its first step"
-    tail = log_tail(run)
-    said = (status.message if status else "") or (tail[-1] if tail else "")
-    if code == BAD_CONFIG:
-        text = f"The trainer refused its configuration: {said or 'it gave no reason'}"
-    elif code == SIMULATOR_LOST:
-        text = f"The simulator was lost {step}: {said or 'it gave no reason'}"
-    elif code in (STOPPED, -signal.SIGTERM):
-        text = f"The trainer was stopped from outside {step}"
-    elif code < 0:
-        name = signal.Signals(-code).name
-        hint = ", often because memory ran out" if -code == signal.SIGKILL else ""
-        text = f"The trainer was killed by {name} {step}{hint}"
-    else:
-        text = f"The trainer broke {step}: {said or f'exit code {code}'}"
+def broken(run: Path, ended: Supervised) -> TrainingBrokenError:
+    """Say in one sentence why a training did not end as it should."""
+    attempts = ended.attempts
+    tried = f" There is no further attempt: {ended.not_restarted}." if len(attempts) > 1 else ""
     return TrainingBrokenError(
-        f"{text.rstrip('.')}. Its log: {run / LOG_NAME}",
-        log_tail=tail,
+        f"{ended.ending.why}. Its log: {run / LOG_NAME}{'.' if tried else ''}{tried}",
+        log_tail=log_tail(run),
         full_tail=log_tail(run, traceback=True),
-        exit_code=2 if code == BAD_CONFIG else 1,
+        exit_code=2 if ended.ending.end is End.BAD_CONFIG else 1,
     )
 
 
-def _run_trainer(
-    stage: StagePlan, run: Path, directory: PipelineDirectory, reporter: Reporter, grace_s: float
-) -> int:
-    with (
-        reporter.training(stage.name, stage.steps) as tick,
-        ChildProcess(
-            trainer_command("run", "--run", str(run)),
-            cwd=run,
-            log=run / LOG_NAME,
-            environment=trainer_environment(),
-            grace_s=grace_s,
-            keep_open=(directory.lock,),
-        ) as child,
-    ):
-        while (code := child.poll()) is None:
-            status = read_status(run)
-            if status is not None:
-                tick(status)
-            time.sleep(POLL_S)
-    return code
-
-
-def _record(
+def _supervise(
     stage: StagePlan,
+    run: Path,
     directory: PipelineDirectory,
+    reporter: Reporter,
     *,
-    state: StageState,
-    message: str,
-    started: float,
-) -> None:
+    resume: bool,
+    grace_s: float,
+) -> Supervised:
+    def command(again: bool) -> list[str]:
+        options = ("--resume",) if again else ()
+        return trainer_command("run", "--run", str(run), *options)
+
+    def attempts(records: tuple[AttemptRecord, ...]) -> None:
+        own = _own(directory, stage)
+        directory.save_run(stage, own.model_copy(update={"attempts": records}))
+
+    live = LiveGate(
+        run,
+        gate=load_gate(stage.gate),
+        stage=stage.name,
+        planned_steps=stage.steps,
+        settings=stage.supervision.live,
+    )
+    with reporter.training(stage.name, stage.steps) as tick:
+        supervisor = Supervisor(
+            run,
+            command=command,
+            planned_steps=stage.steps,
+            settings=stage.supervision,
+            live=live,
+            listener=Listener(
+                tick=tick,
+                say=lambda text: reporter.say(f"{stage.name}: {text}"),
+                attempts=attempts,
+            ),
+            environment=trainer_environment(),
+            keep_open=(directory.lock,),
+            grace_s=grace_s,
+            earlier=_own(directory, stage).attempts,
+        )
+        return supervisor.supervise(resume=resume)
+
+
+def _own(directory: PipelineDirectory, stage: StagePlan) -> RunRecord:
     run = directory.record.last_run(stage.name)
     assert run is not None, "new_run comes before train_stage"
-    spent = time.monotonic() - started
-    update = {"state": state, "message": message, "training_s": round(spent, 1)}
-    directory.save_run(stage, run.model_copy(update=update))
+    return run

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import json
 import signal
 import sys
@@ -82,6 +83,8 @@ def _run(run: Path, resume: bool) -> int:
         nonlocal stop
         stop = True
 
+    # Whoever watches us can ask where every thread is, also when the interpreter is stuck.
+    faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
 

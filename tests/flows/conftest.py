@@ -66,6 +66,7 @@ def files(tmp_path: Path) -> Path:
             gate: loss.yaml
             eval: {{every_steps: 100, episodes: 1}}
             checkpoint: {{every_steps: 100}}
+            supervision: {{restarts: {{backoff_s: 0}}}}
             """,
         )
     return tmp_path

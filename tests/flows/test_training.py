@@ -44,7 +44,7 @@ def test_a_trainer_that_ended_or_diverged_is_left_to_the_gate(opened: Opened, ac
     [
         ("break", "The trainer broke at step 7: ValueError: it broke. Its log: ", 1),
         ("lose", "The simulator was lost at step 7: the simulator does not answer.", 1),
-        ("kill", "The trainer was killed by SIGKILL at step 7, often because memory ran out.", 1),
+        ("kill", "The trainer was killed by SIGKILL at step 7.", 1),
         ("refuse", "The trainer refused its configuration: planned_steps: too few.", 2),
     ],
 )
