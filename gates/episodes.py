@@ -29,15 +29,6 @@ class Missing:
     """The question makes no sense for this run, which is different from an answer that is missing."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bound:
-    """A range that a value cannot leave, with its derivation in numbers."""
-
-    low: float
-    high: float
-    derivation: str
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Episodes:
     """Finished training episodes in the order in which they were written."""
@@ -63,17 +54,26 @@ class Episodes:
         return self.lengths < limit
 
 
-def mean_so_far(episodes: Episodes, amounts: FloatArray, steps: IntArray) -> FloatArray:
-    """Return sum of `amounts` over sum of lengths of the episodes that ended by each step; NaN before the first."""
+def mean_so_far(
+    episodes: Episodes, amounts: FloatArray, steps: IntArray, newest: float = float("inf")
+) -> FloatArray:
+    """Return sum of `amounts` over sum of lengths of the episodes that ended by each step; NaN before the first.
+
+    Only the newest steps count, as many as the replay buffer holds.
+    """
     order = np.argsort(episodes.end_steps, kind="stable")
     usable = np.isfinite(amounts[order]) & np.isfinite(episodes.lengths[order])
     ends = episodes.end_steps[order][usable]
-    sums = np.cumsum(amounts[order][usable])
-    lengths = np.cumsum(episodes.lengths[order][usable])
-    index = np.searchsorted(ends, steps, side="right") - 1
-    valid = index >= 0
+    sums = np.concatenate([[0.0], np.cumsum(amounts[order][usable])])
+    lengths = np.concatenate([[0.0], np.cumsum(episodes.lengths[order][usable])])
+    last = np.searchsorted(ends, steps, side="right")
+    first = np.searchsorted(ends, steps - newest, side="right")
+    # A buffer smaller than the newest episode holds a part of that one.
+    first = np.minimum(first, np.maximum(last - 1, 0))
     result = np.full(len(steps), np.nan)
-    result[valid] = sums[index[valid]] / np.maximum(lengths[index[valid]], 1.0)
+    valid = last > 0
+    taken = np.maximum(lengths[last] - lengths[first], 1.0)
+    result[valid] = ((sums[last] - sums[first]) / taken)[valid]
     return result
 
 

@@ -6,17 +6,12 @@ from functools import cached_property
 
 import numpy as np
 
-from gates.episodes import Bound, Episodes, Fact, Missing, time_limit
+from gates.bounds import ASSUMED_GAMMA, Bound, largest_reward, q_value_bound
+from gates.episodes import Episodes, Fact, Missing, time_limit
 from gates.metrics import align
 from gates.run_info import RunInfo
 from gates.series import EventLog, FloatArray, IntArray, Series
 
-ASSUMED_GAMMA = 0.99
-"""Discount of nearly every published TD3 recipe; used, and said so, when the run does not tell its own."""
-UNTRAINED_Q = 1.0
-"""Size of an untrained network's output; no bound on Q is set below it."""
-PEAK_FACTOR = 5.0
-"""Largest single reward over the best episode's mean reward per step, when no batch rewards are logged."""
 UPDATE_TAGS = ("train/q1_value", "train/critic_loss", "debug/target_q_mean", "train/actor_loss")
 UPDATE_GROUPS = ("train/", "debug/", "gradients/")
 """Groups of tags that are logged with updates; `train/episode_*` is not."""
@@ -148,64 +143,38 @@ class RunFacts:
                 return Fact(value=configured, source="reward_scale of the configuration")
         return None
 
+    def reward_scale_at(self, steps: IntArray) -> FloatArray | float:
+        """Return the known scale at these steps, which a running normalisation changes; 1 when unknown."""
+        logged = self.series("agent/reward_scale")
+        if logged is None or not np.isfinite(logged.values).all() or not (logged.values > 0).all():
+            return self.reward_scale.value if self.reward_scale else 1.0
+        known, (values,) = align(logged)
+        return np.interp(steps, known, values)
+
+    @cached_property
+    def buffer_size(self) -> float:
+        """Steps that the replay buffer holds, infinite when nothing tells a limit."""
+        configured = self.run.number("buffer_size") if self.run else None
+        if configured is not None:
+            return configured
+        logged = self.series("agent/buffer_size")
+        if logged is None or len(logged) < 3 or not np.isfinite(logged.values).all():
+            return float("inf")
+        # A size that no longer grows is a full buffer.
+        full = float(logged.values.max())
+        return full if float(logged.values[-2]) == full else float("inf")
+
     @cached_property
     def reward_abs_max(self) -> Fact | Missing:
         """Largest absolute reward that the critic saw."""
-        extremes = [
-            s
-            for s in (self.series("debug/reward_max"), self.series("debug/reward_min"))
-            if s is not None
-        ]
-        values = np.concatenate([s.values for s in extremes]) if extremes else np.zeros(0)
-        values = values[np.isfinite(values)]
-        if len(values):
-            tags = " and ".join(s.tag for s in extremes)
-            return Fact(
-                value=float(np.abs(values).max()),
-                source=f"largest |reward| in a logged batch ({tags})",
-            )
-        episodes = self.episodes
-        if isinstance(episodes, Missing) or episodes.returns is None:
-            return Missing(
-                reason="neither batch rewards nor episode rewards are logged",
-                tags=("debug/reward_max", "debug/reward_min"),
-            )
-        per_step = np.abs(episodes.returns) / np.maximum(episodes.lengths, 1.0)
-        per_step = per_step[np.isfinite(per_step)]
-        if not len(per_step):
-            return Missing(
-                reason="no finite episode reward", tags=("debug/reward_max", "debug/reward_min")
-            )
-        scale = self.reward_scale
-        factor = PEAK_FACTOR * (scale.value if scale else 1.0)
-        return Fact(
-            value=factor * float(per_step.max()),
-            source=f"{factor:g} x the largest mean |reward| per step of an episode, since debug/reward_* is not logged",
-        )
+        extremes = (self.series("debug/reward_max"), self.series("debug/reward_min"))
+        scale = self.reward_scale.value if self.reward_scale else 1.0
+        return largest_reward([s for s in extremes if s is not None], self.episodes, scale)
 
     @cached_property
     def q_bound(self) -> Bound | Missing:
-        """Range of an honest Q value: |Q| <= max|r| / (1 - gamma), the sum of a geometric series."""
-        reward, gamma = self.reward_abs_max, self.gamma
-        if isinstance(reward, Missing):
-            return reward
-        if gamma.value >= 1.0:
-            origin = f"{ASSUMED_GAMMA:g} in place of {gamma.value:g}, at which no bound exists"
-            gamma = Fact(value=ASSUMED_GAMMA, source=origin)
-        if reward.value <= 0:
-            return Missing(
-                reason="all logged rewards are 0, so that no bound on Q can be derived",
-                tags=("debug/reward_max",),
-            )
-        limit = reward.value / (1.0 - gamma.value)
-        if limit < UNTRAINED_Q:
-            text = f"max|r| / (1 - gamma) = {limit:.4g}, raised to {UNTRAINED_Q:g}, the size of an untrained output"
-            return Bound(low=-UNTRAINED_Q, high=UNTRAINED_Q, derivation=text)
-        derivation = (
-            f"|Q| <= max|r| / (1 - gamma) = {reward.value:.4g} / (1 - {gamma.value:g}) = {limit:,.6g}; "
-            f"max|r|: {reward.source}; gamma: {gamma.source}"
-        )
-        return Bound(low=-limit, high=limit, derivation=derivation)
+        """Range of an honest Q value."""
+        return q_value_bound(self.reward_abs_max, self.gamma)
 
     @cached_property
     def episodes(self) -> Episodes | Missing:
@@ -257,6 +226,23 @@ class RunFacts:
         return (
             elapsed,
             "environment steps since the first update, as the number of updates is not logged",
+        )
+
+    @cached_property
+    def before_first_actor_update(self) -> str:
+        """Why no tag of the actor can be there, when the configuration says so; empty otherwise."""
+        run, total = self.run, self.series("agent/total_updates")
+        warmup = run.number("critic_warmup_updates") if run else None
+        if run is None or not warmup or self.series("train/actor_loss") is not None:
+            return ""
+        done = run.status_updates
+        if done is None and total is not None:
+            done = int(total.values.max())
+        if done is None or done > warmup:
+            return ""
+        return (
+            f"the run ended after {done:,} critic updates, before the first actor update "
+            f"(critic_warmup_updates is {warmup:g})"
         )
 
     @cached_property

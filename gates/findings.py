@@ -52,6 +52,8 @@ class Finding:
     unit: str = ""
     tag: str = ""
     """Series behind the value, for the plot; empty when there is none."""
+    on_axis: bool = False
+    """Value and limit are on the scale of the series behind `tag`, so a plot may draw them beside it."""
     first_step: int | None = None
     last_step: int | None = None
     points: int = 0

@@ -33,9 +33,12 @@ def batch_reward_over_episode_reward(facts: RunFacts) -> Quantity | Missing:
     if episodes.returns is None:
         return Missing(reason="train/episode_reward is not logged", tags=("train/episode_reward",))
     steps, (batch,) = align(found[0])
-    per_step = mean_so_far(episodes, episodes.returns, steps)
+    if facts.run is not None and facts.run.number("reward_clip") is not None:
+        reason = "rewards are clipped, as configured, so that their means differ by design"
+        return Missing(reason=reason, not_applicable=True)
+    per_step = mean_so_far(episodes, episodes.returns, steps, facts.buffer_size)
     known = facts.reward_scale
-    values = batch / (known.value if known else 1.0)
+    values = batch / facts.reward_scale_at(steps)
     usable = np.isfinite(per_step) & np.isfinite(values)
     if not usable.any():
         return Missing(reason="no batch was logged after the first finished episode")
@@ -78,7 +81,8 @@ def done_ratio_over_terminations(facts: RunFacts) -> Quantity | Missing:
         note = "debug/effective_discount stays the same whatever debug/done_ratio says"
         name = "done_ratio_over_terminations"
         return of_run(name, facts, 0.0, len(done), formula, found[0].tag, note)
-    expected = mean_so_far(episodes, episodes.ended_by_termination.astype(np.float64), steps)
+    ended = episodes.ended_by_termination.astype(np.float64)
+    expected = mean_so_far(episodes, ended, steps, facts.buffer_size)
     usable = np.isfinite(expected) & np.isfinite(done)
     share = float(np.mean(expected[usable])) if usable.any() else 0.0
     count = int(usable.sum())
@@ -203,7 +207,7 @@ def replay_q_over_returns(facts: RunFacts) -> Quantity | Missing:
     lengths = np.maximum(episodes.lengths, 1.0)
     weights = (1.0 - gamma * (1.0 - gamma**lengths) / ((1.0 - gamma) * lengths)) / (1.0 - gamma)
     steps, (q1,) = align(found[0])
-    returns = factor * mean_so_far(episodes, episodes.returns * weights, steps)
+    returns = factor * mean_so_far(episodes, episodes.returns * weights, steps, facts.buffer_size)
     size = np.sign(returns) * np.maximum(np.abs(returns), 1.0)
     keep = np.isfinite(size) & (size != 0)
     formula = "train/q1_value / mean discounted return left at each step of the episodes"

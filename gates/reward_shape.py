@@ -87,9 +87,9 @@ def _distance_to_sums(
     """
     assert episodes.returns is not None
     lengths, returns = episodes.lengths, episodes.returns * np.sign(factor)
-    first = mean_so_far(episodes, returns * (lengths + 1.0) / 2.0, steps)
+    first = mean_so_far(episodes, returns * (lengths + 1.0) / 2.0, steps, facts.buffer_size)
     squares = returns**2 * (lengths + 1.0) * (2.0 * lengths + 1.0) / np.maximum(6.0 * lengths, 1.0)
-    second = mean_so_far(episodes, squares, steps)
+    second = mean_so_far(episodes, squares, steps, facts.buffer_size)
     usable = np.isfinite(first) & np.isfinite(second)
     sums = returns[np.isfinite(returns)]
     if not usable.any() or not len(sums) or mean <= 0:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gates.episodes import Bound
+from gates.bounds import Bound
 from gates.number_text import in_words
 from gates.signs import Signs
 from gates.suspicion import Suspicion

@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from gates.episodes import Bound, Missing
+from gates.bounds import Bound
+from gates.episodes import Missing
 from gates.facts import RunFacts
 from gates.laws import Law, evaluate
 from gates.metrics import Growth, align, fit_growth

@@ -38,6 +38,8 @@ def missing(check: CommonKeys, facts: RunFacts, why: Missing, **numbers: Any) ->
     if why.not_applicable:
         return Outcomes(finding=NotApplicable(check=check.id, title=check.title, reason=why.reason))
     hint = f"; log {', '.join(why.tags)}" if why.tags else ""
+    if why.tags and facts.before_first_actor_update:
+        hint = f"; {facts.before_first_actor_update}"
     return Outcomes(
         finding=finding(
             check,
@@ -134,6 +136,7 @@ def judge_value(
         statistic=f"{subject}: {statistic}",
         unit=unit,
         tag=tag or series.tag,
+        on_axis=whole is not None,
         first_step=first,
         last_step=last,
         points=count,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -258,3 +259,17 @@ def test_every_finding_carries_its_numbers_or_its_reason(gate: str) -> None:
             assert finding.value is not None
             assert finding.limit is not None
             assert finding.statistic
+
+
+def test_a_run_without_actor_updates_says_why() -> None:
+    run = make(Recipe(own=True))
+    actor = ("debug/actor_q", "gradients/actor", "policy/", "train/actor", "probe/")
+    for tag in [t for t in run.tags if t.startswith(actor)]:
+        del run.tags[tag]
+    info = run.run_info()
+    assert info is not None
+    info = replace(info, train={**info.train, "critic_warmup_updates": 900}, status_updates=800)
+    result = judge_log(run.log(), run=info, directory=Path("r"), gate=GATE, stage="5k").result
+    assert result.verdict is Verdict.NO_GO
+    finding = next(f for f in result.findings if f.check == "actor_q_coupled")
+    assert "before the first actor update (critic_warmup_updates is 900)" in finding.reason

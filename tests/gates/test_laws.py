@@ -223,3 +223,40 @@ class TestFacts:
         last = facts(run).last_step
         run.tags["strange/axis"] = series("strange/axis", [10**9], [1.0])
         assert facts(run).last_step == last
+
+
+def test_a_full_buffer_forgets_old_episodes() -> None:
+    run = make(Recipe(own=True, steps=9000))
+    lengths, returns = (run.tags[f"train/episode_{k}"] for k in ("length", "reward"))
+    late = lengths.steps > 4000
+    run.tags["train/episode_reward"] = replace(
+        returns, values=np.where(late, 100.0, 1.0) * lengths.values
+    )
+    recent = np.where(run.steps > 6000, 100.0, np.where(run.steps > 4000, 50.0, 1.0))
+    run.set("debug/reward_mean", recent)
+    run.set("agent/buffer_size", np.minimum(run.steps, 2000))
+    known = median("batch_reward_over_episode_reward", run)
+    assert 0.8 < known < 1.25
+    del run.tags["agent/buffer_size"]
+    assert median("batch_reward_over_episode_reward", run) > 1.5
+
+
+def test_clipped_rewards_are_not_compared() -> None:
+    run = make(Recipe(own=True))
+    info = run.run_info()
+    assert info is not None
+    clipped = replace(info, train={**info.train, "reward_clip": 1.0})
+    found = evaluate(
+        "batch_reward_over_episode_reward",
+        RunFacts(log=run.log(), run=clipped, stage="5k", planned_steps=5000),
+    )
+    assert isinstance(found, Missing)
+    assert found.not_applicable
+
+
+def test_a_running_scale_is_divided_out_point_by_point() -> None:
+    run = make(Recipe(own=True))
+    scale = np.linspace(1.0, 0.01, len(run.steps))
+    run.set("debug/reward_mean", run.get("debug/reward_mean") * scale)
+    run.set("agent/reward_scale", scale)
+    assert 0.5 < median("batch_reward_over_episode_reward", run) < 2.0
