@@ -142,11 +142,12 @@ def axis_sign(finding: Finding, series: Series) -> float:
     """Return 1 when a finding is on the scale of its series, -1 when its negative is, else 0.
 
     A mean or a maximum lies within the range of the values that it was taken from, a largest
-    magnitude within it or its mirror image. A ratio or a growth rate usually lies in neither, and
-    its limit must not be drawn beside the series. Where the first breach is known, the series must
-    break the limit there as well.
+    magnitude within it or its mirror image. Where the first breach is known, the series must break
+    the limit there as well.
     """
-    if finding.value is None or math.isnan(finding.value) or not finding.direction:
+    if not finding.on_axis or finding.value is None or math.isnan(finding.value):
+        return 0.0
+    if not finding.direction:
         return 0.0
     if math.isinf(finding.value):
         return 1.0 if bool(np.any(series.values == finding.value)) else 0.0

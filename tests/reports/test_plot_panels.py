@@ -17,9 +17,9 @@ PHASE = BeforeLearning(until=1000, label="random actions")
 
 
 def _finding(build, **more):
-    return build.finding(
-        "c", "C", more.pop("value", 5.0), more.pop("limit", 3.0), outcome=Outcome.FAIL, **more
-    )
+    value, limit = more.pop("value", 5.0), more.pop("limit", 3.0)
+    fields = {"outcome": Outcome.FAIL, "on_axis": True, **more}
+    return build.finding("c", "C", value, limit, **fields)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,11 @@ def test_a_limit_is_drawn_only_on_the_scale_of_its_series(
     series = build.series("t", range(len(values)), values)
     finding = _finding(build, value=value, direction=direction, breach_step=breach)
     assert axis_sign(finding, series) == sign
+
+
+def test_a_ratio_within_the_range_of_its_series_is_not_drawn(build):
+    series = build.series("t", [1, 2, 3], [1.0, 5.0, 9.0])
+    assert axis_sign(_finding(build, value=5.0, on_axis=False), series) == 0
 
 
 def test_a_check_off_the_axis_says_its_numbers_in_the_panel(build):
@@ -88,7 +93,7 @@ def test_the_overview_shows_what_was_logged_and_names_what_was_not(build):
         build.series("debug/actor_q_mean", [1, 2], [1.0, 2.0]),
         build.series("policy/tanh_saturation", [], []),
     )
-    finding = build.finding("b", "B", 1.5, 100.0, tag="debug/actor_q_mean")
+    finding = build.finding("b", "B", 1.5, 100.0, tag="debug/actor_q_mean", on_axis=True)
     (panel,) = overview_panels([finding, finding], log, PHASE)
     assert [trace.label for trace in panel.traces] == ["actor Q", "replay Q1"]
     assert [limit.label for limit in panel.limits] == ["limit 100"]
