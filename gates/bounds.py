@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,3 +73,34 @@ def q_value_bound(reward: Fact | Missing, gamma: Fact) -> Bound | Missing:
         f"max|r|: {reward.source}; gamma: {gamma.source}"
     )
     return Bound(low=-limit, high=limit, derivation=derivation)
+
+
+def q_reach(highest: Fact | Missing, largest: Fact | Missing, gamma: Fact) -> Bound | Missing:
+    """Return how high an honest Q value can be: the best reward at every step, for ever.
+
+    Tighter than `q_value_bound` where the largest |reward| is a penalty. At least a twentieth of that bound, since
+    values of a task with negative rewards only start near 0 as well.
+    """
+    bound = q_value_bound(largest, gamma)
+    if isinstance(bound, Missing):
+        return bound
+    if isinstance(highest, Missing):
+        return highest
+    discount = gamma.value if gamma.value < 1.0 else ASSUMED_GAMMA
+    limit = max(0.0, highest.value) / (1.0 - discount)
+    floor = max(UNTRAINED_Q, 0.05 * bound.high)
+    text = f"Q <= max r / (1 - gamma) = {highest.value:.4g} / (1 - {discount:g}) = {limit:,.6g}"
+    if limit < floor:
+        text += f", raised to {floor:,.4g}, a twentieth of the bound with max|r| or the size of an untrained output"
+    text += f"; max r: {highest.source}; gamma: {gamma.source}"
+    return Bound(low=-math.inf, high=max(limit, floor), derivation=text)
+
+
+def highest_reward(series: Series | None) -> Fact | Missing:
+    """Return the highest reward of the logged batches."""
+    values = series.values[np.isfinite(series.values)] if series is not None else np.zeros(0)
+    if not len(values) or series is None:
+        return Missing(reason="debug/reward_max is not logged", tags=("debug/reward_max",))
+    return Fact(
+        value=float(values.max()), source=f"highest reward in a logged batch ({series.tag})"
+    )

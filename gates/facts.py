@@ -6,7 +6,14 @@ from functools import cached_property
 
 import numpy as np
 
-from gates.bounds import ASSUMED_GAMMA, Bound, largest_reward, q_value_bound
+from gates.bounds import (
+    ASSUMED_GAMMA,
+    Bound,
+    highest_reward,
+    largest_reward,
+    q_reach,
+    q_value_bound,
+)
 from gates.episodes import Episodes, Fact, Missing, time_limit
 from gates.metrics import align
 from gates.run_info import RunInfo
@@ -175,6 +182,13 @@ class RunFacts:
     def q_bound(self) -> Bound | Missing:
         """Range of an honest Q value."""
         return q_value_bound(self.reward_abs_max, self.gamma)
+
+    @cached_property
+    def q_reach(self) -> Bound | Missing:
+        """How high an honest Q value can be."""
+        return q_reach(
+            highest_reward(self.series("debug/reward_max")), self.reward_abs_max, self.gamma
+        )
 
     @cached_property
     def episodes(self) -> Episodes | Missing:

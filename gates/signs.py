@@ -15,6 +15,9 @@ from gates.quantity import Quantity
 from gates.reward_shape import RewardShape, reward_shape
 from gates.trace import Trace, follow, tail_median
 
+OUT_OF_REACH = 1.5
+"""Targets this many times what the best reward for ever would give are made up."""
+
 
 class Signs:
     """Measurements of one run, each None when the run does not tell it."""
@@ -130,7 +133,19 @@ class Signs:
             self.trace(tag) for tag in ("train/q1_value", "debug/target_q_mean", "train/q2_value")
         ]
         largest = max((t for t in traces if t), key=lambda t: t.largest, default=None)
-        return None if largest is None else (largest.largest / bound.high, largest.tag, bound)
+        if largest is None:
+            return None
+        found = (largest.largest / bound.high, largest.tag, bound)
+        return found if found[0] > 1.0 else self._out_of_reach or found
+
+    @cached_property
+    def _out_of_reach(self) -> tuple[float, str, Bound] | None:
+        """Target Q over what the best reward for ever would give, when it is clearly beyond."""
+        reach, target = self.facts.q_reach, self.facts.series("debug/target_q_mean")
+        if isinstance(reach, Missing) or target is None or not len(target):
+            return None
+        ratio = float(target.values.max()) / reach.high
+        return (ratio, target.tag, reach) if ratio > OUT_OF_REACH else None
 
     @cached_property
     def identical_evaluations(self) -> tuple[float, int] | None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gates.documents import causes_document, gates_document
 from trainer.tags import markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,3 +21,5 @@ def replace_between(path: Path, name: str, content: str) -> None:
 
 if __name__ == "__main__":
     replace_between(ROOT / "docs" / "run-directory.md", "tags", markdown_table())
+    (ROOT / "docs" / "gates.md").write_text(gates_document(), encoding="utf-8")
+    (ROOT / "docs" / "causes.md").write_text(causes_document(), encoding="utf-8")

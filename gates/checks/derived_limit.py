@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -13,7 +14,7 @@ from gates.episodes import Missing
 from gates.facts import RunFacts
 from gates.metrics import STATISTIC_WORDS, Statistic, reduce
 
-BoundName = Literal["q_value", "actor_loss"]
+BoundName = Literal["q_value", "q_reach", "actor_loss"]
 
 
 class DerivedLimitCheck(CommonKeys):
@@ -23,7 +24,8 @@ class DerivedLimitCheck(CommonKeys):
     tag: Tag
     """Series to judge."""
     bound: BoundName
-    """`q_value`: |Q| <= max|r| / (1 - gamma). `actor_loss`: the same for -mean(Q), or the range of the guarded loss."""
+    """`q_value`: |Q| <= max|r| / (1 - gamma). `q_reach`: Q <= max r / (1 - gamma). `actor_loss`: the range of `q_value`
+    for -mean(Q), or that of the guarded loss."""
     statistic: Statistic = "max_abs"
     """How the points in the window become one number."""
     window: Window = Window()
@@ -77,7 +79,11 @@ def judge_derived_limit(check: DerivedLimitCheck, facts: RunFacts) -> Outcomes:
 
 
 def _sides(check: DerivedLimitCheck, bound: Bound, absolute: bool) -> tuple[Side, ...]:
-    """Scale the bound; a side that is not symmetric around 0 is only held at its full width."""
+    """Scale the bound; two sides that are not symmetric around 0 are only held at their full width."""
+    if math.isinf(bound.low):
+        warn_at = None if check.warn_share is None else check.warn_share * bound.high
+        fail_at = None if check.fail_share is None else check.fail_share * bound.high
+        return (Side(direction="max", warn=warn_at, fail=fail_at),)
     symmetric = bound.low == -bound.high
     warn = check.warn_share if symmetric else None
     fail = check.fail_share if symmetric or check.fail_share is None else 1.0
@@ -118,4 +124,8 @@ def actor_loss_bound(facts: RunFacts) -> Bound | Missing:
     return Bound(low=bound.low, high=bound.high + extra, derivation=f"{bound.derivation}{words}")
 
 
-BOUNDS = {"q_value": lambda facts: facts.q_bound, "actor_loss": actor_loss_bound}
+BOUNDS = {
+    "q_value": lambda facts: facts.q_bound,
+    "q_reach": lambda facts: facts.q_reach,
+    "actor_loss": actor_loss_bound,
+}
