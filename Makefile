@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check format lint types imports docs fault-bench test-slow clean
+.PHONY: help install install-dev run test check format lint types imports docs fault-bench fault-matrix test-slow clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ imports: install-dev  ## Check the import contracts
 
 fault-bench: install-dev  ## Train sound and faulty runs, judge them, write docs/fault-bench.md's table
 	$(BIN)/python tests/fault_bench/bench.py --out runs/fault-bench --table docs/fault-bench-table.md $(ARGS)
+
+fault-matrix: install-dev  ## Strike a short stage with every fault, write docs/fault-matrix-table.md
+	$(BIN)/python tests/fault_matrix/matrix.py --table docs/fault-matrix-table.md $(ARGS)
 
 docs: install-dev  ## Write the tables in docs/ that are generated from code and configuration
 	$(BIN)/python tests/generate_docs.py

@@ -17,6 +17,11 @@ class Progress:
     checkpoint: int | None
     """Step of the newest checkpoint; None without one."""
 
+    def further_of(self, other: Progress) -> Progress:
+        """Return the larger step and the newer checkpoint of the two."""
+        newest = max(self.checkpoint or 0, other.checkpoint or 0)
+        return Progress(step=max(self.step, other.step), checkpoint=newest or None)
+
     def beyond(self, other: Progress) -> bool:
         """Tell whether more steps were made or a newer checkpoint stands."""
         return self.step > other.step or (self.checkpoint or 0) > (other.checkpoint or 0)
@@ -51,7 +56,7 @@ class RestartPolicy:
         best = self._best
         if best is not None and (progress.checkpoint or 0) > (best.checkpoint or 0):
             self._fruitless = 0
-        self._best = progress if best is None or progress.beyond(best) else best
+        self._best = progress if best is None else progress.further_of(best)
         if end not in RESTARTED:
             return Restart(
                 wait_s=0.0, refused=f"a run that ended so is not restarted ({end.value})"

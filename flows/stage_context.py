@@ -13,6 +13,7 @@ from flows.recipe import flat_config
 from flows.run_dir import PipelineDirectory, read_json
 from flows.setting_files import known_stages
 from flows.settings import DEFAULT_STAGES
+from flows.supervision_rows import supervision_rows
 from gates.errors import InputError
 from gates.findings import GateResult, Verdict
 from gates.gate_file import from_json
@@ -71,6 +72,7 @@ def stage_context(
         change_note=ChangeNote(change=run.note) if run.note else None,
         speed=_speed(run, result),
         next_stage=following,
+        supervision=supervision_rows(run, folder),
     )
 
 

@@ -12,6 +12,7 @@ from flows.live_rules import LiveGate, LiveVerdict
 from flows.live_stop import live_stop_sentence
 from flows.pipeline_record import AttemptRecord, LiveStopRecord, utc_now
 from flows.process import GRACE_S, ChildProcess
+from flows.resources import ResourceWatch
 from flows.restarts import Progress, RestartPolicy
 from flows.stall_traces import capture_traces
 from flows.stalls import Stall, StallWatch
@@ -105,6 +106,7 @@ class Supervisor:
         self._clock = clock
         self._sleep = sleep
         self._warned: set[str] = set()
+        self._resources = ResourceWatch(run, settings.resources, clock)
 
     def supervise(self, *, resume: bool = False) -> Supervised:
         """Train until the run ends, is lost or cannot be restarted any more.
@@ -130,8 +132,10 @@ class Supervisor:
                     not_restarted="" if judged else restart.refused,
                 )
             checkpoint = newest_checkpoint(self._run)
-            where = "the start" if checkpoint is None else f"the checkpoint of step {checkpoint:,}"
-            self._listener.say(f"{ending.why}. Going on from {where} in {restart.wait_s:.0f} s.")
+            where = "none" if checkpoint is None else f"step {checkpoint:,}"
+            self._listener.say(
+                f"{ending.why}. Going on in {restart.wait_s:.0f} s, newest checkpoint: {where}."
+            )
             self._sleep(restart.wait_s)
             resume = True
 
@@ -159,7 +163,7 @@ class Supervisor:
                 grace_s=self._grace_s,
                 keep_open=self._keep_open,
             ) as child:
-                code, reason = self._follow(child, watch, attempt.from_step)
+                code, reason = self._follow(child, watch)
             status = watch.fresh(read_status(self._run))
             if isinstance(reason, Stall):
                 ending = Ending(end=End.HUNG, why=f"The trainer {reason.text}")
@@ -188,25 +192,32 @@ class Supervisor:
         return ending, stopped
 
     def _follow(
-        self, child: ChildProcess, watch: StallWatch, from_step: int
+        self, child: ChildProcess, watch: StallWatch
     ) -> tuple[int, Stall | LiveStopRecord | None]:
         """Watch one process until it ends or has to be ended; says why we ended it."""
-        began = self._clock()
+        began: tuple[float, int] | None = None
         while (code := child.poll()) is None:
             now = self._clock()
             status = watch.fresh(read_status(self._run))
             verdict = self._live.judge_when_due() if self._live is not None else None
+            if self._live is not None and self._live.broken and "" not in self._warned:
+                self._warned.add("")
+                self._listener.say(f"The live gate cannot judge this run: {self._live.broken}.")
             if status is not None:
+                if began is None and status.phase != "starting":
+                    began = (now, status.step)
                 newest = self._live.newest if self._live is not None else None
                 self._listener.tick(replace(status, live=newest.text if newest else ""))
             if verdict is not None and verdict.lost is not None:
                 if self._settings.live.mode == "stop":
                     step = max(verdict.step, status.step if status else 0)
-                    speed = (step - from_step) / max(now - began, 1e-6)
+                    since, first = began or (now, step)
+                    speed = (step - first) / (now - since) if now > since else 0.0
                     record = self._live_stop(verdict, step, speed)
                     self._listener.say(f"{live_stop_sentence(record)}. Stopping the trainer.")
                     return child.stop(), record
                 self._warn(verdict)
+            self._resources.sample_when_due(child.pid)
             stall = watch.observe(read_status(self._run), now)
             if stall is not None:
                 self._listener.say(f"The trainer {stall.text}. Stopping it.")

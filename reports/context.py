@@ -102,6 +102,8 @@ class StageContext:
     speed: Speed | None = None
     next_stage: NextStage | None = None
     """None when this is the last stage or the stage is unknown."""
+    supervision: tuple[tuple[str, str], ...] = ()
+    """Label and text of what happened while the run was trained: attempts, stalls, resources."""
     json_twin: str = "gate.json"
     """File name of the machine-readable result beside the report."""
 

@@ -121,7 +121,7 @@ def build_stage_view(
         passed_rows=passed,
         last_go=reference.name if reference is not None else "",
         no_reference=_no_reference(context) if reference is None else "",
-        integrity=integrity_rows(result, log),
+        integrity=(*integrity_rows(result, log), *context.supervision),
         overview=next((plot for plot in plots if not plot.check), None),
         plotted=tuple(c for c in check_plots if c.plot is not None),
         unplotted=tuple(c for c in check_plots if c.plot is None and _needs_words(c.row)),
