@@ -126,7 +126,11 @@ def _config_lines(comparison: Comparison) -> list[str]:
     if not comparison.config_known:
         return ["Configuration: unknown in at least one run."]
     changes = comparison.config_changes
-    lines = [f"Configuration: {len(changes)} keys differ" if changes else "Configuration: the same"]
+    if not changes:
+        return ["Configuration: the same"]
+    lines = [
+        f"Configuration: {'1 key differs' if len(changes) == 1 else f'{len(changes)} keys differ'}"
+    ]
     for change in changes[:_MOST_KEYS]:
         before, after = (
             ABSENT if value is None else show_value(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ from typer.testing import CliRunner, Result
 
 from flows.backtest import flip_causes
 from flows.cli import app
+from flows.labels import load_labels
 from gates.findings import Finding, GateResult, Outcome, Verdict
 from gates.judge import judge
 from gates.spec import load_gate
 from gates.verdict import decide
 from tests.flows import judged_runs as build
 
-SHARED_RUNS = Path(__file__).resolve().parents[3] / "shared" / "runs"
+ROOT = Path(__file__).resolve().parents[2]
+SHARED_RUNS = ROOT.parent / "shared" / "runs"
 
 
 @pytest.fixture
@@ -290,6 +293,17 @@ def test_which_checks_made_a_verdict_flip(
     )
     assert [cause.check for cause in flip_causes(old, new)] == causes
     assert bool(causes) == (old.verdict is not new.verdict)
+
+
+def test_the_examples_of_the_guide_can_be_used(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "backtests.md").read_text(encoding="utf-8")
+    gate, labels = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    (tmp_path / "my-5k.yaml").write_text(gate, encoding="utf-8")
+    (tmp_path / "labels.yaml").write_text(labels, encoding="utf-8")
+    changed, shipped = load_gate(tmp_path / "my-5k.yaml"), load_gate("5k")
+    assert changed.name == "5k"
+    assert {check.id for check in changed.checks} == {check.id for check in shipped.checks}
+    assert len(load_labels(tmp_path / "labels.yaml").by_name) == 3
 
 
 def test_the_labelled_runs_are_judged_as_labelled() -> None:
