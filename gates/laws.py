@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from gates import laws_actor, laws_data, reward_shape
+from gates import laws_actor, laws_data, laws_targets, reward_shape
 from gates.episodes import Missing
 from gates.facts import RunFacts
 from gates.quantity import Quantity
@@ -27,6 +27,7 @@ Law = Literal[
     "done_ratio_over_terminations",
     "discount",
     "target_network_speed",
+    "bootstrap_over_policy_q",
     "replay_q_over_returns",
     "episode_steps_over_steps",
     "critic_gradient_growth",
@@ -44,6 +45,7 @@ LAW_WORDS: dict[Law, str] = {
     "done_ratio_over_terminations": "terminations in the batches / terminations in the episodes",
     "discount": "discount in the targets",
     "target_network_speed": "tau that the targets show / largest plausible tau",
+    "bootstrap_over_policy_q": "value in the targets / critic's Q of the policy",
     "replay_q_over_returns": "replay Q / discounted return of the episodes",
     "episode_steps_over_steps": "sum of episode lengths / environment steps",
     "critic_gradient_growth": "critic gradient / its start",
@@ -67,7 +69,8 @@ LAWS: Mapping[Law, Callable[[RunFacts], Quantity | Missing]] = {
     "distance_to_running_sums": reward_shape.distance_to_running_sums,
     "done_ratio_over_terminations": laws_data.done_ratio_over_terminations,
     "discount": laws_data.discount,
-    "target_network_speed": laws_data.target_network_speed,
+    "target_network_speed": laws_targets.target_network_speed,
+    "bootstrap_over_policy_q": laws_targets.bootstrap_over_policy_q,
     "replay_q_over_returns": laws_data.replay_q_over_returns,
     "episode_steps_over_steps": laws_data.episode_steps_over_steps,
     "critic_gradient_growth": laws_data.critic_gradient_growth,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from gates.episodes import Episodes
-from gates.laws_data import LARGEST_TAU
+from gates.laws_targets import LARGEST_TAU
 from gates.number_text import in_words
 from gates.reward_shape import RewardShape
 from gates.rules_wiring import DECOUPLED, leaking_path
@@ -15,6 +15,8 @@ from gates.signs import Signs
 from gates.suspicion import Suspicion
 
 LOST_TERMINATIONS = 0.1
+ENLARGED = 1.2
+"""Value in the targets over the critic's own that no lag and no difference between states explains."""
 UNKNOWN_SCALE_RATIO = 8.0
 """Batch over episode rewards that no usual deliberate scale explains."""
 KNOWN_SCALE_RATIO = 3.0
@@ -28,9 +30,19 @@ def critic_divergence(signs: Signs) -> Suspicion | None:
     no_contraction = gamma is not None and gamma.value >= 0.99999
     beyond = excess is not None and excess[0] > 1.0
     decoupled = signs.decoupling is not None and signs.decoupling > DECOUPLED
-    if not (no_contraction or beyond) or decoupled or leaking_path(signs):
+    enlarged = signs.law("bootstrap_over_policy_q")
+    factor = 0.0
+    if enlarged is not None:
+        tail = enlarged.series.values[-max(5, len(enlarged.series) // 4) :]
+        factor = float(np.quantile(tail, 0.05, method="nearest"))
+    if not (no_contraction or beyond or factor > ENLARGED) or decoupled or leaking_path(signs):
         return None
     evidence = []
+    if factor > ENLARGED:
+        evidence.append(
+            f"The targets bootstrap from at least {in_words(factor)} times what the critic says of the policy's "
+            "actions, in 19 of 20 of the last updates; correct targets hold 0.3 to 1.05 times as much."
+        )
     if beyond and excess is not None:
         trace = signs.trace(excess[1])
         largest = in_words(trace.largest) if trace else ""

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gates.causes import CAUSES
@@ -77,6 +78,24 @@ def test_a_critic_that_diverges_at_a_proper_discount(own: bool) -> None:
     assert result.verdict is Verdict.NO_GO
     assert causes(result)[0] == "critic_divergence"
     assert "exponentially" in " ".join(result.diagnoses[0].evidence)
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["another trainer", "our trainer"])
+def test_targets_that_enlarge_values_are_found_before_a_bound_is_broken(own: bool) -> None:
+    result = judge(make(Recipe(own=own), runs.enlarged_targets))
+    assert result.verdict is Verdict.NO_GO
+    assert causes(result)[0] == "critic_divergence"
+    failed = {f.check for f in result.findings if f.outcome.value == "FAIL"}
+    assert "targets_not_enlarged" in failed
+    assert "replay_q_bound" not in failed
+
+
+def test_falling_values_leave_older_targets_larger() -> None:
+    run = make(Recipe())
+    value = np.linspace(100.0, 40.0, len(run.steps))
+    run.set_values(value, 1.5 * value)
+    failed = {f.check for f in judge(run).findings if f.outcome.value == "FAIL"}
+    assert "targets_not_enlarged" not in failed
 
 
 @pytest.mark.parametrize("own", [False, True], ids=["another trainer", "our trainer"])

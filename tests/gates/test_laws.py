@@ -47,6 +47,7 @@ HEALTHY: dict[Law, tuple[float, float]] = {
     "done_ratio_over_terminations": (0.6, 1.3),
     "discount": (GAMMA, GAMMA),
     "target_network_speed": (0.0, 0.7),
+    "bootstrap_over_policy_q": (0.3, 1.05),
     "replay_q_over_returns": (0.0, 1.2),
     "episode_steps_over_steps": (0.99, 1.01),
     "critic_gradient_growth": (0.5, 2.0),
@@ -75,6 +76,7 @@ BROKEN: list[tuple[Law, str, float, float]] = [
     ("distance_to_running_sums", "reward_scale", 2.5, 20.0),
     ("done_ratio_over_terminations", "terminal_flag_dropped", 0.0, 0.0),
     ("discount", "critic_divergence", 1.02, 1.02),
+    ("bootstrap_over_policy_q", "reward_scale", 0.0, 1.1),
     ("target_network_speed", "target_not_averaged", 1.0, np.inf),
 ]
 
