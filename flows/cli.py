@@ -430,6 +430,28 @@ def backtest(
 
 
 @app.command()
+def rollback(
+    directory: Annotated[Path, typer.Argument(help="Run folder of our trainer.", metavar="RUN")],
+    to_step: Annotated[
+        int, typer.Option("--to", help="Step of the checkpoint to go back to.", min=1)
+    ],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without this it is only said.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Discard what a run did after a checkpoint; the next --resume goes on from there.
+
+    Refused while the run's trainer is alive. Says what it removes.
+
+    [bold]Example[/]
+
+      gonogo rollback runs/mine/1m/run-001 --to 500000 --yes
+    """
+    run_and_exit("rollback", debug=debug, run=directory, to_step=to_step, yes=yes)
+
+
+@app.command()
 def doctor(debug: Debug = False) -> None:
     """Say what is installed, what is missing and which presets can run here."""
     run_and_exit("doctor", debug=debug)

@@ -93,6 +93,28 @@ class PipelineDirectory:
         return directory
 
     @classmethod
+    def reopen(cls, path: Path) -> PipelineDirectory:
+        """Open an existing pipeline directory as it is, for us alone.
+
+        Raises:
+            UsageError: It is in use or no pipeline directory.
+            OutputError: It cannot be written.
+        """
+        path = path.absolute()
+        try:
+            lock = _lock(path)
+        except OSError as error:
+            raise OutputError.from_os_error("The pipeline's folder", path, error) from error
+        try:
+            record = read_record(path)
+            if record is None:
+                raise UsageError(f"{path} holds no {FILE_NAME}.")
+            return cls(path, _without_lost_runs(record), lock)
+        except BaseException:
+            os.close(lock)
+            raise
+
+    @classmethod
     def view(cls, path: Path) -> PipelineDirectory | None:
         """Return the directory for reading only, without its lock; None when it is none.
 

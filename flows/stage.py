@@ -11,6 +11,7 @@ from flows.pipeline_record import RunRecord, utc_now
 from flows.pipeline_report import save_pipeline_report
 from flows.progress import Reporter
 from flows.recipe import recipe_hash
+from flows.resource_needs import refuse_what_cannot_fit
 from flows.run_dir import PipelineDirectory
 from flows.settings import StagePlan
 from flows.stage_context import baseline_of, read_result, stage_context
@@ -94,8 +95,10 @@ def train(
 
     Raises:
         TrainingBrokenError: The training did not end as it should.
+        UsageError: Its replay and checkpoints cannot fit into memory or onto the disk.
         OutputError: The run's folder cannot be written.
     """
+    refuse_what_cannot_fit(stage, directory.path)
     run = directory.new_run(stage, recipe=recipe_hash(stage), note=note)
     reporter.say(f"{stage.name}: training {stage.steps:,} steps in {run}")
     save_pipeline_report(directory)
@@ -114,6 +117,7 @@ def resume(
 
     Raises:
         TrainingBrokenError: The training did not end as it should.
+        UsageError: Its replay and checkpoints cannot fit into memory or onto the disk.
         OutputError: The run's folder cannot be written.
     """
     folder = directory.run_path(stage.name, run)
@@ -123,6 +127,8 @@ def resume(
     checkpoint = newest_checkpoint(folder)
     where = "the start" if checkpoint is None else f"the checkpoint of step {checkpoint:,}"
     reporter.say(f"{stage.name}: going on with {folder} from {where}")
+    there_mib = sum(p.stat().st_size for p in folder.glob("checkpoints/*")) / 2**20
+    refuse_what_cannot_fit(stage, folder, there_mib=there_mib)
     # Should the trainer's source have changed, the verdict will be of what is run now.
     update = {"state": StageState.RUNNING, "message": "", "recipe": recipe_hash(stage)}
     directory.save_run(stage, run.model_copy(update=update))

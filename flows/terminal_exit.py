@@ -28,6 +28,10 @@ def _run(command: str, debug: bool, options: dict[str, Any]) -> int:
         from flows.run_command import build_request, run_pipeline
 
         return run_pipeline(build_request(**options), debug=debug)
+    if command == "rollback":
+        from flows.rollback import roll_back
+
+        return roll_back(**options)
     if command == "gate":
         from flows.gate_command import gate_directory
 

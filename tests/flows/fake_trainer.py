@@ -54,6 +54,12 @@ def train(run: Path, request: dict) -> int:
     if act == "lose":
         beat(run, "failed", 7, steps, "the simulator does not answer")
         return 75
+    if act == "lose once" and "--resume" not in sys.argv:
+        beat(run, "failed", 7, steps, "the simulator does not answer")
+        return 75
+    if act == "nan":
+        log(run, steps, float("nan"))
+        return wait(run, steps, ignore=False)
     if act == "kill":
         beat(run, "training", 7, steps)
         os.kill(os.getpid(), signal.SIGKILL)
