@@ -105,13 +105,11 @@ class _Killed(BaseException):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize("kill_at", [3, 150, 153, 444, 600, 1197])
-def test_resumed_run_equals_uninterrupted_run(tmp_path, monkeypatch, uninterrupted, kill_at):
-    run = _request(tmp_path / "run")
+def _train_and_kill(run: Path, monkeypatch: pytest.MonkeyPatch, *, at: int) -> None:
     interact = Trainer._interact
 
     def until(trainer, obs):
-        if trainer.step >= kill_at:
+        if trainer.step >= at:
             raise _Killed
         return interact(trainer, obs)
 
@@ -119,6 +117,12 @@ def test_resumed_run_equals_uninterrupted_run(tmp_path, monkeypatch, uninterrupt
         patch.setattr(Trainer, "_interact", until)
         with pytest.raises(_Killed):
             _train(run)
+
+
+@pytest.mark.parametrize("kill_at", [3, 150, 153, 444, 600, 1197])
+def test_resumed_run_equals_uninterrupted_run(tmp_path, monkeypatch, uninterrupted, kill_at):
+    run = _request(tmp_path / "run")
+    _train_and_kill(run, monkeypatch, at=kill_at)
     assert _train(run, "--resume") == 0
     _assert_same(_final_state(run), _final_state(uninterrupted))
     _assert_same_events(run, uninterrupted)
@@ -131,17 +135,7 @@ def test_falls_back_when_the_newest_checkpoint_is_damaged(
     tmp_path, monkeypatch, uninterrupted, capsys
 ):
     run = _request(tmp_path / "run")
-    interact = Trainer._interact
-
-    def until(trainer, obs):
-        if trainer.step >= 500:
-            raise _Killed
-        return interact(trainer, obs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_interact", until)
-        with pytest.raises(_Killed):
-            _train(run)
+    _train_and_kill(run, monkeypatch, at=500)
     path = run / "checkpoints" / "step-000000450.ckpt"
     path.write_bytes(path.read_bytes()[:100])
     assert _train(run, "--resume") == 0
@@ -174,17 +168,7 @@ def test_refuses_to_resume_with_another_configuration(tmp_path, uninterrupted, c
 
 def test_an_environment_without_state_resumes_with_new_episodes(tmp_path, monkeypatch):
     run = _request(tmp_path / "run", env={"id": "gym:Pendulum-v1", "max_episode_steps": 70})
-    interact = Trainer._interact
-
-    def until(trainer, obs):
-        if trainer.step >= 450:
-            raise _Killed
-        return interact(trainer, obs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_interact", until)
-        with pytest.raises(_Killed):
-            _train(run)
+    _train_and_kill(run, monkeypatch, at=450)
     assert _train(run, "--resume") == 0
     lengths = read_events(run).series["train/episode_length"]
     assert set(lengths.values) == {70.0}
