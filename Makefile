@@ -53,8 +53,8 @@ imports: install-dev  ## Check the import contracts
 fault-bench: install-dev  ## Train sound and faulty runs, judge them, write docs/fault-bench.md's table
 	$(BIN)/python tests/fault_bench/bench.py --out runs/fault-bench --table docs/fault-bench-table.md $(ARGS)
 
-fault-matrix: install-dev  ## Strike a short stage with every fault, write docs/fault-matrix-table.md
-	$(BIN)/python tests/fault_matrix/matrix.py --table docs/fault-matrix-table.md $(ARGS)
+fault-matrix: install-dev  ## Strike a short stage with every fault, write docs/supervision.md's table
+	$(BIN)/python tests/fault_matrix/matrix.py --table docs/supervision.md $(ARGS)
 
 docs: install-dev  ## Write the tables in docs/ that are generated from code and configuration
 	$(BIN)/python tests/generate_docs.py

@@ -28,6 +28,7 @@ from gates.event_reader import read_events  # noqa: E402
 GO, BROKEN, USAGE, NO_GO = 0, 1, 2, 3
 TOKEN = "GONOGO_FAULT_MATRIX"
 WAIT_S = 120.0
+BEGIN, END = "<!-- fault-matrix:begin -->", "<!-- fault-matrix:end -->"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -410,12 +411,21 @@ def table(fates: list[Fate]) -> str:
     return "\n".join(lines)
 
 
+def write_table(document: Path, text: str) -> None:
+    """Put the table between the document's markers."""
+    before, begin, rest = document.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{document} holds no lines {BEGIN} and {END}")
+    document.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
 def main() -> int:
     """Strike every fault, print the table and return 1 if one of them had another end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20, help="SIGKILLs at random steps")
     parser.add_argument("--only", default="", help="run the cases whose name holds this")
-    parser.add_argument("--table", type=Path, help="write the table into this file too")
+    parser.add_argument("--table", type=Path, help="document with markers to write the table into")
     options = parser.parse_args()
     random_steps = random.Random(0).sample(range(4, 1_600, 4), options.kills)
     kills = [
@@ -442,7 +452,7 @@ def main() -> int:
                 print(fate.output, flush=True)
     text = table(fates)
     if options.table:
-        options.table.write_text(text + "\n", encoding="utf-8")
+        write_table(options.table, text)
     bad = sum(bool(fate.problems) for fate in fates)
     print(f"{len(fates) - bad} of {len(fates)} ended as they must")
     return 1 if bad else 0
