@@ -19,7 +19,9 @@ from prefect.settings import (
 from prefect.states import AwaitingRetry
 from prefect.testing.utilities import prefect_test_harness
 
+from flows.errors import UsageError
 from flows.pipeline import PipelineOutcome, staged_validation
+from flows.recipe import recipe_hash
 from flows.request import PipelineRequest
 from gates.findings import Verdict
 
@@ -107,6 +109,27 @@ def test_go_after_go_ends_go_and_is_kept_when_run_again(make_request: MakeReques
     _, fresh = run(make_request(stages=request.stages[:1], retrain=True))
     assert not fresh.stages[0].kept
     assert trained(request) == ["one/run-001", "one/run-002", "two/run-001"]
+
+
+def test_resume_keeps_a_go_and_goes_on_with_the_interrupted_stage(
+    make_request: MakeRequest,
+) -> None:
+    request = make_request()
+    run(make_request(stages=request.stages[:1]))
+    with request.open(request.plan()) as directory:
+        two = request.plan().stages[1]
+        directory.new_run(two, recipe=recipe_hash(two))
+    # Opening it again finds a run that nobody runs: its supervisor was killed.
+    _, outcome = run(make_request(resume=True))
+    assert [stage.kept for stage in outcome.stages] == [True, False]
+    assert outcome.verdict is Verdict.GO
+    assert trained(request) == ["one/run-001", "two/run-001"]
+
+    state = staged_validation(
+        make_request(stages=request.stages[1:], retrain=True, resume=True), return_state=True
+    )
+    assert isinstance(state.result(raise_on_failure=False), UsageError)
+    assert trained(request) == ["one/run-001", "two/run-001"]
 
 
 @pytest.mark.usefixtures("persisting")
