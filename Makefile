@@ -51,7 +51,7 @@ imports: install-dev  ## Check the import contracts
 	$(BIN)/lint-imports
 
 fault-bench: install-dev  ## Train sound and faulty runs, judge them, write docs/fault-bench.md's table
-	$(BIN)/python tests/fault_bench/bench.py --out runs/fault-bench --table docs/fault-bench-table.md $(ARGS)
+	$(BIN)/python tests/fault_bench/bench.py --out runs/fault-bench --table docs/fault-bench.md $(ARGS)
 
 fault-matrix: install-dev  ## Strike a short stage with every fault, write docs/supervision.md's table
 	$(BIN)/python tests/fault_matrix/matrix.py --table docs/supervision.md $(ARGS)

@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
 STAGE, STEPS = "5k", 5_000
+RESULT_HEADING = "## Last result"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +183,7 @@ def main() -> int:
     parser.add_argument("--healthy-seeds", type=int, default=3, help="seeds per sound recipe")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", nargs="*", help="names of faults or recipes")
-    parser.add_argument("--table", type=Path, help="write the table to this file as well")
+    parser.add_argument("--table", type=Path, help="page whose last result is replaced")
     options = parser.parse_args()
     chosen = cases(options.seeds, options.healthy_seeds)
     if options.only:
@@ -194,7 +195,8 @@ def main() -> int:
         if not (s.verdict_right and s.cause_right):
             print(f"\n{s.case.slug}: {s.verdict}, cause {s.cause}: {s.deciding}")
     if options.table:
-        options.table.write_text(text + "\n", encoding="utf-8")
+        head = options.table.read_text(encoding="utf-8").split(RESULT_HEADING)[0]
+        options.table.write_text(f"{head}{RESULT_HEADING}\n\n{text}\n", encoding="utf-8")
     return 0 if all(s.verdict_right for s in scores) else 1
 
 
