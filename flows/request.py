@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from flows.process import GRACE_S
 from flows.run_dir import PipelineDirectory
 from flows.setting_files import reference
 from flows.settings import DEFAULT_PRESET, DEFAULT_STAGES, PipelinePlan, resolve_plan
@@ -73,4 +74,5 @@ class PipelineRequest(BaseModel):
             preset_source=reference(self.preset),
             # One stage alone does not change which stages the pipeline consists of.
             stages_asked=None if self.retrain else tuple(map(reference, self.stages)),
+            wait_for_trainer_s=GRACE_S + 10.0 if self.resume else 0.0,
         )

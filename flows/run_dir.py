@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,7 @@ from reports.context import StageState
 LOCK_NAME = ".lock"
 LEFT_ALONE = "gonogo was killed"
 """End of an attempt whose supervisor ended without a word; its guard stopped the trainer."""
+_OWNER = re.compile(r"process (\d+)")
 _RUN = re.compile(r"run-(\d{3,})")
 
 
@@ -55,6 +57,7 @@ class PipelineDirectory:
         *,
         preset_source: str,
         stages_asked: tuple[str, ...] | None,
+        wait_for_trainer_s: float = 0.0,
     ) -> PipelineDirectory:
         """Create the directory or go on in an existing one, and lock it.
 
@@ -63,6 +66,7 @@ class PipelineDirectory:
             plan: What is to be done in it.
             preset_source: Name or absolute path of the preset.
             stages_asked: Names or absolute paths of the pipeline's stages; None leaves them as they are.
+            wait_for_trainer_s: How long a trainer whose supervisor was killed may take to save itself.
 
         Raises:
             UsageError: It is in use, holds another preset or seed, or something that is not ours.
@@ -72,7 +76,7 @@ class PipelineDirectory:
         refuse_foreign(path, preset=plan.preset, seed=plan.seed)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            lock = _lock(path)
+            lock = _lock(path, wait_s=wait_for_trainer_s)
         except OSError as error:
             raise OutputError.from_os_error("The pipeline's folder", path, error) from error
         try:
@@ -229,27 +233,52 @@ def _around(plan: PipelinePlan) -> tuple[str, ...]:
     return tuple(str(stage.source.absolute()) for stage in plan.stages)
 
 
-def _lock(path: Path) -> int:
+def _lock(path: Path, wait_s: float = 0.0) -> int:
     """Take the directory's lock; it ends with the last process that holds the descriptor open.
+
+    Whoever took it may be gone while the guard of its trainer still holds it: only then it is waited for.
 
     Raises:
         UsageError: Another process has it.
     """
     lock = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    deadline = time.monotonic() + wait_s
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = os.read(lock, 100).decode(errors="replace").strip() or "another process"
-        os.close(lock)
-        raise UsageError(
-            f"{path} is in use by {owner}; wait until it ends or choose another --out."
-        ) from None
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                owner = os.pread(lock, 100, 0).decode(errors="replace").strip()
+                if time.monotonic() < deadline and _is_gone(owner):
+                    time.sleep(0.1)
+                    continue
+            what = owner or "another process"
+            if _is_gone(owner):
+                what = f"the trainer of {owner}, which is gone; it is saving itself"
+            raise UsageError(
+                f"{path} is in use by {what}; wait until it ends or choose another --out."
+            )
     except BaseException:
         os.close(lock)
         raise
     os.ftruncate(lock, 0)
     os.write(lock, f"process {os.getpid()}, since {utc_now()}\n".encode())
     return lock
+
+
+def _is_gone(owner: str) -> bool:
+    """Tell whether the process that a lock names has ended."""
+    match = _OWNER.match(owner)
+    if match is None:
+        return False
+    try:
+        os.kill(int(match.group(1)), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def _without_lost_runs(record: PipelineRecord) -> PipelineRecord:

@@ -67,14 +67,14 @@ class Said:
         yield lambda status: None
 
 
-def request(out: Path, *, hangs: bool, live: str = "stop") -> PipelineRequest:
+def request(out: Path, *, hangs: bool, live: str, resume: bool) -> PipelineRequest:
     """Write the stage's files beside `out` and ask for the stage."""
     out.parent.mkdir(parents=True, exist_ok=True)
     preset, stage = out.parent / "matrix.yaml", out.parent / "short.yaml"
     preset.write_text(textwrap.dedent(PRESET))
     text = STAGE.replace("TRAINING", "3" if hangs else "120").replace("LIVE", live)
     stage.write_text(textwrap.dedent(text))
-    return PipelineRequest(preset=str(preset), stages=(str(stage),), out=out)
+    return PipelineRequest(preset=str(preset), stages=(str(stage),), out=out, resume=resume)
 
 
 def run(out: Path, fault: str, *, resume: bool) -> int:
@@ -88,6 +88,7 @@ def run(out: Path, fault: str, *, resume: bool) -> int:
         out,
         hangs=fault.startswith(("hang", "beats")),
         live=os.environ.get("MATRIX_LIVE", "stop"),
+        resume=resume,
     )
     (stage,) = asked.plan().stages
     reporter = Said()
