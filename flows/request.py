@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.process import GRACE_S
 from flows.run_dir import PipelineDirectory
 from flows.setting_files import reference
 from flows.settings import DEFAULT_PRESET, DEFAULT_STAGES, PipelinePlan, resolve_plan
@@ -68,11 +67,12 @@ class PipelineRequest(BaseModel):
             UsageError: It is in use, or holds something else.
             OutputError: It cannot be written.
         """
+        grace_s = max(stage.supervision.grace_s for stage in plan.stages)
         return PipelineDirectory.open(
             self.out,
             plan,
             preset_source=reference(self.preset),
             # One stage alone does not change which stages the pipeline consists of.
             stages_asked=None if self.retrain else tuple(map(reference, self.stages)),
-            wait_for_trainer_s=GRACE_S + 10.0 if self.resume else 0.0,
+            wait_for_trainer_s=grace_s + 10.0 if self.resume else 0.0,
         )

@@ -81,6 +81,8 @@ class Supervision(_Part):
     stalls: StallSettings = StallSettings()
     restarts: RestartSettings = RestartSettings()
     resources: ResourceSettings = ResourceSettings()
+    grace_s: Seconds = 60.0
+    """Time that the trainer has to write a checkpoint when it is asked to stop."""
 
     def with_live(self, mode: LiveMode | None) -> Supervision:
         """Return the same with another live mode; None changes nothing."""

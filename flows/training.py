@@ -9,7 +9,6 @@ from flows.attempt_ends import End
 from flows.errors import TrainingBrokenError
 from flows.live_rules import LiveGate
 from flows.pipeline_record import AttemptRecord, RunRecord
-from flows.process import GRACE_S
 from flows.progress import Reporter
 from flows.run_dir import PipelineDirectory
 from flows.settings import StagePlan
@@ -27,7 +26,7 @@ def train_stage(
     reporter: Reporter,
     *,
     resume: bool = False,
-    grace_s: float = GRACE_S,
+    grace_s: float | None = None,
 ) -> None:
     """Train in the run folder that `PipelineDirectory.new_run` made, until the training ends.
 
@@ -41,7 +40,7 @@ def train_stage(
         directory: The open pipeline directory.
         reporter: Shows progress.
         resume: Go on from the newest checkpoint of an interrupted training.
-        grace_s: Time that the trainer has to save itself when it is asked to stop.
+        grace_s: Replaces the stage's own time that the trainer has to save itself.
 
     Raises:
         TrainingBrokenError: The trainer broke, refused its configuration or could not be kept up.
@@ -87,7 +86,7 @@ def _supervise(
     reporter: Reporter,
     *,
     resume: bool,
-    grace_s: float,
+    grace_s: float | None,
 ) -> Supervised:
     def command(again: bool) -> list[str]:
         options = ("--resume",) if again else ()
@@ -118,7 +117,7 @@ def _supervise(
             ),
             environment=trainer_environment(),
             keep_open=(directory.lock,),
-            grace_s=grace_s,
+            grace_s=stage.supervision.grace_s if grace_s is None else grace_s,
             earlier=_own(directory, stage).attempts,
         )
         return supervisor.supervise(resume=resume)

@@ -210,7 +210,7 @@ def leak_and_deaf(run, step):
         return real(number, signal.SIG_IGN if number == signal.SIGTERM else handler)
 
     signal.signal = patched
-    _slowly()
+    _slowly(0.05)
 
 
 def slow(run, step):
@@ -219,11 +219,11 @@ def slow(run, step):
     _slowly()
 
 
-def _slowly():
+def _slowly(pause_s=0.01):
     interact = Trainer._interact
 
     def patched(trainer, obs):
-        time.sleep(0.01)
+        time.sleep(pause_s)
         return interact(trainer, obs)
 
     Trainer._interact = patched

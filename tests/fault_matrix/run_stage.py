@@ -49,6 +49,7 @@ STAGE = f"""
     eval: {{every_steps: 800, episodes: 2}}
     checkpoint: {{every_steps: {CHECKPOINT_EVERY}}}
     supervision:
+      grace_s: 10
       restarts: {{backoff_s: 0}}
       live: {{mode: LIVE}}
       stalls: {{starting_s: 20, training_s: TRAINING, grace_s: 0.5}}
