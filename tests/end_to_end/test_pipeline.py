@@ -110,6 +110,7 @@ def test_ctrl_c_stops_the_trainer_and_leaves_nothing_behind(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=accept_ctrl_c,
     )
     status = out / "first" / "run-001" / "status.json"
     try:
@@ -123,6 +124,7 @@ def test_ctrl_c_stops_the_trainer_and_leaves_nothing_behind(
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
     assert process.returncode == 1
     assert errors == "Stopped by Ctrl-C. What was trained and judged so far is kept.\n", output
     state = json.loads(status.read_text())
@@ -132,6 +134,11 @@ def test_ctrl_c_stops_the_trainer_and_leaves_nothing_behind(
     record = json.loads((out / "pipeline.json").read_text())
     assert record["stages"]["first"]["runs"][0]["state"] == "cancelled"
     assert not processes_that_mention(str(tmp_path)), "no process may be left"
+
+
+def accept_ctrl_c() -> None:
+    """Undo what a shell does to jobs that it starts in the background: they ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def last(done: subprocess.CompletedProcess[str]) -> str:
