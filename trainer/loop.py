@@ -118,13 +118,11 @@ class Trainer:
                     raise StopRequestedError(f"stopped on request at step {self.step}")
                 self._obs = self._interact(self._obs)
                 self._learn()
-                if self._due(config.eval_every_steps):
+                ended = self.step >= self.request.planned_steps
+                if ended or self._due(config.eval_every_steps):
                     self._evaluate()
-                if self._checkpoint_due():
+                if ended or self._checkpoint_due():
                     self._save()
-            if not self._due(config.eval_every_steps):
-                self._evaluate()
-            self._save()
         finally:
             self.writer.close()
             self.env.close()

@@ -155,6 +155,13 @@ def test_keeps_the_newest_the_milestones_and_the_best(uninterrupted):
     assert best["step"] == returns.steps[later][np.argmax(returns.values[later])]
 
 
+def test_resuming_a_finished_run_evaluates_nothing_twice(tmp_path):
+    run = _request(tmp_path / "run", train={"eval_every_steps": 500})
+    assert _train(run) == 0
+    assert _train(run, "--resume") == 0
+    assert read_events(run).series["eval/mean_reward"].steps.tolist() == [0, 501, 1002, 1200]
+
+
 def test_refuses_to_resume_with_another_configuration(tmp_path, uninterrupted, capsys):
     run = tmp_path / "run"
     shutil.copytree(uninterrupted, run)
