@@ -23,14 +23,14 @@ from prefect.states import Completed, Failed
 from flows import stage as stages
 from flows.artifacts import publish_report
 from flows.errors import UsageError
-from flows.interrupted import interrupted_run, nothing_to_resume
-from flows.pipeline_record import RunRecord
-from flows.pipeline_report import save_pipeline_report
+from flows.judging.pipeline_report import save_pipeline_report
 from flows.progress import Reporter, SilentReporter
+from flows.records.pipeline_record import RunRecord
+from flows.records.run_dir import PipelineDirectory
 from flows.request import PipelineRequest
-from flows.run_dir import PipelineDirectory
-from flows.settings import PipelinePlan, StagePlan
+from flows.settings.plan import PipelinePlan, StagePlan
 from flows.stage import StageOutcome
+from flows.supervising.interrupted import interrupted_run, nothing_to_resume
 from gates.findings import Verdict
 
 _SILENT = SilentReporter()

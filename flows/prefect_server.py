@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flows.errors import OutputError, ServerError
-from flows.process import ChildProcess
+from flows.supervising.process import ChildProcess
 
 START_TIMEOUT_S = 120.0
 _HEALTH_INTERVAL_S = 0.1

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from flows.trainer_files import TrainerStatus
+from flows.records.trainer_files import TrainerStatus
 
 if TYPE_CHECKING:
     from rich.console import Console

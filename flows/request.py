@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.run_dir import PipelineDirectory
-from flows.setting_files import reference
-from flows.settings import DEFAULT_PRESET, DEFAULT_STAGES, PipelinePlan, resolve_plan
-from flows.supervision import LiveMode
+from flows.records.run_dir import PipelineDirectory
+from flows.settings.plan import DEFAULT_PRESET, DEFAULT_STAGES, PipelinePlan, resolve_plan
+from flows.settings.setting_files import reference
+from flows.settings.supervision import LiveMode
 
 
 class PipelineRequest(BaseModel):

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.interrupted import trained_already
-from flows.judging import GATE_FILE, judge_directory
-from flows.pipeline_record import RunRecord, utc_now
-from flows.pipeline_report import save_pipeline_report
+from flows.judging.judge_run import GATE_FILE, judge_directory
+from flows.judging.pipeline_report import save_pipeline_report
+from flows.judging.stage_context import baseline_of, read_result, stage_context
 from flows.progress import Reporter
-from flows.recipe import recipe_hash
-from flows.resource_needs import refuse_what_cannot_fit
-from flows.run_dir import PipelineDirectory
-from flows.settings import StagePlan
-from flows.stage_context import baseline_of, read_result, stage_context
-from flows.trainer_files import newest_checkpoint
-from flows.training import train_stage
+from flows.records.pipeline_record import RunRecord, utc_now
+from flows.records.recipe import recipe_hash
+from flows.records.run_dir import PipelineDirectory
+from flows.records.trainer_files import newest_checkpoint
+from flows.settings.plan import StagePlan
+from flows.supervising.interrupted import trained_already
+from flows.supervising.resource_needs import refuse_what_cannot_fit
+from flows.supervising.training import train_stage
 from gates.errors import GatesError
 from gates.findings import Verdict
 from gates.spec import load_gate

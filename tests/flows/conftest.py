@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import flows.trainer_check
-import flows.training
+import flows.settings.trainer_check
+import flows.supervising.training
+from flows.records.run_dir import PipelineDirectory
 from flows.request import PipelineRequest
-from flows.run_dir import PipelineDirectory
 
 FAKE = Path(__file__).with_name("fake_trainer.py")
 
@@ -22,9 +22,9 @@ def _command(*arguments: str) -> list[str]:
 @pytest.fixture
 def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let flows start the stand-in of this folder in place of the real trainer."""
-    monkeypatch.setattr(flows.training, "trainer_command", _command)
-    monkeypatch.setattr(flows.trainer_check, "trainer_command", _command)
-    monkeypatch.setattr(flows.trainer_check, "_known", {})
+    monkeypatch.setattr(flows.supervising.training, "trainer_command", _command)
+    monkeypatch.setattr(flows.settings.trainer_check, "trainer_command", _command)
+    monkeypatch.setattr(flows.settings.trainer_check, "_known", {})
 
 
 @pytest.fixture

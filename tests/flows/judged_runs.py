@@ -6,8 +6,8 @@ import json
 import textwrap
 from pathlib import Path
 
-from flows.judging import GATE_FILE
-from flows.pipeline_record import PipelineRecord, RunRecord, StageRecord, write_record
+from flows.judging.judge_run import GATE_FILE
+from flows.records.pipeline_record import PipelineRecord, RunRecord, StageRecord, write_record
 from gates import gate_file
 from gates.findings import GateResult, Verdict
 from gates.judge import judge

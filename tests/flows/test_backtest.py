@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from flows.backtest import flip_causes
+from flows.backtesting.judge_again import flip_causes
+from flows.backtesting.labels import load_labels
 from flows.cli import app
-from flows.labels import load_labels
 from gates.findings import Finding, GateResult, Outcome, Verdict
 from gates.judge import judge
 from gates.spec import load_gate

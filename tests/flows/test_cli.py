@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-import flows.run_command
+import flows.commands.run
 from flows.cli import app
+from flows.commands.run import build_request, merge_overrides
 from flows.request import PipelineRequest
-from flows.run_command import build_request, merge_overrides
 from gates.findings import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -211,7 +211,7 @@ def test_a_bug_is_not_shown_as_a_traceback(monkeypatch: pytest.MonkeyPatch) -> N
     def broken(**options: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(flows.run_command, "build_request", broken)
+    monkeypatch.setattr(flows.commands.run, "build_request", broken)
     assert refused("run", code=1) == (
         "gonogo broke: RuntimeError: a bug. Run again with --debug to see where.\n"
     )

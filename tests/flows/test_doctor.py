@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from flows import doctor
-from flows.doctor import Fact
+from flows.commands import doctor
+from flows.commands.doctor import Fact
 
 
 def test_a_version_that_does_not_fit_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:

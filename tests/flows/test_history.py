@@ -15,8 +15,8 @@ from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
 from flows.cli import app
-from flows.history import read_history
-from flows.history_command import show_history
+from flows.commands.history import show_history
+from flows.judging.history import read_history
 from tests.flows import judged_runs as build
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from flows.overrides import apply_overrides, parse_overrides
+from flows.settings.overrides import apply_overrides, parse_overrides
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from prefect.testing.utilities import prefect_test_harness
 
 from flows.errors import UsageError
 from flows.pipeline import PipelineOutcome, staged_validation
-from flows.recipe import recipe_hash
+from flows.records.recipe import recipe_hash
 from flows.request import PipelineRequest
 from gates.findings import Verdict
 

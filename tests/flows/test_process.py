@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flows.errors import OutputError
-from flows.process import ChildProcess
+from flows.supervising.process import ChildProcess
 
 
 def child(tmp_path: Path, code: str, *, grace_s: float = 20.0) -> ChildProcess:
@@ -126,7 +126,7 @@ def test_the_child_does_not_outlive_us(tmp_path: Path, script: str) -> None:
         [
             sys.executable,
             "-c",
-            "import sys, time; from pathlib import Path; from flows.process import ChildProcess; "
+            "import sys, time; from pathlib import Path; from flows.supervising.process import ChildProcess; "
             "child = ChildProcess([sys.executable, 'child.py'], cwd=Path('.'), log=Path('log'), "
             "grace_s=0.5); time.sleep(300)",
         ],

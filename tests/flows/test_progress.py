@@ -7,7 +7,7 @@ from rich.console import Console
 
 import flows.progress
 from flows.progress import LiveReporter, PlainReporter, duration, measures
-from flows.trainer_files import TrainerStatus
+from flows.records.trainer_files import TrainerStatus
 
 
 def status(step: int, speed: float | None = 100.0, phase: str = "training") -> TrainerStatus:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from flows.errors import OutputError, UsageError
-from flows.pipeline_record import read_record
+from flows.records.pipeline_record import read_record
+from flows.records.run_dir import PipelineDirectory
 from flows.request import PipelineRequest
-from flows.run_dir import PipelineDirectory
 from reports.context import StageState
 
 MakeRequest = Callable[..., PipelineRequest]

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from flows.errors import ConfigError
-from flows.setting_files import load_stage, shipped
-from flows.settings import resolve_plan
+from flows.settings.plan import resolve_plan
+from flows.settings.setting_files import load_stage, shipped
 from gates.config_files import config_dir
 
 

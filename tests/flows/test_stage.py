@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-import flows.recipe
+import flows.records.recipe
 from flows import stage as stages
 from flows.errors import OutputError
 from flows.progress import SilentReporter
+from flows.records.run_dir import PipelineDirectory
 from flows.request import PipelineRequest
-from flows.run_dir import PipelineDirectory
 from gates.findings import Verdict
 from reports.context import StageState
 
@@ -69,7 +69,9 @@ def test_a_changed_trainer_is_another_recipe(
 ) -> None:
     run_one(opened)
     (files / "trainer.py").write_text("")
-    monkeypatch.setattr(flows.recipe, "trainer_source", lambda: {"x.py": files / "trainer.py"})
+    monkeypatch.setattr(
+        flows.records.recipe, "trainer_source", lambda: {"x.py": files / "trainer.py"}
+    )
     assert reason(opened) == "the recipe is not that of run-001"
 
 

@@ -11,8 +11,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from flows.live_rules import LiveGate, irrevocable
-from flows.supervision import LiveSettings
+from flows.settings.supervision import LiveSettings
+from flows.supervising.live_rules import LiveGate, irrevocable
 from gates.findings import Verdict
 from gates.spec import load_gate, parse_gate
 

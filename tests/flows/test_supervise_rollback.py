@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from flows import resource_needs
 from flows import stage as stages
+from flows.commands.rollback import roll_back
 from flows.errors import UsageError
-from flows.interrupted import interrupted_run
 from flows.progress import SilentReporter
+from flows.records.run_dir import PipelineDirectory
 from flows.request import PipelineRequest
-from flows.resource_needs import needs, refuse_what_cannot_fit
-from flows.resources import ResourceWatch, cut_log, resource_summary
-from flows.rollback import roll_back
-from flows.run_dir import PipelineDirectory
-from flows.settings import StagePlan
-from flows.supervision import ResourceSettings
+from flows.settings.plan import StagePlan
+from flows.settings.supervision import ResourceSettings
+from flows.supervising import resource_needs
+from flows.supervising.interrupted import interrupted_run
+from flows.supervising.resource_needs import needs, refuse_what_cannot_fit
+from flows.supervising.resources import ResourceWatch, cut_log, resource_summary
 
 Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from flows.attempt_ends import End, classify
-from flows.restarts import Progress, RestartPolicy
-from flows.stalls import OUR_GAP_S, StallWatch
-from flows.supervision import RestartSettings, StallSettings, Supervision
-from flows.trainer_files import TrainerStatus
+from flows.records.trainer_files import TrainerStatus
+from flows.settings.supervision import RestartSettings, StallSettings, Supervision
+from flows.supervising.attempt_ends import End, classify
+from flows.supervising.restarts import Progress, RestartPolicy
+from flows.supervising.stalls import OUR_GAP_S, StallWatch
 
 LIMITS = StallSettings(
     starting_s=10,

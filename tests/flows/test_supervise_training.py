@@ -11,12 +11,12 @@ import pytest
 
 from flows import stage as stages
 from flows.errors import TrainingBrokenError, UsageError
-from flows.interrupted import interrupted_run
-from flows.pipeline_record import RunRecord
 from flows.progress import SilentReporter
+from flows.records.pipeline_record import RunRecord
+from flows.records.run_dir import PipelineDirectory
+from flows.records.trainer_files import TrainerStatus
 from flows.request import PipelineRequest
-from flows.run_dir import PipelineDirectory
-from flows.trainer_files import TrainerStatus
+from flows.supervising.interrupted import interrupted_run
 from gates.findings import Verdict
 from reports.context import StageState
 

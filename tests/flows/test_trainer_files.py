@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.trainer_files import log_tail, printable, read_status
+from flows.records.trainer_files import log_tail, printable, read_status
 
 LOG = """\
 starting

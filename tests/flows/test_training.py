@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from flows.commands.terminal import error_lines
 from flows.errors import TrainingBrokenError
 from flows.progress import SilentReporter, Tick
+from flows.records.run_dir import PipelineDirectory
+from flows.records.trainer_files import TrainerStatus
 from flows.request import PipelineRequest
-from flows.run_dir import PipelineDirectory
-from flows.terminal import error_lines
-from flows.trainer_files import TrainerStatus
-from flows.training import train_stage
+from flows.supervising.training import train_stage
 from reports.context import StageState
 
 Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]

@@ -1,0 +1,16 @@
+"""The `gonogo` command: options and help; the work is imported only when it is asked for."""
+
+from __future__ import annotations
+
+import sys
+
+# Each of these modules adds its commands to `app`; the help lists them in this order.
+from flows.cli import judge, machine, train  # noqa: F401
+from flows.cli.app import app
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Run the command line; the process ends with the documented exit code."""
+    sys.exit(app())

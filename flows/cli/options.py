@@ -1,0 +1,76 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help="Recipe to train: a name of config/presets or a path to a .yaml file. "
+        "(default: drive, or that of the pipeline in --out)",
+        metavar="NAME",
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(help="Seed of the training. (default: 0, or that of the pipeline in --out)"),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="Pipeline directory; an existing one is gone on with. "
+        "(default: a new one below ./runs)",
+        metavar="DIR",
+    ),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Change a key of the preset, for example --set train.actor_lr=1.0e-4. "
+        "Give it as often as you need; the pipeline remembers it.",
+        metavar="KEY=VALUE",
+    ),
+]
+Note = Annotated[
+    str,
+    typer.Option(help="What you changed and what you expect of it; it goes into the report."),
+]
+Accept = Annotated[
+    bool,
+    typer.Option(
+        "--accept-conditional", help="You accept a CONDITIONAL: go on with the next stage."
+    ),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with a training that was interrupted, from its newest checkpoint, instead of "
+        "training anew.",
+    ),
+]
+
+
+class Live(str, Enum):
+    """What the live gate does with a run that is lost."""
+
+    OFF = "off"
+    WARN = "warn"
+    STOP = "stop"
+
+
+LiveOption = Annotated[
+    Live | None,
+    typer.Option(
+        "--live",
+        help="What to do with a run that certainly fails its gate while it trains: nothing, warn, "
+        "or stop it. (default: the stage file's, which is stop)",
+    ),
+]

@@ -1,0 +1,132 @@
+"""`gonogo run`, `stage` and `rollback`: what trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.app import app
+from flows.cli.exit import run_and_exit
+from flows.cli.options import Accept, Debug, LiveOption, Note, Out, Overrides, Preset, Resume, Seed
+
+
+@app.command()
+def run(
+    preset: Preset = None,
+    stages: Annotated[
+        str | None,
+        typer.Option(
+            help="Stages in their order: names of config/stages or paths to .yaml files, with "
+            "commas between them. (default: 5k,50k,1m)",
+            metavar="NAMES",
+        ),
+    ] = None,
+    seed: Seed = None,
+    out: Out = None,
+    overrides: Overrides = None,
+    note: Note = "",
+    accept_conditional: Accept = False,
+    resume: Resume = False,
+    live: LiveOption = None,
+    debug: Debug = False,
+) -> None:
+    """Train and judge all stages, one after the other, until one is no GO.
+
+    In an existing pipeline directory, stages that already ended GO with
+    exactly the same recipe are kept; all others are trained again in a new
+    run folder.
+
+    [bold]Examples[/]
+
+      gonogo run
+
+      gonogo run --preset drive-unstable
+
+      gonogo run --stages 5k,50k --seed 1 --set train.actor_lr=1.0e-4
+
+      gonogo run --out runs/mine            (go on there)
+    """
+    run_and_exit(
+        "flows.commands.run:run",
+        debug=debug,
+        show_prefect=debug,
+        preset=preset,
+        stages=None if stages is None else [s.strip() for s in stages.split(",") if s.strip()],
+        seed=seed,
+        out=out,
+        overrides=overrides or [],
+        note=note,
+        accept_conditional=accept_conditional,
+        retrain=False,
+        resume=resume,
+        live=None if live is None else live.value,
+    )
+
+
+@app.command()
+def stage(
+    name: Annotated[
+        str, typer.Argument(help="Stage: 5k, 50k, 1m, or a path to a .yaml file.", metavar="STAGE")
+    ],
+    preset: Preset = None,
+    seed: Seed = None,
+    out: Out = None,
+    overrides: Overrides = None,
+    note: Note = "",
+    accept_conditional: Accept = False,
+    resume: Resume = False,
+    live: LiveOption = None,
+    debug: Debug = False,
+) -> None:
+    """Train and judge one stage alone, also again after a fix.
+
+    Each call makes a new run folder. Earlier runs and the other stages'
+    results stay as they are; the report compares with the run before.
+
+    [bold]Examples[/]
+
+      gonogo stage 50k --out runs/mine --set train.actor_lr=1.0e-4
+
+      gonogo stage 50k --out runs/mine --note "lower actor rate; Q should stay below 200"
+    """
+    run_and_exit(
+        "flows.commands.run:run",
+        debug=debug,
+        show_prefect=debug,
+        preset=preset,
+        stages=[name],
+        seed=seed,
+        out=out,
+        overrides=overrides or [],
+        note=note,
+        accept_conditional=accept_conditional,
+        retrain=True,
+        resume=resume,
+        live=None if live is None else live.value,
+    )
+
+
+@app.command()
+def rollback(
+    directory: Annotated[Path, typer.Argument(help="Run folder of our trainer.", metavar="RUN")],
+    to_step: Annotated[
+        int, typer.Option("--to", help="Step of the checkpoint to go back to.", min=1)
+    ],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without this it is only said.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Discard what a run did after a checkpoint; the next --resume goes on from there.
+
+    Refused while the run's trainer is alive. Says what it removes.
+
+    [bold]Example[/]
+
+      gonogo rollback runs/mine/1m/run-001 --to 500000 --yes
+    """
+    run_and_exit(
+        "flows.commands.rollback:roll_back", debug=debug, run=directory, to_step=to_step, yes=yes
+    )

@@ -1,0 +1,81 @@
+"""`gonogo backtest`: judge stored runs again and list every verdict that flips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from flows.backtesting.backtest_cases import Selection, select_cases
+from flows.backtesting.backtest_json import as_json_text
+from flows.backtesting.backtest_text import (
+    flip_lines,
+    label_answers,
+    label_lines,
+    labels_summary,
+    run_line,
+    summary_lines,
+)
+from flows.backtesting.judge_again import Comparison, backtest
+from flows.backtesting.labels import load_labels
+from flows.commands.terminal import say
+from flows.errors import UsageError
+
+EXIT_FLIPPED = 3
+
+
+def backtest_directories(
+    directories: Sequence[Path],
+    *,
+    gate: str | None,
+    against: str | None,
+    stage: str | None,
+    labels: Path | None,
+    jobs: int,
+    as_json: bool,
+) -> int:
+    """Judge all runs below some folders again; 3 when a verdict flips or a label is not met.
+
+    Raises:
+        UsageError: A folder does not exist, or nothing can be judged at all.
+        ConfigError: The labels or the stage have mistakes.
+        GateConfigError: A gate is missing or has mistakes.
+    """
+    selection = select_cases(
+        directories,
+        stage=stage,
+        gate=gate,
+        against=against,
+        labels=load_labels(labels) if labels else None,
+    )
+    comparisons = list(selection.not_judged)
+    if not as_json:
+        for comparison in comparisons:
+            say(run_line(comparison))
+    for comparison in backtest(selection.cases, jobs=jobs):
+        comparisons.append(comparison)
+        if not as_json:
+            say(run_line(comparison))
+    if all(c.after is None for c in comparisons):
+        raise UsageError(f"None of the runs can be judged. The first: {comparisons[0].problem}")
+    if as_json:
+        print(as_json_text(comparisons, selection))
+    else:
+        for line in (
+            *flip_lines(comparisons),
+            *label_lines(comparisons),
+            *summary_lines(comparisons),
+        ):
+            say(line)
+        for line in labels_summary(comparisons, selection.labels_without_run):
+            say(line)
+        if selection.other_stages:
+            say(f"Left out: {selection.other_stages:,} of other stages.")
+    return EXIT_FLIPPED if _something_is_wrong(comparisons, selection) else 0
+
+
+def _something_is_wrong(comparisons: Sequence[Comparison], selection: Selection) -> bool:
+    """Whether someone must look: a flip, a label that is not met, a verdict that cannot be had again."""
+    return bool(selection.labels_without_run) or any(
+        c.flipped or (c.after is None and c.before is not None) or False in label_answers(c)
+        for c in comparisons
+    )

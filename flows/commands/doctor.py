@@ -1,0 +1,188 @@
+"""`gonogo doctor`: what is installed, what is missing, and which presets can run here."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+
+from flows.errors import ConfigError, FlowsError
+from flows.settings.plan import resolve_plan
+from flows.settings.setting_files import shipped
+
+LEAST_FREE_GIB = 2.0
+"""Replay, checkpoints and events of the default preset stay well below this."""
+_GIB = 1024**3
+_TORCH_PROBE = """
+import json, torch
+cuda = torch.cuda.is_available()
+name = torch.cuda.get_device_name(0) if cuda else ""
+print(json.dumps({"version": torch.__version__, "cuda": cuda, "name": name}))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """One line of the table."""
+
+    topic: str
+    found: str
+    problem: str = ""
+    """What to do; empty when all is well."""
+    needed: bool = True
+    """False: the product works without it."""
+
+
+def show() -> int:
+    """Print the table; 0 when everything that is needed is there, else 1."""
+    from rich.console import Console
+    from rich.table import Table
+
+    facts = [fact for probe in PROBES for fact in probe()]
+    table = Table(show_edge=False, pad_edge=False)
+    for column in ("", "topic", "found", "what to do"):
+        table.add_column(column, overflow="fold")
+    for fact in facts:
+        mark = "ok" if not fact.problem else ("MISSING" if fact.needed else "optional")
+        table.add_row(mark, _plain(fact.topic), _plain(fact.found), _plain(fact.problem))
+    Console(highlight=False).print(table)
+    missing = sum(1 for fact in facts if fact.needed and fact.problem)
+    print("Everything that is needed is here." if not missing else f"{missing} to be solved.")
+    return 1 if missing else 0
+
+
+def python() -> list[Fact]:
+    """Tell the interpreter."""
+    fits = (3, 10) <= sys.version_info[:2] < (3, 13)
+    problem = "" if fits else "use Python 3.10, 3.11 or 3.12"
+    return [
+        Fact(topic="python", found=f"{platform.python_version()} {sys.executable}", problem=problem)
+    ]
+
+
+def packages() -> list[Fact]:
+    """Hold installed versions against what this distribution asks for."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        lines = metadata.requires("gonogo") or []
+    except metadata.PackageNotFoundError:
+        return [
+            Fact(topic="gonogo", found="not installed", problem="pip install -e .", needed=False)
+        ]
+    facts = [Fact(topic="gonogo", found=metadata.version("gonogo"))]
+    for line in sorted(lines):
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            facts.append(_package(requirement.name, str(requirement.specifier)))
+    return facts
+
+
+def _package(name: str, specifier: str) -> Fact:
+    from packaging.specifiers import SpecifierSet
+
+    wish = f"pip install '{name}{specifier}'"
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Fact(topic=name, found="not installed", problem=wish)
+    fits = SpecifierSet(specifier).contains(version, prereleases=True)
+    found = f"{version} (asked for: {specifier or 'any'})"
+    return Fact(topic=name, found=found, problem="" if fits else wish)
+
+
+def torch() -> list[Fact]:
+    """Start torch in a process of its own: it is large, and may be broken."""
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-c", _TORCH_PROBE],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            cwd=tempfile.gettempdir(),
+        )
+        if answer.returncode:
+            lines = answer.stderr.strip().splitlines() or [f"exit code {answer.returncode}"]
+            return [Fact(topic="torch runs", found=lines[-1], problem="install torch again")]
+        told = json.loads(answer.stdout)
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        return [Fact(topic="torch runs", found=str(error), problem="install torch again")]
+    device = f"CUDA, {told['name']}" if told["cuda"] else "CPU only"
+    return [Fact(topic="torch runs", found=f"{told['version']}, {device}")]
+
+
+def carla() -> list[Fact]:
+    """Tell whether CARLA's client is there; it is not imported."""
+    if util.find_spec("carla") is not None:
+        return [Fact(topic="carla", found="client installed")]
+    return [
+        Fact(
+            topic="carla",
+            found="not installed",
+            problem="only for CARLA presets: pip install carla",
+            needed=False,
+        )
+    ]
+
+
+def machine() -> list[Fact]:
+    """Tell cores, disk, write permission and git."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    facts = [Fact(topic="cores", found=str(cores))]
+    folder = Path("runs") if Path("runs").is_dir() else Path()
+    shown = folder.absolute()
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        facts.append(Fact(topic="may write", found=str(shown)))
+    except OSError as error:
+        problem = f"{error.strerror}: change to another folder or use --out"
+        facts.append(Fact(topic="may write", found=f"not in {shown}", problem=problem))
+    free = shutil.disk_usage(folder).free / _GIB
+    problem = "" if free >= LEAST_FREE_GIB else f"free {LEAST_FREE_GIB:.0f} GiB or use --out"
+    facts.append(Fact(topic="free disk", found=f"{free:.1f} GiB in {shown}", problem=problem))
+    git = shutil.which("git")
+    problem = "" if git else "without it reports bear no revision"
+    facts.append(Fact(topic="git", found=git or "not found", problem=problem, needed=False))
+    return facts
+
+
+def presets() -> list[Fact]:
+    """Let the trainer check each preset."""
+    return [_preset(name) for name in shipped("preset")]
+
+
+def _preset(name: str) -> Fact:
+    topic = f"preset {name}"
+    needed = name == "drive"
+    try:
+        plan = resolve_plan(preset=name)
+    except ConfigError as error:
+        problem = error.mistakes[0] if error.mistakes else "cannot be used"
+        return Fact(topic=topic, found="cannot run here", problem=problem, needed=needed)
+    except FlowsError as error:
+        return Fact(topic=topic, found="cannot run here", problem=str(error), needed=needed)
+    return Fact(topic=topic, found=plan.description or "can run here")
+
+
+def _plain(text: str) -> str:
+    """Escape what Rich would read as markup."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+PROBES: tuple[Callable[[], list[Fact]], ...] = (python, packages, torch, carla, machine, presets)
+"""In the order of the table."""

@@ -1,0 +1,161 @@
+"""`gonogo gate` and `gonogo report`: judge any directory, and render what was judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from flows.commands.terminal import EXIT_CODES, result_lines, say
+from flows.errors import OutputError, UsageError
+from flows.judging.judge_run import GATE_FILE, free_judgement_folder, judge_directory
+from flows.judging.pipeline_report import save_pipeline_report
+from flows.judging.rules import foreign_folder, own_run, rules_for
+from flows.judging.stage_context import read_result, shown, stage_context
+from flows.records.pipeline_record import utc_now
+from flows.records.run_dir import PipelineDirectory
+from gates.dialects import detect, translate
+from gates.event_reader import read_events
+from gates.findings import GateResult
+from gates.judgement import Judgement
+from gates.run_info import load_run_info
+from gates.series import EventLog
+from reports.context import Command, StageContext
+
+FORMATS = ("md", "html", "latex")
+
+
+def gate_directory(
+    directory: Path,
+    *,
+    stage: str | None,
+    gate: Path | None,
+    planned_steps: int | None,
+    out: Path | None,
+    config: Path | None,
+    dialect: Path | None,
+    cross_check: bool,
+    as_json: bool,
+) -> int:
+    """Judge a directory of event files, print the verdict and return the exit code.
+
+    Raises:
+        UsageError: There is no such directory, or no stage is known.
+        GatesError: It cannot be judged.
+        OutputError: The results cannot be written.
+    """
+    if not directory.is_dir():
+        kind = "a file, not a folder" if directory.exists() else "no such folder"
+        raise UsageError(f"{directory}: {kind}. Name the folder that holds the event files.")
+    run = own_run(directory)
+    rules = rules_for(run, stage=stage, gate=gate, planned_steps=planned_steps)
+    folder = out or (free_judgement_folder(run) if run else foreign_folder(directory))
+    judged = judge_directory(
+        directory,
+        stage=rules.stage,
+        gate=rules.gate,
+        planned_steps=rules.planned_steps,
+        out=folder,
+        context=lambda judgement: context_of(directory, rules.stage, judgement),
+        config=config,
+        dialect=dialect,
+        cross_check=cross_check,
+    )
+    result = judged.judgement.result
+    if as_json:
+        print(judged.gate_json.read_text(encoding="utf-8"), end="")
+    else:
+        for line in result_lines(result):
+            say(line)
+        say(f"Report: {shown(judged.report)}")
+        say(f"{result.verdict.value}  {result.stage}: {result.deciding}")
+    return EXIT_CODES[result.verdict]
+
+
+def context_of(directory: Path, stage: str, judgement: Judgement) -> StageContext:
+    """Collect what is known about a directory that is judged outside a pipeline's flow."""
+    run = own_run(directory)
+    pipeline = PipelineDirectory.view(run.absolute().parents[1]) if run else None
+    if run and pipeline and (record := pipeline.record.stages.get(run.absolute().parent.name)):
+        for candidate in record.runs:
+            if candidate.run == run.absolute().name:
+                name = run.absolute().parent.name
+                return stage_context(name, candidate, pipeline, judgement)
+    info = judgement.run_info
+    again = f"gonogo gate {shown(directory)} --stage {stage}"
+    return StageContext(
+        title=f"{directory.resolve().name}, {stage}",
+        generated_at=utc_now(),
+        preset=info.preset if info else "",
+        seed=info.seed if info else None,
+        config={"env": dict(info.env), "train": dict(info.train)} if info else {},
+        git_revision=info.git_revision if info else None,
+        next_commands=(Command(text=again, purpose="judge this directory again"),),
+    )
+
+
+def render_report(directory: Path, form: str) -> int:
+    """Write the report of a judged run, or of a pipeline, in another form; say where.
+
+    Nothing is judged anew: the verdict is that of gate.json.
+
+    Raises:
+        UsageError: There is nothing judged in the folder.
+        OutputError: The report cannot be written.
+    """
+    pipeline = PipelineDirectory.view(directory)
+    if pipeline is not None:
+        if form != "md":
+            raise UsageError(
+                f"{directory} is a pipeline; its report exists as md only. "
+                f"For {form} name one of its runs, for example {_a_run(pipeline)}."
+            )
+        say(str(save_pipeline_report(pipeline)))
+        return 0
+    result = read_result(directory)
+    if result is None:
+        raise UsageError(f"{directory} holds no {GATE_FILE}; judge it first with gonogo gate.")
+    source = _judged_folder(directory, result)
+    judgement = Judgement(result=result, log=_log(source), run_info=load_run_info(source))
+    try:
+        path = _writer(form)(judgement, context_of(source, result.stage, judgement), directory)
+    except OSError as error:
+        raise OutputError.from_os_error("The report", directory, error) from error
+    say(str(path))
+    return 0
+
+
+def _writer(form: str) -> Callable[[Judgement, StageContext, Path], Path]:
+    if form == "html":
+        from reports.html_report import write_html_report
+
+        return write_html_report
+    if form == "latex":
+        from reports.latex_report import write_latex_report
+
+        return write_latex_report
+    from reports.stage_report import write_stage_report
+
+    return write_stage_report
+
+
+def _log(source: Path) -> EventLog:
+    """Read the events again, under the tag names that the reports know."""
+    raw = read_events(source)
+    return translate(raw, detect(raw))
+
+
+def _judged_folder(directory: Path, result: GateResult) -> Path:
+    """Return the folder whose events were judged; a run folder may have been moved since."""
+    if own_run(directory):
+        return directory
+    source = Path(result.run)
+    if not source.is_dir():
+        raise UsageError(f"{source}, which was judged, is not there any more.")
+    return source
+
+
+def _a_run(pipeline: PipelineDirectory) -> Path:
+    for name, stage in pipeline.record.stages.items():
+        if stage.runs:
+            return pipeline.run_path(name, stage.runs[-1])
+    return pipeline.path / "5k" / "run-001"

@@ -1,0 +1,177 @@
+"""`gonogo rollback`: discards what a run did after a checkpoint, so that it goes on from there."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.commands.terminal import say
+from flows.errors import OutputError, UsageError
+from flows.judging.stage_context import shown
+from flows.records.pipeline_record import AttemptRecord, read_record, utc_now
+from flows.records.run_dir import PipelineDirectory, read_json
+from flows.records.trainer_files import read_status
+from flows.supervising.stalls import ENDED
+from reports.context import StageState
+
+_MANIFEST = re.compile(r"step-(\d{9})\.json")
+_PART = re.compile(r"(?:step|replay)-(\d{9})\.(?:json|ckpt|npz)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removal:
+    """What a rollback removes."""
+
+    files: tuple[Path, ...]
+    kept_steps: tuple[int, ...]
+    """Steps of the checkpoints that stay, oldest first."""
+
+
+def roll_back(run: Path, *, to_step: int, yes: bool) -> int:
+    """Say what comes after a checkpoint and, with `yes`, remove it; returns the exit code.
+
+    Events are not touched: the attempt that goes on marks those after its first step as void.
+
+    Raises:
+        UsageError: There is no such run or checkpoint, or the run is going on.
+        OutputError: A file cannot be removed.
+    """
+    run = run.absolute()
+    if not (run / "request.json").is_file():
+        raise UsageError(f"{run} is no run folder: it holds no request.json.")
+    pipeline = run.parents[1]
+    if read_record(pipeline) is None:
+        _refuse_living(run)
+        return _roll_back(run, to_step, yes, record=lambda: None)
+    with PipelineDirectory.reopen(pipeline) as directory:
+        _refuse_living(run)
+        newest = directory.record.last_run(run.parent.name)
+        if newest is not None and newest.run != run.name:
+            raise UsageError(
+                f"{run} is not the newest run of {run.parent.name}, {newest.run} is; only the "
+                "newest one can be resumed."
+            )
+        return _roll_back(run, to_step, yes, record=lambda: _record(directory, run, to_step))
+
+
+def plan_removal(run: Path, to_step: int) -> Removal:
+    """Find the files that only later checkpoints need.
+
+    Raises:
+        UsageError: There is no checkpoint of this step.
+    """
+    folder = run / "checkpoints"
+    entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    manifests = {int(m.group(1)): p for p in entries if (m := _MANIFEST.fullmatch(p.name))}
+    if to_step not in manifests:
+        there = ", ".join(f"{step:,}" for step in sorted(manifests)) or "none"
+        raise UsageError(
+            f"{run} has no checkpoint of step {to_step:,}; there are checkpoints of: {there}."
+        )
+    kept = {step: path for step, path in manifests.items() if step <= to_step}
+    needed = {path.name for path in kept.values()}
+    for path in kept.values():
+        files = (read_json(path) or {}).get("files")
+        needed |= set(files) if isinstance(files, dict) else set()
+    return Removal(
+        files=tuple(
+            path
+            for path in entries
+            if (match := _PART.fullmatch(path.name))
+            and path.name not in needed
+            and int(match.group(1)) > to_step
+        ),
+        kept_steps=tuple(sorted(kept)),
+    )
+
+
+def _roll_back(run: Path, to_step: int, yes: bool, *, record: Callable[[], None]) -> int:
+    removal = plan_removal(run, to_step)
+    for path in removal.files:
+        say(
+            f"{'Removing' if yes else 'Would remove'} {shown(path)} ({path.stat().st_size:,} bytes)"
+        )
+    if not removal.files:
+        say(f"There are no checkpoints after step {to_step:,}.")
+    if (run / "checkpoints" / "best.ckpt").exists():
+        say("best.ckpt stays as it is, also when it is of a later step.")
+    if not yes:
+        say("Nothing was changed. Add --yes to do it.")
+        return 0
+    try:
+        # Manifests first: a checkpoint without one does not exist.
+        for path in sorted(removal.files, key=lambda path: path.suffix != ".json"):
+            path.unlink()
+    except OSError as error:
+        raise OutputError(f"{error.filename} cannot be removed: {error.strerror}.") from error
+    record()
+    say(f"{shown(run)} goes on from step {to_step:,} when it is resumed.")
+    say(f"  gonogo stage {run.parent.name} --out {shown(run.parents[1])} --resume")
+    return 0
+
+
+def _refuse_living(run: Path) -> None:
+    """Refuse a run whose trainer is alive.
+
+    Raises:
+        UsageError: Its heartbeat names a process that runs and has not said that it ended.
+    """
+    status = read_status(run)
+    if status is None or status.pid is None or status.phase in ENDED:
+        return
+    try:
+        command = (Path("/proc") / str(status.pid) / "cmdline").read_bytes()
+        alive = str(run).encode() in command
+    except FileNotFoundError:
+        alive = False
+    except OSError:
+        alive = _answers(status.pid)
+    if alive:
+        raise UsageError(
+            f"The trainer of {run} is running (process {status.pid}); stop it before a rollback."
+        )
+
+
+def _answers(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _record(directory: PipelineDirectory, run: Path, to_step: int) -> None:
+    """Let pipeline.json say that the run is to be gone on with; its old verdict is void."""
+    stage = directory.record.stages.get(run.parent.name)
+    own = next((r for r in stage.runs if r.run == run.name), None) if stage else None
+    if stage is None or own is None:
+        return
+    now = utc_now()
+    attempt = AttemptRecord(
+        attempt=len(own.attempts) + 1,
+        started_at=now,
+        ended_at=now,
+        from_step=to_step,
+        to_step=to_step,
+        end="rolled back",
+        why=f"Rolled back to step {to_step:,}.",
+    )
+    changed = own.model_copy(
+        update={
+            "state": StageState.CANCELLED,
+            "message": attempt.why,
+            "attempts": (*own.attempts, attempt),
+            "live_stop": None,
+            "accepted": False,
+            "deciding": "",
+        }
+    )
+    record = directory.record
+    runs = tuple(changed if r.run == own.run else r for r in stage.runs)
+    stages = {**record.stages, run.parent.name: stage.model_copy(update={"runs": runs})}
+    directory.save(record.model_copy(update={"stages": stages}))

@@ -1,0 +1,108 @@
+"""How the command line speaks: results, errors and exit codes."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flows.errors import FlowsError, TrainingBrokenError
+from flows.progress import LiveReporter, PlainReporter, Reporter
+from flows.records.trainer_files import printable
+from flows.supervising.process import StopRequested
+from gates.errors import GatesError
+from gates.findings import GateResult, Outcome, Verdict
+
+EXIT_CODES = {Verdict.GO: 0, Verdict.NO_GO: 3, Verdict.CONDITIONAL: 4}
+EXIT_BROKEN, EXIT_USAGE = 1, 2
+_MOST_FINDINGS = 8
+
+
+class Ended(Exception):  # noqa: N818  # carries an exit code to the top, no error
+    """The command is done; `code` is the exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def say(text: str) -> None:
+    """Print a line for people."""
+    print(printable(text), flush=True)
+
+
+def complain(text: str) -> None:
+    """Print a line about a mistake to standard error."""
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+def reporter() -> Reporter:
+    """Return a live bar on a terminal, plain lines elsewhere."""
+    if not sys.stdout.isatty():
+        return PlainReporter(say)
+    from rich.console import Console
+
+    return LiveReporter(Console())
+
+
+@contextmanager
+def one_sentence_for_errors(*, debug: bool) -> Iterator[None]:
+    """Turn what goes wrong into one clear sentence and an exit code; with `debug` show where.
+
+    Raises:
+        Ended: With the exit code, whenever the block did not end by itself.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, StopRequested) as stop:
+        why = str(stop) or "Ctrl-C"
+        complain(f"Stopped by {why}. What was trained and judged so far is kept.")
+        raise Ended(EXIT_BROKEN) from stop
+    except Ended:
+        raise
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        for line in error_lines(error, debug=debug):
+            complain(line)
+        raise Ended(exit_code(error)) from error
+
+
+def exit_code(error: Exception) -> int:
+    """Return 2 for what the user can mend in the command or the configuration, else 1."""
+    if isinstance(error, FlowsError):
+        return error.exit_code
+    return EXIT_USAGE if isinstance(error, GatesError) else EXIT_BROKEN
+
+
+def error_lines(error: Exception, *, debug: bool) -> list[str]:
+    """Say what went wrong."""
+    mistakes = getattr(error, "mistakes", None)
+    if isinstance(mistakes, tuple) and len(mistakes) > 1:
+        return [f"gonogo: {len(mistakes)} mistakes:", *(f"  {mistake}" for mistake in mistakes)]
+    if isinstance(error, TrainingBrokenError) and len(error.log_tail) > 1:
+        tail = error.full_tail if debug else error.log_tail
+        return [f"gonogo: {error}", *(f"  | {line}" for line in tail)]
+    if isinstance(error, (FlowsError, GatesError)):
+        return [f"gonogo: {error}"]
+    if isinstance(error, OSError) and error.filename is not None:
+        return [f"gonogo: {error.filename}: {error.strerror}"]
+    hint = "" if debug else " Run again with --debug to see where."
+    return [f"gonogo broke: {type(error).__name__}: {error}.{hint}"]
+
+
+def result_lines(result: GateResult) -> list[str]:
+    """Sum a judgement up: what is not passed, gravest first, and the likely cause."""
+    lines = []
+    counted = [f for f in result.findings if not f.dry_run and f.outcome is not Outcome.PASS]
+    counted.sort(key=lambda f: (not f.required, -f.outcome.severity))
+    for finding in counted[:_MOST_FINDINGS]:
+        kind = "" if finding.required else " (advisory)"
+        lines.append(f"  {finding.outcome.value}{kind}  {finding.title}: {finding.reason}")
+    if len(counted) > _MOST_FINDINGS:
+        lines.append(f"  and {len(counted) - _MOST_FINDINGS} more in the report")
+    if result.diagnoses:
+        best = result.diagnoses[0]
+        lines += [f"  Likely cause: {best.title}", f"  What to do: {best.fix.text}"]
+    return lines

@@ -1,0 +1,114 @@
+"""Judges a directory and writes gate.json and the report beside each other."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flows.errors import OutputError
+from flows.records.pipeline_record import LiveStopRecord
+from flows.supervising.live_stop import live_stop_sentence
+from gates.findings import Finding, GateResult, Outcome
+from gates.judge import Judgement, judge
+from gates.spec import load_gate
+from reports.context import StageContext
+
+GATE_FILE = "gate.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A judgement and where it was written."""
+
+    judgement: Judgement
+    report: Path
+    gate_json: Path
+
+
+def judge_directory(
+    directory: Path,
+    *,
+    stage: str,
+    gate: str | Path,
+    planned_steps: int | None,
+    out: Path,
+    context: Callable[[Judgement], StageContext],
+    config: Path | None = None,
+    dialect: Path | None = None,
+    cross_check: bool = True,
+    baseline: GateResult | None = None,
+    live_stop: LiveStopRecord | None = None,
+) -> Judged:
+    """Judge the event files below `directory`; write gate.json, report.md and plots into `out`.
+
+    Args:
+        directory: Run directory of our trainer or of another one.
+        stage: Name that the result bears.
+        gate: Name in config/gates or a path.
+        planned_steps: What the run was meant to reach; None when nobody knows.
+        out: Folder for the results, created when missing; earlier results there are replaced.
+        context: Makes what the report shows besides the judgement.
+        config: What another trainer was meant to do.
+        dialect: Tag names of another trainer.
+        cross_check: Read everything a second time with an independent reader.
+        baseline: An earlier GO to compare with.
+        live_stop: The live gate stopped the training, which makes the verdict a NO_GO.
+
+    Raises:
+        GatesError: The directory or a configuration file cannot be used.
+        OutputError: `out` cannot be written or the disk is full.
+    """
+    from gates import gate_file
+    from reports.stage_report import write_stage_report
+
+    spec = load_gate(gate)
+    judgement = judge(
+        directory,
+        gate=spec,
+        stage=stage,
+        planned_steps=planned_steps,
+        config=config,
+        dialect=dialect,
+        cross_check=cross_check,
+        baseline=baseline,
+        before=() if live_stop is None else (live_stop_finding(live_stop),),
+    )
+    if live_stop is not None:
+        deciding = f"{live_stop_sentence(live_stop)}."
+        judgement = replace(judgement, result=replace(judgement.result, deciding=deciding))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        gate_file.write(judgement.result, out / GATE_FILE)
+        report = write_stage_report(judgement, context(judgement), out)
+    except OSError as error:
+        raise OutputError.from_os_error("The report", out, error) from error
+    return Judged(judgement=judgement, report=report, gate_json=out / GATE_FILE)
+
+
+def live_stop_finding(stop: LiveStopRecord) -> Finding:
+    """Return what makes a run that the live gate stopped a NO_GO, whatever its gate looks at."""
+    return Finding(
+        check="live_gate",
+        title="Training not stopped early",
+        outcome=Outcome.FAIL,
+        required=True,
+        reason=f"{live_stop_sentence(stop)}.",
+        value=float(stop.step),
+        limit=float(stop.planned_steps),
+        direction="min",
+        statistic="last step",
+        group="integrity",
+        last_step=stop.step,
+        rationale="A run is stopped when a required check failed for so long that no GO is left.",
+        limit_source="docs/supervision.md",
+    )
+
+
+def free_judgement_folder(run: Path) -> Path:
+    """Return where a further judgement of one of our runs goes; the first one is never replaced."""
+    if not (run / GATE_FILE).exists():
+        return run
+    candidates = (run / f"rejudged-{number:03d}" for number in itertools.count(1))
+    return next(folder for folder in candidates if not folder.exists())

@@ -1,0 +1,109 @@
+"""Keeps report.md of the pipeline up to date with what pipeline.json says."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+from flows.errors import OutputError
+from flows.judging.stage_context import next_stage, read_result, shown, stage_commands
+from flows.records.pipeline_record import PipelineRecord, StageRecord, utc_now
+from flows.records.run_dir import PipelineDirectory, read_json
+from flows.settings.setting_files import known_stages
+from gates.findings import Verdict
+from reports.context import Command, PipelineContext, PipelineStage, StageState
+from reports.pipeline_report import write_pipeline_report
+from reports.stage_report import REPORT_NAME
+
+
+def save_pipeline_report(directory: PipelineDirectory) -> Path:
+    """Write report.md of the pipeline.
+
+    Raises:
+        OutputError: The folder cannot be written or the disk is full.
+    """
+    try:
+        return write_pipeline_report(pipeline_context(directory), directory.path)
+    except OSError as error:
+        raise OutputError.from_os_error("The pipeline's report", directory.path, error) from error
+
+
+def pipeline_context(directory: PipelineDirectory) -> PipelineContext:
+    """Collect what the pipeline's report shows."""
+    record = directory.record
+    stages = tuple(
+        _stage(name, planned, record.stages.get(name), directory)
+        for name, planned in _order(record).items()
+    )
+    return PipelineContext(
+        title=f"{record.preset}, seed {record.seed}",
+        generated_at=utc_now(),
+        stages=stages,
+        preset=record.preset,
+        seed=record.seed,
+        next_commands=_commands(stages, directory),
+        git_revision=_revision(directory),
+        versions={"gonogo": _version()},
+    )
+
+
+def _order(record: PipelineRecord) -> dict[str, int]:
+    """Return planned steps by stage: those asked for, then those that were run besides."""
+    planned = {stage.name: stage.steps for stage in known_stages(record.stages_asked)}
+    for name, stage_record in record.stages.items():
+        planned[name] = stage_record.planned_steps
+    return planned
+
+
+def _stage(
+    name: str, planned: int, record: StageRecord | None, directory: PipelineDirectory
+) -> PipelineStage:
+    if record is None or not record.runs:
+        return PipelineStage(name=name, planned_steps=planned, state=StageState.NOT_STARTED)
+    run = record.runs[-1]
+    judged = run.state.value in {verdict.value for verdict in Verdict}
+    return PipelineStage(
+        name=name,
+        planned_steps=planned,
+        state=run.state,
+        result=read_result(directory.run_path(name, run)) if judged else None,
+        report_path=f"{name}/{run.run}/{REPORT_NAME}" if judged else None,
+        duration_s=run.training_s,
+        message=run.message,
+        evaluations=run.evaluations,
+    )
+
+
+def _commands(
+    stages: tuple[PipelineStage, ...], directory: PipelineDirectory
+) -> tuple[Command, ...]:
+    for stage in stages:
+        run = directory.record.last_run(stage.name)
+        if stage.state in (StageState.GO, StageState.RUNNING) or (run and run.accepted):
+            continue
+        if stage.result is not None:
+            following = next_stage(stage.name, directory)
+            return stage_commands(stage.result.verdict, stage.name, following, directory.path)
+        text = f"gonogo run --out {shown(directory.path)}"
+        purpose = "go on, keeping every GO of the same recipe"
+        if stage.state in (StageState.CRASHED, StageState.CANCELLED):
+            again = Command(text=text, purpose=f"or train {stage.name} anew")
+            resumed = f"go on with {stage.name} from its newest checkpoint"
+            return (Command(text=f"{text} --resume", purpose=resumed), again)
+        return (Command(text=text, purpose=purpose),)
+    return ()
+
+
+def _revision(directory: PipelineDirectory) -> str | None:
+    for name, stage in reversed(list(directory.record.stages.items())):
+        run = read_json(directory.path / name / stage.runs[-1].run / "run.json")
+        if run and isinstance(run.get("git_revision"), str):
+            return str(run["git_revision"])
+    return None
+
+
+def _version() -> str:
+    try:
+        return metadata.version("gonogo")
+    except metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,79 @@
+"""Chooses by which rules a directory is judged, and where what is written about it belongs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.errors import ConfigError, UsageError
+from flows.judging.stage_context import read_result
+from flows.records.pipeline_record import read_record
+from flows.records.run_dir import read_json
+from flows.settings.setting_files import gate_of, is_path, load_stage
+
+REPORTS_FOLDER = "gonogo-reports"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """By what a directory is judged."""
+
+    stage: str
+    gate: str | Path
+    planned_steps: int | None
+
+
+def own_run(directory: Path) -> Path | None:
+    """Return the run folder when `directory` is one of our trainer's, or its events folder."""
+    candidates = (directory, directory.parent if directory.name == "events" else directory)
+    return next((folder for folder in candidates if (folder / "run.json").is_file()), None)
+
+
+def rules_for(
+    run: Path | None, *, stage: str | None, gate: Path | None, planned_steps: int | None
+) -> Rules:
+    """Choose stage, gate and planned steps: what was given, else what the run or its stage says.
+
+    Raises:
+        UsageError: No stage was given and the run names none.
+        ConfigError: The stage is unknown.
+    """
+    told = (read_json(run / "run.json") or {}) if run else {}
+    name = stage or str(told.get("stage") or "")
+    if not name:
+        raise UsageError("Say by which stage to judge, for example --stage 5k.")
+    same_stage = told.get("stage") == name
+    told_steps = told.get("planned_steps")
+    if planned_steps is None and same_stage and isinstance(told_steps, int):
+        planned_steps = told_steps
+    try:
+        path, stage_file = load_stage(name)
+    except ConfigError:
+        recorded = _recorded_gate(run, name) if run and same_stage and not is_path(name) else None
+        if gate is None and recorded is None:
+            raise
+        return Rules(stage=name, gate=gate or recorded or "", planned_steps=planned_steps)
+    return Rules(
+        stage=stage_file.name,
+        gate=gate or gate_of(path, stage_file),
+        planned_steps=planned_steps or stage_file.steps,
+    )
+
+
+def foreign_folder(directory: Path) -> Path:
+    """Return a folder below the current one: another trainer's directory is left as it is."""
+    name = directory.resolve().name or "root"
+    number = 1
+    while True:
+        folder = Path(REPORTS_FOLDER) / (name if number == 1 else f"{name}-{number}")
+        earlier = read_result(folder)
+        if earlier is None or Path(earlier.run).resolve() == directory.resolve():
+            return folder
+        number += 1
+
+
+def _recorded_gate(run: Path, stage: str) -> str | None:
+    """Return the gate that the run's pipeline recorded for a stage of the user's own."""
+    record = read_record(run.absolute().parents[1])
+    found = record.stages.get(stage) if record else None
+    return found.gate if found else None

@@ -1,0 +1,167 @@
+"""Collects what the reports show besides the judgement: earlier runs, changes, commands, speed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from flows.judging.judge_run import GATE_FILE
+from flows.judging.supervision_rows import supervision_rows
+from flows.records.pipeline_record import RunRecord, utc_now
+from flows.records.recipe import flat_config
+from flows.records.run_dir import PipelineDirectory, read_json
+from flows.settings.plan import DEFAULT_STAGES
+from flows.settings.setting_files import known_stages
+from gates.errors import InputError
+from gates.findings import GateResult, Verdict
+from gates.gate_file import from_json
+from gates.judge import Judgement
+from reports.context import (
+    ChangeNote,
+    Command,
+    ConfigChange,
+    NextStage,
+    PreviousRun,
+    Speed,
+    StageContext,
+    StageState,
+)
+
+
+def read_result(folder: Path) -> GateResult | None:
+    """Read gate.json of a run folder; None when there is none that can be read."""
+    try:
+        return from_json((folder / GATE_FILE).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, InputError):
+        return None
+
+
+def baseline_of(directory: PipelineDirectory, stage: str) -> GateResult | None:
+    """Return the stage's last GO: a run is never compared with one that failed."""
+    record = directory.record.stages.get(stage)
+    for run in reversed(record.runs if record else ()):
+        if run.state is StageState.GO:
+            return read_result(directory.run_path(stage, run))
+    return None
+
+
+def stage_context(
+    stage: str, run: RunRecord, directory: PipelineDirectory, judgement: Judgement
+) -> StageContext:
+    """Collect the context of a stage's report."""
+    folder = directory.run_path(stage, run)
+    earlier = _earlier_runs(stage, run, directory)
+    own = read_json(folder / "run.json") or {}
+    last = read_json(directory.run_path(stage, earlier[-1][0]) / "run.json") if earlier else {}
+    following = next_stage(stage, directory)
+    result = judgement.result
+    return StageContext(
+        title=f"{directory.record.preset}, seed {directory.record.seed}, {stage}, {run.run}",
+        generated_at=utc_now(),
+        preset=directory.record.preset,
+        seed=directory.record.seed,
+        next_commands=stage_commands(result.verdict, stage, following, directory.path),
+        rerun_command=f"gonogo stage {stage} --out {shown(directory.path)}",
+        previous=tuple(PreviousRun(name=r.run, result=result) for r, result in earlier),
+        config={key: own.get(key, {}) for key in ("env", "train")} if own else {},
+        config_changes=_changes(last or {}, own) if earlier else (),
+        git_revision=_text(own.get("git_revision")),
+        previous_git_revision=_text((last or {}).get("git_revision")),
+        change_note=ChangeNote(change=run.note) if run.note else None,
+        speed=_speed(run, result),
+        next_stage=following,
+        supervision=supervision_rows(run, folder),
+    )
+
+
+def next_stage(name: str, directory: PipelineDirectory) -> NextStage | None:
+    """Return the stage that follows in the pipeline's order; None after the last one."""
+    stages = known_stages(directory.record.stages_asked)
+    names = [stage.name for stage in stages]
+    if name not in names or names.index(name) + 1 == len(names):
+        return None
+    following = stages[names.index(name) + 1]
+    return NextStage(name=following.name, steps=following.steps)
+
+
+def stage_commands(
+    verdict: Verdict, stage: str, following: NextStage | None, path: Path
+) -> tuple[Command, ...]:
+    """Return what to do now, most useful first."""
+    out = shown(path)
+    if verdict is Verdict.NO_GO:
+        return (
+            Command(
+                text=f"gonogo stage {stage} --out {out} --set KEY=VALUE",
+                purpose="train and judge this stage again after a fix",
+            ),
+        )
+    if verdict is Verdict.CONDITIONAL:
+        return (
+            Command(
+                text=f"gonogo run --out {out} --accept-conditional",
+                purpose="accept this result and go on with the next stage",
+            ),
+            Command(
+                text=f"gonogo stage {stage} --out {out} --set KEY=VALUE",
+                purpose="or train and judge this stage again after a fix",
+            ),
+        )
+    if following is None:
+        return _after_the_last(stage, out)
+    return (
+        Command(
+            text=f"gonogo run --out {out}",
+            purpose=f"go on with {following.name}, keeping every GO of the same recipe",
+        ),
+    )
+
+
+def _after_the_last(stage: str, out: str) -> tuple[Command, ...]:
+    """Offer the usual next stage when the pipeline was asked for fewer."""
+    if stage not in DEFAULT_STAGES[:-1]:
+        return ()
+    following = DEFAULT_STAGES[DEFAULT_STAGES.index(stage) + 1]
+    return (
+        Command(
+            text=f"gonogo stage {following} --out {out}",
+            purpose=f"train and judge {following}, which this pipeline was not asked for",
+        ),
+    )
+
+
+def shown(path: Path) -> str:
+    """Write a path for a command line: relative to the current folder where that is shorter."""
+    relative = os.path.relpath(path)
+    return shlex.quote(relative if not relative.startswith("..") else str(path))
+
+
+def _earlier_runs(
+    stage: str, run: RunRecord, directory: PipelineDirectory
+) -> Sequence[tuple[RunRecord, GateResult]]:
+    runs = directory.record.stages[stage].runs
+    before = runs[: [r.run for r in runs].index(run.run)]
+    found = ((r, read_result(directory.run_path(stage, r))) for r in before)
+    return [(r, result) for r, result in found if result is not None]
+
+
+def _changes(before: dict[str, object], after: dict[str, object]) -> tuple[ConfigChange, ...]:
+    old = flat_config({key: before.get(key) or {} for key in ("env", "train")})
+    new = flat_config({key: after.get(key) or {} for key in ("env", "train")})
+    return tuple(
+        ConfigChange(key=key, before=old.get(key), after=new.get(key))
+        for key in sorted({*old, *new})
+        if old.get(key) != new.get(key)
+    )
+
+
+def _speed(run: RunRecord, result: GateResult) -> Speed | None:
+    if not run.training_s or not result.last_step:
+        return None
+    return Speed(steps_per_s=result.last_step / run.training_s, training_s=run.training_s)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

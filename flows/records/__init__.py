@@ -1,0 +1,1 @@
+"""What stands on disk: pipeline directories, their records, and the runs below a folder."""

@@ -1,0 +1,154 @@
+"""pipeline.json: what a pipeline was asked to do and how far each stage came, over all its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from flows.errors import OutputError, UsageError
+from gates.files import write_atomically
+from reports.context import EvaluationPoint, StageState
+
+FILE_NAME = "pipeline.json"
+
+
+class _Record(BaseModel):
+    # A newer gonogo may have written more keys; they are dropped, not refused.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class AttemptRecord(_Record):
+    """One process of a training."""
+
+    attempt: int
+    started_at: str
+    ended_at: str | None = None
+    from_step: int = 0
+    """Step of the checkpoint that it went on from; 0: from the start."""
+    to_step: int | None = None
+    """Last step of its heartbeat; None when there was none."""
+    end: str = ""
+    """A value of `flows.supervising.attempt_ends.End`; empty while it runs."""
+    why: str = ""
+    """One sentence; empty for a training that finished."""
+
+
+class LiveStopRecord(_Record):
+    """A training that the live gate stopped."""
+
+    step: int
+    planned_steps: int
+    saved_s: float | None = None
+    """Time that the rest of the stage would have taken; None when the speed is unknown."""
+    check: str
+    title: str
+    group: str
+    reason: str
+    """What the check found when the run was stopped."""
+
+
+class RunRecord(_Record):
+    """One training of a stage, with its verdict."""
+
+    run: str
+    """Folder below the stage's folder: `run-001`."""
+    state: StageState
+    started_at: str
+    ended_at: str | None = None
+    recipe: str
+    """Hash of everything that shapes the training; a GO is kept only for the same recipe."""
+    overrides: tuple[str, ...] = ()
+    note: str = ""
+    """What the user changed and expects."""
+    gate_sha256: str = ""
+    """Hash of the rules that judged the run; empty before the verdict."""
+    deciding: str = ""
+    """The one sentence that decided the verdict."""
+    message: str = ""
+    """Why there is no verdict, one sentence."""
+    accepted: bool = False
+    """A person let a CONDITIONAL pass."""
+    training_s: float | None = None
+    evaluations: tuple[EvaluationPoint, ...] = ()
+    attempts: tuple[AttemptRecord, ...] = ()
+    """The processes of the training, oldest first."""
+    live_stop: LiveStopRecord | None = None
+
+
+class StageRecord(_Record):
+    """A stage with all its runs, oldest first."""
+
+    planned_steps: int
+    gate: str
+    runs: tuple[RunRecord, ...] = ()
+
+
+class PipelineRecord(_Record):
+    """The content of pipeline.json."""
+
+    format: Literal[1] = 1
+    preset: str
+    preset_source: str
+    """Name or absolute path, as `--preset` takes it."""
+    seed: int
+    overrides: tuple[str, ...] = ()
+    """The current recipe's differences from the preset; a later `--set` adds to them."""
+    stages_asked: tuple[str, ...] = ()
+    """Names or absolute paths, as `--stages` takes them."""
+    created_at: str
+    stages: Mapping[str, StageRecord] = Field(default_factory=dict)
+
+    def last_run(self, stage: str) -> RunRecord | None:
+        """Return the newest run of a stage."""
+        record = self.stages.get(stage)
+        return record.runs[-1] if record and record.runs else None
+
+    def with_run(self, stage: str, run: RunRecord, *, steps: int, gate: str) -> PipelineRecord:
+        """Return a record in which `run` is added, or replaces the run of the same name."""
+        old = self.stages.get(stage)
+        runs = tuple(r for r in old.runs if r.run != run.run) if old else ()
+        new = StageRecord(planned_steps=steps, gate=gate, runs=(*runs, run))
+        return self.model_copy(update={"stages": {**self.stages, stage: new}})
+
+
+def read_record(directory: Path) -> PipelineRecord | None:
+    """Read pipeline.json; None when the folder is no pipeline directory.
+
+    Raises:
+        UsageError: The file is there but cannot be understood.
+    """
+    path = directory / FILE_NAME
+    try:
+        return PipelineRecord.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        raise UsageError(f"{directory} is not a folder.") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{path} is not a pipeline.json: {key}: {first['msg']}.") from None
+
+
+def write_record(directory: Path, record: PipelineRecord) -> None:
+    """Write pipeline.json whole or not at all.
+
+    Raises:
+        OutputError: The folder cannot be written or the disk is full.
+    """
+    path = directory / FILE_NAME
+    try:
+        write_atomically(path, record.model_dump_json(indent=2) + "\n")
+    except OSError as error:
+        raise OutputError.from_os_error("The pipeline's state", path, error) from error
+
+
+def utc_now() -> str:
+    """Return the time as the project's files hold it."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

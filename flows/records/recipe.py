@@ -1,0 +1,37 @@
+"""Names a recipe by a hash, so that an earlier GO is kept only for exactly the same training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flows.settings.plan import StagePlan
+from flows.settings.trainer_command import trainer_source
+
+
+def recipe_hash(stage: StagePlan) -> str:
+    """Hash what shapes a training: request, resolved configuration and the trainer's source."""
+    source = hashlib.sha256()
+    for name, path in trainer_source().items():
+        source.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    content = {
+        "request": stage.request,
+        "resolved": stage.resolved,
+        "trainer_source": source.hexdigest(),
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def flat_config(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a nested configuration with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}.{key}" if prefix else key
+        if isinstance(value, Mapping):
+            flat.update(flat_config(value, name))
+        else:
+            flat[name] = value
+    return flat

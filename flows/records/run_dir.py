@@ -1,0 +1,303 @@
+"""The pipeline directory: one preset, one seed, a folder per stage, a new run folder per training.
+
+Nothing in it is ever overwritten but the pipeline's own state and report.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from flows.errors import OutputError, UsageError
+from flows.records.pipeline_record import (
+    FILE_NAME,
+    PipelineRecord,
+    RunRecord,
+    read_record,
+    utc_now,
+    write_record,
+)
+from flows.settings.plan import DEFAULT_STAGES, PipelinePlan, StagePlan
+from gates.files import write_atomically
+from reports.context import StageState
+
+LOCK_NAME = ".lock"
+LEFT_ALONE = "gonogo was killed"
+"""End of an attempt whose supervisor ended without a word; its guard stopped the trainer."""
+_OWNER = re.compile(r"process (\d+)")
+_RUN = re.compile(r"run-(\d{3,})")
+
+
+def default_directory(preset: str, seed: int, stamp: str) -> Path:
+    """Return `runs/<preset>-seed<seed>-<stamp>` below the current folder."""
+    return Path("runs") / f"{preset}-seed{seed}-{stamp}"
+
+
+class PipelineDirectory:
+    """A pipeline directory that we alone write to while this object is open."""
+
+    def __init__(self, path: Path, record: PipelineRecord, lock: int) -> None:
+        self.path = path
+        self.record = record
+        self.lock = lock
+        """File descriptor of the lock; a trainer's guard keeps it open too."""
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        plan: PipelinePlan,
+        *,
+        preset_source: str,
+        stages_asked: tuple[str, ...] | None,
+        wait_for_trainer_s: float = 0.0,
+    ) -> PipelineDirectory:
+        """Create the directory or go on in an existing one, and lock it.
+
+        Args:
+            path: The directory.
+            plan: What is to be done in it.
+            preset_source: Name or absolute path of the preset.
+            stages_asked: Names or absolute paths of the pipeline's stages; None leaves them as they are.
+            wait_for_trainer_s: How long a trainer whose supervisor was killed may take to save itself.
+
+        Raises:
+            UsageError: It is in use, holds another preset or seed, or something that is not ours.
+            OutputError: It cannot be created or written.
+        """
+        path = path.absolute()
+        refuse_foreign(path, preset=plan.preset, seed=plan.seed)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            lock = _lock(path, wait_s=wait_for_trainer_s)
+        except OSError as error:
+            raise OutputError.from_os_error("The pipeline's folder", path, error) from error
+        try:
+            record = read_record(path) or PipelineRecord(
+                preset=plan.preset,
+                preset_source=preset_source,
+                seed=plan.seed,
+                created_at=utc_now(),
+            )
+            asked = stages_asked or record.stages_asked or _around(plan)
+            update = {"overrides": plan.overrides, "stages_asked": asked}
+            record = record.model_copy(update=update)
+            directory = cls(path, _without_lost_runs(record), lock)
+            write_record(path, directory.record)
+        except BaseException:
+            os.close(lock)
+            raise
+        return directory
+
+    @classmethod
+    def reopen(cls, path: Path) -> PipelineDirectory:
+        """Open an existing pipeline directory as it is, for us alone.
+
+        Raises:
+            UsageError: It is in use or no pipeline directory.
+            OutputError: It cannot be written.
+        """
+        path = path.absolute()
+        try:
+            lock = _lock(path)
+        except OSError as error:
+            raise OutputError.from_os_error("The pipeline's folder", path, error) from error
+        try:
+            record = read_record(path)
+            if record is None:
+                raise UsageError(f"{path} holds no {FILE_NAME}.")
+            return cls(path, _without_lost_runs(record), lock)
+        except BaseException:
+            os.close(lock)
+            raise
+
+    @classmethod
+    def view(cls, path: Path) -> PipelineDirectory | None:
+        """Return the directory for reading only, without its lock; None when it is none.
+
+        Raises:
+            UsageError: Its pipeline.json cannot be understood.
+        """
+        record = read_record(path)
+        return None if record is None else cls(path.absolute(), record, lock=-1)
+
+    def new_run(self, stage: StagePlan, *, recipe: str, note: str = "") -> Path:
+        """Create the next run folder of a stage with its request.json and record it as running.
+
+        Raises:
+            OutputError: The folder cannot be written.
+        """
+        folder = self.path / stage.name
+        try:
+            folder.mkdir(exist_ok=True)
+            numbers = [int(m.group(1)) for p in folder.iterdir() if (m := _RUN.fullmatch(p.name))]
+            run = folder / f"run-{max(numbers, default=0) + 1:03d}"
+            run.mkdir()
+            write_json(run / "request.json", stage.request)
+        except OSError as error:
+            raise OutputError.from_os_error("A run's folder", folder, error) from error
+        self.save_run(
+            stage,
+            RunRecord(
+                run=run.name,
+                state=StageState.RUNNING,
+                started_at=utc_now(),
+                recipe=recipe,
+                overrides=self.record.overrides,
+                note=note,
+            ),
+        )
+        return run
+
+    def save_run(self, stage: StagePlan, run: RunRecord) -> None:
+        """Write a run's new state to pipeline.json."""
+        self.save(self.record.with_run(stage.name, run, steps=stage.steps, gate=stage.gate))
+
+    def save(self, record: PipelineRecord) -> None:
+        """Replace the record and write it to pipeline.json."""
+        self.record = record
+        write_record(self.path, record)
+
+    def run_path(self, stage: str, run: RunRecord) -> Path:
+        """Return the folder of a recorded run."""
+        return self.path / stage / run.run
+
+    def close(self) -> None:
+        """Give the directory free."""
+        if self.lock >= 0:
+            os.close(self.lock)
+            self.lock = -1
+
+    def __enter__(self) -> PipelineDirectory:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def refuse_foreign(path: Path, *, preset: str, seed: int) -> None:
+    """Refuse a folder that another pipeline, or something else, already uses.
+
+    Raises:
+        UsageError: With what is there and what to do.
+    """
+    record = read_record(path)
+    if record is not None:
+        if (record.preset, record.seed) != (preset, seed):
+            raise UsageError(
+                f"{path} holds a pipeline of preset {record.preset}, seed {record.seed}; this one "
+                f"is of preset {preset}, seed {seed}. Choose another --out."
+            )
+        return
+    if path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()):
+        raise UsageError(
+            f"{path} is not empty and holds no {FILE_NAME}; choose an empty or new folder for --out."
+        )
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object whole or not at all.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    write_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object; None when it is missing or half there."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _around(plan: PipelinePlan) -> tuple[str, ...]:
+    """Return the pipeline that a single stage is likely to be part of."""
+    names = tuple(stage.name for stage in plan.stages)
+    if set(names) <= set(DEFAULT_STAGES):
+        return DEFAULT_STAGES
+    return tuple(str(stage.source.absolute()) for stage in plan.stages)
+
+
+def _lock(path: Path, wait_s: float = 0.0) -> int:
+    """Take the directory's lock; it ends with the last process that holds the descriptor open.
+
+    Whoever took it may be gone while the guard of its trainer still holds it: only then it is waited for.
+
+    Raises:
+        UsageError: Another process has it.
+    """
+    lock = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    deadline = time.monotonic() + wait_s
+    try:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                owner = os.pread(lock, 100, 0).decode(errors="replace").strip()
+                if time.monotonic() < deadline and _is_gone(owner):
+                    time.sleep(0.1)
+                    continue
+            what = owner or "another process"
+            if _is_gone(owner):
+                what = f"the trainer of {owner}, which is gone; it is saving itself"
+            raise UsageError(
+                f"{path} is in use by {what}; wait until it ends or choose another --out."
+            )
+    except BaseException:
+        os.close(lock)
+        raise
+    os.ftruncate(lock, 0)
+    os.write(lock, f"process {os.getpid()}, since {utc_now()}\n".encode())
+    return lock
+
+
+def _is_gone(owner: str) -> bool:
+    """Tell whether the process that a lock names has ended."""
+    match = _OWNER.match(owner)
+    if match is None:
+        return False
+    try:
+        os.kill(int(match.group(1)), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _without_lost_runs(record: PipelineRecord) -> PipelineRecord:
+    """Mark runs that are still recorded as running: we hold the lock, so nobody runs them."""
+    stages = {
+        name: stage.model_copy(update={"runs": tuple(_lost(run) for run in stage.runs)})
+        for name, stage in record.stages.items()
+    }
+    return record.model_copy(update={"stages": stages})
+
+
+def _lost(run: RunRecord) -> RunRecord:
+    if run.state is not StageState.RUNNING:
+        return run
+    message = "gonogo ended while this run was going on."
+    attempts = run.attempts
+    if attempts and not attempts[-1].end:
+        why = "gonogo was killed; the guard asked the trainer to save itself and ended it."
+        last = attempts[-1].model_copy(update={"end": LEFT_ALONE, "why": why})
+        attempts = (*attempts[:-1], last)
+    update = {"state": StageState.CRASHED, "message": message, "attempts": attempts}
+    return run.model_copy(update=update)

@@ -1,0 +1,1 @@
+"""What a pipeline is asked to do: files, overrides and requests, checked before anything starts."""

@@ -1,0 +1,170 @@
+"""Preset and stage files: what may stand in them, and how they are found and loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from flows.errors import ConfigError
+from flows.settings.nearest import did_you_mean
+from flows.settings.supervision import Supervision
+from flows.settings.yaml_file import YamlError, non_finite_keys, read_mapping
+from gates.config_files import config_dir
+
+SLUG = r"^[a-z0-9][a-z0-9-]*$"
+
+Slug = Annotated[str, Field(pattern=SLUG, max_length=40)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+_Model = TypeVar("_Model", bound=_File)
+
+
+class EvaluationCadence(_File):
+    """When the policy is evaluated without noise."""
+
+    every_steps: Count
+    """Environment steps between two evaluations; becomes `train.eval_every_steps`."""
+    episodes: Count
+    """Episodes of one evaluation; becomes `train.eval_episodes`."""
+
+
+class CheckpointCadence(_File):
+    """When the trainer saves itself."""
+
+    every_steps: Count
+    """Environment steps between two checkpoints; becomes `train.checkpoint_every_steps`."""
+
+
+class StageFile(_File):
+    """A file of config/stages."""
+
+    name: Slug
+    """Names the stage's folder and its report: lower-case letters, digits and dashes."""
+    description: str = ""
+    """One sentence for people."""
+    steps: Count
+    """Environment steps to train."""
+    gate: str = Field(min_length=1)
+    """Name of a file in config/gates, or a path, relative to the stage file, that ends in .yaml."""
+    eval: EvaluationCadence
+    checkpoint: CheckpointCadence
+    supervision: Supervision = Supervision()
+    """How the training is watched; docs/supervision.md."""
+
+
+class PresetFile(_File):
+    """A file of config/presets; the trainer knows the keys of `env` and `train` and checks them."""
+
+    name: Slug
+    description: str = ""
+    """One sentence for people."""
+    env: dict[str, Any]
+    """Environment: `id` and its own keys."""
+    train: dict[str, Any]
+    """Hyperparameters, the same for all stages."""
+
+
+def load_stage(name: str) -> tuple[Path, StageFile]:
+    """Load a stage by its name in config/stages or from a path that ends in .yaml.
+
+    Raises:
+        ConfigError: It is unknown or has mistakes.
+    """
+    mistakes: list[str] = []
+    found = load_file("stage", name, StageFile, mistakes)
+    if found is None:
+        raise ConfigError(mistakes)
+    return found
+
+
+def known_stages(references: Iterable[str]) -> list[StageFile]:
+    """Load the stages that a pipeline was asked for; files that are gone are left out."""
+    found = []
+    for name in references:
+        try:
+            found.append(load_stage(name)[1])
+        except ConfigError:
+            continue
+    return found
+
+
+def gate_of(path: Path, stage: StageFile) -> str:
+    """Return the stage's gate as `gates.spec.load_gate` takes it."""
+    if stage.gate.endswith((".yaml", ".yml")):
+        return str((path.parent / stage.gate).resolve())
+    return stage.gate
+
+
+def reference(name: str) -> str:
+    """Return a preset's or stage's name, or its path in a form that holds in every folder."""
+    return str(Path(name).absolute()) if is_path(name) else name
+
+
+def is_path(name: str) -> bool:
+    """Tell a path from a name."""
+    return name.endswith((".yaml", ".yml")) or "/" in name
+
+
+def shipped(kind: str) -> tuple[str, ...]:
+    """Names of the presets or stages that come with the product."""
+    return tuple(sorted(path.stem for path in (config_dir() / f"{kind}s").glob("*.yaml")))
+
+
+def load_file(
+    kind: str, name: str, model: type[_Model], mistakes: list[str]
+) -> tuple[Path, _Model] | None:
+    """Load one file; what is wrong with it is added to `mistakes`."""
+    if is_path(name):
+        path = Path(name)
+        if not path.is_file():
+            mistakes.append(f"{kind} file {name}: there is no such file")
+            return None
+    else:
+        known = shipped(kind)
+        if name not in known:
+            hint = did_you_mean(name, known) or "."
+            mistakes.append(
+                f"unknown {kind} {name!r}{hint} "
+                f"There are {', '.join(known)}; a path to a .yaml file works as well."
+            )
+            return None
+        path = config_dir() / f"{kind}s" / f"{name}.yaml"
+    try:
+        data = read_mapping(path)
+    except YamlError as error:
+        mistakes.append(f"{path}: {error}")
+        return None
+    bad_numbers = [
+        f"{path}: {key}: NaN and infinity are not accepted" for key in non_finite_keys(data)
+    ]
+    mistakes += bad_numbers
+    try:
+        loaded = model.model_validate(data)
+    except ValidationError as error:
+        mistakes += [f"{path}: {_sentence(item, model)}" for item in error.errors()]
+        return None
+    return None if bad_numbers else (path, loaded)
+
+
+def _sentence(item: Mapping[str, Any], model: type[BaseModel]) -> str:
+    parts = [str(part) for part in item["loc"]]
+    key = ".".join(parts)
+    if item["type"] == "extra_forbidden":
+        fields: Any = model.model_fields
+        for part in parts[:-1]:
+            fields = fields[part].annotation.model_fields
+        return f"{key}: unknown key{did_you_mean(parts[-1], fields)}"
+    if item["type"] == "missing":
+        return f"{key}: missing"
+    if item["type"] == "string_pattern_mismatch":
+        return f"{key}: must be lower-case letters, digits and dashes, got {item['input']!r}"
+    message = str(item["msg"])
+    return f"{key}: {message[0].lower()}{message[1:]}, got {item['input']!r}"

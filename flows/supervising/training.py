@@ -1,0 +1,129 @@
+"""Trains one stage under supervision and records in pipeline.json how that ended."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from flows.errors import TrainingBrokenError
+from flows.progress import Reporter
+from flows.records.pipeline_record import AttemptRecord, RunRecord
+from flows.records.run_dir import PipelineDirectory
+from flows.records.trainer_files import LOG_NAME, log_tail
+from flows.settings.plan import StagePlan
+from flows.settings.trainer_command import trainer_command, trainer_environment
+from flows.supervising.attempt_ends import End
+from flows.supervising.live_rules import LiveGate
+from flows.supervising.supervisor import Listener, Supervised, Supervisor
+from gates.spec import load_gate
+from reports.context import StageState
+
+
+def train_stage(
+    stage: StagePlan,
+    run: Path,
+    directory: PipelineDirectory,
+    reporter: Reporter,
+    *,
+    resume: bool = False,
+    grace_s: float | None = None,
+) -> None:
+    """Train in the run folder that `PipelineDirectory.new_run` made, until the training ends.
+
+    A trainer that diverged, or that the live gate stopped, has done its work: the gate judges what
+    it logged. Whatever ends this function, no process of the trainer is left, and pipeline.json
+    says how the training and each of its attempts ended.
+
+    Args:
+        stage: What to train.
+        run: Run folder.
+        directory: The open pipeline directory.
+        reporter: Shows progress.
+        resume: Go on from the newest checkpoint of an interrupted training.
+        grace_s: Replaces the stage's own time that the trainer has to save itself.
+
+    Raises:
+        TrainingBrokenError: The trainer broke, refused its configuration or could not be kept up.
+    """
+    started = time.monotonic()
+    spent_before = _own(directory, stage).training_s or 0.0
+
+    def record(**update: object) -> None:
+        spent = spent_before + time.monotonic() - started
+        own = _own(directory, stage)
+        directory.save_run(stage, own.model_copy(update={**update, "training_s": round(spent, 1)}))
+
+    try:
+        ended = _supervise(stage, run, directory, reporter, resume=resume, grace_s=grace_s)
+        if not ended.judged:
+            raise broken(run, ended)
+    except BaseException as error:
+        crashed = isinstance(error, Exception)
+        record(
+            state=StageState.CRASHED if crashed else StageState.CANCELLED,
+            message=str(error) if crashed else "Stopped on request.",
+        )
+        raise
+    record(state=StageState.RUNNING, message="", live_stop=ended.live_stop)
+
+
+def broken(run: Path, ended: Supervised) -> TrainingBrokenError:
+    """Say in one sentence why a training did not end as it should."""
+    attempts = ended.attempts
+    tried = f" There is no further attempt: {ended.not_restarted}." if len(attempts) > 1 else ""
+    return TrainingBrokenError(
+        f"{ended.ending.why}. Its log: {run / LOG_NAME}{'.' if tried else ''}{tried}",
+        log_tail=log_tail(run),
+        full_tail=log_tail(run, traceback=True),
+        exit_code=2 if ended.ending.end is End.BAD_CONFIG else 1,
+    )
+
+
+def _supervise(
+    stage: StagePlan,
+    run: Path,
+    directory: PipelineDirectory,
+    reporter: Reporter,
+    *,
+    resume: bool,
+    grace_s: float | None,
+) -> Supervised:
+    def command(again: bool) -> list[str]:
+        options = ("--resume",) if again else ()
+        return trainer_command("run", "--run", str(run), *options)
+
+    def attempts(records: tuple[AttemptRecord, ...]) -> None:
+        own = _own(directory, stage)
+        directory.save_run(stage, own.model_copy(update={"attempts": records}))
+
+    live = LiveGate(
+        run,
+        gate=load_gate(stage.gate),
+        stage=stage.name,
+        planned_steps=stage.steps,
+        settings=stage.supervision.live,
+    )
+    with reporter.training(stage.name, stage.steps) as tick:
+        supervisor = Supervisor(
+            run,
+            command=command,
+            planned_steps=stage.steps,
+            settings=stage.supervision,
+            live=live,
+            listener=Listener(
+                tick=tick,
+                say=lambda text: reporter.say(f"{stage.name}: {text}"),
+                attempts=attempts,
+            ),
+            environment=trainer_environment(),
+            keep_open=(directory.lock,),
+            grace_s=stage.supervision.grace_s if grace_s is None else grace_s,
+            earlier=_own(directory, stage).attempts,
+        )
+        return supervisor.supervise(resume=resume)
+
+
+def _own(directory: PipelineDirectory, stage: StagePlan) -> RunRecord:
+    run = directory.record.last_run(stage.name)
+    assert run is not None, "new_run comes before train_stage"
+    return run
