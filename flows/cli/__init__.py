@@ -1,11 +1,12 @@
 """The `gonogo` command: options and help; the work is imported only when it is asked for."""
+# ruff: isort: skip_file
 
 from __future__ import annotations
 
 import sys
 
 # Each of these modules adds its commands to `app`; the help lists them in this order.
-from flows.cli import judge, machine, train  # noqa: F401
+from flows.cli import train, judge, machine  # noqa: F401
 from flows.cli.app import app
 
 __all__ = ["app", "main"]
