@@ -25,7 +25,7 @@ def trainer_environment() -> dict[str, str]:
     does not start in the caller's folder.
     """
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     if (root / "pyproject.toml").is_file():
         path = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = os.pathsep.join([str(root), *([path] if path else [])])
