@@ -1,0 +1,88 @@
+"""Command line of the double: `python -m trainer.carla_double --port 2000`.
+
+When it is ready it prints one line of JSON with its ports. SIGINT and SIGTERM end it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+
+from trainer.carla_double.encodings import CallError
+from trainer.carla_double.town import DEFAULT_MAP
+
+FINISHED, BROKEN, BAD_USAGE = 0, 1, 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until asked to stop; return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        import msgpack  # noqa: F401
+    except ModuleNotFoundError:
+        print("the double of CARLA needs msgpack: pip install 'gonogo[carla]'", file=sys.stderr)
+        return BAD_USAGE
+    from trainer.carla_double.calls import CALLS
+    from trainer.carla_double.event_loop import EventLoop
+    from trainer.carla_double.ground_raster import build_raster
+    from trainer.carla_double.simulator import Simulator
+    from trainer.carla_double.world import World
+
+    stream_port = options.stream_port
+    if stream_port is None:
+        stream_port = options.port + 1 if options.port else 0
+    loop = EventLoop()
+    try:
+        world = World(options.map, options.seed)
+        simulator = Simulator(
+            loop,
+            world,
+            CALLS,
+            port=options.port,
+            stream_port=stream_port,
+            barrier=not options.no_barrier,
+        )
+    except CallError as error:
+        print(error, file=sys.stderr)
+        return BAD_USAGE
+    except OSError as error:
+        print(f"cannot listen on 127.0.0.1: {error.strerror}", file=sys.stderr)
+        return BROKEN
+    build_raster(world.map_name)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: loop.stop())
+    ready = {
+        "port": simulator.port,
+        "stream_port": simulator.streams.port,
+        "map": world.map_name,
+        "pid": os.getpid(),
+    }
+    print(json.dumps(ready), flush=True)
+    loop.run()
+    return FINISHED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m trainer.carla_double",
+        description="A double of the CARLA server on the loopback interface; not CARLA.",
+    )
+    parser.add_argument("--port", type=int, default=2000, help="RPC port; 0 picks a free one")
+    parser.add_argument(
+        "--stream-port", type=int, help="sensor streams; default: the port after --port"
+    )
+    parser.add_argument("--map", default=DEFAULT_MAP, help=f"map at the start ({DEFAULT_MAP})")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the traffic")
+    parser.add_argument(
+        "--no-barrier",
+        action="store_true",
+        help="do not let ticks wait for subscriptions that are on their way",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
