@@ -29,13 +29,20 @@ class Observation:
     """A batch of observations on the device of the networks."""
 
     camera: Tensor | None
-    """`uint8[batch, stack, height, width]` or None."""
+    """`uint8[batch, stack, height, width]`, as floats in [0, 1] after `scaled`; or None."""
     vector: Tensor
     """`float32[batch, vector]`, possibly of width 0."""
 
+    def scaled(self) -> Observation:
+        """Return the same with pictures as an encoder takes them; once for all networks that look at it."""
+        if self.camera is None or self.camera.is_floating_point():
+            return self
+        pictures = self.camera.to(torch.float32, memory_format=torch.channels_last)
+        return Observation(pictures.div_(255.0), self.vector)
+
 
 class Encoder(nn.Module):
-    """Convolutions and one linear layer: `uint8[batch, stack, height, width]` to `float32[batch, features_dim]`.
+    """Convolutions and one linear layer: `float32[batch, stack, height, width]` to `float32[batch, features_dim]`.
 
     Raises:
         ValueError: The picture is too small for the kernels.
@@ -60,7 +67,7 @@ class Encoder(nn.Module):
             parts.append(nn.Conv2d(channels, out_channels, kernel, stride))
             if layer_norm:
                 parts.append(nn.LayerNorm([out_channels, height, width]))
-            parts.append(nn.ReLU())
+            parts.append(nn.ReLU(inplace=True))
             channels = out_channels
         parts += [nn.Flatten(), nn.Linear(channels * height * width, features_dim)]
         if layer_norm:
@@ -69,9 +76,8 @@ class Encoder(nn.Module):
         self.layers = nn.Sequential(*parts).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, camera: Tensor) -> Tensor:
-        """Encode pictures with values 0-255."""
-        pictures = camera.to(torch.float32, memory_format=torch.channels_last).div_(255.0)
-        features: Tensor = self.layers(pictures)
+        """Encode pictures with values in [0, 1]; quickest in channels-last memory."""
+        features: Tensor = self.layers(camera)
         return features
 
 
@@ -118,9 +124,10 @@ class _EncodingModule(nn.Module):
 
     def encode(self, obs: Observation) -> Tensor:
         """Join the picture's features with the vector: `float32[batch, inputs]`."""
-        if self.cnn is None or obs.camera is None:
+        camera = obs.scaled().camera
+        if self.cnn is None or camera is None:
             return obs.vector
-        return torch.cat([self.cnn(obs.camera), obs.vector], dim=1)
+        return torch.cat([self.cnn(camera), obs.vector], dim=1)
 
 
 class Actor(_EncodingModule):

@@ -105,17 +105,18 @@ class TD3:
         self.updates += 1
         reward = self.rewards(batch.reward)
         discount = config.gamma * (1.0 - batch.terminated)
+        obs, next_obs = batch.obs.scaled(), batch.next_obs.scaled()
 
         with torch.no_grad():
             noise = torch.randn_like(batch.action) * config.target_policy_noise
             noise = noise.clamp(-config.target_noise_clip, config.target_noise_clip)
-            next_action = (self.actor_target(batch.next_obs) + noise).clamp(-1.0, 1.0)
-            next_features = self.critic_target.encode(batch.next_obs)
+            next_action = (self.actor_target(next_obs) + noise).clamp(-1.0, 1.0)
+            next_features = self.critic_target.encode(next_obs)
             next_q = _minimum(self.critic_target.values(next_features, next_action))
             # where, not a product: a terminated transition's successor is undefined and may be anything.
             target_q = reward + torch.where(batch.terminated.bool(), 0.0, discount * next_q)
 
-        features = self.critic.encode(batch.obs)
+        features = self.critic.encode(obs)
         q_values = self.critic.values(features, batch.action)
         critic_loss = torch.stack([functional.mse_loss(q, target_q) for q in q_values]).sum()
         self.critic_optimizer.zero_grad()
@@ -130,7 +131,7 @@ class TD3:
         self.critic_optimizer.step()
 
         if actor_due:
-            statistics = self._update_actor(batch.obs, log)
+            statistics = self._update_actor(obs, log)
         if self.updates % config.policy_delay == 0:
             self._update_targets()
         if not log:

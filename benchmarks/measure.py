@@ -1,0 +1,84 @@
+"""Times several ways of doing the same work side by side, so that a busy machine falls on all of them alike."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Clock = Callable[[], float]
+
+CPU: Clock = time.process_time
+"""Seconds that this process spent on a processor: what others do at the same time counts little."""
+WALL: Clock = time.perf_counter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Seconds per call, one entry a round."""
+
+    rounds: tuple[float, ...]
+
+    @property
+    def median_s(self) -> float:
+        return statistics.median(self.rounds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """How often ours fits into theirs: above 1 we are quicker."""
+
+    median: float
+    low: float
+    high: float
+    """Lowest and highest quartile over the rounds."""
+
+
+def side_by_side(
+    works: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    calls: Mapping[str, int] | int = 1,
+    clock: Clock = CPU,
+    warm_up: int = 1,
+) -> dict[str, Timing]:
+    """Time every work once a round, in turn; each round begins with another one.
+
+    Args:
+        works: What to call, by name.
+        rounds: How often each is timed.
+        calls: Calls that one timing averages over, for all or by name.
+        clock: Which seconds count.
+        warm_up: Calls of each before the first round.
+    """
+    names = list(works)
+    for name in names:
+        for _ in range(warm_up):
+            works[name]()
+    timed: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            count = calls if isinstance(calls, int) else calls[name]
+            work = works[name]
+            gc.collect()
+            gc.disable()
+            try:
+                started = clock()
+                for _ in range(count):
+                    work()
+                timed[name].append((clock() - started) / count)
+            finally:
+                gc.enable()
+    return {name: Timing(rounds=tuple(values)) for name, values in timed.items()}
+
+
+def ratio(theirs: Timing, ours: Timing) -> Ratio:
+    """Compare round by round: both halves of a round met the same machine."""
+    values = [a / b for a, b in zip(theirs.rounds, ours.rounds, strict=True)]
+    if len(values) == 1:
+        return Ratio(median=values[0], low=values[0], high=values[0])
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return Ratio(median=median, low=low, high=high)
