@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -104,7 +105,7 @@ class Floor:
     @staticmethod
     def _mlp(batch: int, inputs: int, hidden: Sequence[int], outputs: int) -> list[Product]:
         widths = [inputs, *hidden, outputs]
-        return [_product(batch, a, b) for a, b in zip(widths, widths[1:], strict=False)]
+        return [_product(batch, a, b) for a, b in pairwise(widths)]
 
     def critic_update(self) -> None:
         for _ in range(3):  # target actor, target critic, critic
