@@ -175,8 +175,9 @@ INCONCLUSIVE, never PASS. The verdict is the worst of its parts, never a sum of 
 - **GO**: everything else. Findings of a dry run never count.
 
 Beside the checks below every judgement holds findings about the event files (damage, a second reader), about falling
-steps, and, where the configuration is known, about whether it was applied. A gate file of your own may build on a
-shipped one with `based_on: 5k`; a check of the same id replaces the one it inherits."""
+steps, and, where the configuration is known, about whether it was applied. Where several seeds are trained,
+`seeds_needed` (`all`, a count or a share) says how many must end GO ([seeds](seeds.md)). A gate file of your own
+may build on a shipped one with `based_on: 5k`; a check of the same id replaces the one it inherits."""
 
 _TYPES_HEAD = """What may stand under `type`. All types share `id`, `title`, `group`, `required`, `dry_run`, `live`,
 `min_points`, `optional_for_other_trainers`, `rationale` and `source`; a mistake in a file is named with its key and

@@ -20,7 +20,7 @@ _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 def to_json(result: GateResult) -> str:
     """Render as JSON text; values that JSON does not know become "NaN", "Infinity" or "-Infinity"."""
-    plain = _plain(asdict(result))
+    plain = finite_or_text(asdict(result))
     return (
         json.dumps({"format": FORMAT, **plain}, indent=2, ensure_ascii=False, allow_nan=False)
         + "\n"
@@ -42,7 +42,7 @@ def from_json(text: str) -> GateResult:
         data["diagnoses"] = tuple(_diagnosis(d) for d in data["diagnoses"])
         for key in ("gate_warnings", "inputs", "not_decided"):
             data[key] = tuple(data[key])
-        data["last_evaluation"] = _number(data.get("last_evaluation"))
+        data["last_evaluation"] = number(data.get("last_evaluation"))
         return GateResult(**data)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"not a gate.json that can be read: {error}") from error
@@ -57,26 +57,27 @@ def write(result: GateResult, path: Path) -> None:
     write_atomically(path, to_json(result))
 
 
-def _plain(value: Any) -> Any:
+def finite_or_text(value: Any) -> Any:
     """Replace what JSON cannot hold; enum members are strings already."""
     if isinstance(value, (Outcome, Verdict)):
         return value.value
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): finite_or_text(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [finite_or_text(v) for v in value]
     return value
 
 
-def _number(value: Any) -> Any:
+def number(value: Any) -> Any:
+    """Read a number that `finite_or_text` wrote; anything else stays as it is."""
     return _NOT_FINITE.get(value, value) if isinstance(value, str) else value
 
 
 def _finding(data: dict[str, Any]) -> Finding:
     numbers: dict[str, Any] = {
-        k: _number(data[k]) for k in ("value", "limit", "warn_limit") if k in data
+        k: number(data[k]) for k in ("value", "limit", "warn_limit") if k in data
     }
     fields: dict[str, Any] = {**data, **numbers, "outcome": Outcome(data["outcome"])}
     return Finding(**fields)

@@ -22,6 +22,7 @@ from gates.checks.presence import CompletenessCheck, FiniteCheck, PresenceCheck
 from gates.checks.relative import RelativeCheck
 from gates.config_files import config_dir
 from gates.errors import GateConfigError
+from gates.seeds_needed import SeedsNeeded
 
 AnyCheck = (
     LimitCheck
@@ -56,6 +57,8 @@ class GateSpec(Strict):
     """Environment steps of the stage that a GO would start, for forecasts."""
     not_decided: tuple[str, ...] = ()
     """What this stage cannot decide, one sentence each."""
+    seeds_needed: SeedsNeeded = "all"
+    """Seeds that must end GO where several are trained: `all`, a count (4) or a share (0.8)."""
     checks: tuple[Annotated[AnyCheck, Field(discriminator="type")], ...] = Field(min_length=1)
     """The checks, in the order of the file."""
 
@@ -74,8 +77,11 @@ class GateSpec(Strict):
 
     @property
     def sha256(self) -> str:
-        """Hash of the rule set: equal when every check and level is equal, whatever the file looks like."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """Hash of the rules for one run: equal when every check and level is equal, whatever the file looks like.
+
+        `seeds_needed` is left out: it judges no run, so changing it must not make a run's verdict old.
+        """
+        text = json.dumps(self.model_dump(mode="json", exclude={"seeds_needed"}), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
