@@ -21,32 +21,15 @@ from typing import Any
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from trainer.envs.drive_config import STEP_S, DriveConfig
 from trainer.envs.drive_simulation import DriveSimulation, Observation, StepOutcome
-from trainer.envs.driving_observation import VECTOR_DIM, VECTOR_LIMIT
+from trainer.envs.driving_spaces import action_space, observation_space
 
 GYMNASIUM_ID = "gonogo/Drive-v0"
 """Name under which the environment is registered with Gymnasium."""
-
-
-def observation_space(config: DriveConfig) -> spaces.Dict:
-    """Return the space of one environment's observation."""
-    parts: dict[str, spaces.Space[Any]] = {
-        "vector": spaces.Box(-VECTOR_LIMIT, VECTOR_LIMIT, (VECTOR_DIM,), np.float32)
-    }
-    if config.camera_size:
-        shape = (config.frame_stack, config.camera_size, config.camera_size)
-        parts["camera"] = spaces.Box(0, 255, shape, np.uint8)
-    return spaces.Dict(parts)
-
-
-def action_space() -> spaces.Box:
-    """Return the space of one environment's action."""
-    return spaces.Box(-1.0, 1.0, (2,), np.float32)
 
 
 class DriveVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray[Any]]):
@@ -65,7 +48,9 @@ class DriveVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray
     ) -> None:
         self.config = config if config is not None else DriveConfig(**settings)
         self.num_envs = num_envs
-        self.single_observation_space = observation_space(self.config)
+        self.single_observation_space = observation_space(
+            self.config.camera_size, self.config.frame_stack
+        )
         self.single_action_space = action_space()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -141,7 +126,7 @@ class DriveEnv(gymnasium.Env[Any, Any]):
     ) -> None:
         self.config = config if config is not None else DriveConfig(**settings)
         self.render_mode = render_mode
-        self.observation_space = observation_space(self.config)
+        self.observation_space = observation_space(self.config.camera_size, self.config.frame_stack)
         self.action_space = action_space()
         self.simulation = DriveSimulation(self.config, 1)
 

@@ -16,9 +16,11 @@ import numpy.typing as npt
 
 from trainer.envs.camera import Camera
 from trainer.envs.drive_config import STEP_S, DriveConfig
+from trainer.envs.driving_limits import STANDSTILL_MPS
 from trainer.envs.driving_observation import WAYPOINT_SPACING_M, WAYPOINTS, driving_vector
 from trainer.envs.driving_reward import DrivingMeasurement, driving_reward
 from trainer.envs.float_constant import constant
+from trainer.envs.frame_stack import FrameStack
 from trainer.envs.generator_state import GENERATOR_WORDS, pack_generators, unpack_generators
 from trainer.envs.road_geometry import (
     HALF_ROAD_M,
@@ -36,9 +38,6 @@ from trainer.envs.vehicle_model import move
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 Observation = dict[str, npt.NDArray[Any]]
-
-STANDSTILL_MPS = 1.0
-"""Below this speed a vehicle counts as standing."""
 
 _LOOK_AHEAD = (np.arange(1, WAYPOINTS + 1) * round(WAYPOINT_SPACING_M / POINT_SPACING_M)).astype(
     np.intp
@@ -96,7 +95,7 @@ class DriveSimulation:
         self.steps = np.zeros(num_envs, np.int32)
         self.standing_steps = np.zeros(num_envs, np.int32)
         size = config.camera_size
-        self._frames = np.zeros((num_envs, config.frame_stack, size, size), np.uint8)
+        self._stack = FrameStack(num_envs, config.frame_stack, size)
         # Derived from the state above.
         self._first_point = np.zeros(num_envs, np.intp)
         self._direction = np.ones(num_envs, np.complex64)
@@ -128,7 +127,7 @@ class DriveSimulation:
         self.standing_steps[chosen] = 0
         self._derive()
         if self._camera is not None:
-            self._frames[chosen] = self._render(chosen)[:, None]
+            self._stack.begin(chosen, self._render(chosen))
 
     def step(self, actions: FloatArray) -> StepOutcome:
         """Move everything by one step; `actions` as `vehicle_model.move` takes them, clipped here.
@@ -184,8 +183,7 @@ class DriveSimulation:
             self.config.reward,
         )
         if self._camera is not None:
-            self._frames[:, :-1] = self._frames[:, 1:]
-            self._frames[:, -1] = self._render(slice(None))
+            self._stack.push(self._render(slice(None)))
         return StepOutcome(
             reward=reward,
             components=components,
@@ -210,7 +208,7 @@ class DriveSimulation:
         )
         if self._camera is None:
             return {"vector": vector}
-        return {"camera": self._frames.copy(), "vector": vector}
+        return {"camera": self._stack.frames.copy(), "vector": vector}
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
         """Return copies of everything that a later step depends on, as plain arrays."""
@@ -259,7 +257,7 @@ class DriveSimulation:
             "traffic_lateral_m": self.traffic.lateral_m,
             "traffic_wanted_mps": self.traffic.wanted_mps,
             "traffic_speed_mps": self.traffic.speed_mps,
-            "frames": self._frames,
+            "frames": self._stack.frames,
         }
 
     def _derive(self) -> None:

@@ -1,9 +1,10 @@
-"""What can be wrong with an environment before its first step.
+"""What can be wrong with an environment.
 
-EnvironmentSetupError
+EnvironmentSetupError              before its first step, and it would happen again
 ├── UnknownEnvironmentError        the `id` names no environment that is available
 ├── MissingExtraError              a package that the environment needs is not installed
 └── UnsupportedEnvironmentError    TD3 cannot act in it, or it rejects its settings
+SimulatorLostError                 at any time; another attempt may well succeed
 """
 
 from __future__ import annotations
@@ -23,3 +24,10 @@ class MissingExtraError(EnvironmentSetupError):
 
 class UnsupportedEnvironmentError(EnvironmentSetupError):
     """An environment exists, but not in a form that can be used here."""
+
+
+class SimulatorLostError(Exception):
+    """A simulator in another process does not answer any more, or ended.
+
+    The trainer ends with exit code 75, and whoever supervises it starts it again.
+    """

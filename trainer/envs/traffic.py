@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.envs.drive_config import VEHICLE_LENGTH_M, VEHICLE_WIDTH_M
+from trainer.envs.driving_limits import time_to_collision
 from trainer.envs.float_constant import constant
 from trainer.envs.road_geometry import (
     LEFT_LANE_M,
@@ -44,9 +45,7 @@ _WIDTH = constant(VEHICLE_WIDTH_M)
 _OVERLAP = constant(_LANE_OVERLAP_M)
 _FULL_GAP = constant(_FULL_GAP_M)
 _ALMOST_NOTHING = constant(1e-3)
-_LEAST_CLOSING_MPS = constant(0.25)
 _ZERO = constant(0.0)
-_NEVER = constant(np.inf)
 _POINTS_PER_M = constant(1.0 / POINT_SPACING_M)
 _LEFT = np.complex64(1j)
 
@@ -140,8 +139,6 @@ class Traffic:
         """Return collisions, `bool[n]`, and times to collision in s, `float32[n]`.
 
         Vehicles are boxes along the road: a heading error of the controlled vehicle is ignored.
-        A vehicle in the way that is not approached, or slowly, counts as approached at 0.25 m/s,
-        so that sitting on its bumper is not safe.
         """
         if not self.vehicles:
             nobody = np.zeros(len(ego_arc_m), np.bool_)
@@ -151,12 +148,9 @@ class Traffic:
         gap = self.arc_m - (ego_arc_m - _LENGTH)[:, None]
         gap %= _ROAD
         gap -= _TWO_LENGTHS
-        np.maximum(gap, _ZERO, out=gap)
         closing = ego_speed_mps[:, None] - self.speed_mps
-        np.maximum(closing, _LEAST_CLOSING_MPS, out=closing)
-        gap /= closing
         beside = np.abs(self.lateral_m - ego_lateral_m[:, None]) < _WIDTH
-        seconds = np.minimum.reduce(np.where(beside, gap, _NEVER), axis=1)
+        seconds = time_to_collision(gap, closing, beside)
         return seconds == _ZERO, seconds
 
 

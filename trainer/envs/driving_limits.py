@@ -1,0 +1,42 @@
+"""What counts as standing, as near and as leaving the road, the same for every driving simulator."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer.envs.float_constant import constant
+
+FloatArray = npt.NDArray[np.float32]
+
+STANDSTILL_MPS = 1.0
+"""Below this speed a vehicle counts as standing."""
+LEAST_CLOSING_MPS = 0.25
+"""A vehicle in the way counts as approached at this speed at least."""
+
+_LEAST_CLOSING = constant(LEAST_CLOSING_MPS)
+_ZERO = constant(0.0)
+_NEVER = constant(np.inf)
+
+
+def time_to_collision(
+    gap_m: FloatArray, closing_mps: FloatArray, in_the_way: npt.NDArray[np.bool_]
+) -> FloatArray:
+    """Return the time to the first collision of each environment in s, `float32[n]`; at least 0.
+
+    A vehicle in the way that is not approached, or slowly, counts as approached at
+    `LEAST_CLOSING_MPS`, so that sitting on its bumper is not safe.
+
+    Args:
+        gap_m: Free distance along the road to each vehicle, below 0 where they overlap,
+            `float32[n, vehicles]`; changed in place.
+        closing_mps: Own speed minus theirs, `float32[n, vehicles]`; changed in place.
+        in_the_way: Those that would be hit, `bool[n, vehicles]`.
+    """
+    np.maximum(gap_m, _ZERO, out=gap_m)
+    np.maximum(closing_mps, _LEAST_CLOSING, out=closing_mps)
+    gap_m /= closing_mps
+    seconds: FloatArray = np.minimum.reduce(
+        np.where(in_the_way, gap_m, _NEVER), axis=1, initial=np.inf
+    )
+    return seconds
