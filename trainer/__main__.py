@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import faulthandler
 import json
+import os
 import signal
 import sys
 import traceback
@@ -21,7 +22,7 @@ from trainer.config_mistakes import ConfigMistakesError
 if TYPE_CHECKING:
     from trainer.checkpoint import Manifest
 
-FINISHED, BROKEN, BAD_CONFIG, DIVERGED, STOPPED = 0, 1, 2, 3, 143
+FINISHED, BROKEN, BAD_CONFIG, DIVERGED, SIMULATOR_LOST, STOPPED = 0, 1, 2, 3, 75, 143
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,6 +73,7 @@ def _run(run: Path, resume: bool) -> int:
 
     request, env = read_request(run / "request.json")
     from trainer import checkpoint
+    from trainer.envs.errors import SimulatorLostError
     from trainer.loop import DivergedError, StopRequestedError, Trainer, config_fits_machine
 
     problem = config_fits_machine(request.train)
@@ -106,6 +108,10 @@ def _run(run: Path, resume: bool) -> int:
     except DivergedError as error:
         heartbeat.end("diverged", str(error))
         return DIVERGED
+    except SimulatorLostError as error:
+        print(error, file=sys.stderr)
+        heartbeat.end("failed", str(error))
+        return SIMULATOR_LOST
     except Exception as error:
         traceback.print_exc()
         message = _sentence(error)
@@ -136,4 +142,10 @@ def _sentence(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if code == SIMULATOR_LOST:
+        # The simulator's client library may abort the process while it is taken down.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 
 class ConfigMistakesError(Exception):
@@ -14,6 +14,16 @@ class ConfigMistakesError(Exception):
     def __init__(self, mistakes: Iterable[str]) -> None:
         self.mistakes = tuple(mistakes)
         super().__init__("\n".join(self.mistakes))
+
+
+def nested_keys(model: type[BaseModel], parent: str = "") -> dict[str, tuple[str, ...]]:
+    """Return the keys that exist below each parent key, as `describe` takes them."""
+    keys = {parent: tuple(model.model_fields)}
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys |= nested_keys(kind, f"{parent}.{name}" if parent else name)
+    return keys
 
 
 def describe(

@@ -78,9 +78,19 @@ class Trainer:
         shape = ObservationShape(camera=description.camera_shape, vector=description.vector_dim)
         self.action_dim = description.action_dim
         self.agent = TD3(config, shape, self.action_dim)
-        self.env = make_vector_env(env_config, num_envs=config.num_envs, seed=self.streams.env_seed)
-        self.eval_env = make_vector_env(
-            env_config, num_envs=config.eval_episodes, seed=self.streams.eval_seed
+        self.env = make_vector_env(
+            env_config,
+            num_envs=config.num_envs,
+            seed=self.streams.env_seed,
+            report=lambda activity: self._beat(activity),
+        )
+        self._borrowed = description.exclusive
+        self.eval_env = (
+            self.env
+            if self._borrowed
+            else make_vector_env(
+                env_config, num_envs=config.eval_episodes, seed=self.streams.eval_seed
+            )
         )
         # Never more memory than the stage can fill; the tenth is for truncated episodes' final frames.
         fillable = request.planned_steps + request.planned_steps // 10
@@ -94,6 +104,8 @@ class Trainer:
         self._saved: Manifest | None = None
         self._saved_mark = self.replay.advanced
         self._obs: Arrays | None = None
+        """None: new episodes must begin first."""
+        self._resumed = checkpoint is not None
         if checkpoint is not None:
             self._resume(checkpoint)
         # Whatever an earlier attempt logged after the checkpoint happens again.
@@ -109,13 +121,14 @@ class Trainer:
         """
         config = self.config
         try:
-            if self._obs is None:
-                self._obs = self.env.reset(seed=self.streams.env_seed)[0]
+            if not self._resumed:
                 self._evaluate()
             while self.step < self.request.planned_steps:
                 if self._stop_requested():
                     self._save()
                     raise StopRequestedError(f"stopped on request at step {self.step}")
+                if self._obs is None:
+                    self._obs = self._begin_episodes()
                 self._obs = self._interact(self._obs)
                 self._learn()
                 ended = self.step >= self.request.planned_steps
@@ -126,7 +139,18 @@ class Trainer:
         finally:
             self.writer.close()
             self.env.close()
-            self.eval_env.close()
+            if not self._borrowed:
+                self.eval_env.close()
+
+    def _begin_episodes(self) -> Arrays:
+        """Begin new episodes everywhere; running ones end here, in the replay buffer as well.
+
+        The seed follows from the step, so that a run which is resumed here goes on as one that was not.
+        """
+        self.replay.end_episodes()
+        self.tally.restart()
+        obs: Arrays = self.env.reset(seed=(self.streams.env_seed + self.step) % 2**31)[0]
+        return obs
 
     def _interact(self, obs: Arrays) -> Arrays:
         """Step every environment once and store what happened; returns the next observations."""
@@ -208,6 +232,7 @@ class Trainer:
         results = evaluate(
             self.eval_env,
             self._policy,
+            episodes=self.config.eval_episodes,
             seed=self.streams.eval_seed,
             gamma=self.config.gamma,
             reward_factor=self.agent.rewards.factor,
@@ -219,6 +244,8 @@ class Trainer:
             checkpoints.save_best(
                 self.run / "checkpoints", self.step, {"agent": self.agent.state_dict()}
             )
+        if self._borrowed:
+            self._obs = None
         self._timing.restart(self.step)
 
     def _save(self) -> None:
@@ -275,8 +302,7 @@ class Trainer:
             self._obs = env.set_state({k: v.numpy() for k, v in state["env"].items()})
         else:
             # The environment cannot tell its state: the running episodes end here, new ones begin.
-            self.replay.end_episodes()
-            self._obs = self.env.reset(seed=(self.streams.env_seed + self.step) % 2**31)[0]
+            self._obs = None
         self.streams.restore(state["random"])
         self._timing.restart(self.step)
 

@@ -17,16 +17,15 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from trainer.config import BOOKKEEPING, Request, TrainConfig
-from trainer.config_mistakes import ConfigMistakesError, describe
-from trainer.envs.drive_config import DriveConfig
-from trainer.envs.driving_reward import RewardConfig, RewardWeights
+from trainer.config_mistakes import ConfigMistakesError, describe, nested_keys
 from trainer.envs.errors import UnknownEnvironmentError
-from trainer.envs.gym_config import GymConfig
-from trainer.envs.registry import EnvConfig, parse_env_config
+from trainer.envs.registry import EnvConfig, config_class, parse_env_config, what_hinders
 from trainer.files import write_json
 
 Phase = Literal[
     "starting",
+    "connecting",
+    "loading_map",
     "exploring",
     "training",
     "evaluating",
@@ -37,6 +36,8 @@ Phase = Literal[
     "failed",
 ]
 HEARTBEAT_INTERVAL_S = 1.0
+_OWN_PACKAGES = {"carla": ("carla",)}
+"""Packages of an environment whose version a run records."""
 
 
 def read_request(path: Path) -> tuple[Request, EnvConfig]:
@@ -68,13 +69,8 @@ def read_request(path: Path) -> tuple[Request, EnvConfig]:
     except UnknownEnvironmentError as error:
         mistakes.append(str(error))
     except ValidationError as error:
-        is_drive = env_keys["id"] == "drive"
-        known = {
-            "": (DriveConfig if is_drive else GymConfig).model_fields,
-            "reward": RewardConfig.model_fields,
-            "reward.weights": RewardWeights.model_fields,
-        }
-        mistakes += describe(error, known, prefix="env")
+        kind = config_class(env_keys["id"])
+        mistakes += describe(error, nested_keys(kind) if kind else {}, prefix="env")
     if request is not None and env is not None:
         mistakes += _check_together(request, env)
     if request is None or env is None or mistakes:
@@ -83,12 +79,14 @@ def read_request(path: Path) -> tuple[Request, EnvConfig]:
 
 
 def _check_together(request: Request, env: EnvConfig) -> list[str]:
+    mistakes = []
     size = getattr(env, "camera_size", 0)
     if request.train.encoder == "nature" and 0 < size < 36:
-        return [
+        mistakes.append(
             f"train.encoder: nature needs a camera of 36 pixels or more, env.camera_size is {size}; use small"
-        ]
-    return []
+        )
+    hindrance = what_hinders(env, request.train.num_envs)
+    return mistakes + ([hindrance] if hindrance else [])
 
 
 def resolved(request: Request, env: EnvConfig) -> dict[str, Any]:
@@ -147,7 +145,7 @@ def write_run_json(
             "algorithm": request.train.algorithm,
             **config,
             "git_revision": _git_revision(),
-            "versions": _versions(),
+            "versions": _versions(env.id),
             "started_at": attempts[0]["started_at"],
             "attempts": attempts,
         },
@@ -204,8 +202,8 @@ def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
-def _versions() -> Mapping[str, str]:
-    packages = ("torch", "numpy", "gymnasium", "gonogo")
+def _versions(env_id: str) -> Mapping[str, str]:
+    packages = ("torch", "numpy", "gymnasium", "gonogo", *_OWN_PACKAGES.get(env_id, ()))
     return {"python": platform.python_version()} | {p: _version(p) for p in packages}
 
 

@@ -37,7 +37,11 @@ class StallSettings(_Part):
     """
 
     starting_s: Seconds = 900.0
-    """Until the first step: imports, connecting to a simulator, filling memory."""
+    """Until the first step: imports, filling memory."""
+    connecting_s: Seconds = 900.0
+    """Starting a simulator, or waiting for one to answer."""
+    loading_map_s: Seconds = 900.0
+    """While a simulator loads a map."""
     training_s: Seconds = 900.0
     """Between two steps, exploring or training."""
     evaluating_s: Seconds = 7_200.0

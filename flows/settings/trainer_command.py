@@ -32,6 +32,18 @@ def trainer_environment() -> dict[str, str]:
     return environment
 
 
+def child_guard() -> Path:
+    """Return the script that stands between us and a child; the trainer uses it as well.
+
+    Raises:
+        FileNotFoundError: There is no trainer.
+    """
+    spec = util.find_spec("trainer")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("the package trainer is not installed")
+    return Path(spec.origin).with_name("child_guard.py")
+
+
 def trainer_source() -> Mapping[str, Path]:
     """Return the trainer's source files by their path inside the package; nothing is imported."""
     spec = util.find_spec("trainer")

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import FrameType, TracebackType
 
 from flows.errors import OutputError
+from flows.settings.trainer_command import child_guard
 
 GRACE_S = 60.0
 """Time that a child has to save itself after SIGTERM."""
-_GUARD = Path(__file__).resolve().with_name("child_guard.py")
 
 
 class StopRequested(BaseException):
@@ -71,7 +71,7 @@ class ChildProcess:
                         sys.executable,
                         "-I",
                         "-S",
-                        str(_GUARD),
+                        str(child_guard()),
                         str(alive_read),
                         str(grace_s),
                         *command,

@@ -9,6 +9,8 @@ from flows.settings.supervision import StallSettings
 
 OUR_GAP_S = 30.0
 """When we ourselves were not run for so long (a suspended machine), the trainer was not either."""
+NOT_YET_STEPPING = frozenset({"starting", "connecting", "loading_map"})
+"""Phases in which a trainer prepares itself or waits for a simulator."""
 ENDED = frozenset({"finished", "stopped", "diverged", "failed"})
 """Phases after which the process ends."""
 
@@ -90,6 +92,8 @@ class StallWatch:
             return settings.ending_s
         limits = {
             "starting": settings.starting_s,
+            "connecting": settings.connecting_s,
+            "loading_map": settings.loading_map_s,
             "evaluating": settings.evaluating_s,
             "checkpointing": settings.checkpointing_s,
         }

@@ -24,7 +24,7 @@ from flows.supervising.process import GRACE_S, ChildProcess
 from flows.supervising.resources import ResourceWatch
 from flows.supervising.restarts import Progress, RestartPolicy
 from flows.supervising.stall_traces import capture_traces
-from flows.supervising.stalls import Stall, StallWatch
+from flows.supervising.stalls import NOT_YET_STEPPING, Stall, StallWatch
 
 POLL_S = 0.1
 
@@ -204,7 +204,7 @@ class Supervisor:
                 self._warned.add("")
                 self._listener.say(f"The live gate cannot judge this run: {self._live.broken}.")
             if status is not None:
-                if began is None and status.phase != "starting":
+                if began is None and status.phase not in NOT_YET_STEPPING:
                     began = (now, status.step)
                 newest = self._live.newest if self._live is not None else None
                 self._listener.tick(replace(status, live=newest.text if newest else ""))

@@ -99,7 +99,7 @@ def wait_until_ready(
     while True:
         check_process()
         alive()
-        if _listens(host, port):
+        if listens(host, port):
             try:
                 client = carla.Client(host, port)
                 client.set_timeout(PROBE_TIMEOUT_S)
@@ -121,7 +121,7 @@ def wait_until_ready(
         time.sleep(_POLL_S)
 
 
-def _listens(host: str, port: int) -> bool:
+def listens(host: str, port: int) -> bool:
     """Tell whether the port takes connections: asking the client library costs a whole time-out."""
     try:
         with socket.create_connection((host, port), timeout=PROBE_TIMEOUT_S):

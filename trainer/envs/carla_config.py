@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import string
 from typing import Annotated, Literal
 
@@ -57,9 +58,7 @@ class CarlaServerConfig(_Part):
             try:
                 fields = [(name, spec) for _, name, spec, _ in string.Formatter().parse(part)]
             except ValueError as error:
-                raise ValueError(
-                    f"{part!r}: {error}; write {{{{ and }}}} for braces"
-                ) from None
+                raise ValueError(f"{part!r}: {error}; write {{{{ and }}}} for braces") from None
             for name, spec in fields:
                 if name is not None and (name not in PLACEHOLDERS or spec):
                     known = ", ".join(f"{{{known}}}" for known in PLACEHOLDERS)
@@ -80,7 +79,7 @@ class CarlaServerConfig(_Part):
         elif self.host not in ("localhost", "127.0.0.1"):
             raise ValueError(f"host: a server that is started here cannot run on {self.host}")
         fixed = sorted(port for port in self.ports if port)
-        if any(b - a < PORTS_PER_SERVER for a, b in zip(fixed, fixed[1:], strict=False)):
+        if any(b - a < PORTS_PER_SERVER for a, b in itertools.pairwise(fixed)):
             raise ValueError("ports: each server also takes the next two, leave 3 between them")
         return self
 
@@ -111,11 +110,12 @@ class CarlaConfig(_Part):
     """Amount of traffic: 20, 50 or 100 other vehicles."""
     vehicles: int | None = Field(default=None, ge=0, le=200)
     """Other vehicles, in place of the scenario's number."""
-    traffic: Literal["traffic_manager", "lane_follower"] = "traffic_manager"
-    """Who drives the other vehicles: CARLA's Traffic Manager, or a simple driver in our process.
+    traffic: Literal["traffic_manager", "none"] = "traffic_manager"
+    """Who drives the other vehicles: CARLA's Traffic Manager, or nobody here.
 
-    The Traffic Manager knows lights and right of way, but can dead-lock or end the whole process
-    (carla issue 9172); the supervisor then restarts the trainer."""
+    The Traffic Manager can dead-lock or end the whole process (carla issue 9172); the supervisor
+    then restarts the trainer. With `none` the others stand on a real server; the protocol double
+    drives them itself."""
     traffic_manager_port: Port = 0
     """First port of the Traffic Managers, one for each server; 0: any free ones."""
     ego: str = Field(default="vehicle.tesla.model3", pattern=r"^vehicle\.[\w.]+$")
@@ -126,6 +126,8 @@ class CarlaConfig(_Part):
     """Simulated time of one tick; 0.05 s is 20 Hz."""
     ticks_per_step: int = Field(default=1, ge=1, le=20)
     """Ticks per environment step; 2 gives the 0.1 s of `drive`."""
+    steer_share: float = Field(default=0.5, gt=0, le=1)
+    """Share of the vehicle's steering range that the action 1 stands for."""
     camera_size: int = Field(default=84, ge=0, le=512)
     """Height and width of the camera image in pixels; 0 leaves the camera out."""
     camera: CarlaCameraConfig = CarlaCameraConfig()
@@ -154,9 +156,7 @@ class CarlaConfig(_Part):
     def _check_together(self) -> CarlaConfig:
         low, high = self.start_speed_share
         if not 0 <= low <= high <= 2:
-            raise ValueError(
-                f"start_speed_share: {low} to {high} is not a range between 0 and 2"
-            )
+            raise ValueError(f"start_speed_share: {low} to {high} is not a range between 0 and 2")
         return self
 
     @property

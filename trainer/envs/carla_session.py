@@ -11,9 +11,8 @@ from trainer.envs.carla_config import CarlaConfig
 from trainer.envs.carla_map import LaneGraph
 from trainer.envs.errors import SimulatorLostError, UnsupportedEnvironmentError
 
-Activity = Literal["connecting", "loading_map"]
-"""What a simulator is doing when it makes us wait: phases of the heartbeat."""
-OnActivity = Callable[[Activity], None]
+OnActivity = Callable[[Literal["connecting", "loading_map"]], None]
+"""Told what keeps us waiting: phases of the heartbeat."""
 
 _LEFT_BEHIND = ("vehicle.*", "walker.*", "sensor.*", "controller.*")
 
@@ -73,6 +72,7 @@ class CarlaSession:
         self.car_blueprints = _cars(blueprints)
         self.weathers = [self._weather(name) for name in config.weather]
         self._elapsed_s: float | None = None
+        self._weather_now: int | None = None
 
     def tick(self) -> Tick:
         """Let the server simulate one tick.
@@ -90,6 +90,13 @@ class CarlaSession:
         elapsed_s = self.config.tick_s if self._elapsed_s is None else now_s - self._elapsed_s
         self._elapsed_s = now_s
         return Tick(snapshot.frame, elapsed_s, snapshot)
+
+    def set_weather(self, index: int) -> None:
+        """Choose one of the configured weathers."""
+        if index != self._weather_now:
+            with self.asking("set the weather"):
+                self.world.set_weather(self.weathers[index])
+            self._weather_now = index
 
     def asking(self, what: str) -> _Asking:
         """Return a context in which a failed call means that the simulator is lost."""
@@ -159,9 +166,7 @@ class CarlaSession:
         try:
             return blueprints.find(name)
         except (IndexError, RuntimeError):
-            raise UnsupportedEnvironmentError(
-                f"{self.address} knows no blueprint {name}"
-            ) from None
+            raise UnsupportedEnvironmentError(f"{self.address} knows no blueprint {name}") from None
 
     def _weather(self, name: str) -> Any:
         weather = getattr(self.carla.WeatherParameters, name, None)

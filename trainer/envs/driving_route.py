@@ -46,8 +46,8 @@ class Route:
         Raises:
             ValueError: Fewer than two different points were given.
         """
-        moved = np.concatenate([[True], np.abs(np.diff(points)) > _SAME_POINT_M])
-        points = points[moved]
+        moved = np.append([True], np.abs(np.diff(points)) > _SAME_POINT_M)
+        points = points[moved[: len(points)]]
         if len(points) < 2:
             raise ValueError("a route needs two different points")
         arc_m = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(points)))])
@@ -99,7 +99,12 @@ class Route:
         point = np.minimum(place.astype(np.intp), len(self.points) - 2)
         share = place - point
         ahead = self.points[point] * (1.0 - share) + self.points[point + 1] * share
-        return ahead.astype(np.complex64)
+        return np.asarray(ahead, np.complex64)
+
+    def direction_at(self, arc_m: npt.NDArray[np.float64]) -> npt.NDArray[np.complex128]:
+        """Return unit vectors of the driving direction at arc lengths, `complex128[k]`."""
+        point = np.clip(arc_m / POINT_SPACING_M, 0, len(self.tangents) - 1).astype(np.intp)
+        return np.asarray(self.tangents[point])
 
     def project(
         self, positions: npt.NDArray[np.complex128], from_m: float, to_m: float

@@ -28,12 +28,12 @@ def test_parse():
 @pytest.mark.parametrize(
     ("mapping", "sentence"),
     [
-        ({}, "env.id is missing; give one of drive, gym:<id>"),
+        ({}, "env.id is missing; give one of drive, carla, gym:<id>"),
         ({"id": 3}, "env.id is 3"),
         ({"id": "drvie"}, "did you mean 'drive'"),
         ({"id": "Pendulum-v1"}, "did you mean 'gym:Pendulum-v1'"),
-        ({"id": "carla"}, "'carla' is not available in this version; use 'drive'"),
-        ({"id": "qqqqqq"}, "env.id 'qqqqqq' is unknown; available: drive"),
+        ({"id": "crala"}, "did you mean 'carla'"),
+        ({"id": "qqqqqq"}, "env.id 'qqqqqq' is unknown; available: drive, carla"),
     ],
 )
 def test_unknown_id(mapping, sentence):

@@ -1,0 +1,161 @@
+"""The actors of one episode: the controlled vehicle, its sensors and the other vehicles."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer.envs.carla_map import plane_direction, plane_point
+from trainer.envs.carla_sensors import CarlaSensors
+from trainer.envs.carla_session import CarlaSession, Tick
+from trainer.envs.carla_traffic_manager import TrafficManager
+from trainer.envs.driving_route import Route
+from trainer.envs.errors import SimulatorLostError
+
+FREE_AROUND_EGO_M = 10.0
+"""No other vehicle starts closer to the controlled one than this."""
+
+
+class Motion(NamedTuple):
+    """Where a vehicle is and how it moves; y is mirrored, so that left is positive."""
+
+    location: Any
+    """`carla.Location`."""
+    position: complex
+    direction: complex
+    """Unit vector of the heading."""
+    velocity: complex
+    """m/s in the plane."""
+
+
+class CarlaActors:
+    """Spawns an episode's actors, reads their motion and removes them in one batch."""
+
+    def __init__(
+        self,
+        session: CarlaSession,
+        traffic: TrafficManager | None,
+        route_m: float,
+        rng: np.random.Generator,
+    ) -> None:
+        """Put all vehicles on the road and let them settle.
+
+        Raises:
+            SimulatorLostError: A call failed, or no place to start from is free.
+        """
+        self._session = session
+        order = [int(i) for i in rng.permutation(len(session.spawn_points))]
+        self.ego, self.route, chosen = self._place_ego(order, route_m, rng)
+        self._others = self._place_others(order, chosen, rng)
+        session.tick()
+        with session.asking("look for the other vehicles"):
+            vehicles = list(session.world.get_actors(self._others)) if self._others else []
+        if traffic is not None:
+            traffic.drive(vehicles, rng)
+        self.sensors = CarlaSensors(session, self.ego)
+
+    def control(self, *, steer: float, throttle: float, brake: float) -> None:
+        """Set the controls until the next call; a positive `steer` is to the left."""
+        control = self._session.carla.VehicleControl(throttle=throttle, steer=-steer, brake=brake)
+        with self._session.asking("control the vehicle"):
+            self.ego.apply_control(control)
+
+    def start_rolling(self, speed_mps: float) -> None:
+        """Give the vehicle a speed along its heading."""
+        with self._session.asking("start rolling"):
+            forward = self.ego.get_transform().get_forward_vector()
+            self.ego.set_target_velocity(forward * speed_mps)
+
+    def motion(self, tick: Tick) -> Motion:
+        """Return the controlled vehicle's motion in a tick.
+
+        Raises:
+            SimulatorLostError: The vehicle is gone: another client removed it or loaded a map.
+        """
+        actor = tick.snapshot.find(self.ego.id)
+        if actor is None:
+            self._session.mark_lost()
+            raise SimulatorLostError(
+                f"the vehicle vanished from CARLA at {self._session.address}: does another client "
+                "use this server?"
+            )
+        transform, velocity = actor.get_transform(), actor.get_velocity()
+        return Motion(
+            transform.location,
+            plane_point(transform.location),
+            plane_direction(transform.rotation.yaw),
+            plane_point(velocity),
+        )
+
+    def others(self, tick: Tick) -> tuple[npt.NDArray[np.complex128], npt.NDArray[np.complex128]]:
+        """Return positions and velocities of the other vehicles, each `complex128[k]`."""
+        positions, velocities = [], []
+        for actor_id in self._others:
+            actor = tick.snapshot.find(actor_id)
+            if actor is not None:
+                positions.append(plane_point(actor.get_transform().location))
+                velocities.append(plane_point(actor.get_velocity()))
+        return np.array(positions, np.complex128), np.array(velocities, np.complex128)
+
+    def remove(self) -> None:
+        """Remove everything in one batch; after a loss nothing is called."""
+        session = self._session
+        if session.lost:
+            return
+        self.sensors.stop()
+        destroy = session.carla.command.DestroyActor
+        gone = [*(sensor.id for sensor in self.sensors.actors), self.ego.id, *self._others]
+        with session.asking("remove the actors"):
+            session.client.apply_batch_sync([destroy(actor) for actor in gone], False)
+        session.tick()
+
+    def _place_ego(
+        self, order: list[int], route_m: float, rng: np.random.Generator
+    ) -> tuple[Any, Route, int]:
+        session = self._session
+        for index in order:
+            place = session.spawn_points[index]
+            route = session.graph.random_route(place.location, route_m, rng)
+            if route is None:
+                continue
+            with session.asking("place the vehicle"):
+                ego = session.world.try_spawn_actor(session.ego_blueprint, place)
+            if ego is not None:
+                return ego, route, index
+        raise SimulatorLostError(
+            f"CARLA at {session.address} has no free place to start from on {session.config.town}"
+        )
+
+    def _place_others(self, order: list[int], taken: int, rng: np.random.Generator) -> list[int]:
+        """Spawn the other vehicles and return their ids; occupied places are passed over."""
+        session = self._session
+        wanted = session.config.other_vehicles
+        ego_place = plane_point(session.spawn_points[taken].location)
+        free = [
+            index
+            for index in order
+            if abs(plane_point(session.spawn_points[index].location) - ego_place)
+            >= FREE_AROUND_EGO_M
+        ]
+        spawn, found = session.carla.command.SpawnActor, list[int]()
+        while len(found) < wanted and free:
+            batch, free = free[: wanted - len(found)], free[wanted - len(found) :]
+            commands = [
+                spawn(self._other_blueprint(rng), session.spawn_points[index]) for index in batch
+            ]
+            with session.asking("place the other vehicles"):
+                answers = session.client.apply_batch_sync(commands, False)
+            found += [answer.actor_id for answer in answers if not answer.error]
+        return found
+
+    def _other_blueprint(self, rng: np.random.Generator) -> Any:
+        blueprints = self._session.car_blueprints
+        blueprint = blueprints[int(rng.integers(len(blueprints)))]
+        # The role that a real server's own examples give; the protocol double drives these itself.
+        blueprint.set_attribute("role_name", "autopilot")
+        if blueprint.has_attribute("color"):
+            colors = blueprint.get_attribute("color").recommended_values
+            blueprint.set_attribute("color", colors[int(rng.integers(len(colors)))])
+        return blueprint
