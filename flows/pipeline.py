@@ -8,11 +8,12 @@ data; states bear its name only for people.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -21,12 +22,15 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from flows import stage as stages
-from flows.artifacts import publish_report
 from flows.errors import UsageError
 from flows.judging.pipeline_report import save_pipeline_report
+from flows.judging.stage_context import read_result
+from flows.pages.artifacts import publish_checks, publish_report
+from flows.pages.page_reporter import PageReporter, log
+from flows.pages.run_page import RunPage
 from flows.progress import Reporter, SilentReporter
 from flows.records.pipeline_record import RunRecord
-from flows.records.run_dir import PipelineDirectory
+from flows.records.run_dir import PipelineDirectory, read_json
 from flows.request import PipelineRequest
 from flows.settings.plan import PipelinePlan, StagePlan
 from flows.stage import StageOutcome
@@ -46,14 +50,6 @@ class PipelineOutcome:
     stages: tuple[StageOutcome, ...]
     """In the order in which they were decided."""
     report: Path
-
-
-class NoGoError(Exception):
-    """A stage ended NO_GO; raised inside the stage, caught in the flow, never seen outside."""
-
-    def __init__(self, outcome: StageOutcome) -> None:
-        super().__init__(f"{outcome.stage}: NO_GO. {outcome.deciding}")
-        self.outcome = outcome
 
 
 @contextmanager
@@ -77,12 +73,22 @@ def staged_validation(request: PipelineRequest) -> State[PipelineOutcome]:
         A state that holds the `PipelineOutcome`: completed and named GO, or failed and named NO_GO
         or CONDITIONAL. A failed state of any other name is a crash.
     """
+    return run_pipeline(request)
+
+
+def run_pipeline(request: PipelineRequest) -> State[PipelineOutcome]:
+    """Do the work of `staged_validation` inside any flow."""
     plan = request.plan()
-    with request.open(plan) as directory:
-        outcomes = _run_stages(plan, directory, request)
-        report = save_pipeline_report(directory)
-        key = f"{plan.preset}-seed{plan.seed}-pipeline"
-        _publish(report, key=key, description=outcomes[-1].deciding)
+    page = RunPage(f"{plan.preset} seed {plan.seed}")
+    page.tag(preset=plan.preset)
+    try:
+        with request.open(plan) as directory:
+            outcomes = _run_stages(plan, directory, request, page)
+            report = save_pipeline_report(directory)
+            key = f"{plan.preset}-seed{plan.seed}-pipeline"
+            _try_to_publish(publish_report, report, key=key, description=outcomes[-1].deciding)
+    finally:
+        page.close()
     last = outcomes[-1]
     outcome = PipelineOutcome(verdict=last.verdict, stages=outcomes, report=report)
     state = Completed if last.verdict is Verdict.GO else Failed
@@ -91,19 +97,23 @@ def staged_validation(request: PipelineRequest) -> State[PipelineOutcome]:
 
 
 def _run_stages(
-    plan: PipelinePlan, directory: PipelineDirectory, request: PipelineRequest
+    plan: PipelinePlan, directory: PipelineDirectory, request: PipelineRequest, page: RunPage
 ) -> tuple[StageOutcome, ...]:
     outcomes: list[StageOutcome] = []
     for stage in plan.stages:
+        page.stage(stage.name, "running")
         try:
             outcome = _run_stage(stage, directory, request)
-        except NoGoError as no_go:
-            outcome = no_go.outcome
+        except BaseException as error:
+            page.stage(stage.name, "broken" if isinstance(error, Exception) else "stopped")
+            raise
         outcomes.append(outcome)
+        page.stage(stage.name, outcome.verdict.value)
+        page.tag(verdict=outcome.verdict.value, **_revision(outcome.run))
         text = f"{stage.name}: {outcome.verdict.value}. {outcome.deciding}"
         if not outcome.may_go_on or stage is plan.stages[-1]:
             # Whoever started the flow shows how it ended.
-            get_run_logger().info(text)
+            get_run_logger().info("%s", text)
             break
         _say(text)
     return tuple(outcomes)
@@ -113,23 +123,29 @@ def _run_stage(
     stage: StagePlan, directory: PipelineDirectory, request: PipelineRequest
 ) -> StageOutcome:
     accept = request.accept_conditional
-    if request.resume:
+    if request.resume or request.retried:
         interrupted = interrupted_run(stage, directory)
         if interrupted is not None:
             folder = train_task(stage, directory, request.note, interrupted)
-            return gate_task(stage, folder, directory, accept)
-        if request.retrain:
+            return _judged(gate_task(stage, folder, directory, accept, return_state=True))
+        if request.retrain and not request.retried:
             raise UsageError(nothing_to_resume(stage, directory))
     if not request.retrain:
         reason = stages.reason_to_train(stage, directory, accept_conditional=accept)
         if reason is None:
-            kept = stages.kept_outcome(stage, directory)
-            _say(f"{stage.name}: {kept.run.name} of the same recipe is kept, not trained again")
-            return kept
+            return _judged(keep_task(stage, directory, return_state=True))
         if directory.record.last_run(stage.name):
             _say(f"{stage.name}: trained again, because {reason}")
     run = train_task(stage, directory, request.note, None)
-    return gate_task(stage, run, directory, accept)
+    return _judged(gate_task(stage, run, directory, accept, return_state=True))
+
+
+@task(name="keep", task_run_name="keep {stage.name}", persist_result=False, cache_policy=NO_CACHE)
+def keep_task(stage: StagePlan, directory: PipelineDirectory) -> State[StageOutcome]:
+    """Keep the stage's newest run, which ended GO with the same recipe."""
+    kept = stages.kept_outcome(stage, directory)
+    _say(f"{stage.name}: {kept.run.name} of the same recipe is kept, not trained again")
+    return _named(kept)
 
 
 @task(name="train", task_run_name="train {stage.name}", persist_result=False, cache_policy=NO_CACHE)
@@ -137,37 +153,63 @@ def train_task(
     stage: StagePlan, directory: PipelineDirectory, note: str, interrupted: RunRecord | None
 ) -> Path:
     """Train a stage in a new run folder, or go on with an interrupted training."""
+    reporter = PageReporter(_reporter.get(), key=f"{_key(stage, directory)}-progress")
     if interrupted is not None:
-        return stages.resume(stage, interrupted, directory, _reporter.get())
-    return stages.train(stage, directory, _reporter.get(), note=note)
+        return stages.resume(stage, interrupted, directory, reporter)
+    return stages.train(stage, directory, reporter, note=note)
 
 
 @task(name="gate", task_run_name="gate {stage.name}", persist_result=False, cache_policy=NO_CACHE)
 def gate_task(
     stage: StagePlan, run: Path, directory: PipelineDirectory, accept_conditional: bool
-) -> StageOutcome:
+) -> State[StageOutcome]:
     """Judge a trained stage and publish its report.
 
-    Raises:
-        NoGoError: The verdict is NO_GO. Raised, not returned as a state: Prefect keeps states.
+    Returns:
+        A state that bears the verdict's name and holds the outcome. A failed state may be returned
+        here only because nothing of this task is ever stored.
     """
     outcome = stages.judge(stage, run, directory, accept_conditional=accept_conditional)
-    record = directory.record
-    key = f"{record.preset}-seed{record.seed}-{stage.name}"
-    _publish(outcome.report, key=key, description=f"{outcome.verdict.value}: {outcome.deciding}")
-    if outcome.verdict is Verdict.NO_GO:
-        raise NoGoError(outcome)
+    key = _key(stage, directory)
+    description = f"{outcome.verdict.value}: {outcome.deciding}"
+    _try_to_publish(publish_report, outcome.report, key=key, description=description, run=run)
+    result = read_result(run)
+    if result is not None:
+        _try_to_publish(publish_checks, result, key=f"{key}-checks")
+    return _named(outcome)
+
+
+def _named(outcome: StageOutcome) -> State[StageOutcome]:
+    state = Failed if outcome.verdict is Verdict.NO_GO else Completed
+    return state(name=outcome.verdict.value, message=outcome.deciding, data=outcome)
+
+
+def _judged(state: State[Any]) -> StageOutcome:
+    """Return the outcome that a task's state holds; raise what broke the task."""
+    outcome = state.result(raise_on_failure=False)
+    if isinstance(outcome, BaseException):
+        raise outcome
+    assert isinstance(outcome, StageOutcome), f"unexpected result {outcome!r}"
     return outcome
 
 
-def _publish(report: Path, *, key: str, description: str) -> None:
-    """Publish a report; the verdict stands on disk already, so a failure here must not end us."""
+def _key(stage: StagePlan, directory: PipelineDirectory) -> str:
+    return f"{directory.record.preset}-seed{directory.record.seed}-{stage.name}"
+
+
+def _revision(run: Path) -> dict[str, str]:
+    revision = (read_json(run / "run.json") or {}).get("git_revision")
+    return {"revision": revision[:7]} if isinstance(revision, str) and revision else {}
+
+
+def _try_to_publish(publish: Callable[..., None], what: object, **options: object) -> None:
+    """Publish something; the verdict stands on disk already, so a failure here must not end us."""
     try:
-        publish_report(report, key=key, description=description)
+        publish(what, **options)
     except Exception as error:
-        _say(f"The report {report} could not be sent to Prefect: {error}")
+        _say(f"{options['key']} could not be sent to Prefect: {error}")
 
 
 def _say(text: str) -> None:
-    get_run_logger().info(text)
+    log(text)
     _reporter.get().say(text)

@@ -41,6 +41,10 @@ class PipelineRequest(BaseModel):
     resume: bool = Field(
         default=False, description="Go on with an interrupted training from its checkpoint."
     )
+    retried: bool = Field(
+        default=False,
+        description="The same request was begun before: go on with what was interrupted then.",
+    )
     live: LiveMode | None = Field(
         default=None,
         description="What the live gate does with a lost run; the stage files' modes when absent.",

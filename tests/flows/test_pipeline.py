@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -212,3 +213,44 @@ def test_each_report_is_an_artifact_with_its_verdict(make_request: MakeRequest) 
     assert stage.description.startswith("NO_GO: ")
     assert "Critic loss bounded" in str(stage.data)
     assert "fake-seed0-pipeline" in found
+    table = found["fake-seed0-one-checks"]
+    assert table.type == "table"
+    assert "Critic loss bounded" in str(table.data)
+
+
+def test_a_run_page_tells_how_far_every_stage_is(make_request: MakeRequest, files: Path) -> None:
+    strict = files / "strict.yaml"
+    strict.write_text((files / "loss.yaml").read_text().replace("fail: 10", "fail: 0.5"))
+    strict.write_text(strict.read_text().replace("warn: 5", "warn: 0.4"))
+    two = files / "two.yaml"
+    two.write_text(two.read_text().replace("gate: loss.yaml", "gate: strict.yaml"))
+    state, _ = run(make_request(seed=3))
+    flow_run, tasks = stored_run(state)
+    assert flow_run.name == "fake seed 3: one GO, two NO_GO"
+    assert {"preset: fake", "verdict: NO_GO"} <= set(flow_run.tags)
+    assert tasks == {
+        "train one": ("Completed", "COMPLETED"),
+        "gate one": ("GO", "COMPLETED"),
+        "train two": ("Completed", "COMPLETED"),
+        "gate two": ("NO_GO", "FAILED"),
+    }
+    state, _ = retry(state)
+    flow_run, tasks = stored_run(state)
+    assert tasks["keep one"] == ("GO", "COMPLETED")
+    assert flow_run.name == "fake seed 3: one GO, two NO_GO"
+
+
+def stored_run(state: State[Any]) -> tuple[FlowRun, dict[str, tuple[str, str]]]:
+    """Read the flow run and the states of its tasks, which reach the server as events."""
+    flow_run_id = state.state_details.flow_run_id
+    this_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
+    deadline = time.monotonic() + 30
+    with get_client(sync_client=True) as client:
+        while True:
+            (flow_run,) = client.read_flow_runs(flow_run_filter=this_run)
+            tasks = client.read_task_runs(flow_run_filter=this_run)
+            ended = all(t.state is not None and t.state.is_final() for t in tasks)
+            if (tasks and ended) or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+    return flow_run, {t.name: (t.state.name, t.state.type.value) for t in tasks if t.state}

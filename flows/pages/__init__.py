@@ -1,0 +1,1 @@
+"""What a run shows on Prefect's pages: name, tags, progress, report and table of checks."""
