@@ -19,7 +19,7 @@ from flows.request import PipelineRequest
 from flows.settings.plan import DEFAULT_PRESET, DEFAULT_STAGES, SEED_LIMIT
 from flows.settings.setting_files import is_path, known_stages
 from flows.settings.supervision import LiveMode
-from flows.supervising.process import raise_on_stop_signals
+from flows.supervising.stopping import raise_on_stop_signals
 from gates.findings import Verdict
 from reports.context import StageState
 

@@ -10,29 +10,14 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 
 from flows.errors import OutputError
 from flows.settings.trainer_command import child_guard
+from flows.supervising.stopping import hurried
 
 GRACE_S = 60.0
 """Time that a child has to save itself after SIGTERM."""
-
-
-class StopRequested(BaseException):
-    """SIGTERM or SIGHUP reached us; like KeyboardInterrupt it unwinds the main thread."""
-
-
-def raise_on_stop_signals() -> None:
-    """Let SIGTERM and SIGHUP unwind the main thread as Ctrl-C does."""
-
-    def handler(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        raise StopRequested(signal.Signals(number).name)
-
-    signal.signal(signal.SIGTERM, handler)
-    # Under nohup SIGHUP is ignored, and that must stay so.
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, handler)
 
 
 class ChildProcess:
@@ -113,7 +98,9 @@ class ChildProcess:
         try:
             if self.poll() is None:
                 self._guard.send_signal(signal.SIGTERM)
-                self.wait(self._grace_s if grace_s is None else grace_s)
+                deadline = time.monotonic() + (self._grace_s if grace_s is None else grace_s)
+                while self.poll() is None and time.monotonic() < deadline and not hurried():
+                    time.sleep(0.02)
         finally:
             code = self._kill()
         return code

@@ -17,6 +17,7 @@ from flows.records.trainer_files import (
     resumed_from,
 )
 from flows.settings.supervision import Supervision
+from flows.supervising import stopping
 from flows.supervising.attempt_ends import JUDGED, End, Ending, classify, kernel_oom_kills
 from flows.supervising.live_rules import LiveGate, LiveVerdict
 from flows.supervising.live_stop import live_stop_sentence
@@ -75,7 +76,7 @@ class Supervisor:
         grace_s: float = GRACE_S,
         earlier: Sequence[AttemptRecord] = (),
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = stopping.sleep,
     ) -> None:
         """Prepare to supervise.
 

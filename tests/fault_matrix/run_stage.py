@@ -24,7 +24,7 @@ from flows.progress import Tick  # noqa: E402
 from flows.request import PipelineRequest  # noqa: E402
 from flows.supervising import training  # noqa: E402
 from flows.supervising.interrupted import interrupted_run  # noqa: E402
-from flows.supervising.process import raise_on_stop_signals  # noqa: E402
+from flows.supervising.stopping import raise_on_stop_signals  # noqa: E402
 
 STEPS, CHECKPOINT_EVERY = 1_600, 400
 PRESET = """

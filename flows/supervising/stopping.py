@@ -1,0 +1,119 @@
+"""How trainings are asked to stop: by a signal to the main thread, or by a switch for all threads.
+
+Python raises what a signal asks for in the main thread alone. Where other threads, or processes on
+other machines, supervise trainings, the main thread turns a switch, and whoever sleeps by `sleep`
+wakes up and unwinds as the main thread would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from types import FrameType
+
+_SLICE_S = 0.2
+
+
+class StopRequested(BaseException):
+    """SIGTERM or SIGHUP reached us, or a switch was turned; unwinds as KeyboardInterrupt does."""
+
+
+def raise_on_stop_signals() -> None:
+    """Let SIGTERM and SIGHUP unwind the main thread as Ctrl-C does."""
+
+    def handler(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        raise StopRequested(signal.Signals(number).name)
+
+    signal.signal(signal.SIGTERM, handler)
+    # Under nohup SIGHUP is ignored, and that must stay so.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, handler)
+
+
+class StopSwitch:
+    """Stops every training that is supervised under it, in this process and through a file."""
+
+    def __init__(self, file: Path) -> None:
+        """Watch a file on a disk that all machines share; there, its existence is the request."""
+        self._file = file
+        self._stop = threading.Event()
+        self._hurry = threading.Event()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was turned, here or elsewhere."""
+        return self._stop.is_set() or self._file.exists()
+
+    @property
+    def hurried(self) -> bool:
+        """Whether trainers must not be waited for any more."""
+        return self._hurry.is_set()
+
+    def stop(self) -> None:
+        """Ask everybody to stop; trainers have their grace time."""
+        self._stop.set()
+        # On a full disk the threads of this process still stop.
+        with contextlib.suppress(OSError):
+            self._file.touch()
+
+    def hurry(self) -> None:
+        """Take the grace time away from the trainers of this process."""
+        self._hurry.set()
+        self.stop()
+
+    def reset(self) -> None:
+        """Forget an earlier request; only whoever holds the group's lock may."""
+        self._stop.clear()
+        self._hurry.clear()
+        self._file.unlink(missing_ok=True)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, or raise as soon as the switch was turned.
+
+        Raises:
+            StopRequested: It was.
+        """
+        deadline = time.monotonic() + seconds
+        while not self.stopped:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            self._stop.wait(min(left, _SLICE_S))
+        raise StopRequested("a request to stop all seeds")
+
+
+_switch: ContextVar[StopSwitch | None] = ContextVar("stop_switch", default=None)
+
+
+@contextlib.contextmanager
+def stopped_by(switch: StopSwitch) -> Iterator[None]:
+    """Let `switch` stop what this thread supervises while the block is open."""
+    token = _switch.set(switch)
+    try:
+        yield
+    finally:
+        _switch.reset(token)
+
+
+def sleep(seconds: float) -> None:
+    """Sleep; where a switch is open, raise as soon as it is turned.
+
+    Raises:
+        StopRequested: It was turned.
+    """
+    switch = _switch.get()
+    if switch is None:
+        time.sleep(seconds)
+    else:
+        switch.sleep(seconds)
+
+
+def hurried() -> bool:
+    """Tell whether whoever waits for a trainer's last checkpoint should stop waiting."""
+    switch = _switch.get()
+    return switch is not None and switch.hurried
