@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from gates.metrics import align
 from gates.series import EventLog, FloatArray, IntArray, Series
 from gates.tags import CANONICAL_TAGS
 
-__all__ = ["Dialect", "detect", "load_dialect", "translate"]
+__all__ = ["Dialect", "choose_dialect", "detect", "load_dialect", "translate"]
 
 _STEP_LIMIT = 2.0**53
 AS_LOGGED = "as_logged/"
@@ -33,6 +34,15 @@ def detect(log: EventLog) -> Dialect:
         if score > best_score:
             best, best_score = dialect, score
     return best
+
+
+def choose_dialect(log: EventLog, declared: str = "") -> Dialect:
+    """Return the dialect that a run declares, by name or path; without a word the one that fits best.
+
+    Raises:
+        GateConfigError: The declared one is missing or has mistakes.
+    """
+    return load_dialect(Path(declared)) if declared else detect(log)
 
 
 def match(log: EventLog, dialect: Dialect) -> float:

@@ -26,10 +26,10 @@ class EventTail:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._folder: EventFolder | None = None
         self._begin()
 
     def _begin(self) -> None:
+        self._folder: EventFolder | None = None
         self._tags = TagTable()
         self._decoder = EventDecoder(self._tags)
         self._files: list[FileTail] = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gates.dialect_file import UNKNOWN, Dialect
+from gates.dialects import detect, match
 from gates.findings import Finding, Outcome
 from gates.series import Damage, EventLog
 
@@ -46,6 +48,29 @@ def files_intact(log: EventLog) -> Finding:
         points=total,
         rationale="A verdict on what is left of a damaged file may miss what was lost.",
         limit_source="a torn last record is normal when a run is cut off; more is not",
+        group="integrity",
+    )
+
+
+def declared_dialect(log: EventLog, dialect: Dialect) -> Finding | None:
+    """Find a declared dialect whose typical tags are all absent while another one's are there; else None."""
+    if match(log, dialect) > 0:
+        return None
+    fitting = detect(log)
+    if fitting is UNKNOWN or fitting.name == dialect.name:
+        return None
+    return Finding(
+        check="declared_dialect",
+        title="Tags are those of the declared dialect",
+        outcome=Outcome.INCONCLUSIVE,
+        required=True,
+        reason=(
+            f"declared is {dialect.name}, of whose typical tags none is logged; the tags are those of "
+            f"{fitting.name} ({fitting.title}). Set the dialect to {fitting.name}."
+        ),
+        points=len(log.series),
+        rationale="Read under wrong names, values that matter are missing.",
+        limit_source="signatures in config/dialects",
         group="integrity",
     )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from gates.dialects import detect, load_dialect, translate
+from gates.dialects import choose_dialect, translate
 from gates.event_reader import read_events
 from gates.findings import Finding, GateResult
-from gates.integrity import files_intact, independent_reader
+from gates.integrity import declared_dialect, files_intact, independent_reader
 from gates.judgement import Judgement, judge_log
 from gates.run_info import RunInfo, load_config, load_run_info
 from gates.spec import GateSpec
@@ -44,7 +44,10 @@ def judge(
     findings = [*before, files_intact(raw)]
     if cross_check:
         findings.append(independent_reader(raw, directory))
-    used = load_dialect(dialect) if dialect is not None else detect(raw)
+    declared = str(dialect) if dialect is not None else run.dialect if run is not None else ""
+    used = choose_dialect(raw, declared)
+    if declared and (misfit := declared_dialect(raw, used)) is not None:
+        findings.append(misfit)
     log = translate(raw, used)
     return judge_log(
         log,

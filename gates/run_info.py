@@ -48,7 +48,9 @@ class RunInfo:
     status_step: int | None = None
     status_updates: int | None = None
     complete: bool = False
-    """True for run.json, which holds every default; False for a file that may name a few keys only."""
+    """True for run.json of our trainer, which holds every default; False where a few keys may be named only."""
+    dialect: str = ""
+    """Dialect that the run declares: a name, or the absolute path of a mapping file; empty: found by its tags."""
 
     def number(self, key: str) -> float | None:
         """Return a finite number of `train`, or None when the key is absent, unset or no number."""
@@ -103,7 +105,8 @@ def load_config(path: Path) -> RunInfo:
         and isinstance(data.get("train"), dict)
         and isinstance(data.get("env"), dict)
     ):
-        return replace(_from_run_json(data, path), complete="config_sha256" in data)
+        info = _from_run_json(data, path)
+        return replace(info, complete=info.complete and "config_sha256" in data)
     train = dict(data.get("train") or {}) if isinstance(data.get("train") or {}, dict) else {}
     train.update({key: value for key, value in data.items() if key in CONFIG_KEYS})
     mistakes = [
@@ -151,6 +154,7 @@ def _from_run_json(data: Mapping[str, Any], path: Path) -> RunInfo:
     seed = data.get("seed")
     revision = data.get("git_revision")
     versions = data.get("versions")
+    trainer = data.get("trainer")
     return RunInfo(
         source=str(path),
         preset=str(data.get("preset") or ""),
@@ -169,8 +173,17 @@ def _from_run_json(data: Mapping[str, Any], path: Path) -> RunInfo:
         attempts=tuple(a for a in attempts if isinstance(a, dict))
         if isinstance(attempts, list)
         else (),
-        complete=True,
+        complete=trainer is None,
+        dialect=_dialect(trainer, path),
     )
+
+
+def _dialect(trainer: object, path: Path) -> str:
+    """Return the dialect of a trainer by command; a mapping file lies beside run.json."""
+    name = trainer.get("dialect") if isinstance(trainer, dict) else None
+    if not isinstance(name, str):
+        return ""
+    return str(path.parent.absolute() / name) if name.endswith((".yaml", ".yml")) else name
 
 
 def _with_status(info: RunInfo, path: Path) -> RunInfo:

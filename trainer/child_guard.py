@@ -1,10 +1,15 @@
 """Stands between us and a child process, so that the child never outlives us unseen.
 
-Run as a script: `python child_guard.py FD GRACE_S COMMAND...`. FD is the read end of a pipe whose
-write end only our process holds. When it closes, we are gone, however that happened: the child is
-asked to stop (SIGTERM), has GRACE_S seconds to save itself, and then the whole process group is
-killed. SIGTERM is handed on to the child. The guard ends as the child ended: with its exit code, or
-by the same signal. It leads its process group and uses nothing but the standard library.
+Run as a script: `python child_guard.py FD GRACE_S CIDFILE COMMAND...`. FD is the read end of a pipe
+whose write end only our process holds. When it closes, we are gone, however that happened: the
+child is asked to stop (SIGTERM), has GRACE_S seconds to save itself, and then the whole process
+group is killed. SIGTERM is handed on to the child. The guard ends as the child ended: with its exit
+code, or by the same signal. It leads its process group and uses nothing but the standard library.
+
+Processes that the child started and left behind are ended with it, also those in a session of their
+own: on Linux they become children of the guard. CIDFILE is the file in which a container client
+writes the id of the container that it started, or an empty text; when the client is killed, that
+container is removed.
 """
 
 from __future__ import annotations
@@ -12,19 +17,26 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_REMOVAL_S = 30.0
+"""Time that a container may take to go."""
+_CONTAINER_ID = re.compile(r"[0-9a-f]{12,64}")
 
 
 def main(arguments: list[str]) -> int:
     """Start the command and return its exit code, or end by the signal that ended it."""
-    parent_pipe, grace_s, command = int(arguments[0]), float(arguments[1]), arguments[2:]
+    parent_pipe, grace_s, cidfile = int(arguments[0]), float(arguments[1]), arguments[2]
+    command = arguments[3:]
     if os.getpgrp() != os.getpid():
         os.setpgrp()
     wakeup_read, wakeup_write = os.pipe()
@@ -39,16 +51,22 @@ def main(arguments: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, on_sigterm)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    # The guard has one thread, so code between fork and exec is safe here.
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_guard())
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    try:
+        # The guard has one thread, so code between fork and exec is safe here.
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_guard())
+    except OSError as error:
+        print(f"{command[0]} cannot be started: {error.strerror}", file=sys.stderr, flush=True)
+        return 127 if isinstance(error, FileNotFoundError) else 126
 
     watched = [parent_pipe, wakeup_read]
     deadline: float | None = None
     while child.poll() is None:
-        timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
+        timeout = None if deadline is None else max(0.05, deadline - time.monotonic())
         ready, _, _ = select.select(watched, [], [], timeout)
         if wakeup_read in ready:
             os.read(wakeup_read, 4096)
+            _reap_strangers(child.pid)
         if parent_pipe in ready:
             watched.remove(parent_pipe)
             deadline = time.monotonic() + grace_s
@@ -57,21 +75,85 @@ def main(arguments: list[str]) -> int:
             asked_to_stop = False
             child.terminate()
         if deadline is not None and time.monotonic() >= deadline:
-            os.killpg(os.getpgrp(), signal.SIGKILL)
+            child.kill()
+    _end_descendants()
+    if cidfile and child.returncode < 0:
+        remove_container(command[0], cidfile)
     if deadline is not None:
         # Nobody is left to clear away what the child started.
         os.killpg(os.getpgrp(), signal.SIGKILL)
     return _end_like(child.returncode)
 
 
+def remove_container(program: str, cidfile: str) -> None:
+    """Remove the container whose id stands in a file, if it is still there; then the file.
+
+    Only an id is taken: a name could be that of somebody else's container.
+    """
+    path = Path(cidfile)
+    try:
+        container = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return
+    if _CONTAINER_ID.fullmatch(container):
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(
+                [program, "rm", "--force", container],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=_REMOVAL_S,
+                check=False,
+            )
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes below a process, nearest first; empty where /proc does not tell."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            parent = int((entry / "stat").read_bytes().rpartition(b")")[2].split()[1])
+            children.setdefault(parent, []).append(int(entry.name))
+    found = list(children.get(pid, ()))
+    for each in found:
+        found += children.get(each, ())
+    return found
+
+
+def _end_descendants() -> None:
+    """Kill whatever the child left behind; what escapes one look is found by the next."""
+    for _ in range(100):
+        left = descendants(os.getpid())
+        if not left:
+            return
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        _reap_strangers(0)
+        time.sleep(0.01)
+
+
+def _reap_strangers(child: int) -> None:
+    """Collect orphans that were handed to us and have ended, but never the child itself."""
+    flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitid(os.P_ALL, 0, flags)) and ended.si_pid != child:
+            os.waitpid(ended.si_pid, 0)
+
+
 def _die_with_guard() -> Callable[[], None] | None:
     """Return a function that makes the kernel kill the child should the guard itself be killed."""
     if not sys.platform.startswith("linux"):
         return None
-    with contextlib.suppress(OSError):
-        prctl = ctypes.CDLL(None, use_errno=True).prctl
-        return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    return None
+    return lambda: _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
 def _end_like(returncode: int) -> int:

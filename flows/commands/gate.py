@@ -13,7 +13,7 @@ from flows.judging.rules import foreign_folder, own_run, rules_for
 from flows.judging.stage_context import read_result, shown, stage_context
 from flows.records.pipeline_record import utc_now
 from flows.records.run_dir import PipelineDirectory
-from gates.dialects import detect, translate
+from gates.dialects import choose_dialect, translate
 from gates.event_reader import read_events
 from gates.findings import GateResult
 from gates.judgement import Judgement
@@ -140,8 +140,8 @@ def _writer(form: str) -> Callable[[Judgement, StageContext, Path], Path]:
 
 def _log(source: Path) -> EventLog:
     """Read the events again, under the tag names that the reports know."""
-    raw = read_events(source)
-    return translate(raw, detect(raw))
+    raw, info = read_events(source), load_run_info(source)
+    return translate(raw, choose_dialect(raw, info.dialect if info else ""))
 
 
 def _judged_folder(directory: Path, result: GateResult) -> Path:

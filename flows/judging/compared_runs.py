@@ -14,11 +14,12 @@ from flows.judging.stored_runs import RUN_FILE, require_folder
 from flows.records.pipeline_record import FILE_NAME
 from flows.records.recipe import flat_config
 from flows.records.run_dir import read_json
-from gates.dialects import detect, translate
-from gates.errors import InputError
+from gates.dialects import choose_dialect, translate
+from gates.errors import GatesError
 from gates.event_reader import read_events
 from gates.findings import GateResult
 from gates.judge import judge
+from gates.run_info import load_run_info
 from gates.series import EventLog
 from gates.spec import load_gate
 from reports.comparison import ComparedRun
@@ -106,9 +107,9 @@ def _source(run: Path, stored: GateResult | None) -> Path:
 
 def _log(source: Path) -> tuple[EventLog | None, str]:
     try:
-        raw = read_events(source)
-        return translate(raw, detect(raw)), ""
-    except InputError as error:
+        raw, info = read_events(source), load_run_info(source)
+        return translate(raw, choose_dialect(raw, info.dialect if info else "")), ""
+    except GatesError as error:
         return None, f"its events cannot be drawn: {error}."
 
 

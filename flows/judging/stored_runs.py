@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flows.errors import UsageError
 from flows.judging.judge_run import GATE_FILE
+from flows.records.command_run import DISCARDED
 from flows.records.pipeline_record import FILE_NAME
 
 RUN_FILE = "run.json"
@@ -51,7 +52,7 @@ def find_stored(root: Path) -> StoredRuns:
             for name in subfolders
             if not name.startswith(".")
             and name not in _NEVER_ENTERED
-            and not (own and name == _EVENTS)
+            and not (own and (name == _EVENTS or name.startswith(DISCARDED)))
         )
         if GATE_FILE in names:
             found.judged.append(here)

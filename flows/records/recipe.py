@@ -12,9 +12,17 @@ from flows.settings.trainer_command import trainer_source
 
 
 def recipe_hash(stage: StagePlan) -> str:
-    """Hash what shapes a training: request, resolved configuration and the trainer's source."""
+    """Hash what shapes a training: request, resolved configuration and the trainer's source.
+
+    Of a trainer by command the source is the files that its command names.
+    """
     source = hashlib.sha256()
-    for name, path in trainer_source().items():
+    files = (
+        trainer_source()
+        if stage.trainer is None
+        else {str(path): path for path in stage.trainer.files()}
+    )
+    for name, path in files.items():
         source.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     content = {
         "request": stage.request,

@@ -10,7 +10,7 @@ from typing import Any
 from flows.settings.nearest import did_you_mean
 from flows.settings.yaml_file import YamlError, non_finite_keys, parse_yaml
 
-ROOTS = ("env", "train")
+ROOTS = ("env", "train", "trainer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def _parse(text: str) -> Override:
         raise ValueError("needs the form key=value, for example train.actor_lr=1.0e-4")
     if key[0] not in ROOTS:
         raise ValueError(
-            f"keys start with env. or train.{did_you_mean(key[0], ROOTS, rest=key[1:])}"
+            f"keys start with env., train. or trainer.{did_you_mean(key[0], ROOTS, rest=key[1:])}"
         )
     if len(key) < 2 or not all(key):
         raise ValueError(f"names no key below {key[0]}")

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import ConfigError
-from flows.settings.overrides import Override, apply_overrides, parse_overrides
+from flows.settings.overrides import Override, parse_overrides
 from flows.settings.setting_files import PresetFile, StageFile, gate_of, load_file
+from flows.settings.stage_request import check_by_command, stage_request
 from flows.settings.supervision import LiveMode, Supervision
+from flows.settings.trainer_by_command import TrainerCommand
 from flows.settings.trainer_check import CheckResult, check_requests
 from gates.errors import GateConfigError
 
@@ -34,6 +36,8 @@ class StagePlan:
     """Content of request.json."""
     resolved: Mapping[str, Any]
     """`env` and `train` with every default, as the trainer resolved them."""
+    trainer: TrainerCommand | None = None
+    """A trainer by command; None: our own."""
     supervision: Supervision = field(default_factory=Supervision)
     """How the training is watched; it does not shape what is learned."""
 
@@ -85,14 +89,27 @@ def resolve_plan(
         raise ConfigError(mistakes)
 
     preset_path, content = preset_file
+    odd = content.misfits()
+    mistakes += [f"{preset_path}: {misfit}" for misfit in odd]
     requests: list[dict[str, Any]] = []
     for found in stage_files:
         if found is None:
             continue
-        request, misfits = _request(content, found[1], seed, parsed)
+        request, misfits = stage_request(content, found[1], seed, parsed)
         mistakes += [misfit for misfit in misfits if misfit not in mistakes]
         requests.append(request)
-    checked: list[CheckResult] = check_requests(requests) if 0 <= seed < SEED_LIMIT else []
+    trainers: list[TrainerCommand | None] = [None] * len(requests)
+    checked: list[CheckResult] = []
+    if "trainer" in content.model_fields_set:
+        folder = preset_path.absolute().parent
+        both = [
+            check_by_command(request, found[1], folder)
+            for request, found in zip(requests, (f for f in stage_files if f), strict=True)
+        ]
+        trainers = [trainer for trainer, _ in both]
+        checked = [result for _, result in both]
+    elif 0 <= seed < SEED_LIMIT and not odd:
+        checked = check_requests(requests)
     for mistake in dict.fromkeys(m for result in checked for m in result.mistakes):
         mistakes.append(_with_origin(mistake, preset_path, parsed))
     if mistakes:
@@ -110,10 +127,11 @@ def resolve_plan(
                 source=found[0],
                 request=request,
                 resolved=result.resolved,
+                trainer=trainer,
                 supervision=found[1].supervision.with_live(live),
             )
-            for found, gate, request, result in zip(
-                (f for f in stage_files if f), gates, requests, checked, strict=True
+            for found, gate, request, result, trainer in zip(
+                (f for f in stage_files if f), gates, requests, checked, trainers, strict=True
             )
         ),
     )
@@ -130,27 +148,6 @@ def _gate(path: Path, stage: StageFile, mistakes: list[str]) -> str:
     return gate
 
 
-def _request(
-    preset: PresetFile, stage: StageFile, seed: int, overrides: Sequence[Override]
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    cadence = {
-        "eval_every_steps": stage.eval.every_steps,
-        "eval_episodes": stage.eval.episodes,
-        "checkpoint_every_steps": stage.checkpoint.every_steps,
-    }
-    base = {"env": preset.env, "train": {**preset.train, **cadence}}
-    config, misfits = apply_overrides(base, overrides)
-    request = {
-        "format": 1,
-        "preset": preset.name,
-        "stage": stage.name,
-        "planned_steps": stage.steps,
-        "seed": seed,
-        **config,
-    }
-    return request, misfits
-
-
 def _with_origin(mistake: str, preset: Path, overrides: Sequence[Override]) -> str:
     """Put the option or the file before a mistake that the trainer named by its key alone."""
     match = re.match(r"[\w.]+", mistake)
@@ -159,4 +156,4 @@ def _with_origin(mistake: str, preset: Path, overrides: Sequence[Override]) -> s
         own = ".".join(override.key)
         if key == own or key.startswith(own + "."):
             return f"--set {override.text}: {mistake}"
-    return f"{preset}: {mistake}" if key.split(".")[0] in ("env", "train") else mistake
+    return f"{preset}: {mistake}" if key.split(".")[0] in ("env", "train", "trainer") else mistake

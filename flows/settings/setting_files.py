@@ -61,15 +61,35 @@ class StageFile(_File):
 
 
 class PresetFile(_File):
-    """A file of config/presets; the trainer knows the keys of `env` and `train` and checks them."""
+    """A file of config/presets: `env` and `train` for our trainer, or `trainer` for any other.
+
+    The trainer knows the keys of `env` and `train` and checks them.
+    """
 
     name: Slug
     description: str = ""
     """One sentence for people."""
-    env: dict[str, Any]
+    env: dict[str, Any] | None = None
     """Environment: `id` and its own keys."""
-    train: dict[str, Any]
+    train: dict[str, Any] | None = None
     """Hyperparameters, the same for all stages."""
+    trainer: Any = None
+    """A trainer by command, checked by `flows.settings.trainer_by_command` after the overrides."""
+
+    def misfits(self) -> list[str]:
+        """Return what does not go together, one sentence each."""
+        given = [key for key in ("env", "train") if getattr(self, key) is not None]
+        if "trainer" not in self.model_fields_set:
+            return [
+                f"{key}: missing; give env and train, or trainer for a trainer of your own"
+                for key in ("env", "train")
+                if key not in given
+            ]
+        return [
+            f"{key}: is for our trainer and cannot stand beside trainer; put what your own one "
+            "needs into trainer.values"
+            for key in given
+        ]
 
 
 def load_stage(name: str) -> tuple[Path, StageFile]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -13,7 +14,6 @@ from flows.settings.trainer_command import (
     DIVERGED,
     FINISHED,
     SIMULATOR_LOST,
-    STOPPED,
 )
 
 
@@ -50,39 +50,71 @@ class Ending:
     why: str
 
 
-def classify(code: int, *, step: int | None, said: str, oom_kills: int = 0) -> Ending:
+OWN_CODES: Mapping[int, End] = {
+    FINISHED: End.FINISHED,
+    DIVERGED: End.DIVERGED,
+    BAD_CONFIG: End.BAD_CONFIG,
+    SIMULATOR_LOST: End.SIMULATOR_LOST,
+}
+"""Exit codes of our own trainer; those of others mean what their preset says."""
+_SENTENCES = {
+    End.FINISHED: "The trainer finished {where}",
+    End.DIVERGED: "The trainer diverged {where}: {reason}",
+    End.BAD_CONFIG: "The trainer refused its configuration: {reason}",
+    End.SIMULATOR_LOST: "The simulator was lost {where}: {reason}",
+    End.KILLED: "The trainer was killed {where}: {reason}",
+    End.DISK_FULL: "The disk was full {where}: {reason}",
+    End.OUT_OF_MEMORY: "Memory ran out {where}: {reason}",
+    End.BROKEN: "The trainer broke {where}: {reason}",
+}
+
+
+def classify(
+    code: int,
+    *,
+    step: int | None,
+    said: str,
+    oom_kills: int = 0,
+    meanings: Mapping[int, End] = OWN_CODES,
+) -> Ending:
     """Tell an end that we did not ask for by exit code, last words and the kernel's own count.
 
     Args:
-        code: Exit code, negative for a signal.
+        code: Exit code, negative for a signal; 128 + n stands for signal n, as shells and container
+            clients pass it on.
         step: Where the heartbeat stood; None when there was none.
         said: The trainer's last words: the heartbeat's message, or the end of its log.
         oom_kills: Processes that the kernel killed for memory while the attempt ran.
+        meanings: Exit codes with a meaning of their own, a signal n as 128 + n.
     """
     where = "before its first step" if step is None else f"at step {step:,}"
-    reason = said.rstrip(".") or "it gave no reason"
-    if code == FINISHED:
-        return Ending(end=End.FINISHED, why=f"The trainer finished {where}")
-    if code == DIVERGED:
-        return Ending(end=End.DIVERGED, why=f"The trainer diverged {where}: {reason}")
-    if code == BAD_CONFIG:
-        return Ending(end=End.BAD_CONFIG, why=f"The trainer refused its configuration: {reason}")
-    if code == SIMULATOR_LOST:
-        return Ending(end=End.SIMULATOR_LOST, why=f"The simulator was lost {where}: {reason}")
-    if code in (STOPPED, -signal.SIGTERM):
+    meant = meanings.get(code if code >= 0 else 128 - code)
+    number = _signal_number(code)
+    if meant is not None:
+        return _ending(meant, where, said)
+    if number == signal.SIGTERM:
         return Ending(end=End.KILLED, why=f"The trainer was stopped from outside {where}")
-    if code == -signal.SIGKILL and oom_kills > 0:
+    if number == signal.SIGKILL and oom_kills > 0:
         why = f"The kernel killed the trainer {where} because memory ran out"
         return Ending(end=End.OUT_OF_MEMORY, why=why)
-    if code < 0:
-        why = f"The trainer was killed by {_signal_name(-code)} {where}"
+    if number is not None:
+        why = f"The trainer was killed by {signal.Signals(number).name} {where}"
         return Ending(end=End.KILLED, why=why)
     if any(word in said for word in _DISK_WORDS):
-        return Ending(end=End.DISK_FULL, why=f"The disk was full {where}: {reason}")
+        return _ending(End.DISK_FULL, where, said)
     if any(word in said for word in _MEMORY_WORDS):
-        return Ending(end=End.OUT_OF_MEMORY, why=f"Memory ran out {where}: {reason}")
-    last = said.rstrip(".") or f"exit code {code}"
-    return Ending(end=End.BROKEN, why=f"The trainer broke {where}: {last}")
+        return _ending(End.OUT_OF_MEMORY, where, said)
+    return _ending(End.BROKEN, where, said or f"exit code {code}")
+
+
+def _ending(end: End, where: str, said: str) -> Ending:
+    reason = said.rstrip(".") or "it gave no reason"
+    return Ending(end=end, why=_SENTENCES[end].format(where=where, reason=reason))
+
+
+def _signal_number(code: int) -> int | None:
+    number = -code if code < 0 else code - 128
+    return number if number in set(signal.Signals) else None
 
 
 def kernel_oom_kills() -> int:
@@ -94,10 +126,3 @@ def kernel_oom_kills() -> int:
                 if line.startswith("oom_kill "):
                     counted = max(counted, int(line.split()[1]))
     return counted
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

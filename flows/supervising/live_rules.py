@@ -12,7 +12,7 @@ from flows.settings.supervision import LiveSettings
 from gates.checks.keys import Window
 from gates.checks.limit import LimitCheck
 from gates.checks.presence import FiniteCheck
-from gates.dialects import Dialect, detect, translate
+from gates.dialects import Dialect, choose_dialect, translate
 from gates.event_tail import EventTail, join
 from gates.facts import UPDATE_TAGS, RunFacts
 from gates.findings import Finding, Outcome, Verdict
@@ -142,7 +142,8 @@ class LiveGate:
             self._run_info = load_run_info(self._run)
         if len(self._log.series) != self._tags_seen:
             self._tags_seen = len(self._log.series)
-            self._dialect = detect(self._log)
+            declared = self._run_info.dialect if self._run_info else ""
+            self._dialect = choose_dialect(self._log, declared)
         series = self._log.series
         logged = [len(series[tag]) for tag in UPDATE_TAGS if tag in series]
         return max(logged or map(len, series.values()), default=0)

@@ -14,6 +14,7 @@ from types import TracebackType
 
 from flows.errors import OutputError
 from flows.settings.trainer_command import child_guard
+from flows.supervising.child_guard import descendants, remove_container
 from flows.supervising.stopping import hurried
 
 GRACE_S = 60.0
@@ -32,6 +33,7 @@ class ChildProcess:
         environment: Mapping[str, str] | None = None,
         grace_s: float = GRACE_S,
         keep_open: Iterable[int] = (),
+        cidfile: Path | None = None,
     ) -> None:
         """Start `command` with its output appended to `log`.
 
@@ -42,11 +44,15 @@ class ChildProcess:
             environment: Of the child; ours when absent.
             grace_s: Time between asking the child to stop and killing its process group.
             keep_open: File descriptors, of locks for instance, held open until the child ended.
+            cidfile: Where the child, a container client, writes the id of its container, which is removed
+                when the client is killed.
 
         Raises:
             OutputError: The log cannot be written.
         """
         self._grace_s = grace_s
+        self._program = command[0]
+        self._cidfile = cidfile
         alive_read, self._alive = os.pipe()
         keep = tuple(keep_open)
         try:
@@ -59,6 +65,7 @@ class ChildProcess:
                         str(child_guard()),
                         str(alive_read),
                         str(grace_s),
+                        "" if cidfile is None else str(cidfile),
                         *command,
                     ],
                     cwd=cwd,
@@ -130,9 +137,14 @@ class ChildProcess:
         return self._guard.returncode
 
     def _clear_away(self) -> None:
-        """Kill what is left of the group, then reap; in this order the id cannot be another's."""
+        """Kill what is left, then reap; in this order the ids cannot be another's."""
+        for pid in descendants(self.pid):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self._guard.wait()
+        if self._cidfile is not None and self._guard.returncode < 0:
+            remove_container(self._program, str(self._cidfile))
         with contextlib.suppress(OSError):
             os.close(self._alive)

@@ -35,11 +35,13 @@ class Needs:
 
 
 def needs(stage: StagePlan) -> Needs | None:
-    """Estimate a stage from its resolved configuration; None when it holds no replay buffer.
+    """Estimate a stage from its resolved configuration; None when nothing is known about its replay.
 
     Each transition is stored once, with its newest frame alone. On disk no compression is assumed,
     and the segments of every milestone are counted, because a milestone keeps them.
     """
+    if stage.trainer is not None:
+        return None  # what another trainer stores is its own affair
     train, env = _mapping(stage.resolved, "train"), _mapping(stage.resolved, "env")
     capacity = _count(train.get("buffer_size"))
     if not capacity:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from flows.records.trainer_files import LOG_NAME, printable
+from flows.supervising.child_guard import descendants
 
 DUMP_WAIT_S = 3.0
 _MOST_BYTES = 1 << 20
@@ -23,6 +24,8 @@ def capture_traces(run: Path, *, pid: int | None, group: int, why: str) -> Path 
     SIGUSR1, or that is none of `group`, is never sent it.
     """
     parts = [why, ""]
+    if pid is None:
+        pid = next(iter(descendants(group)), None)
     if pid is not None and _in_group(pid, group):
         if _handles(pid, signal.SIGUSR1):
             parts += ["Stacks, from the trainer's fault handler:", _fault_handler(run, pid), ""]

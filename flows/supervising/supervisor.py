@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +13,11 @@ from flows.records.trainer_files import (
     TrainerStatus,
     log_tail,
     newest_checkpoint,
-    read_status,
-    resumed_from,
 )
 from flows.settings.supervision import Supervision
 from flows.supervising import stopping
-from flows.supervising.attempt_ends import JUDGED, End, Ending, classify, kernel_oom_kills
+from flows.supervising.attempt_ends import JUDGED, End, Ending, kernel_oom_kills
+from flows.supervising.launch import Launch
 from flows.supervising.live_rules import LiveGate, LiveVerdict
 from flows.supervising.live_stop import live_stop_sentence
 from flows.supervising.process import GRACE_S, ChildProcess
@@ -66,12 +65,11 @@ class Supervisor:
         self,
         run: Path,
         *,
-        command: Callable[[bool], Sequence[str]],
+        trainer: Launch,
         planned_steps: int,
         settings: Supervision,
         live: LiveGate | None,
         listener: Listener,
-        environment: Mapping[str, str] | None = None,
         keep_open: Iterable[int] = (),
         grace_s: float = GRACE_S,
         earlier: Sequence[AttemptRecord] = (),
@@ -82,12 +80,11 @@ class Supervisor:
 
         Args:
             run: Run directory.
-            command: Returns the trainer's command; its argument tells whether to resume.
+            trainer: What is supervised.
             planned_steps: Of the stage.
             settings: Limits and modes.
             live: Judges the run while it goes on; None: nobody does.
             listener: Is told what happens.
-            environment: Of the trainer; ours when absent.
             keep_open: File descriptors of locks that live as long as the trainer.
             grace_s: Time that the trainer has to save itself after SIGTERM.
             earlier: Attempts of the same run before this supervisor was started.
@@ -95,12 +92,11 @@ class Supervisor:
             sleep: Waits between two looks and before a restart.
         """
         self._run = run
-        self._command = command
+        self._trainer = trainer
         self._planned_steps = planned_steps
         self._settings = settings
         self._live = live
         self._listener = listener
-        self._environment = environment
         self._keep_open = tuple(keep_open)
         self._grace_s = grace_s
         self._attempts = list(earlier)
@@ -132,58 +128,60 @@ class Supervisor:
                     live_stop=stopped,
                     not_restarted="" if judged else restart.refused,
                 )
-            checkpoint = newest_checkpoint(self._run)
-            where = "none" if checkpoint is None else f"step {checkpoint:,}"
             self._listener.say(
-                f"{ending.why}. Going on in {restart.wait_s:.0f} s, newest checkpoint: {where}."
+                f"{ending.why}. Going on in {restart.wait_s:.0f} s, {self._trainer.outlook()}."
             )
             self._sleep(restart.wait_s)
             resume = True
 
     def _attempt(self, resume: bool) -> tuple[Ending, LiveStopRecord | None]:
         """Run one process to its end and record it, however we are left."""
-        before = read_status(self._run)
         log_start = _size(self._run / LOG_NAME)
         oom_before = kernel_oom_kills()
+        number = len(self._attempts) + 1
+        command, environment = self._trainer.begin(number, resume=resume)
         attempt = AttemptRecord(
-            attempt=len(self._attempts) + 1,
+            attempt=number,
             started_at=utc_now(),
-            from_step=(newest_checkpoint(self._run) or 0) if resume else 0,
+            from_step=self._trainer.first_step(resume=resume),
         )
         self._attempts.append(attempt)
         self._listener.attempts(tuple(self._attempts))
-        watch = StallWatch(self._settings.stalls, before=before, now=self._clock())
+        watch = StallWatch(self._settings.stalls, before=None, now=self._clock())
         ending = Ending(end=End.INTERRUPTED, why="Stopped on request")
         stopped: LiveStopRecord | None = None
         try:
             with ChildProcess(
-                self._command(resume),
-                cwd=self._run,
+                command,
+                cwd=self._trainer.cwd,
                 log=self._run / LOG_NAME,
-                environment=self._environment,
+                environment=environment,
                 grace_s=self._grace_s,
                 keep_open=self._keep_open,
+                cidfile=self._trainer.cidfile,
             ) as child:
+                self._trainer.started(child.pid)
                 code, reason = self._follow(child, watch)
-            status = watch.fresh(read_status(self._run))
+            status = self._trainer.status()
             if isinstance(reason, Stall):
                 ending = Ending(end=End.HUNG, why=f"The trainer {reason.text}")
             elif reason is not None:
                 stopped = reason
                 ending = Ending(end=End.LIVE_STOP, why=live_stop_sentence(reason))
             else:
-                ending = classify(
+                ending = self._trainer.classify(
                     code,
                     step=status.step if status else None,
                     said=self._last_words(status, log_start),
                     oom_kills=kernel_oom_kills() - oom_before,
                 )
         finally:
-            status = watch.fresh(read_status(self._run))
+            self._trainer.ended(ending)
+            status = self._trainer.status()
             self._attempts[-1] = attempt.model_copy(
                 update={
                     "ended_at": utc_now(),
-                    "from_step": resumed_from(self._run) if status else attempt.from_step,
+                    "from_step": self._trainer.first_step(resume=resume),
                     "to_step": status.step if status else None,
                     "end": ending.end.value,
                     "why": "" if ending.end is End.FINISHED else f"{ending.why}.",
@@ -199,7 +197,7 @@ class Supervisor:
         began: tuple[float, int] | None = None
         while (code := child.poll()) is None:
             now = self._clock()
-            status = watch.fresh(read_status(self._run))
+            status = self._trainer.status()
             verdict = self._live.judge_when_due() if self._live is not None else None
             if self._live is not None and self._live.broken and "" not in self._warned:
                 self._warned.add("")
@@ -219,7 +217,7 @@ class Supervisor:
                     return child.stop(), record
                 self._warn(verdict)
             self._resources.sample_when_due(child.pid)
-            stall = watch.observe(read_status(self._run), now)
+            stall = watch.observe(status, now)
             if stall is not None:
                 self._listener.say(f"The trainer {stall.text}. Stopping it.")
                 capture_traces(

@@ -13,6 +13,8 @@ from flows.records.trainer_files import LOG_NAME, log_tail
 from flows.settings.plan import StagePlan
 from flows.settings.trainer_command import trainer_command, trainer_environment
 from flows.supervising.attempt_ends import End
+from flows.supervising.command_trainer import CommandTrainer, with_limits_of
+from flows.supervising.launch import Launch, OwnTrainer
 from flows.supervising.live_rules import LiveGate
 from flows.supervising.supervisor import Listener, Supervised, Supervisor
 from gates.spec import load_gate
@@ -88,10 +90,6 @@ def _supervise(
     resume: bool,
     grace_s: float | None,
 ) -> Supervised:
-    def command(again: bool) -> list[str]:
-        options = ("--resume",) if again else ()
-        return trainer_command("run", "--run", str(run), *options)
-
     def attempts(records: tuple[AttemptRecord, ...]) -> None:
         own = _own(directory, stage)
         directory.save_run(stage, own.model_copy(update={"attempts": records}))
@@ -106,21 +104,31 @@ def _supervise(
     with reporter.training(stage.name, stage.steps) as tick:
         supervisor = Supervisor(
             run,
-            command=command,
+            trainer=_trainer(stage, run),
             planned_steps=stage.steps,
-            settings=stage.supervision,
+            settings=with_limits_of(stage.trainer, stage.supervision),
             live=live,
             listener=Listener(
                 tick=tick,
                 say=lambda text: reporter.say(f"{stage.name}: {text}"),
                 attempts=attempts,
             ),
-            environment=trainer_environment(),
             keep_open=(directory.lock,),
             grace_s=stage.supervision.grace_s if grace_s is None else grace_s,
             earlier=_own(directory, stage).attempts,
         )
         return supervisor.supervise(resume=resume)
+
+
+def _trainer(stage: StagePlan, run: Path) -> Launch:
+    if stage.trainer is not None:
+        return CommandTrainer(run, stage, stage.trainer)
+
+    def command(again: bool) -> list[str]:
+        options = ("--resume",) if again else ()
+        return trainer_command("run", "--run", str(run), *options)
+
+    return OwnTrainer(run, command, trainer_environment())
 
 
 def _own(directory: PipelineDirectory, stage: StagePlan) -> RunRecord:

@@ -33,7 +33,7 @@ def test_values_are_typed_as_people_write_them(text: str, value: object) -> None
     ("text", "why"),
     [
         ("train.x", "needs the form key=value"),
-        ("x=1", "keys start with env. or train."),
+        ("x=1", "keys start with env., train. or trainer."),
         ("train=1", "names no key below train"),
         ("train..x=1", "names no key below train"),
         ("train.x=nan()[", ""),

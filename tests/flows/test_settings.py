@@ -58,7 +58,10 @@ def test_all_mistakes_are_reported_at_once(two_stages: dict[str, Any], files: Pa
         overrides=["trian.loss=1", "train.typo=1", "train.loss=.inf", "noequals"],
     )
     text = "\n".join(found)
-    assert "--set trian.loss=1: keys start with env. or train.; did you mean train.loss?" in text
+    assert (
+        "--set trian.loss=1: keys start with env., train. or trainer.; did you mean train.loss?"
+        in text
+    )
     assert "--set train.loss=.inf: NaN and infinity are not accepted" in text
     assert "--set noequals: needs the form key=value" in text
     assert "--seed -1" in text

@@ -1,0 +1,93 @@
+"""run.json of a trainer by command, written by us in its place; docs/run-directory.md."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from flows.records.pipeline_record import utc_now
+from flows.records.run_dir import read_json, write_json
+from flows.settings.trainer_by_command import TrainerCommand
+
+DISCARDED = "attempt-"
+"""Beginning of the folders with the events of an attempt whose successor started from scratch."""
+DIALECT_FILE = "dialect.yaml"
+"""Copy of a mapping file of the user's own, so that the run can be judged without it."""
+
+
+def write_command_run(
+    run: Path, trainer: TrainerCommand, *, config_sha256: str, command: Sequence[str]
+) -> None:
+    """Write run.json when an attempt begins; what earlier attempts left in it is kept.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    request = read_json(run / "request.json") or {}
+    before = read_json(run / "run.json") or {}
+    dialect = trainer.dialect
+    if Path(dialect).is_absolute():
+        if not (run / DIALECT_FILE).exists():
+            shutil.copyfile(dialect, run / DIALECT_FILE)
+        dialect = DIALECT_FILE
+    content = {
+        "format": 1,
+        **{key: request.get(key) for key in ("preset", "stage", "seed", "planned_steps")},
+        "algorithm": "",
+        "env": {},
+        "train": dict(trainer.section.values),
+        "config_sha256": config_sha256,
+        "git_revision": _git_revision(trainer.cwd),
+        "versions": _versions(),
+        "started_at": before.get("started_at") or utc_now(),
+        "attempts": before.get("attempts") or [],
+        "trainer": {"command": list(command), "cwd": str(trainer.cwd), "dialect": dialect},
+    }
+    write_json(run / "run.json", content)
+
+
+def record_attempt(run: Path, number: int, *, pid: int | None, resumed_from_step: int) -> None:
+    """Add an attempt to run.json, or say more about one that is there.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    content: dict[str, Any] = read_json(run / "run.json") or {}
+    attempts: list[dict[str, Any]] = list(content.get("attempts") or [])
+    known = {a.get("attempt"): a for a in attempts}.get(number)
+    own = {
+        "attempt": number,
+        "pid": pid,
+        "started_at": known["started_at"] if known else utc_now(),
+        "resumed_from_step": resumed_from_step,
+    }
+    others = [a for a in attempts if a.get("attempt") != number]
+    write_json(run / "run.json", {**content, "attempts": [*others, own]})
+
+
+def _git_revision(folder: Path) -> str | None:
+    """Revision of the folder that the trainer works in, `-dirty` when it differs; None outside git."""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None
+
+
+def _versions() -> dict[str, str]:
+    try:
+        own = metadata.version("gonogo")
+    except metadata.PackageNotFoundError:
+        own = "unknown"
+    return {"gonogo": own, "python of gonogo": platform.python_version()}
