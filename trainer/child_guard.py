@@ -1,23 +1,23 @@
 """Stands between us and a child process, so that the child never outlives us unseen.
 
-Run as a script: `python child_guard.py FD GRACE_S CIDFILE COMMAND...`. FD is the read end of a pipe
-whose write end only our process holds. When it closes, we are gone, however that happened: the
-child is asked to stop (SIGTERM), has GRACE_S seconds to save itself, and then the whole process
-group is killed. SIGTERM is handed on to the child. The guard ends as the child ended: with its exit
-code, or by the same signal. It leads its process group and uses nothing but the standard library.
+Run as a script: `python child_guard.py FD GRACE_S [--when-killed JSON] COMMAND...`. FD is the read
+end of a pipe whose write end only our process holds. When it closes, we are gone, however that
+happened: the child is asked to stop (SIGTERM), has GRACE_S seconds to save itself, and then it is
+killed. SIGTERM is handed on to the child, SIGINT kills it at once. The guard ends as the child ended:
+with its exit code, or by the same signal. It leads its process group and uses nothing but the
+standard library.
 
-Processes that the child started and left behind are ended with it, also those in a session of their
-own: on Linux they become children of the guard. CIDFILE is the file in which a container client
-writes the id of the container that it started, or an empty text; when the client is killed, that
-container is removed.
+Processes that the child started and left behind are killed when it has ended, also those in a
+session of their own: on Linux they become children of the guard. JSON is a command, as a list, that
+is run when the child was killed, to clear up what is no process of this machine.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
-import re
 import select
 import signal
 import subprocess
@@ -28,28 +28,34 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_REMOVAL_S = 30.0
-"""Time that a container may take to go."""
-_CONTAINER_ID = re.compile(r"[0-9a-f]{12,64}")
+_WHEN_KILLED_S = 40.0
+"""Time that the command for the case of a kill may take."""
 
 
 def main(arguments: list[str]) -> int:
     """Start the command and return its exit code, or end by the signal that ended it."""
-    parent_pipe, grace_s, cidfile = int(arguments[0]), float(arguments[1]), arguments[2]
-    command = arguments[3:]
+    parent_pipe, grace_s, command = int(arguments[0]), float(arguments[1]), arguments[2:]
+    when_killed: list[str] = []
+    if command[0] == "--when-killed":
+        when_killed, command = json.loads(command[1]), command[2:]
     if os.getpgrp() != os.getpid():
         os.setpgrp()
     wakeup_read, wakeup_write = os.pipe()
     os.set_blocking(wakeup_write, False)
     os.set_blocking(wakeup_read, False)
     signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
-    asked_to_stop = False
+    asked_to_stop = asked_to_kill = False
 
     def on_sigterm(*_: object) -> None:
         nonlocal asked_to_stop
         asked_to_stop = True
 
+    def on_sigint(*_: object) -> None:
+        nonlocal asked_to_kill
+        asked_to_kill = True
+
     signal.signal(signal.SIGTERM, on_sigterm)
+    signal.signal(signal.SIGINT, on_sigint)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     try:
@@ -74,42 +80,18 @@ def main(arguments: list[str]) -> int:
         if asked_to_stop:
             asked_to_stop = False
             child.terminate()
-        if deadline is not None and time.monotonic() >= deadline:
+        if asked_to_kill or (deadline is not None and time.monotonic() >= deadline):
             child.kill()
     _end_descendants()
-    if cidfile and child.returncode < 0:
-        remove_container(command[0], cidfile)
+    if when_killed and child.returncode < 0:
+        _run(when_killed)
     if deadline is not None:
         # Nobody is left to clear away what the child started.
         os.killpg(os.getpgrp(), signal.SIGKILL)
     return _end_like(child.returncode)
 
 
-def remove_container(program: str, cidfile: str) -> None:
-    """Remove the container whose id stands in a file, if it is still there; then the file.
-
-    Only an id is taken: a name could be that of somebody else's container.
-    """
-    path = Path(cidfile)
-    try:
-        container = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        return
-    if _CONTAINER_ID.fullmatch(container):
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            subprocess.run(
-                [program, "rm", "--force", container],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=_REMOVAL_S,
-                check=False,
-            )
-    with contextlib.suppress(OSError):
-        path.unlink()
-
-
-def descendants(pid: int) -> list[int]:
+def _descendants(pid: int) -> list[int]:
     """Return the processes below a process, nearest first; empty where /proc does not tell."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*"):
@@ -125,7 +107,7 @@ def descendants(pid: int) -> list[int]:
 def _end_descendants() -> None:
     """Kill whatever the child left behind; what escapes one look is found by the next."""
     for _ in range(100):
-        left = descendants(os.getpid())
+        left = _descendants(os.getpid())
         if not left:
             return
         for pid in left:
@@ -133,6 +115,11 @@ def _end_descendants() -> None:
                 os.kill(pid, signal.SIGKILL)
         _reap_strangers(0)
         time.sleep(0.01)
+
+
+def _run(command: list[str]) -> None:
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(command, stdin=subprocess.DEVNULL, timeout=_WHEN_KILLED_S, check=False)
 
 
 def _reap_strangers(child: int) -> None:

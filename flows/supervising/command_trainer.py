@@ -18,10 +18,15 @@ from flows.settings.supervision import Supervision
 from flows.settings.trainer_by_command import TrainerCommand
 from flows.settings.trainer_command import BAD_CONFIG, FINISHED
 from flows.supervising.attempt_ends import End, Ending, classify
-from flows.supervising.child_guard import descendants
-from flows.supervising.container import forget_container, remove_left_containers, with_cidfile
+from flows.supervising.container import (
+    clear_container,
+    removal_command,
+    remove_left_containers,
+    with_cidfile,
+)
 from flows.supervising.event_heartbeat import EventHeartbeat
 from flows.supervising.purge_mark import write_purge_mark
+from flows.supervising.stall_traces import first_member
 from gates.dialects import load_dialect
 
 EVENTS = "events"
@@ -38,6 +43,8 @@ ENDS: Mapping[str, End] = {
     "bad_configuration": End.BAD_CONFIG,
 }
 """The names that `trainer.exit_codes` may use."""
+_WAS_ENDED = frozenset({End.KILLED, End.HUNG, End.LIVE_STOP, End.INTERRUPTED, End.OUT_OF_MEMORY})
+"""Ends after which a container may still be there."""
 _ENDED_PHASES = {
     End.FINISHED: "finished",
     End.DIVERGED: "diverged",
@@ -71,7 +78,9 @@ class CommandTrainer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cwd = trainer.cwd
-        self.cidfile: Path | None = None
+        self.when_killed: Sequence[str] = ()
+        self._cidfile: Path | None = None
+        self._program_path = ""
         self._run = run
         self._stage = stage
         self._trainer = trainer
@@ -101,9 +110,10 @@ class CommandTrainer:
                 if goes_on
                 else self._trainer.arguments(self._run, attempt=attempt)
             )
-            command[0] = self._program(command[0])
+            command[0] = self._program_path = self._program(command[0])
             remove_left_containers(self._run, command[0])
-            command, self.cidfile = with_cidfile(command, self._run, attempt)
+            command, self._cidfile = with_cidfile(command, self._run, attempt)
+            self.when_killed = removal_command(command[0], self._cidfile)
             write_command_run(
                 self._run,
                 self._trainer,
@@ -134,7 +144,7 @@ class CommandTrainer:
         if self._heartbeat is None:
             return None
         if self._pid is None and self._group is not None:
-            self._pid = next(iter(descendants(self._group)), None)
+            self._pid = first_member(self._group)
         status = self._heartbeat.look(self._pid)
         self._void_what_is_logged_again()
         return status
@@ -161,7 +171,9 @@ class CommandTrainer:
 
     def ended(self, ending: Ending) -> None:
         """Write to status.json how it ended, in the trainer's place."""
-        forget_container(self.cidfile)
+        if self._cidfile is not None:
+            ended_itself = ending.end not in _WAS_ENDED
+            clear_container(self._program_path, self._cidfile, ended_itself=ended_itself)
         if self._heartbeat is not None:
             phase = _ENDED_PHASES.get(ending.end, "failed")
             self._heartbeat.end(phase, "" if ending.end is End.FINISHED else f"{ending.why}.")

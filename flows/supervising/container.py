@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from flows.settings.trainer_by_command import is_container_client
-from flows.supervising.child_guard import remove_container
+from flows.supervising.container_removal import remove_container
 
 
 def with_cidfile(command: Sequence[str], run: Path, attempt: int) -> tuple[list[str], Path | None]:
@@ -26,11 +27,20 @@ def with_cidfile(command: Sequence[str], run: Path, attempt: int) -> tuple[list[
 def remove_left_containers(run: Path, program: str) -> None:
     """Remove containers of attempts whose supervisor and guard were killed, both at once."""
     for cidfile in sorted(run.glob("container-*.cid")):
-        remove_container(program, str(cidfile))
+        remove_container(program, cidfile)
 
 
-def forget_container(cidfile: Path | None) -> None:
-    """Remove the file of a container that ended by itself; the container is left as it is."""
-    if cidfile is not None:
-        with contextlib.suppress(OSError):
-            cidfile.unlink()
+def removal_command(program: str, cidfile: Path | None) -> list[str]:
+    """Return the command that removes a container whose client was killed; empty without one."""
+    if cidfile is None:
+        return []
+    script = Path(__file__).resolve().with_name("container_removal.py")
+    return [sys.executable, "-I", "-S", str(script), program, str(cidfile)]
+
+
+def clear_container(program: str, cidfile: Path, *, ended_itself: bool) -> None:
+    """Clear up after an attempt; a container that ended by itself is left as the preset wants it."""
+    if not ended_itself:
+        remove_container(program, cidfile)
+    with contextlib.suppress(OSError):
+        cidfile.unlink()

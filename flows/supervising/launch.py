@@ -20,8 +20,8 @@ class Launch(Protocol):
 
     cwd: Path
     """Folder that the process works in."""
-    cidfile: Path | None
-    """File in which a container client writes the id of the container that it started."""
+    when_killed: Sequence[str]
+    """Command that clears up after an attempt that was killed; empty when processes are all there is."""
 
     def begin(self, attempt: int, *, resume: bool) -> tuple[Sequence[str], Mapping[str, str]]:
         """Prepare the run directory for an attempt; return its command and environment."""
@@ -48,7 +48,7 @@ class Launch(Protocol):
 class OwnTrainer:
     """Our own trainer: writes status.json and checkpoints, and resumes by itself."""
 
-    cidfile: Path | None = None
+    when_killed: Sequence[str] = ()
 
     def __init__(
         self, run: Path, command: Callable[[bool], Sequence[str]], environment: Mapping[str, str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -14,11 +15,12 @@ from types import TracebackType
 
 from flows.errors import OutputError
 from flows.settings.trainer_command import child_guard
-from flows.supervising.child_guard import descendants, remove_container
 from flows.supervising.stopping import hurried
 
 GRACE_S = 60.0
 """Time that a child has to save itself after SIGTERM."""
+KILL_S = 45.0
+"""Time that the guard has to kill the child and what it started; usually it takes none."""
 
 
 class ChildProcess:
@@ -33,7 +35,7 @@ class ChildProcess:
         environment: Mapping[str, str] | None = None,
         grace_s: float = GRACE_S,
         keep_open: Iterable[int] = (),
-        cidfile: Path | None = None,
+        when_killed: Sequence[str] = (),
     ) -> None:
         """Start `command` with its output appended to `log`.
 
@@ -44,15 +46,12 @@ class ChildProcess:
             environment: Of the child; ours when absent.
             grace_s: Time between asking the child to stop and killing its process group.
             keep_open: File descriptors, of locks for instance, held open until the child ended.
-            cidfile: Where the child, a container client, writes the id of its container, which is removed
-                when the client is killed.
+            when_killed: Command that is run when the child was killed, by whomever.
 
         Raises:
             OutputError: The log cannot be written.
         """
         self._grace_s = grace_s
-        self._program = command[0]
-        self._cidfile = cidfile
         alive_read, self._alive = os.pipe()
         keep = tuple(keep_open)
         try:
@@ -65,7 +64,7 @@ class ChildProcess:
                         str(child_guard()),
                         str(alive_read),
                         str(grace_s),
-                        "" if cidfile is None else str(cidfile),
+                        *(("--when-killed", json.dumps(list(when_killed))) if when_killed else ()),
                         *command,
                     ],
                     cwd=cwd,
@@ -133,18 +132,19 @@ class ChildProcess:
 
     def _kill(self) -> int:
         if self._guard.returncode is None:
+            if not self._ended():
+                # The guard knows best what belongs to the child.
+                self._guard.send_signal(signal.SIGINT)
+                deadline = time.monotonic() + KILL_S
+                while not self._ended() and time.monotonic() < deadline:
+                    time.sleep(0.02)
             self._clear_away()
         return self._guard.returncode
 
     def _clear_away(self) -> None:
-        """Kill what is left, then reap; in this order the ids cannot be another's."""
-        for pid in descendants(self.pid):
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        """Kill what is left of the group, then reap; in this order the id cannot be another's."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self._guard.wait()
-        if self._cidfile is not None and self._guard.returncode < 0:
-            remove_container(self._program, str(self._cidfile))
         with contextlib.suppress(OSError):
             os.close(self._alive)

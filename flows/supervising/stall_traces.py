@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 from flows.records.trainer_files import LOG_NAME, printable
-from flows.supervising.child_guard import descendants
 
 DUMP_WAIT_S = 3.0
 _MOST_BYTES = 1 << 20
@@ -25,7 +24,7 @@ def capture_traces(run: Path, *, pid: int | None, group: int, why: str) -> Path 
     """
     parts = [why, ""]
     if pid is None:
-        pid = next(iter(descendants(group)), None)
+        pid = first_member(group)
     if pid is not None and _in_group(pid, group):
         if _handles(pid, signal.SIGUSR1):
             parts += ["Stacks, from the trainer's fault handler:", _fault_handler(run, pid), ""]
@@ -95,6 +94,11 @@ def group_members(group: int) -> list[int]:
         if len(fields) > 2 and fields[2] == str(group):
             found.append(int(entry.name))
     return sorted(found)
+
+
+def first_member(group: int) -> int | None:
+    """Return the process that the leader of a group started first; None when there is none."""
+    return next((pid for pid in group_members(group) if pid != group), None)
 
 
 def _word(pid: int, name: str) -> str:

@@ -158,7 +158,7 @@ class Supervisor:
                 environment=environment,
                 grace_s=self._grace_s,
                 keep_open=self._keep_open,
-                cidfile=self._trainer.cidfile,
+                when_killed=self._trainer.when_killed,
             ) as child:
                 self._trainer.started(child.pid)
                 code, reason = self._follow(child, watch)
