@@ -3,6 +3,7 @@
 FlowsError
 ├── ConfigError          exit 2: a preset, stage, gate or override has mistakes, all listed
 ├── UsageError           exit 2: what was asked for cannot be done as asked
+│   └── InUseError       another process works in the pipeline directory
 ├── OutputError          exit 1: a file or folder cannot be written
 ├── TrainingBrokenError  exit 1: the trainer did not end as a trainer should
 └── ServerError          exit 1: Prefect's server does not answer
@@ -36,6 +37,10 @@ class UsageError(FlowsError):
     """What the user asked for cannot be done as asked."""
 
     exit_code = 2
+
+
+class InUseError(UsageError):
+    """Another process works in the pipeline directory."""
 
 
 class OutputError(FlowsError):

@@ -22,6 +22,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from flows import stage as stages
+from flows.deciding import decided, override_no_go
 from flows.errors import UsageError
 from flows.judging.pipeline_report import save_pipeline_report
 from flows.judging.stage_context import read_result
@@ -46,7 +47,7 @@ class PipelineOutcome:
     """How a pipeline ended."""
 
     verdict: Verdict
-    """That of the last stage that was judged: earlier ones were GO, or CONDITIONAL and accepted."""
+    """That of the last stage that was judged: earlier ones were GO, or a person let them pass."""
     stages: tuple[StageOutcome, ...]
     """In the order in which they were decided."""
     report: Path
@@ -92,13 +93,16 @@ def run_pipeline(request: PipelineRequest) -> State[PipelineOutcome]:
     last = outcomes[-1]
     outcome = PipelineOutcome(verdict=last.verdict, stages=outcomes, report=report)
     state = Completed if last.verdict is Verdict.GO else Failed
-    message = f"{last.stage}: {last.deciding}"
+    message = " ".join(f"{o.stage}: {o.verdict_text}." for o in outcomes if o.decision is not None)
+    message = f"{message} {last.stage}: {last.deciding}".strip()
     return state(name=last.verdict.value, message=message, data=outcome)
 
 
 def _run_stages(
     plan: PipelinePlan, directory: PipelineDirectory, request: PipelineRequest, page: RunPage
 ) -> tuple[StageOutcome, ...]:
+    if request.override_no_go is not None:
+        override_no_go(plan, directory, request.override_no_go)
     outcomes: list[StageOutcome] = []
     for stage in plan.stages:
         page.stage(stage.name, "running")
@@ -107,10 +111,12 @@ def _run_stages(
         except BaseException as error:
             page.stage(stage.name, "broken" if isinstance(error, Exception) else "stopped")
             raise
-        outcomes.append(outcome)
         page.stage(stage.name, outcome.verdict.value)
+        if stage is not plan.stages[-1]:
+            outcome = _decided(stage, outcome, directory, request, page)
+        outcomes.append(outcome)
         page.tag(verdict=outcome.verdict.value, **_revision(outcome.run))
-        text = f"{stage.name}: {outcome.verdict.value}. {outcome.deciding}"
+        text = f"{stage.name}: {outcome.verdict_text}. {outcome.deciding}"
         if not outcome.may_go_on or stage is plan.stages[-1]:
             # Whoever started the flow shows how it ended.
             get_run_logger().info("%s", text)
@@ -119,30 +125,48 @@ def _run_stages(
     return tuple(outcomes)
 
 
+def _decided(
+    stage: StagePlan,
+    outcome: StageOutcome,
+    directory: PipelineDirectory,
+    request: PipelineRequest,
+    page: RunPage,
+) -> StageOutcome:
+    """Let a person decide, where a verdict asks for it, and show the decision."""
+    before = outcome.decision
+    if outcome.undecided and request.on_conditional == "wait":
+        page.stage(stage.name, "CONDITIONAL, waits for a decision")
+    after = decided(outcome, request, directory, _say)
+    if after.decision is not None:
+        page.stage(stage.name, f"{after.verdict.value}, {after.decision.kind}")
+    if after.decision != before:
+        _publish_report(stage, after, directory)
+    return after
+
+
 def _run_stage(
     stage: StagePlan, directory: PipelineDirectory, request: PipelineRequest
 ) -> StageOutcome:
-    accept = request.accept_conditional
     if request.resume or request.retried:
         interrupted = interrupted_run(stage, directory)
         if interrupted is not None:
             folder = train_task(stage, directory, request.note, interrupted)
-            return _judged(gate_task(stage, folder, directory, accept, return_state=True))
+            return _judged(gate_task(stage, folder, directory, return_state=True))
         if request.retrain and not request.retried:
             raise UsageError(nothing_to_resume(stage, directory))
     if not request.retrain:
-        reason = stages.reason_to_train(stage, directory, accept_conditional=accept)
+        reason = stages.reason_to_train(stage, directory)
         if reason is None:
             return _judged(keep_task(stage, directory, return_state=True))
         if directory.record.last_run(stage.name):
             _say(f"{stage.name}: trained again, because {reason}")
     run = train_task(stage, directory, request.note, None)
-    return _judged(gate_task(stage, run, directory, accept, return_state=True))
+    return _judged(gate_task(stage, run, directory, return_state=True))
 
 
 @task(name="keep", task_run_name="keep {stage.name}", persist_result=False, cache_policy=NO_CACHE)
 def keep_task(stage: StagePlan, directory: PipelineDirectory) -> State[StageOutcome]:
-    """Keep the stage's newest run, which ended GO with the same recipe."""
+    """Keep the stage's newest run, which `reason_to_train` found good enough."""
     kept = stages.kept_outcome(stage, directory)
     _say(f"{stage.name}: {kept.run.name} of the same recipe is kept, not trained again")
     return _named(kept)
@@ -160,23 +184,29 @@ def train_task(
 
 
 @task(name="gate", task_run_name="gate {stage.name}", persist_result=False, cache_policy=NO_CACHE)
-def gate_task(
-    stage: StagePlan, run: Path, directory: PipelineDirectory, accept_conditional: bool
-) -> State[StageOutcome]:
+def gate_task(stage: StagePlan, run: Path, directory: PipelineDirectory) -> State[StageOutcome]:
     """Judge a trained stage and publish its report.
 
     Returns:
         A state that bears the verdict's name and holds the outcome. A failed state may be returned
         here only because nothing of this task is ever stored.
     """
-    outcome = stages.judge(stage, run, directory, accept_conditional=accept_conditional)
-    key = _key(stage, directory)
-    description = f"{outcome.verdict.value}: {outcome.deciding}"
-    _try_to_publish(publish_report, outcome.report, key=key, description=description, run=run)
+    outcome = stages.judge(stage, run, directory)
+    _publish_report(stage, outcome, directory)
     result = read_result(run)
     if result is not None:
-        _try_to_publish(publish_checks, result, key=f"{key}-checks")
+        _try_to_publish(publish_checks, result, key=f"{_key(stage, directory)}-checks")
     return _named(outcome)
+
+
+def _publish_report(stage: StagePlan, outcome: StageOutcome, directory: PipelineDirectory) -> None:
+    _try_to_publish(
+        publish_report,
+        outcome.report,
+        key=_key(stage, directory),
+        description=f"{outcome.verdict_text}: {outcome.deciding}",
+        run=outcome.run,
+    )
 
 
 def _named(outcome: StageOutcome) -> State[StageOutcome]:

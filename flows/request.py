@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from flows.records.decisions import Name, Reason
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import DEFAULT_PRESET, DEFAULT_STAGES, PipelinePlan, resolve_plan
 from flows.settings.setting_files import reference
 from flows.settings.supervision import LiveMode
+
+OnConditional = Literal["stop", "wait", "continue"]
+OnTimeout = Literal["stop", "continue"]
+LONGEST_WAIT_H = 8_760
+"""A year."""
+
+
+class NoGoOverride(BaseModel):
+    """An explicit order to go on after a NO_GO that stands already; recorded and shown for good."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stage: str = Field(min_length=1, description="Stage whose NO_GO is overridden, for example 5k.")
+    name: Name = Field(description="Who overrides it.")
+    reason: Reason = Field(description="Why it is right to go on all the same.")
 
 
 class PipelineRequest(BaseModel):
@@ -32,8 +49,23 @@ class PipelineRequest(BaseModel):
     )
     out: Path = Field(description="Pipeline directory; an existing one is gone on with.")
     note: str = Field(default="", description="What was changed and what that should do.")
-    accept_conditional: bool = Field(
-        default=False, description="Go on after a CONDITIONAL without asking a person."
+    on_conditional: OnConditional = Field(
+        default="stop",
+        description="What follows a CONDITIONAL: stop, wait for a person's decision, or continue.",
+    )
+    wait_h: float = Field(
+        default=72.0,
+        gt=0,
+        le=LONGEST_WAIT_H,
+        allow_inf_nan=False,
+        description="Hours to wait for a decision.",
+    )
+    on_timeout: OnTimeout = Field(
+        default="stop", description="What follows when nobody decided in that time."
+    )
+    override_no_go: NoGoOverride | None = Field(
+        default=None,
+        description="Go on after a NO_GO that stands already; name and reason are recorded.",
     )
     retrain: bool = Field(
         default=False, description="Train also stages that already have a GO of the same recipe."

@@ -9,6 +9,7 @@ from flows.judging.judge_run import GATE_FILE, judge_directory
 from flows.judging.pipeline_report import save_pipeline_report
 from flows.judging.stage_context import baseline_of, read_result, stage_context
 from flows.progress import Reporter
+from flows.records.decisions import Decision, newest_decision
 from flows.records.pipeline_record import RunRecord, utc_now
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
@@ -38,34 +39,51 @@ class StageOutcome:
     gate_json: Path
     kept: bool = False
     """An earlier run of the same recipe was kept, nothing was trained."""
-    accepted: bool = False
-    """A person let a CONDITIONAL pass."""
+    decision: Decision | None = None
+    """What a person decided about a verdict that is not GO."""
 
     @property
     def may_go_on(self) -> bool:
         """True when the next stage may start."""
-        return self.verdict is Verdict.GO or (self.verdict is Verdict.CONDITIONAL and self.accepted)
+        decided = self.decision is not None and self.decision.goes_on
+        return self.verdict is Verdict.GO or decided
+
+    @property
+    def undecided(self) -> bool:
+        """True when a person has to decide."""
+        return self.verdict is Verdict.CONDITIONAL and self.decision is None
+
+    @property
+    def verdict_text(self) -> str:
+        """`GO`, or `CONDITIONAL, approved by Ada: known spike`; a decision never makes it a GO."""
+        return self.decision.text if self.decision is not None else self.verdict.value
 
 
-def reason_to_train(
-    stage: StagePlan, directory: PipelineDirectory, *, accept_conditional: bool = False
-) -> str | None:
+def reason_to_train(stage: StagePlan, directory: PipelineDirectory) -> str | None:
     """Say why the stage must be trained; None when its newest run may stand.
 
-    Only a GO, or a CONDITIONAL that a person accepts, of exactly this recipe and these gate rules
-    may stand. A NO_GO never does.
+    Of exactly this recipe and these gate rules may stand: a GO, a CONDITIONAL unless a person
+    rejected it, a NO_GO only if a person overrode it.
     """
     run = directory.record.last_run(stage.name)
     if run is None:
         return "it was not run yet"
-    accepted = run.accepted or accept_conditional
-    if run.state is not StageState.GO and not (run.state is StageState.CONDITIONAL and accepted):
+    decision = newest_decision(directory.run_path(stage.name, run))
+    if run.state is StageState.CONDITIONAL:
+        if decision is not None and not decision.goes_on:
+            return f"{decision.by} rejected {run.run}: {decision.reason}"
+    elif run.state is not StageState.GO and not (run.state is StageState.NO_GO and decision):
         return f"{run.run} ended {run.state.value}"
+    return other_than(stage, run, directory.run_path(stage.name, run))
+
+
+def other_than(stage: StagePlan, run: RunRecord, folder: Path) -> str | None:
+    """Say why a judged run is not one of this recipe and these rules; None when it is."""
     if run.recipe != recipe_hash(stage):
         return f"the recipe is not that of {run.run}"
     if run.gate_sha256 != load_gate(stage.gate).sha256:
         return f"the gate's rules changed since {run.run}"
-    result = read_result(directory.run_path(stage.name, run))
+    result = read_result(folder)
     if result is None or result.verdict.value != run.state.value:
         return f"{run.run} holds no verdict that agrees with pipeline.json"
     return None
@@ -75,16 +93,13 @@ def kept_outcome(stage: StagePlan, directory: PipelineDirectory) -> StageOutcome
     """Return the outcome of the newest run, for which `reason_to_train` said None."""
     run = directory.record.last_run(stage.name)
     assert run is not None, "reason_to_train comes first"
-    conditional = run.state is StageState.CONDITIONAL
-    if conditional and not run.accepted:
-        directory.save_run(stage, run.model_copy(update={"accepted": True}))
+    folder = directory.run_path(stage.name, run)
+    decision = newest_decision(folder)
+    if decision != run.decision:
+        directory.save_run(stage, run.model_copy(update={"decision": decision, "waits": None}))
+        save_pipeline_report(directory)
     return _outcome(
-        stage,
-        directory.run_path(stage.name, run),
-        Verdict(run.state.value),
-        run.deciding,
-        kept=True,
-        accepted=conditional,
+        stage, folder, Verdict(run.state.value), run.deciding, kept=True, decision=decision
     )
 
 
@@ -141,13 +156,7 @@ def resume(
     return folder
 
 
-def judge(
-    stage: StagePlan,
-    folder: Path,
-    directory: PipelineDirectory,
-    *,
-    accept_conditional: bool = False,
-) -> StageOutcome:
+def judge(stage: StagePlan, folder: Path, directory: PipelineDirectory) -> StageOutcome:
     """Judge a trained run, write its report and record the verdict.
 
     Raises:
@@ -170,18 +179,17 @@ def judge(
         _record_unjudged(stage, run, directory, error)
         raise
     result = judged.judgement.result
-    accepted = accept_conditional and result.verdict is Verdict.CONDITIONAL
     done = {
         "state": StageState(result.verdict.value),
         "ended_at": utc_now(),
         "deciding": result.deciding,
         "gate_sha256": result.gate_sha256,
-        "accepted": accepted,
+        "decision": None,
         "evaluations": evaluation_points(judged.judgement.log),
     }
     directory.save_run(stage, run.model_copy(update=done))
     save_pipeline_report(directory)
-    return _outcome(stage, folder, result.verdict, result.deciding, accepted=accepted)
+    return _outcome(stage, folder, result.verdict, result.deciding)
 
 
 def _record_unjudged(
@@ -202,7 +210,7 @@ def _outcome(
     deciding: str,
     *,
     kept: bool = False,
-    accepted: bool = False,
+    decision: Decision | None = None,
 ) -> StageOutcome:
     return StageOutcome(
         stage=stage.name,
@@ -212,5 +220,5 @@ def _outcome(
         report=folder / REPORT_NAME,
         gate_json=folder / GATE_FILE,
         kept=kept,
-        accepted=accepted,
+        decision=decision,
     )

@@ -73,6 +73,18 @@ class NextStage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DecisionNote:
+    """What a person decided about a verdict."""
+
+    text: str
+    """`CONDITIONAL, approved by Ada: known spike at step 40,000`."""
+    decided_at: str
+    """UTC time in ISO 8601."""
+    goes_on: bool
+    """The next stage may start."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StageContext:
     """Everything that the report of one stage shows besides the judgement."""
 
@@ -102,6 +114,8 @@ class StageContext:
     speed: Speed | None = None
     next_stage: NextStage | None = None
     """None when this is the last stage or the stage is unknown."""
+    decisions: tuple[DecisionNote, ...] = ()
+    """What people decided about this verdict, oldest first; the last one counts."""
     supervision: tuple[tuple[str, str], ...] = ()
     """Label and text of what happened while the run was trained: attempts, stalls, resources."""
     json_twin: str = "gate.json"
@@ -144,6 +158,8 @@ class PipelineStage:
     """None when the stage was not judged."""
     report_path: str | None = None
     """Path of the stage's report, relative to the pipeline's report."""
+    decision: DecisionNote | None = None
+    """What a person decided about the verdict; it never makes it a GO."""
     duration_s: float | None = None
     """Training and gate together."""
     message: str = ""

@@ -76,9 +76,22 @@ def headline(context: PipelineContext) -> str:
     last = started[-1]
     if gone == len(context.stages):
         return f"GO in all {gone} stages" if gone > 1 else f"GO at {last.name}"
+    decided = "; ".join(
+        f"{stage.name} {stage.decision.text.rstrip('.')}" for stage in started if stage.decision
+    )
+    if last.state is StageState.GO:
+        return f"GO at {last.name}, after {decided}" if decided else f"GO at {last.name}"
+    if last.decision is not None:
+        return decided
     reason = _deciding(last)
     text = f"{state_name(last.state)} at {last.name}"
     return f"{text}: {reason}" if reason else text
+
+
+def _state(stage: PipelineStage) -> str:
+    """Write a state with what a person decided about it: an approval never makes it a GO."""
+    name = state_name(stage.state)
+    return name if stage.decision is None else stage.decision.text.replace("NO_GO", "NO-GO", 1)
 
 
 def _deciding(stage: PipelineStage) -> str:
@@ -90,7 +103,7 @@ def stage_rows(context: PipelineContext) -> tuple[StageRow, ...]:
     return tuple(
         StageRow(
             name=stage.name,
-            state=state_name(stage.state),
+            state=_state(stage),
             deciding=_deciding(stage) or ABSENT,
             steps=_steps(stage),
             duration=format_duration(stage.duration_s),

@@ -11,7 +11,7 @@ from gates.findings import Diagnosis, GateResult, Outcome, Verdict
 from gates.judge import Judgement
 from reports.changes import Changes, describe_changes
 from reports.check_rows import CheckRow, check_rows, last_go
-from reports.context import StageContext
+from reports.context import DecisionNote, StageContext
 from reports.episodes import Quarter, episode_quarters
 from reports.evaluations import NamedEvaluation, evaluation_points, notable_evaluations
 from reports.hyperparameters import (
@@ -176,17 +176,27 @@ def _outlook(result: GateResult, context: StageContext, cost: StageCost | None) 
             done = format_count(result.last_step)
             sentences.append(f"0 further stages are planned after these {done} steps.")
     elif result.verdict is Verdict.NO_GO:
-        if following is not None:
+        if following is not None and not context.decisions:
             sentences.append(f"{name} does not start.")
         sentences += _cause(result)
-    else:
+    elif not context.decisions:
         undecided = sum(finding.outcome is not Outcome.PASS for finding in result.findings)
         what = f"whether {name} starts" if following is not None else "whether this run counts"
         sentences.append(
             f"A person decides {what}: {format_plural(undecided, 'check')} did not pass."
         )
         sentences += _cause(result)
+    if context.decisions:
+        sentences = [_decided(context.decisions[-1], name), *sentences]
     return tuple(sentences)
+
+
+def _decided(decision: DecisionNote, following: str) -> str:
+    if following:
+        what = f"{following} {'may' if decision.goes_on else 'does not'} start"
+    else:
+        what = f"This run {'counts' if decision.goes_on else 'does not count'}"
+    return f"{what}: {decision.text.rstrip('.')}."
 
 
 def _cause(result: GateResult) -> list[str]:

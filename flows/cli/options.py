@@ -41,11 +41,36 @@ Note = Annotated[
     str,
     typer.Option(help="What you changed and what you expect of it; it goes into the report."),
 ]
-Accept = Annotated[
-    bool,
+
+
+class AfterConditional(str, Enum):
+    """What follows a CONDITIONAL."""
+
+    STOP = "stop"
+    WAIT = "wait"
+    CONTINUE = "continue"
+
+
+class AfterTimeout(str, Enum):
+    """What follows when nobody decided in time."""
+
+    STOP = "stop"
+    CONTINUE = "continue"
+
+
+OnConditional = Annotated[
+    AfterConditional,
     typer.Option(
-        "--accept-conditional", help="You accept a CONDITIONAL: go on with the next stage."
+        "--on-conditional",
+        help="What follows a CONDITIONAL: stop, wait for gonogo approve, or continue.",
     ),
+]
+WaitHours = Annotated[
+    float, typer.Option("--wait-h", help="Hours to wait for a decision.", min=0.0, metavar="HOURS")
+]
+OnTimeout = Annotated[
+    AfterTimeout,
+    typer.Option("--on-timeout", help="What follows when nobody decided in that time."),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Resume = Annotated[

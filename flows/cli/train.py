@@ -9,7 +9,21 @@ import typer
 
 from flows.cli.app import app
 from flows.cli.exit import run_and_exit
-from flows.cli.options import Accept, Debug, LiveOption, Note, Out, Overrides, Preset, Resume, Seed
+from flows.cli.options import (
+    AfterConditional,
+    AfterTimeout,
+    Debug,
+    LiveOption,
+    Note,
+    OnConditional,
+    OnTimeout,
+    Out,
+    Overrides,
+    Preset,
+    Resume,
+    Seed,
+    WaitHours,
+)
 
 
 @app.command()
@@ -27,16 +41,31 @@ def run(
     out: Out = None,
     overrides: Overrides = None,
     note: Note = "",
-    accept_conditional: Accept = False,
+    on_conditional: OnConditional = AfterConditional.STOP,
+    wait_h: WaitHours = 72.0,
+    on_timeout: OnTimeout = AfterTimeout.STOP,
+    override_no_go: Annotated[
+        str | None,
+        typer.Option(
+            help="Go on after the NO_GO that this stage ended with. Needs --reason; it is recorded "
+            "and shown for good.",
+            metavar="STAGE",
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why a NO_GO is overridden.", metavar="TEXT")] = "",
+    name: Annotated[
+        str, typer.Option(help="Who overrides it. (default: your login name)", metavar="NAME")
+    ] = "",
     resume: Resume = False,
     live: LiveOption = None,
     debug: Debug = False,
 ) -> None:
     """Train and judge all stages, one after the other, until one is no GO.
 
-    In an existing pipeline directory, stages that already ended GO with
-    exactly the same recipe are kept; all others are trained again in a new
-    run folder.
+    In an existing pipeline directory, stages of exactly the same recipe are
+    kept when they ended GO or a person let them pass; a CONDITIONAL that
+    nobody decided about is not trained again. All others are trained again
+    in a new run folder.
 
     [bold]Examples[/]
 
@@ -58,7 +87,12 @@ def run(
         out=out,
         overrides=overrides or [],
         note=note,
-        accept_conditional=accept_conditional,
+        on_conditional=on_conditional.value,
+        wait_h=wait_h,
+        on_timeout=on_timeout.value,
+        override_no_go=override_no_go,
+        reason=reason,
+        name=name,
         retrain=False,
         resume=resume,
         live=None if live is None else live.value,
@@ -75,7 +109,6 @@ def stage(
     out: Out = None,
     overrides: Overrides = None,
     note: Note = "",
-    accept_conditional: Accept = False,
     resume: Resume = False,
     live: LiveOption = None,
     debug: Debug = False,
@@ -101,7 +134,6 @@ def stage(
         out=out,
         overrides=overrides or [],
         note=note,
-        accept_conditional=accept_conditional,
         retrain=True,
         resume=resume,
         live=None if live is None else live.value,

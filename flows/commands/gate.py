@@ -7,18 +7,16 @@ from pathlib import Path
 
 from flows.commands.terminal import EXIT_CODES, result_lines, say
 from flows.errors import OutputError, UsageError
+from flows.judging.decision_shown import translated_events
 from flows.judging.judge_run import GATE_FILE, free_judgement_folder, judge_directory
 from flows.judging.pipeline_report import save_pipeline_report
 from flows.judging.rules import foreign_folder, own_run, rules_for
 from flows.judging.stage_context import read_result, shown, stage_context
 from flows.records.pipeline_record import utc_now
 from flows.records.run_dir import PipelineDirectory
-from gates.dialects import choose_dialect, translate
-from gates.event_reader import read_events
 from gates.findings import GateResult
 from gates.judgement import Judgement
 from gates.run_info import load_run_info
-from gates.series import EventLog
 from reports.context import Command, StageContext
 
 FORMATS = ("md", "html", "latex")
@@ -115,7 +113,9 @@ def render_report(directory: Path, form: str) -> int:
     if result is None:
         raise UsageError(f"{directory} holds no {GATE_FILE}; judge it first with gonogo gate.")
     source = _judged_folder(directory, result)
-    judgement = Judgement(result=result, log=_log(source), run_info=load_run_info(source))
+    judgement = Judgement(
+        result=result, log=translated_events(source), run_info=load_run_info(source)
+    )
     try:
         path = _writer(form)(judgement, context_of(source, result.stage, judgement), directory)
     except OSError as error:
@@ -136,12 +136,6 @@ def _writer(form: str) -> Callable[[Judgement, StageContext, Path], Path]:
     from reports.stage_report import write_stage_report
 
     return write_stage_report
-
-
-def _log(source: Path) -> EventLog:
-    """Read the events again, under the tag names that the reports know."""
-    raw, info = read_events(source), load_run_info(source)
-    return translate(raw, choose_dialect(raw, info.dialect if info else ""))
 
 
 def _judged_folder(directory: Path, result: GateResult) -> Path:

@@ -85,7 +85,7 @@ def _cells(row: HistoryRow) -> tuple[str, ...]:
         "" if row.seed is None else str(row.seed),
         row.stage,
         row.run,
-        f"{row.verdict} (accepted)" if row.accepted else row.verdict,
+        f"{row.verdict}, {row.decision}" if row.decision else row.verdict,
         row.deciding_check,
         row.cause,
         row.config_sha256[:_HASH_LENGTH],

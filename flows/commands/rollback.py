@@ -167,11 +167,9 @@ def _record(directory: PipelineDirectory, run: Path, to_step: int) -> None:
             "message": attempt.why,
             "attempts": (*own.attempts, attempt),
             "live_stop": None,
-            "accepted": False,
+            "decision": None,
+            "waits": None,
             "deciding": "",
         }
     )
-    record = directory.record
-    runs = tuple(changed if r.run == own.run else r for r in stage.runs)
-    stages = {**record.stages, run.parent.name: stage.model_copy(update={"runs": runs})}
-    directory.save(record.model_copy(update={"stages": stages}))
+    directory.save(directory.record.with_changed_run(run.parent.name, changed))

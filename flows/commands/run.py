@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from flows.commands.terminal import EXIT_CODES, reporter, result_lines, say
 from flows.errors import UsageError
 from flows.judging.stage_context import read_result, shown
 from flows.prefect_environment import home_for, prepare_environment
 from flows.prefect_server import prefect_server
+from flows.records.decisions import user_name
 from flows.records.pipeline_record import read_record
 from flows.records.run_dir import PipelineDirectory, default_directory
-from flows.request import PipelineRequest
+from flows.request import LONGEST_WAIT_H, NoGoOverride, OnConditional, OnTimeout, PipelineRequest
 from flows.settings.plan import DEFAULT_PRESET, DEFAULT_STAGES, SEED_LIMIT
 from flows.settings.setting_files import is_path, known_stages
 from flows.settings.supervision import LiveMode
@@ -41,10 +44,15 @@ def build_request(
     out: Path | None,
     overrides: Sequence[str],
     note: str,
-    accept_conditional: bool,
     retrain: bool,
     resume: bool = False,
     live: LiveMode | None = None,
+    on_conditional: OnConditional = "stop",
+    wait_h: float = 72.0,
+    on_timeout: OnTimeout = "stop",
+    override_no_go: str | None = None,
+    reason: str = "",
+    name: str = "",
 ) -> PipelineRequest:
     """Fill in what was not given: from the pipeline that `out` holds, else from the defaults.
 
@@ -57,9 +65,11 @@ def build_request(
         seed = record.seed if record else 0
     if not 0 <= seed < SEED_LIMIT:
         raise UsageError(f"--seed {seed}: must be at least 0 and below {SEED_LIMIT}.")
+    if not 0 < wait_h <= LONGEST_WAIT_H:
+        raise UsageError(f"--wait-h {wait_h:g}: must be above 0 and at most {LONGEST_WAIT_H:,}.")
     if out is None:
-        name = Path(preset).stem if is_path(preset) else preset
-        out = _unused(default_directory(name, seed, time.strftime("%Y%m%d-%H%M%S")))
+        recipe = Path(preset).stem if is_path(preset) else preset
+        out = _unused(default_directory(recipe, seed, time.strftime("%Y%m%d-%H%M%S")))
     return PipelineRequest(
         preset=preset,
         stages=tuple(stages or (record.stages_asked if record else ()) or DEFAULT_STAGES),
@@ -67,11 +77,31 @@ def build_request(
         overrides=merge_overrides(record.overrides if record else (), overrides),
         out=out.absolute(),
         note=note,
-        accept_conditional=accept_conditional,
         retrain=retrain,
         resume=resume,
         live=live,
+        on_conditional=on_conditional,
+        wait_h=wait_h,
+        on_timeout=on_timeout,
+        override_no_go=_override(override_no_go, name, reason),
     )
+
+
+def _override(stage: str | None, name: str, reason: str) -> NoGoOverride | None:
+    """Return the order to go on after a NO_GO, with who gave it and why.
+
+    Raises:
+        UsageError: The reason is missing or too long.
+    """
+    if stage is None:
+        if reason or name:
+            raise UsageError("--reason and --name belong to --override-no-go.")
+        return None
+    try:
+        return NoGoOverride(stage=stage, name=name or user_name(), reason=reason)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"--override-no-go needs --reason: {first['msg']}.") from None
 
 
 def merge_overrides(old: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
@@ -129,7 +159,8 @@ def stages_without_go(directory: PipelineDirectory, *, before: str) -> list[str]
     return [
         name
         for name, run in runs.items()
-        if run is None or not (run.state is StageState.GO or run.accepted)
+        if run is None
+        or not (run.state is StageState.GO or (run.decision and run.decision.goes_on))
     ]
 
 

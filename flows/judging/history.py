@@ -11,6 +11,7 @@ from typing import Any
 from flows.errors import UsageError
 from flows.judging.judge_run import GATE_FILE
 from flows.judging.stored_runs import RUN_FILE, find_stored
+from flows.records.decisions import newest_decision
 from flows.records.pipeline_record import PipelineRecord, RunRecord, read_record
 from flows.records.run_dir import read_json
 from gates.errors import InputError
@@ -32,8 +33,9 @@ class HistoryRow:
     run: str
     """`run-001`; `run-001 rejudged-001` for a later judgement of the same run."""
     verdict: str
-    accepted: bool
-    """A person let a CONDITIONAL pass."""
+    decision: str
+    """`approved by Ada`; empty when no person decided."""
+    decision_reason: str
     deciding_check: str
     """The check that kept the verdict from GO; empty after a GO."""
     deciding: str
@@ -185,6 +187,7 @@ def _read_gate(folder: Path) -> GateResult:
 def _row(judged: _Judged, result: GateResult, records: dict[Path, PipelineRecord]) -> HistoryRow:
     record = _record_of(judged.run, records)
     decided_by = deciding_finding(result)
+    decision = newest_decision(judged.folder)
     own = judged.run_json
     last_step = result.last_step if isinstance(result.last_step, int) else None
     training_s = record.training_s if record else None
@@ -198,7 +201,8 @@ def _row(judged: _Judged, result: GateResult, records: dict[Path, PipelineRecord
         stage=str(result.stage),
         run=foreign or (judged.folder.name if judged.run == judged.folder else again),
         verdict=result.verdict.value,
-        accepted=bool(record and record.accepted and judged.run == judged.folder),
+        decision=f"{decision.kind} by {decision.by}" if decision else "",
+        decision_reason=decision.reason if decision else "",
         deciding_check=str(decided_by.check) if decided_by else "",
         deciding=str(result.deciding),
         cause=str(result.diagnoses[0].cause) if result.diagnoses else "",

@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flows.errors import OutputError
+from flows.records.decisions import GATE_FILE as GATE_FILE
 from flows.records.pipeline_record import LiveStopRecord
 from flows.supervising.live_stop import live_stop_sentence
 from gates.findings import Finding, GateResult, Outcome
 from gates.judge import Judgement, judge
 from gates.spec import load_gate
 from reports.context import StageContext
-
-GATE_FILE = "gate.json"
 
 
 @dataclass(frozen=True, kw_only=True)

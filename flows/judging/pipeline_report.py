@@ -6,7 +6,13 @@ from importlib import metadata
 from pathlib import Path
 
 from flows.errors import OutputError
-from flows.judging.stage_context import next_stage, read_result, shown, stage_commands
+from flows.judging.stage_context import (
+    decision_note,
+    next_stage,
+    read_result,
+    shown,
+    stage_commands,
+)
 from flows.records.pipeline_record import PipelineRecord, StageRecord, utc_now
 from flows.records.run_dir import PipelineDirectory, read_json
 from flows.settings.setting_files import known_stages
@@ -68,6 +74,7 @@ def _stage(
         state=run.state,
         result=read_result(directory.run_path(name, run)) if judged else None,
         report_path=f"{name}/{run.run}/{REPORT_NAME}" if judged else None,
+        decision=None if run.decision is None else decision_note(run.decision),
         duration_s=run.training_s,
         message=run.message,
         evaluations=run.evaluations,
@@ -79,13 +86,18 @@ def _commands(
 ) -> tuple[Command, ...]:
     for stage in stages:
         run = directory.record.last_run(stage.name)
-        if stage.state in (StageState.GO, StageState.RUNNING) or (run and run.accepted):
+        if stage.state in (StageState.GO, StageState.RUNNING):
             continue
-        if stage.result is not None:
+        if stage.result is not None and run is not None:
             following = next_stage(stage.name, directory)
-            return stage_commands(stage.result.verdict, stage.name, following, directory.path)
+            if run.decision is not None and run.decision.goes_on and following is not None:
+                continue
+            folder = directory.run_path(stage.name, run)
+            return stage_commands(
+                stage.result.verdict, folder, following, directory.path, run.decision
+            )
         text = f"gonogo run --out {shown(directory.path)}"
-        purpose = "go on, keeping every GO of the same recipe"
+        purpose = "go on, keeping what was passed with the same recipe"
         if stage.state in (StageState.CRASHED, StageState.CANCELLED):
             again = Command(text=text, purpose=f"or train {stage.name} anew")
             resumed = f"go on with {stage.name} from its newest checkpoint"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flows.judging.judge_run import GATE_FILE
 from flows.judging.supervision_rows import supervision_rows
+from flows.records.decisions import Decision, read_decisions
 from flows.records.pipeline_record import RunRecord, utc_now
 from flows.records.recipe import flat_config
 from flows.records.run_dir import PipelineDirectory, read_json
@@ -22,6 +23,7 @@ from reports.context import (
     ChangeNote,
     Command,
     ConfigChange,
+    DecisionNote,
     NextStage,
     PreviousRun,
     Speed,
@@ -57,12 +59,14 @@ def stage_context(
     last = read_json(directory.run_path(stage, earlier[-1][0]) / "run.json") if earlier else {}
     following = next_stage(stage, directory)
     result = judgement.result
+    decisions = read_decisions(folder)
+    decided = decisions[-1] if decisions else None
     return StageContext(
         title=f"{directory.record.preset}, seed {directory.record.seed}, {stage}, {run.run}",
         generated_at=utc_now(),
         preset=directory.record.preset,
         seed=directory.record.seed,
-        next_commands=stage_commands(result.verdict, stage, following, directory.path),
+        next_commands=stage_commands(result.verdict, folder, following, directory.path, decided),
         rerun_command=f"gonogo stage {stage} --out {shown(directory.path)}",
         previous=tuple(PreviousRun(name=r.run, result=result) for r, result in earlier),
         config={key: own.get(key, {}) for key in ("env", "train")} if own else {},
@@ -72,7 +76,27 @@ def stage_context(
         change_note=ChangeNote(change=run.note) if run.note else None,
         speed=_speed(run, result),
         next_stage=following,
-        supervision=supervision_rows(run, folder),
+        decisions=tuple(map(decision_note, decisions)),
+        supervision=(*_stages_before(stage, directory), *supervision_rows(run, folder)),
+    )
+
+
+def decision_note(decision: Decision) -> DecisionNote:
+    """Return a decision as reports show it."""
+    return DecisionNote(
+        text=decision.text, decided_at=decision.decided_at, goes_on=decision.goes_on
+    )
+
+
+def _stages_before(stage: str, directory: PipelineDirectory) -> tuple[tuple[str, str], ...]:
+    """Say which earlier stages did not end GO and who let the pipeline go on all the same."""
+    names = [known.name for known in known_stages(directory.record.stages_asked)]
+    earlier = names[: names.index(stage)] if stage in names else []
+    runs = ((name, directory.record.last_run(name)) for name in earlier)
+    return tuple(
+        (f"Stage {name} before", f"{run.decision.text} ({run.run})")
+        for name, run in runs
+        if run is not None and run.decision is not None
     )
 
 
@@ -87,34 +111,34 @@ def next_stage(name: str, directory: PipelineDirectory) -> NextStage | None:
 
 
 def stage_commands(
-    verdict: Verdict, stage: str, following: NextStage | None, path: Path
+    verdict: Verdict,
+    folder: Path,
+    following: NextStage | None,
+    path: Path,
+    decision: Decision | None = None,
 ) -> tuple[Command, ...]:
-    """Return what to do now, most useful first."""
-    out = shown(path)
-    if verdict is Verdict.NO_GO:
+    """Return what to do now, most useful first; `folder` is the judged run's."""
+    out, stage = shown(path), folder.parent.name
+    again = f"gonogo stage {stage} --out {out} --set KEY=VALUE"
+    if verdict is Verdict.NO_GO and not (decision and decision.goes_on):
+        return (Command(text=again, purpose="train and judge this stage again after a fix"),)
+    if verdict is Verdict.CONDITIONAL and decision is None:
+        purpose = "accept this result"
+        if following is not None:
+            purpose += f", so that {following.name} may start"
         return (
-            Command(
-                text=f"gonogo stage {stage} --out {out} --set KEY=VALUE",
-                purpose="train and judge this stage again after a fix",
-            ),
+            Command(text=f'gonogo approve {shown(folder)} --reason "..."', purpose=purpose),
+            Command(text=f'gonogo reject {shown(folder)} --reason "..."', purpose="or refuse it"),
+            Command(text=again, purpose="or train and judge this stage again after a fix"),
         )
-    if verdict is Verdict.CONDITIONAL:
-        return (
-            Command(
-                text=f"gonogo run --out {out} --accept-conditional",
-                purpose="accept this result and go on with the next stage",
-            ),
-            Command(
-                text=f"gonogo stage {stage} --out {out} --set KEY=VALUE",
-                purpose="or train and judge this stage again after a fix",
-            ),
-        )
+    if decision is not None and not decision.goes_on:
+        return (Command(text=again, purpose="train and judge this stage again after a fix"),)
     if following is None:
         return _after_the_last(stage, out)
     return (
         Command(
             text=f"gonogo run --out {out}",
-            purpose=f"go on with {following.name}, keeping every GO of the same recipe",
+            purpose=f"go on with {following.name}, keeping what was passed with the same recipe",
         ),
     )
 

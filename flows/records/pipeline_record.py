@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.errors import OutputError, UsageError
+from flows.records.decisions import Decision
 from gates.files import write_atomically
 from reports.context import EvaluationPoint, StageState
 
@@ -51,6 +52,18 @@ class LiveStopRecord(_Record):
     """What the check found when the run was stopped."""
 
 
+class WaitRecord(_Record):
+    """A pipeline that waits for a person's decision about a run."""
+
+    since: str
+    until: str | None = None
+    """When it stops waiting; None: never."""
+    flow_run: str = ""
+    """Id of the Prefect flow run; empty when none has to be resumed."""
+    api_url: str = ""
+    """Of the Prefect server that knows the flow run."""
+
+
 class RunRecord(_Record):
     """One training of a stage, with its verdict."""
 
@@ -70,8 +83,12 @@ class RunRecord(_Record):
     """The one sentence that decided the verdict."""
     message: str = ""
     """Why there is no verdict, one sentence."""
-    accepted: bool = False
-    """A person let a CONDITIONAL pass."""
+    decision: Decision | None = None
+    """What a person decided about a verdict that is not GO; the decision files are the original."""
+    waits: WaitRecord | None = None
+    """A pipeline waits for that decision."""
+    flow_run: str = ""
+    """Id of the Prefect flow run that trained it."""
     training_s: float | None = None
     evaluations: tuple[EvaluationPoint, ...] = ()
     attempts: tuple[AttemptRecord, ...] = ()
@@ -113,6 +130,13 @@ class PipelineRecord(_Record):
         runs = tuple(r for r in old.runs if r.run != run.run) if old else ()
         new = StageRecord(planned_steps=steps, gate=gate, runs=(*runs, run))
         return self.model_copy(update={"stages": {**self.stages, stage: new}})
+
+    def with_changed_run(self, stage: str, run: RunRecord) -> PipelineRecord:
+        """Return a record in which a run that is recorded already is replaced in its place."""
+        old = self.stages[stage]
+        runs = tuple(run if r.run == run.run else r for r in old.runs)
+        changed = old.model_copy(update={"runs": runs})
+        return self.model_copy(update={"stages": {**self.stages, stage: changed}})
 
 
 def read_record(directory: Path) -> PipelineRecord | None:

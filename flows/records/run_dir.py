@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from flows.errors import OutputError, UsageError
+from flows.errors import InUseError, OutputError, UsageError
 from flows.records.pipeline_record import (
     FILE_NAME,
     PipelineRecord,
@@ -239,7 +239,7 @@ def _lock(path: Path, wait_s: float = 0.0) -> int:
     Whoever took it may be gone while the guard of its trainer still holds it: only then it is waited for.
 
     Raises:
-        UsageError: Another process has it.
+        InUseError: Another process has it.
     """
     lock = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     deadline = time.monotonic() + wait_s
@@ -256,7 +256,7 @@ def _lock(path: Path, wait_s: float = 0.0) -> int:
             what = owner or "another process"
             if _is_gone(owner):
                 what = f"the trainer of {owner}, which is gone; it is saving itself"
-            raise UsageError(
+            raise InUseError(
                 f"{path} is in use by {what}; wait until it ends or choose another --out."
             )
     except BaseException:

@@ -246,7 +246,6 @@ def test_an_existing_pipeline_gives_what_is_not_said(
             "out": request.out,
             "overrides": [],
             "note": "",
-            "accept_conditional": False,
             "retrain": False,
         }
         return build_request(**{**options, **changes})  # type: ignore[arg-type]

@@ -181,10 +181,11 @@ def test_a_conditional_waits_for_a_person(make_request: MakeRequest) -> None:
     assert outcome.verdict is Verdict.CONDITIONAL
     assert trained(request) == ["one/run-001"]
 
-    accepted = make_request("train.loss=7.0", accept_conditional=True)
+    accepted = make_request("train.loss=7.0", on_conditional="continue")
     _, outcome = run(accepted)
     assert [stage.kept for stage in outcome.stages] == [True, False]
-    assert outcome.stages[0].accepted
+    assert outcome.stages[0].decision is not None
+    assert outcome.stages[0].verdict_text.startswith("CONDITIONAL, approved by ")
     assert outcome.verdict is Verdict.CONDITIONAL, "that of the last stage"
     assert trained(request) == ["one/run-001", "two/run-001"]
 

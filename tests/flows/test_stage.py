@@ -20,12 +20,12 @@ LOSS = {Verdict.GO: 1.0, Verdict.CONDITIONAL: 7.0, Verdict.NO_GO: 70.0}
 
 
 def run_one(
-    opened: Opened, *overrides: str, note: str = "", accept: bool = False
+    opened: Opened, *overrides: str, note: str = ""
 ) -> tuple[stages.StageOutcome, PipelineDirectory]:
     request, directory = opened(*overrides)
     stage = request.plan().stages[0]
     run = stages.train(stage, directory, SilentReporter(), note=note)
-    return stages.judge(stage, run, directory, accept_conditional=accept), directory
+    return stages.judge(stage, run, directory), directory
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
@@ -43,10 +43,10 @@ def test_a_stage_ends_with_verdict_gate_json_and_report(opened: Opened, verdict:
     assert "one/run-001/report.md" in pipeline
 
 
-def reason(opened: Opened, *overrides: str, accept: bool = False) -> str | None:
+def reason(opened: Opened, *overrides: str) -> str | None:
     request, directory = opened(*overrides)
     stage = request.plan().stages[0]
-    return stages.reason_to_train(stage, directory, accept_conditional=accept)
+    return stages.reason_to_train(stage, directory)
 
 
 def test_only_a_go_of_the_same_recipe_and_rules_is_kept(opened: Opened, files: Path) -> None:
@@ -78,18 +78,6 @@ def test_a_changed_trainer_is_another_recipe(
 def test_a_no_go_is_never_kept(opened: Opened) -> None:
     run_one(opened, "train.loss=70.0")
     assert reason(opened, "train.loss=70.0") == "run-001 ended NO_GO"
-    assert reason(opened, "train.loss=70.0", accept=True) == "run-001 ended NO_GO"
-
-
-def test_a_conditional_is_kept_only_once_a_person_accepts_it(opened: Opened) -> None:
-    run_one(opened, "train.loss=7.0")
-    assert reason(opened, "train.loss=7.0") == "run-001 ended CONDITIONAL"
-    assert reason(opened, "train.loss=7.0", accept=True) is None
-    request, directory = opened("train.loss=7.0")
-    kept = stages.kept_outcome(request.plan().stages[0], directory)
-    assert kept.verdict is Verdict.CONDITIONAL
-    assert kept.may_go_on
-    assert reason(opened, "train.loss=7.0") is None, "the decision is remembered"
 
 
 def test_a_verdict_that_was_tampered_with_is_not_kept(opened: Opened) -> None:
@@ -105,7 +93,7 @@ def test_a_verdict_that_was_tampered_with_is_not_kept(opened: Opened) -> None:
     ("loss", "command"),
     [
         (1.0, "gonogo run --out "),
-        (7.0, " --accept-conditional"),
+        (7.0, "gonogo approve "),
         (70.0, "gonogo stage one --out "),
     ],
 )

@@ -64,7 +64,12 @@ def _conditional(build):
         Verdict.CONDITIONAL, findings, f"{findings[0].title}: {findings[0].reason}"
     )
     context = build.context(
-        next_commands=(Command(text="gonogo run --accept-conditional", purpose="accept and go on"),)
+        next_commands=(
+            Command(
+                text='gonogo approve runs/drive-seed0/5k/run-001 --reason "..."',
+                purpose="accept this result",
+            ),
+        )
     )
     return Judgement(result=result, log=build.training_log(leak=False), run_info=None), context
 

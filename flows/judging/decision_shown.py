@@ -1,0 +1,53 @@
+"""Lets pipeline.json and the reports say what the decision files of a run say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flows.errors import OutputError
+from flows.judging.pipeline_report import save_pipeline_report
+from flows.judging.stage_context import read_result, stage_context
+from flows.records.decisions import newest_decision
+from flows.records.run_dir import PipelineDirectory
+from gates.dialects import choose_dialect, translate
+from gates.errors import GatesError
+from gates.event_reader import read_events
+from gates.judgement import Judgement
+from gates.run_info import load_run_info
+from gates.series import EventLog
+from reports.stage_report import write_stage_report
+
+
+def show_decision(directory: PipelineDirectory, stage: str, folder: Path) -> None:
+    """Take the newest decision over into pipeline.json and write both reports again.
+
+    The decision itself stands on disk already. A report whose events cannot be read any more stays
+    as it is.
+
+    Raises:
+        OutputError: The pipeline's folder cannot be written.
+    """
+    run = next(r for r in directory.record.stages[stage].runs if r.run == folder.name)
+    run = run.model_copy(update={"decision": newest_decision(folder), "waits": None})
+    directory.save(directory.record.with_changed_run(stage, run))
+    result = read_result(folder)
+    if result is not None:
+        try:
+            judgement = Judgement(
+                result=result, log=translated_events(folder), run_info=load_run_info(folder)
+            )
+        except GatesError:
+            pass
+        else:
+            context = stage_context(stage, run, directory, judgement)
+            try:
+                write_stage_report(judgement, context, folder)
+            except OSError as error:
+                raise OutputError.from_os_error("The report", folder, error) from error
+    save_pipeline_report(directory)
+
+
+def translated_events(folder: Path) -> EventLog:
+    """Read the events of a judged run again, under the tag names that the reports know."""
+    raw, info = read_events(folder), load_run_info(folder)
+    return translate(raw, choose_dialect(raw, info.dialect if info else ""))

@@ -1,0 +1,142 @@
+"""What people decided about a verdict: numbered files beside gate.json, never changed, never replaced.
+
+gate.json stays what the gate found. A decision names the gate.json it is about by its hash, so it does
+not pass over to another judgement of the same folder.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import itertools
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from flows.errors import OutputError
+from reports.escaping import one_line
+
+GATE_FILE = "gate.json"
+LONGEST_NAME, LONGEST_REASON = 100, 2_000
+
+
+def _plain(text: str) -> str:
+    line = " ".join(one_line(text, longest=2 * LONGEST_REASON).split())
+    if not line:
+        raise ValueError("must not be empty")
+    return line
+
+
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_plain)]
+Reason = Annotated[str, Field(min_length=1, max_length=LONGEST_REASON), AfterValidator(_plain)]
+Kind = Literal["approved", "rejected", "overridden"]
+Way = Literal["command line", "Prefect", "setting", "time-out"]
+
+
+class Decision(BaseModel):
+    """One decision about one verdict."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    format: Literal[1] = 1
+    kind: Kind
+    """`approved` and `rejected` are about a CONDITIONAL, `overridden` is about a NO_GO."""
+    by: Name
+    """Who decided, in their own words."""
+    reason: Reason
+    decided_at: str
+    """UTC, ISO 8601."""
+    way: Way
+    """How the decision reached us."""
+    verdict: Literal["CONDITIONAL", "NO_GO"]
+    """What was decided about."""
+    gate_json_sha256: str
+    """Of the gate.json that was decided about."""
+
+    @property
+    def goes_on(self) -> bool:
+        """True when the next stage may start."""
+        return self.kind != "rejected"
+
+    @property
+    def text(self) -> str:
+        """`CONDITIONAL, approved by Ada: known spike at step 40,000`."""
+        return f"{self.verdict}, {self.kind} by {self.by}: {self.reason}"
+
+
+def read_decisions(folder: Path) -> tuple[Decision, ...]:
+    """Return the decisions about the gate.json of a run folder as it is now, oldest first.
+
+    Files that are no decisions, or are about another gate.json, count for nothing.
+    """
+    paths = list(itertools.takewhile(Path.exists, _numbered(folder)))
+    judged = gate_json_sha256(folder) if paths else None
+    found = []
+    for path in paths:
+        try:
+            decision = Decision.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            continue
+        if judged is not None and decision.gate_json_sha256 == judged:
+            found.append(decision)
+    return tuple(found)
+
+
+def newest_decision(folder: Path) -> Decision | None:
+    """Return the decision that counts: the last one."""
+    decisions = read_decisions(folder)
+    return decisions[-1] if decisions else None
+
+
+def write_decision(folder: Path, decision: Decision) -> Path:
+    """Write the decision beside the earlier ones, whole or not at all.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    temporary: str | None = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=".decision.", dir=folder)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(decision.model_dump_json(indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        for path in _numbered(folder):
+            try:
+                # Unlike a rename, a link never replaces what another person decided meanwhile.
+                path.hardlink_to(temporary)
+            except FileExistsError:
+                continue
+            return path
+        raise AssertionError("unreachable")
+    except OSError as error:
+        raise OutputError.from_os_error("The decision", folder, error) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _numbered(folder: Path) -> Iterator[Path]:
+    """Return the names that decisions take, one after the other and without gaps."""
+    return (folder / f"decision-{number:03d}.json" for number in itertools.count(1))
+
+
+def gate_json_sha256(folder: Path) -> str | None:
+    """Return the hash of a folder's gate.json; None without one."""
+    try:
+        return hashlib.sha256((folder / GATE_FILE).read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def user_name() -> str:
+    """Return the name of whoever runs this process, as far as the system knows one."""
+    try:
+        return one_line(getpass.getuser()).strip() or "unknown"
+    except (OSError, KeyError):
+        return f"user {os.getuid()}"
