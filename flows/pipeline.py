@@ -37,6 +37,7 @@ from flows.settings.plan import PipelinePlan, StagePlan
 from flows.stage import StageOutcome
 from flows.supervising.interrupted import interrupted_run, nothing_to_resume
 from gates.findings import Verdict
+from reports.escaping import escape_markdown
 
 _SILENT = SilentReporter()
 _reporter: ContextVar[Reporter] = ContextVar("reporter", default=_SILENT)
@@ -204,7 +205,7 @@ def _publish_report(stage: StagePlan, outcome: StageOutcome, directory: Pipeline
         publish_report,
         outcome.report,
         key=_key(stage, directory),
-        description=f"{outcome.verdict_text}: {outcome.deciding}",
+        description=escape_markdown(f"{outcome.verdict_text}: {outcome.deciding}"),
         run=outcome.run,
     )
 
