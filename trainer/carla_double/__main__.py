@@ -10,9 +10,14 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainer.carla_double.encodings import CallError
 from trainer.carla_double.town import DEFAULT_MAP
+
+if TYPE_CHECKING:
+    from trainer.carla_double.faults import Fault
 
 FINISHED, BROKEN, BAD_USAGE = 0, 1, 2
 
@@ -26,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
         print("the double of CARLA needs msgpack: pip install 'gonogo[carla]'", file=sys.stderr)
         return BAD_USAGE
     from trainer.carla_double.calls import CALLS
+    from trainer.carla_double.control_door import ControlDoor
     from trainer.carla_double.event_loop import EventLoop
+    from trainer.carla_double.faults import FaultError
     from trainer.carla_double.ground_raster import build_raster
     from trainer.carla_double.simulator import Simulator
     from trainer.carla_double.world import World
@@ -43,9 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
             CALLS,
             port=options.port,
             stream_port=stream_port,
-            barrier=not options.no_barrier,
         )
-    except CallError as error:
+        door = ControlDoor(loop, simulator, options.door_port)
+        for fault in _faults(options):
+            simulator.set_fault(fault)
+    except (CallError, FaultError) as error:
         print(error, file=sys.stderr)
         return BAD_USAGE
     except OSError as error:
@@ -57,12 +66,26 @@ def main(arguments: list[str] | None = None) -> int:
     ready = {
         "port": simulator.port,
         "stream_port": simulator.streams.port,
+        "door_port": door.port,
         "map": world.map_name,
         "pid": os.getpid(),
     }
     print(json.dumps(ready), flush=True)
+    simulator.act_on_faults()
     loop.run()
     return FINISHED
+
+
+def _faults(options: argparse.Namespace) -> list[Fault]:
+    from trainer.carla_double.faults import FaultError, parse_fault_list, parse_fault_option
+
+    faults = [parse_fault_option(text) for text in options.fault]
+    if options.faults is not None:
+        try:
+            faults += parse_fault_list(options.faults.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise FaultError(f"{options.faults}: {error.strerror}") from error
+    return faults
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,10 +100,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--map", default=DEFAULT_MAP, help=f"map at the start ({DEFAULT_MAP})")
     parser.add_argument("--seed", type=int, default=0, help="seed of the traffic")
     parser.add_argument(
-        "--no-barrier",
-        action="store_true",
-        help="do not let ticks wait for subscriptions that are on their way",
+        "--door-port", type=int, default=0, help="port that sets faults; 0 picks a free one"
     )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="KIND[:KEY=VALUE,...]",
+        help="a fault from the start, such as kill:when=mid_tick,after_ticks=100",
+    )
+    parser.add_argument("--faults", type=Path, metavar="FILE", help="a JSON list of faults")
     return parser
 
 

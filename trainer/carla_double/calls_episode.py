@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 from trainer.carla_double.actors import NOBODY
@@ -14,6 +16,7 @@ from trainer.carla_double.encodings import (
     token,
     value,
 )
+from trainer.carla_double.faults import Kill
 from trainer.carla_double.opendrive import opendrive_text
 from trainer.carla_double.simulator import Call, Simulator
 from trainer.carla_double.town import PLANS, build_town
@@ -67,6 +70,8 @@ def _no_files(_: Simulator, *__: Any) -> Encoded:
 
 
 def _load(simulator: Simulator, name: str, reset_settings: bool = True, *_: Any) -> Encoded:
+    if simulator.faults.strike(Kill, when="load_world"):
+        os.kill(os.getpid(), signal.SIGKILL)
     world = simulator.world
     target = world.map_name if name in ("", "None") else known_map(name)
     for sensor in simulator.sensors.values():
@@ -75,6 +80,7 @@ def _load(simulator: Simulator, name: str, reset_settings: bool = True, *_: Any)
     world.load(target)
     if reset_settings:
         world.settings = EpisodeSettings()
+    simulator.loaded()
     return no_value()
 
 

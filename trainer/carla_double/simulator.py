@@ -7,21 +7,27 @@ other threads (its version, the list of Traffic Managers) are answered at once.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import sys
+import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from trainer.carla_double import faults as fault_kinds
 from trainer.carla_double import rpc_wire
+from trainer.carla_double.actors import Description
 from trainer.carla_double.encodings import CallError, Encoded, refused
 from trainer.carla_double.event_loop import Connection, EventLoop, Timer
+from trainer.carla_double.faults import Fault, Faults
 from trainer.carla_double.rpc_wire import Request, RequestReader, WireError
 from trainer.carla_double.sensors import Sensor
 from trainer.carla_double.streams import Streams
-from trainer.carla_double.world import STATE_STREAM, World
+from trainer.carla_double.world import STATE_STREAM, World, spawn_points
 
 BARRIER_S = 1.0
 """Longest wait of a tick for streams whose token was handed out."""
@@ -50,7 +56,6 @@ class Simulator:
         calls: The RPC table.
         port: Of the RPC connections; 0 picks a free one.
         stream_port: Of the sensor streams; 0 picks a free one.
-        barrier: Whether a tick waits for subscriptions that are on their way.
 
     Raises:
         OSError: A port is taken.
@@ -64,11 +69,10 @@ class Simulator:
         *,
         port: int = 0,
         stream_port: int = 0,
-        barrier: bool = True,
     ) -> None:
         self.loop = loop
         self.world = world
-        self.barrier = barrier
+        self.faults = Faults(world.seed)
         self.port = loop.listen(port, self._connected)
         self.streams = Streams(loop, stream_port)
         self.streams.open(STATE_STREAM)
@@ -81,34 +85,60 @@ class Simulator:
         self._calls = calls
         self._queue: deque[tuple[Connection, Request]] = deque()
         self._waiting: Timer | None = None
+        self._busy_until = 0.0
+        self._delayed: Request | None = None
+        self._parked: list[int] = []
         self._working = False
-        self._after_reply: list[Sensor] = []
+        self._images_due: list[Sensor] = []
         loop.call_later(ASYNCHRONOUS_PERIOD_S, self._tick_by_itself)
 
     def tick(self) -> int:
         """Advance the world by a frame and publish it; images follow after the reply."""
+        gap = self.faults and self.faults.strike(fault_kinds.FrameGap)
+        if gap:
+            self.world.frame += gap.frames
         frame = self.world.step()
-        self.streams.send(STATE_STREAM, self.world.state_message())
-        cameras: list[Sensor] = []
+        if self.faults and self.faults.strike(fault_kinds.Kill, when="mid_tick"):
+            _die()
+        state = self.world.state_message()
+        if not self._lost("state"):
+            self.streams.send(STATE_STREAM, state)
+        self._images_due = []
         for sensor in self.sensors.values():
             if not self.streams.has_readers(sensor.stream_id):
                 continue
             if sensor.is_camera:
-                cameras.append(sensor)
+                self._images_due.append(sensor)
             else:
                 self._publish(sensor)
-        # The client works on with the reply while its images are rendered.
-        self._after_reply = cameras
+        self.faults.ticked()
         return frame
 
     def _publish_images(self) -> None:
-        cameras, self._after_reply = self._after_reply, []
-        for camera in cameras:
-            self._publish(camera)
+        # The client works on with the reply while its images are rendered.
+        sensors, self._images_due = self._images_due, []
+        for sensor in sensors:
+            sensor.black = bool(self.faults and self.faults.strike(fault_kinds.BlackFrames))
+            if not self._lost("camera"):
+                self._publish(sensor)
 
     def _publish(self, sensor: Sensor) -> None:
         for payload in sensor.observe(self.streams.port):
-            self.streams.send(sensor.stream_id, payload)
+            late = (
+                self.faults.strike(fault_kinds.DelayFrames)
+                if self.faults and sensor.is_camera
+                else None
+            )
+            if late:
+                self._send_later(late.seconds, sensor.stream_id, payload)
+            else:
+                self.streams.send(sensor.stream_id, payload)
+
+    def _send_later(self, seconds: float, stream_id: int, payload: bytes) -> None:
+        self.loop.call_later(seconds, lambda: self.streams.send(stream_id, payload))
+
+    def _lost(self, stream: str) -> bool:
+        return bool(self.faults and self.faults.strike(fault_kinds.DropFrames, stream=stream))
 
     def _connected(self, sock: socket.socket) -> None:
         reader = RequestReader()
@@ -125,9 +155,15 @@ class Simulator:
 
     def _receive(self, connection: Connection, request: Request) -> None:
         self.called[request.method] += 1
+        if self.faults and self.faults.strike(fault_kinds.Hang, method=request.method):
+            return
         call = self._calls.get(request.method)
         if call is None or call.any_time:
-            self._answer(connection, request)
+            late = self._delay_of(request)
+            if late:
+                self.loop.call_later(late, lambda: self._answer(connection, request))
+            else:
+                self._answer(connection, request)
             return
         self._queue.append((connection, request))
         self._work()
@@ -144,7 +180,25 @@ class Simulator:
             self._working = False
 
     def _must_wait(self, request: Request) -> bool:
-        if request.method == "tick_cue" and self.barrier and self.streams.awaiting:
+        if self.loop.frozen:
+            self.loop.call_later(0.0, self._work)
+            return True
+        if request is not self._delayed:
+            late = self._delay_of(request)
+            if late:
+                self._delayed = request
+                self.be_busy(late)
+        if self._busy_until > 0.0:
+            left = self._busy_until - time.monotonic()
+            if left > 0.0:
+                self.loop.call_later(left, self._work)
+                return True
+            self._busy_until = 0.0
+        if (
+            request.method == "tick_cue"
+            and self.streams.awaiting
+            and not (self.faults and self.faults.live(fault_kinds.NoBarrier))
+        ):
             if self._waiting is None:
                 self._waiting = self.loop.call_later(BARRIER_S, self._waited_enough)
             return True
@@ -152,6 +206,58 @@ class Simulator:
             self._waiting.cancel()
             self._waiting = None
         return False
+
+    def _delay_of(self, request: Request) -> float:
+        if not self.faults:
+            return 0.0
+        fault = self.faults.strike(fault_kinds.Delay, method=request.method)
+        return fault.seconds if fault else 0.0
+
+    def be_busy(self, seconds: float) -> None:
+        """Let the queue of work wait from now on."""
+        self._busy_until = max(self._busy_until, time.monotonic() + seconds)
+
+    def set_fault(self, fault: Fault) -> None:
+        """Have a fault; `act_on_faults` must be called when nothing else is to be said before."""
+        self.faults.add(fault)
+
+    def clear_faults(self) -> None:
+        """Have no fault any more; what a fault put into the world is taken away."""
+        self.faults.clear()
+        self._busy_until = 0.0
+        for actor_id in self._parked:
+            self.world.destroy(actor_id)
+        self._parked = []
+        self.loop.call_later(0.0, self._work)
+
+    def act_on_faults(self) -> None:
+        """Do what live faults do by themselves, not as a part of a call."""
+        if self.faults.strike(fault_kinds.Kill, when="idle"):
+            _die()
+        freeze = self.faults.strike(fault_kinds.Freeze)
+        if freeze:
+            self.loop.freeze(freeze.seconds)
+        busy = self.faults.strike(fault_kinds.Busy)
+        if busy:
+            self.be_busy(busy.seconds)
+        occupied = self.faults.live(fault_kinds.Occupied)
+        if occupied and not self._parked:
+            self._park(occupied)
+
+    def loaded(self) -> None:
+        """Note that a new episode was loaded."""
+        self._parked = []
+        slow = self.faults.strike(fault_kinds.SlowLoad)
+        if slow:
+            self.be_busy(slow.seconds)
+
+    def _park(self, fault: fault_kinds.Occupied) -> None:
+        places = spawn_points(self.world.lanes)
+        car = Description(0, "vehicle.nissan.patrol_2021", {"role_name": "zombie"}, [0, "", []])
+        car.encoded[1] = car.id
+        for number in range(len(places)) if fault.points is None else fault.points:
+            with contextlib.suppress(CallError, IndexError):
+                self._parked.append(self.world.spawn(car, places[number]).id)
 
     def _waited_enough(self) -> None:
         self._waiting = None
@@ -166,20 +272,27 @@ class Simulator:
             connection.send(rpc_wire.failure(request.number, f"no method '{request.method}'"))
             return
         try:
+            fault = self.faults and self.faults.strike(fault_kinds.Refuse, method=request.method)
+            if fault:
+                raise CallError(fault.message)
             result = call.answer(self, *request.arguments)
         except CallError as error:
             result = refused(str(error), void=call.void)
         except (TypeError, ValueError, IndexError, KeyError) as error:
             result = refused(f"{request.method}: bad arguments ({error})", void=call.void)
         connection.send(rpc_wire.reply(request.number, result))
-        if self._after_reply:
+        if self._images_due:
             self._publish_images()
+        if self.faults:
+            self.act_on_faults()
 
     def _tick_by_itself(self) -> None:
         period = ASYNCHRONOUS_PERIOD_S
         if not self.world.settings.synchronous_mode:
             self.tick()
             self._publish_images()
+            if self.faults:
+                self.act_on_faults()
         self.loop.call_later(period, self._tick_by_itself)
 
     def state(self) -> dict[str, Any]:
@@ -203,4 +316,9 @@ class Simulator:
             "readers": {str(stream): count for stream, count in self.streams.readers().items()},
             "called": dict(self.called),
             "queued": len(self._queue),
+            "faults": self.faults.describe(),
         }
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
