@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         return BAD_USAGE
     from trainer.carla_double.calls import CALLS
     from trainer.carla_double.control_door import ControlDoor
-    from trainer.carla_double.event_loop import EventLoop
+    from trainer.carla_double.event_loop import EventLoop, PortTakenError
     from trainer.carla_double.faults import FaultError
     from trainer.carla_double.ground_raster import build_raster
     from trainer.carla_double.simulator import Simulator
@@ -57,8 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (CallError, FaultError) as error:
         print(error, file=sys.stderr)
         return BAD_USAGE
-    except OSError as error:
-        print(f"cannot listen on 127.0.0.1: {error.strerror}", file=sys.stderr)
+    except PortTakenError as error:
+        print(error, file=sys.stderr)
         return BROKEN
     build_raster(world.map_name)
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from typing import Any
 
 from trainer.carla_double.actors import NOBODY
@@ -16,11 +14,10 @@ from trainer.carla_double.encodings import (
     token,
     value,
 )
-from trainer.carla_double.faults import Kill
 from trainer.carla_double.opendrive import opendrive_text
 from trainer.carla_double.simulator import Call, Simulator
 from trainer.carla_double.town import PLANS, build_town
-from trainer.carla_double.world import STATE_STREAM, known_map, spawn_points
+from trainer.carla_double.world import STATE_STREAM, spawn_points
 
 VERSION = "0.9.16"
 """What the double says it is: another version makes the client print warnings."""
@@ -70,17 +67,8 @@ def _no_files(_: Simulator, *__: Any) -> Encoded:
 
 
 def _load(simulator: Simulator, name: str, reset_settings: bool = True, *_: Any) -> Encoded:
-    if simulator.faults.strike(Kill, when="load_world"):
-        os.kill(os.getpid(), signal.SIGKILL)
-    world = simulator.world
-    target = world.map_name if name in ("", "None") else known_map(name)
-    for sensor in simulator.sensors.values():
-        simulator.streams.close(sensor.stream_id)
-    simulator.sensors.clear()
-    world.load(target)
-    if reset_settings:
-        world.settings = EpisodeSettings()
-    simulator.loaded()
+    # Reloading the world sends no name.
+    simulator.load(name or simulator.world.map_name, reset_settings=reset_settings)
     return no_value()
 
 

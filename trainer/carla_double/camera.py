@@ -57,7 +57,9 @@ class Camera:
         self._draw_vehicles(image, world, at, yaw)
         light = _light(world.weather)
         if light is not None:
-            return light.take(image.view(np.uint8)).tobytes()
+            lit = light.take(image.view(np.uint8)).view(np.uint32)
+            lit |= _OPAQUE
+            return lit.tobytes()
         return image.tobytes()
 
     def _mount(self, height_m: float, pitch_degrees: float) -> None:
@@ -163,6 +165,7 @@ class Camera:
         return np.asarray(0.5 * self.height - 0.5 + below * self._focal)
 
 
+_OPAQUE = np.uint32(0xFF000000)
 _GLASS_WORD = pack_bgra(_GLASS)
 
 

@@ -1,7 +1,8 @@
 """A small door beside the RPC port, for tests: sets faults and tells what the double holds.
 
 JSON lines over TCP on the loopback interface, one answer per line: `{"op": "fault", "fault": {...}}`,
-`{"op": "clear"}`, `{"op": "state"}`. It answers also while the double is frozen.
+`{"op": "clear"}`, `{"op": "state"}`, and `{"op": "load", "map": "Town01"}`, which another client might
+have done. It answers also while the double is frozen.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import socket
 from typing import Any
 
+from trainer.carla_double.encodings import CallError
 from trainer.carla_double.event_loop import Connection, EventLoop
 from trainer.carla_double.faults import FaultError, parse_fault
 from trainer.carla_double.simulator import Simulator
@@ -21,7 +23,7 @@ class ControlDoor:
     """Answers questions about one simulator.
 
     Raises:
-        OSError: The port is taken.
+        PortTakenError: The port is taken.
     """
 
     def __init__(self, loop: EventLoop, simulator: Simulator, port: int = 0) -> None:
@@ -54,8 +56,11 @@ class ControlDoor:
                 case {"op": "clear"}:
                     self._simulator.clear_faults()
                     return {"ok": True}
+                case {"op": "load", "map": str(name)}:
+                    self._simulator.load(name, reset_settings=True)
+                    return {"ok": True}
                 case {"op": "state"}:
                     return {"ok": True, "state": self._simulator.state()}
-        except (FaultError, ValueError) as error:
+        except (CallError, FaultError, ValueError) as error:
             return {"ok": False, "error": str(error)}
-        return {"ok": False, "error": "op is fault, clear or state"}
+        return {"ok": False, "error": "op is fault, clear, load or state"}

@@ -12,8 +12,13 @@ from collections import deque
 from collections.abc import Callable
 
 _READ_BYTES = 1 << 18
+_LONGEST_WAIT_S = 0.2
 LARGEST_BACKLOG = 64 * 2**20
 """Bytes that wait for a reader that does not read; what comes on top is dropped."""
+
+
+class PortTakenError(OSError):
+    """Somebody else listens on a port, or it may not be used."""
 
 
 class Timer:
@@ -140,7 +145,7 @@ class EventLoop:
         """Accept connections on the loopback interface; return the port, free for 0.
 
         Raises:
-            OSError: The port is taken.
+            PortTakenError: The port is taken.
         """
         server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         # A restarted server must get its port back although old connections linger.
@@ -148,9 +153,9 @@ class EventLoop:
         try:
             server.bind(("127.0.0.1", port))
             server.listen(128)
-        except OSError:
+        except OSError as error:
             server.close()
-            raise
+            raise PortTakenError(f"cannot listen on 127.0.0.1:{port}: {error.strerror}") from error
         server.setblocking(False)
 
         def accept(_: int) -> None:
@@ -226,12 +231,14 @@ class EventLoop:
         """Let `run()` return."""
         self._running = False
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
+        """Return how long to wait at most; never long, so that a signal's `stop()` is seen."""
+        due = _LONGEST_WAIT_S
         if self._asleep:
-            return max(self._frozen_until - time.monotonic(), 0.0)
-        if self._timers:
-            return max(self._timers[0][0] - time.monotonic(), 0.0)
-        return None
+            due = self._frozen_until - time.monotonic()
+        elif self._timers:
+            due = self._timers[0][0] - time.monotonic()
+        return min(max(due, 0.0), _LONGEST_WAIT_S)
 
     def _call_due(self) -> None:
         now = time.monotonic() if self._timers else 0.0

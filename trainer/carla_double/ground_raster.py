@@ -20,7 +20,8 @@ GRASS, KERB, ASPHALT, MARK = (58, 104, 74), (150, 150, 146), (78, 76, 74), (222,
 """Colours as blue, green, red."""
 HAZE = (216, 196, 178)
 """Colour that far ground fades to, and that the sky has at the horizon."""
-_HAZE_SHARE = (0.0, 0.12, 0.35)
+_HAZE_SHARE = (0.12, 0.35)
+_GRAINS = 16
 _KERB_M, _MARK_HALF_M = 1.2, 0.16
 _DASH_M, _DASH_PERIOD_M = 3.0, 7.0
 _STROKE_M = 0.1
@@ -48,15 +49,16 @@ class GroundRaster:
         for road in network.roads:
             if road.junction == NO_JUNCTION:
                 self._mark(painted, road)
-        grain = np.random.default_rng(0).integers(-9, 10, painted.shape)
-        colors = np.array([GRASS, KERB, ASPHALT, MARK], np.int16)
-        image = np.clip(colors[painted] + grain[:, :, None].astype(np.int16), 0, 255)
-        self.levels: list[npt.NDArray[np.uint32]] = []
+        grain = np.random.default_rng(0).integers(0, _GRAINS, painted.shape, np.uint8)
+        painted *= _GRAINS
+        painted += grain
+        self.levels: list[npt.NDArray[np.uint32]] = [_words().take(painted)]
         """BGRA colours as `uint32[rows, columns]`, one painting per entry of `COARSER`."""
-        for side, haze in zip(COARSER, _HAZE_SHARE, strict=True):
-            blocks = image.reshape(rows // side, side, columns // side, side, 3)
-            mean = blocks.mean(axis=(1, 3)) * (1.0 - haze) + np.array(HAZE) * haze
-            self.levels.append(pack_bgra(mean))
+        channels = self.levels[0].view(np.uint8).reshape(rows, columns, 4)
+        for haze in _HAZE_SHARE:
+            channels = _coarsened(channels)
+            hazy = channels[..., :3] * (1.0 - haze) + np.array(HAZE) * haze
+            self.levels.append(pack_bgra(hazy))
 
     def _strokes(
         self, road: Road, from_m: float, to_m: float
@@ -89,6 +91,22 @@ def pack_bgra(color: npt.ArrayLike) -> npt.NDArray[np.uint32]:
     channels = np.asarray(color).astype(np.uint32)
     packed = channels[..., 0] | channels[..., 1] << 8 | channels[..., 2] << 16 | 0xFF000000
     return np.asarray(packed, np.uint32)
+
+
+def _words() -> npt.NDArray[np.uint32]:
+    """Return the colour of every ink in every grain, `uint32[4 * _GRAINS]`."""
+    inks = np.array([GRASS, KERB, ASPHALT, MARK])[:, None, :]
+    grains = np.arange(_GRAINS)[None, :, None] - _GRAINS // 2
+    return pack_bgra(np.clip(inks + grains, 0, 255)).ravel()
+
+
+def _coarsened(channels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return means over squares of 3 by 3 cells."""
+    sums = np.zeros((channels.shape[0] // 3, channels.shape[1] // 3, 4), np.uint16)
+    for row in range(3):
+        for column in range(3):
+            sums += channels[row::3, column::3]
+    return np.asarray(sums // 9, np.uint8)
 
 
 @lru_cache(maxsize=2)

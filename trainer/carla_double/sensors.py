@@ -47,9 +47,8 @@ class Sensor:
         if self._tick_s > 0.0:
             if world.elapsed_s < self._due_s - 1e-6:
                 return
-            self._due_s = max(self._due_s, world.elapsed_s - self._tick_s) + self._tick_s
-            if not math.isfinite(self._due_s):
-                self._due_s = world.elapsed_s + self._tick_s
+            after = self._due_s + self._tick_s
+            self._due_s = after if after > world.elapsed_s else world.elapsed_s + self._tick_s
         if self._kind == "sensor.other.collision":
             yield from self._collisions(stream_port)
             return
@@ -135,8 +134,8 @@ class Sensor:
 
 
 def _gnss(world: World, at: Transform) -> bytes:
-    """Return a position on a sphere around the map's geographic origin."""
-    latitude = ORIGIN_LATITUDE + math.degrees(-at.y / EARTH_RADIUS_M)
+    """Return a position on a sphere; its signs are those of the client's own conversion."""
+    latitude = ORIGIN_LATITUDE + math.degrees(at.y / EARTH_RADIUS_M)
     longitude = ORIGIN_LONGITUDE + math.degrees(
         at.x / (EARTH_RADIUS_M * math.cos(math.radians(ORIGIN_LATITUDE)))
     )

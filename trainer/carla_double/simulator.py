@@ -21,13 +21,13 @@ from typing import Any
 from trainer.carla_double import faults as fault_kinds
 from trainer.carla_double import rpc_wire
 from trainer.carla_double.actors import Description
-from trainer.carla_double.encodings import CallError, Encoded, refused
+from trainer.carla_double.encodings import CallError, Encoded, EpisodeSettings, refused
 from trainer.carla_double.event_loop import Connection, EventLoop, Timer
 from trainer.carla_double.faults import Fault, Faults
 from trainer.carla_double.rpc_wire import Request, RequestReader, WireError
 from trainer.carla_double.sensors import Sensor
 from trainer.carla_double.streams import Streams
-from trainer.carla_double.world import STATE_STREAM, World, spawn_points
+from trainer.carla_double.world import STATE_STREAM, World, known_map, spawn_points
 
 BARRIER_S = 1.0
 """Longest wait of a tick for streams whose token was handed out."""
@@ -58,7 +58,7 @@ class Simulator:
         stream_port: Of the sensor streams; 0 picks a free one.
 
     Raises:
-        OSError: A port is taken.
+        PortTakenError: A port is taken.
     """
 
     def __init__(
@@ -224,6 +224,7 @@ class Simulator:
     def clear_faults(self) -> None:
         """Have no fault any more; what a fault put into the world is taken away."""
         self.faults.clear()
+        self.loop.thaw()
         self._busy_until = 0.0
         for actor_id in self._parked:
             self.world.destroy(actor_id)
@@ -244,10 +245,24 @@ class Simulator:
         if occupied and not self._parked:
             self._park(occupied)
 
-    def loaded(self) -> None:
-        """Note that a new episode was loaded."""
+    def load(self, map_name: str, *, reset_settings: bool) -> None:
+        """Start a new episode; every sensor's stream ends.
+
+        Raises:
+            CallError: There is no such map.
+        """
+        if self.faults and self.faults.strike(fault_kinds.Kill, when="load_world"):
+            _die()
+        target = known_map(map_name)
+        for sensor in self.sensors.values():
+            self.streams.close(sensor.stream_id)
+        self.sensors.clear()
+        self._images_due = []
         self._parked = []
-        slow = self.faults.strike(fault_kinds.SlowLoad)
+        self.world.load(target)
+        if reset_settings:
+            self.world.settings = EpisodeSettings()
+        slow = self.faults and self.faults.strike(fault_kinds.SlowLoad)
         if slow:
             self.be_busy(slow.seconds)
 

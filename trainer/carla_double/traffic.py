@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.carla_double.fleet import BoolArray, Fleet, FloatArray, IntArray
+from trainer.carla_double.fleet import BoolArray, ComplexArray, Fleet, FloatArray, IntArray
 from trainer.carla_double.lane_graph import LaneGraph
 
 SPEED_MPS = (5.5, 8.5)
@@ -22,6 +22,7 @@ APPROACH_M = 18.0
 """From here on a vehicle asks for its way through a junction."""
 EXIT_ROOM_M = 9.0
 """A junction is entered only if so much of the lane behind it is free."""
+_LONG_HALF_M = 5.2
 _CROSSING_M = 3.0
 _JUNCTION_REACH_M = 15.0
 _LOOK_M = np.arange(2.0, 26.0, 2.0)
@@ -38,7 +39,9 @@ class Traffic:
         self._routes: dict[int, np.random.Generator] = {}
         self._speed_limit = _speed_limits(lanes)
         self._crossing = _crossings(lanes)
-        self._centres = _centres(lanes)
+        self._is_way = lanes.junction >= 0
+        self._junctions = np.unique(lanes.junction[self._is_way])
+        self._centres = np.array([_centre(lanes, int(j)) for j in self._junctions])
         self._first_successor = np.array([lane[0] for lane in lanes.successors])
 
     def join(self, fleet: Fleet, row: int) -> None:
@@ -71,13 +74,16 @@ class Traffic:
         lanes = self._lanes
         lane, following = fleet.lane[rows], fleet.next_lane[rows]
         travelled, speed = fleet.travelled_m[rows], fleet.speed_mps[rows]
+        half = fleet.half_length_m[rows]
         after_m = lanes.length_m[lane] - travelled
-        gap = self._gap_to_leader(fleet, rows, after_m)
+        order = np.lexsort((travelled, lane))
+        last_on_lane = self._last_on_lane(lane, travelled, order)
+        gap, leads = self._gap_to_leader(lane, following, travelled, half, order, last_on_lane)
         self._gap_to_free(fleet, rows, free, gap)
-        self._ask_for_junctions(fleet, rows, free, after_m)
-        blocked = (lanes.junction[following] >= 0) & (fleet.granted[rows] != following)
+        self._ask_for_junctions(fleet, rows, free, after_m, leads, last_on_lane)
+        blocked = self._is_way[following] & (fleet.granted[rows] != following)
         # The front bumper, not the vehicle's middle, stops at the end of the lane.
-        to_line = after_m - fleet.half_length_m[rows] - 0.5
+        to_line = after_m - half - 0.5
         gap = np.where(blocked, np.minimum(gap, to_line + STANDING_GAP_M), gap)
         target = np.minimum(fleet.wanted_mps[rows], self._speed_limit[lane])
         room = np.maximum(gap - STANDING_GAP_M, 0.0)
@@ -111,24 +117,43 @@ class Traffic:
             fleet.granted[row] = -1
         return lane
 
-    def _gap_to_leader(self, fleet: Fleet, rows: IntArray, after_m: FloatArray) -> FloatArray:
-        """Return the free way to the next vehicle on the own lane and the two after it."""
-        lanes = self._lanes
-        lane, following = fleet.lane[rows], fleet.next_lane[rows]
+    def _last_on_lane(self, lane: IntArray, travelled: FloatArray, order: IntArray) -> FloatArray:
+        """Return how far the hindmost vehicle of every lane has come; infinity where none is."""
+        last = np.full(len(self._lanes.first), np.inf)
+        backwards = order[::-1]
+        last[lane[backwards]] = travelled[backwards]
+        return last
+
+    def _gap_to_leader(
+        self,
+        lane: IntArray,
+        following: IntArray,
+        travelled: FloatArray,
+        half_m: FloatArray,
+        order: IntArray,
+        last_on_lane: FloatArray,
+    ) -> tuple[FloatArray, BoolArray]:
+        """Return the free way to the vehicle ahead, and who is the first of its lane.
+
+        The vehicle ahead is looked for on the own lane and the two after it.
+        """
+        lengths = self._lanes.length_m
         beyond = self._first_successor[following]
-        travelled = fleet.travelled_m[rows]
-        way = np.full((len(rows), len(rows)), np.inf)
-        for own, start in (
-            (beyond, after_m + lanes.length_m[following]),
-            (following, after_m),
-            (lane, -travelled),
-        ):
-            distance = start[:, None] + travelled[None, :]
-            ahead = (own[:, None] == lane[None, :]) & (distance > 1e-6)
-            way = np.where(ahead, np.minimum(way, distance), way)
-        half = fleet.half_length_m[rows]
-        way -= half[:, None] + half[None, :]
-        return np.asarray(way.min(axis=1))
+        to_next = lengths[lane] - travelled
+        way = np.minimum(
+            to_next + last_on_lane[following],
+            to_next + lengths[following] + last_on_lane[beyond],
+        )
+        behind, ahead = order[:-1], order[1:]
+        same = lane[behind] == lane[ahead]
+        behind, ahead = behind[same], ahead[same]
+        way[behind] = travelled[ahead] - travelled[behind]
+        leads = np.ones(len(lane), np.bool_)
+        leads[behind] = False
+        # Whoever is ahead on another lane is not known by name: it counts as a long vehicle.
+        other_half = np.full(len(lane), _LONG_HALF_M)
+        other_half[behind] = half_m[ahead]
+        return way - half_m - other_half, leads
 
     def _gap_to_free(self, fleet: Fleet, rows: IntArray, free: IntArray, gap: FloatArray) -> None:
         """Shorten `gap` where a vehicle that obeys its controls stands on the way."""
@@ -153,34 +178,38 @@ class Traffic:
         gap[near] = np.minimum(gap[near], free_way)
 
     def _ask_for_junctions(
-        self, fleet: Fleet, rows: IntArray, free: IntArray, after_m: FloatArray
+        self,
+        fleet: Fleet,
+        rows: IntArray,
+        free: IntArray,
+        after_m: FloatArray,
+        leads: BoolArray,
+        last_on_lane: FloatArray,
     ) -> None:
-        """Grant ways through junctions, first come, first served, where nothing is in the way."""
+        """Grant ways through junctions, nearest first, where nothing is in the way."""
         lanes = self._lanes
-        asking = (
-            (lanes.junction[fleet.next_lane[rows]] >= 0)
-            & (fleet.granted[rows] < 0)
-            & (after_m < APPROACH_M)
-        )
-        if not asking.any():
-            return
+        granted = fleet.granted[rows]
+        asking = leads & (granted < 0) & (after_m < APPROACH_M)
+        asking &= self._is_way[fleet.next_lane[rows]]
         chosen = np.flatnonzero(asking)
+        if not chosen.size:
+            return
+        taken = set(granted[granted >= 0].tolist())
+        visited = self._visited(fleet.position[free]) if len(free) else set()
         for i in chosen[np.argsort(after_m[chosen], kind="stable")].tolist():
             row = int(rows[i])
             way = int(fleet.next_lane[row])
-            centre = self._centres[int(lanes.junction[way])]
-            taken = fleet.granted[rows]
-            taken = taken[taken >= 0]
-            first = not np.any(
-                (fleet.lane[rows] == fleet.lane[row])
-                & (fleet.travelled_m[rows] > fleet.travelled_m[row])
-            )
-            crossed = bool(self._crossing[way, taken].any())
-            visited = bool((np.abs(fleet.position[free] - centre) < _JUNCTION_REACH_M).any())
-            exit_lane = lanes.successors[way][0]
-            full = np.any((fleet.lane[rows] == exit_lane) & (fleet.travelled_m[rows] < EXIT_ROOM_M))
-            if first and not (crossed or visited or full):
+            full = last_on_lane[lanes.successors[way][0]] < EXIT_ROOM_M
+            if full or int(lanes.junction[way]) in visited:
+                continue
+            if self._crossing[way].isdisjoint(taken):
                 fleet.granted[row] = way
+                taken.add(way)
+
+    def _visited(self, places: ComplexArray) -> set[int]:
+        """Return the junctions that vehicles at these places are in."""
+        inside = np.abs(places[:, None] - self._centres) < _JUNCTION_REACH_M
+        return set(self._junctions[inside.any(axis=0)].tolist())
 
 
 def _speed_limits(lanes: LaneGraph) -> FloatArray:
@@ -192,34 +221,33 @@ def _speed_limits(lanes: LaneGraph) -> FloatArray:
     return limits
 
 
-def _crossings(lanes: LaneGraph) -> BoolArray:
-    """Return which ways through one junction come too close to be driven at once, a matrix.
+def _crossings(lanes: LaneGraph) -> list[set[int]]:
+    """Return for each way through a junction those that come too close to be driven at once.
 
     Ways that start on the same lane are free: their vehicles follow each other.
     """
-    count = len(lanes.first)
-    crossing = np.zeros((count, count), np.bool_)
+    crossing: list[set[int]] = [set() for _ in lanes.first]
     points = [lanes.middle[rows] for rows in _slices(lanes)]
-    for a in range(count):
+    for a in range(len(points)):
         for b in range(a):
-            junction = lanes.junction[a]
-            if junction < 0 or junction != lanes.junction[b]:
+            if lanes.junction[a] < 0 or lanes.junction[a] != lanes.junction[b]:
                 continue
             if points[a][0] == points[b][0]:
                 continue
-            nearest = np.abs(points[a][:, None] - points[b]).min()
-            crossing[a, b] = crossing[b, a] = nearest < _CROSSING_M
+            if np.abs(points[a][:, None] - points[b]).min() < _CROSSING_M:
+                crossing[a].add(b)
+                crossing[b].add(a)
     return crossing
 
 
-def _centres(lanes: LaneGraph) -> dict[int, complex]:
-    """Return the middle of every junction."""
-    points: dict[int, list[complex]] = {}
-    for junction, rows in zip(lanes.junction.tolist(), _slices(lanes), strict=True):
-        if junction >= 0:
-            ends = lanes.middle[rows][[0, -1]]
-            points.setdefault(junction, []).extend(ends.tolist())
-    return {junction: sum(ends) / len(ends) for junction, ends in points.items()}
+def _centre(lanes: LaneGraph, junction: int) -> complex:
+    """Return the middle of a junction."""
+    ends = [
+        lanes.middle[rows][[0, -1]]
+        for number, rows in zip(lanes.junction, _slices(lanes), strict=True)
+        if number == junction
+    ]
+    return complex(np.mean(ends))
 
 
 def _slices(lanes: LaneGraph) -> list[slice]:
