@@ -41,6 +41,16 @@ class Observation:
         return Observation(pictures.div_(255.0), self.vector)
 
 
+class Layers(nn.Sequential):
+    """Layers one after the other, without hooks: for one observation those cost as much as the layers."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Apply every layer."""
+        for layer in self._modules.values():
+            values = layer.forward(values)
+        return values
+
+
 class Encoder(nn.Module):
     """Convolutions and one linear layer: `float32[batch, stack, height, width]` to `float32[batch, features_dim]`.
 
@@ -73,7 +83,7 @@ class Encoder(nn.Module):
         if layer_norm:
             parts.append(nn.LayerNorm(features_dim))
         parts.append(nn.ReLU())
-        self.layers = nn.Sequential(*parts).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.layers = Layers(*parts).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, camera: Tensor) -> Tensor:
         """Encode pictures with values in [0, 1]; quickest in channels-last memory."""
@@ -81,16 +91,16 @@ class Encoder(nn.Module):
         return features
 
 
-def mlp(inputs: int, hidden: Sequence[int], outputs: int, layer_norm: bool) -> nn.Sequential:
+def mlp(inputs: int, hidden: Sequence[int], outputs: int, layer_norm: bool) -> Layers:
     """Build ReLU layers with a linear output."""
     parts: list[nn.Module] = []
     for width in hidden:
         parts.append(nn.Linear(inputs, width))
         if layer_norm:
             parts.append(nn.LayerNorm(width))
-        parts.append(nn.ReLU())
+        parts.append(nn.ReLU(inplace=True))
         inputs = width
-    return nn.Sequential(*parts, nn.Linear(inputs, outputs))
+    return Layers(*parts, nn.Linear(inputs, outputs))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,7 +86,7 @@ class TD3:
         ]
         return torch.optim.Adam(groups, weight_decay=weight_decay, fused=True)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def act(self, obs: Observation) -> Tensor:
         """Return the policy's actions without noise, `float32[batch, action_dim]` in [-1, 1]."""
         return self.actor(obs)  # type: ignore[no-any-return]
