@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check format lint types imports docs fault-bench fault-matrix test-slow clean
+.PHONY: help install install-dev run test check format lint types imports docs fault-bench fault-matrix test-slow bench clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,10 @@ types: install-dev  ## Check types
 
 imports: install-dev  ## Check the import contracts
 	$(BIN)/lint-imports
+
+bench: install-dev  ## Time the product beside its peers and write the table of docs/performance.md
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m benchmarks --write docs/performance.md $(ARGS)
 
 fault-bench: install-dev  ## Train sound and faulty runs, judge them, write docs/fault-bench.md's table
 	$(BIN)/python tests/fault_bench/bench.py --out runs/fault-bench --table docs/fault-bench.md $(ARGS)
