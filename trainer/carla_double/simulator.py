@@ -329,6 +329,7 @@ class Simulator:
                 for actor in world.actors.values()
             },
             "readers": {str(stream): count for stream, count in self.streams.readers().items()},
+            "traffic_managers": sorted(self.traffic_managers),
             "called": dict(self.called),
             "queued": len(self._queue),
             "faults": self.faults.describe(),
