@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from trainer.envs.carla_map import plane_direction, plane_point
 from trainer.envs.carla_sensors import CarlaSensors
 from trainer.envs.carla_session import CarlaSession, Tick
 from trainer.envs.carla_traffic_manager import TrafficManager
+from trainer.envs.driving_limits import START_HEADING_RAD, START_LATERAL_M
 from trainer.envs.driving_route import Route
 from trainer.envs.errors import SimulatorLostError
 
@@ -121,12 +123,25 @@ class CarlaActors:
             if route is None:
                 continue
             with session.asking("place the vehicle"):
-                ego = session.world.try_spawn_actor(session.ego_blueprint, place)
+                ego = self._spawn(session.ego_blueprint, _beside(session, place, rng))
             if ego is not None:
                 return ego, route, index
         raise SimulatorLostError(
             f"CARLA at {session.address} has no free place to start from on {session.config.town}"
         )
+
+    def _spawn(self, blueprint: Any, place: Any) -> Any | None:
+        """Return a new actor; None where something stands in the way.
+
+        `try_spawn_actor` would also return None for every place, each after a whole time-out, when
+        the server is gone.
+        """
+        try:
+            return self._session.world.spawn_actor(blueprint, place)
+        except RuntimeError as error:
+            if "collision" not in str(error):
+                raise
+            return None
 
     def _place_others(self, order: list[int], taken: int, rng: np.random.Generator) -> list[int]:
         """Spawn the other vehicles and return their ids; occupied places are passed over."""
@@ -159,3 +174,13 @@ class CarlaActors:
             colors = blueprint.get_attribute("color").recommended_values
             blueprint.set_attribute("color", colors[int(rng.integers(len(colors)))])
         return blueprint
+
+
+def _beside(session: CarlaSession, place: Any, rng: np.random.Generator) -> Any:
+    """Return a `carla.Transform` a little off a place to start from."""
+    lateral_m = float(rng.uniform(-START_LATERAL_M, START_LATERAL_M))
+    heading_rad = float(rng.uniform(-START_HEADING_RAD, START_HEADING_RAD))
+    # Attributes of a Transform are references: the place itself must stay as it is.
+    turn = place.rotation
+    turned = session.carla.Rotation(turn.pitch, turn.yaw - math.degrees(heading_rad), turn.roll)
+    return session.carla.Transform(place.location - place.get_right_vector() * lateral_m, turned)

@@ -128,6 +128,9 @@ class CarlaConfig(_Part):
     """Ticks per environment step; 2 gives the 0.1 s of `drive`."""
     steer_share: float = Field(default=0.5, gt=0, le=1)
     """Share of the vehicle's steering range that the action 1 stands for."""
+    brake_share: float = Field(default=0.5, gt=0, le=1)
+    """Share of the brake that the action -1 stands for. Half of it slows down about as much as the
+    throttle speeds up, as in `drive`, so that random actions do not end in standing still."""
     camera_size: int = Field(default=84, ge=0, le=512)
     """Height and width of the camera image in pixels; 0 leaves the camera out."""
     camera: CarlaCameraConfig = CarlaCameraConfig()
@@ -139,8 +142,6 @@ class CarlaConfig(_Part):
     route_m: float = Field(default=2_000.0, ge=100, le=20_000)
     """Length of the route. Its end is a goal and terminates the episode; since every step pays, a
     goal within reach of the time limit would teach to avoid it."""
-    start_speed_share: tuple[float, float] = (0.6, 1.0)
-    """Range of the speed at the start of an episode, as a share of the target speed."""
     stall_limit_s: float = Field(default=5.0, gt=0)
     """Simulated time below 1 m/s after which an episode terminates, in s."""
     wrong_way_limit_s: float = Field(default=2.0, gt=0)
@@ -151,13 +152,6 @@ class CarlaConfig(_Part):
     """Ticks at the start of an episode in which vehicles settle and sensors begin to send."""
     reward: RewardConfig = RewardConfig()
     """Scales, penalties and weights of the reward."""
-
-    @model_validator(mode="after")
-    def _check_together(self) -> CarlaConfig:
-        low, high = self.start_speed_share
-        if not 0 <= low <= high <= 2:
-            raise ValueError(f"start_speed_share: {low} to {high} is not a range between 0 and 2")
-        return self
 
     @property
     def step_s(self) -> float:

@@ -14,7 +14,7 @@ from trainer.envs.carla_config import CarlaConfig
 from trainer.envs.carla_session import OnActivity, Tick
 from trainer.envs.carla_simulator import CarlaSimulator
 from trainer.envs.drive_config import VEHICLE_LENGTH_M, VEHICLE_WIDTH_M
-from trainer.envs.driving_limits import STANDSTILL_MPS, time_to_collision
+from trainer.envs.driving_limits import STANDSTILL_MPS, START_SPEED_SHARE, time_to_collision
 from trainer.envs.driving_observation import HORIZON_M, LATERAL_UNIT_M, driving_vector
 from trainer.envs.driving_reward import DrivingMeasurement, driving_reward
 from trainer.envs.driving_route import RoutePosition
@@ -91,8 +91,8 @@ class CarlaDriving:
         actors.control(steer=0.0, throttle=0.0, brake=1.0)
         for _ in range(config.warm_up_ticks):
             session.tick()
-        low, high = config.start_speed_share
-        actors.start_rolling(float(rng.uniform(low, high)) * config.reward.target_speed_mps)
+        share = float(rng.uniform(*START_SPEED_SHARE))
+        actors.start_rolling(share * config.reward.target_speed_mps)
         actors.control(steer=0.0, throttle=0.0, brake=0.0)
         self._acceleration, self._steps = 0j, 0
         self._standing_s = self._wrong_way_s = 0.0
@@ -119,7 +119,9 @@ class CarlaDriving:
             raise ValueError("the action holds NaN")
         actors, config, before = self._episode, self.config, self._motion
         actors.control(
-            steer=steer * config.steer_share, throttle=max(pedal, 0.0), brake=max(-pedal, 0.0)
+            steer=steer * config.steer_share,
+            throttle=max(pedal, 0.0),
+            brake=max(-pedal, 0.0) * config.brake_share,
         )
         step_s, image = self._advance(config.ticks_per_step)
         motion = self._motion = actors.motion(self._now)

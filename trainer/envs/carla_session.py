@@ -48,31 +48,24 @@ class CarlaSession:
         self._lost = False
         self._timeout_s = config.server.call_timeout_s
         client.set_timeout(self._timeout_s)
+        self._elapsed_s: float | None = None
+        self._weather_now: int | None = None
         with calling(f"CARLA at {address} did not let us in"):
             self.world = client.get_world()
             self._settings_before = self.world.get_settings()
             self._open_map(report)
-            self._remove_what_was_left_behind()
-            self.world.apply_settings(self._own_settings())
             carla_map = self.world.get_map()
             self.spawn_points = list(carla_map.get_spawn_points())
-            blueprints = self.world.get_blueprint_library()
-        try:
-            self.graph = LaneGraph(carla_map)
-        except ValueError as error:
-            raise UnsupportedEnvironmentError(f"env.town {config.town}: {error}") from None
-        if len(self.spawn_points) < 1 + config.other_vehicles:
-            raise UnsupportedEnvironmentError(
-                f"env.town {config.town} has {len(self.spawn_points)} places to start from, too "
-                f"few for {config.other_vehicles} other vehicles; lower env.vehicles"
-            )
-        self.ego_blueprint = self._find(blueprints, config.ego)
+            self.blueprints = self.world.get_blueprint_library()
+        # Whatever can be refused is refused before anything is changed.
+        self.graph = self._read_map(carla_map)
+        self.ego_blueprint = self._find(config.ego)
         self.ego_blueprint.set_attribute("role_name", "hero")
-        self.blueprints = blueprints
-        self.car_blueprints = _cars(blueprints)
+        self.car_blueprints = _cars(self.blueprints)
         self.weathers = [self._weather(name) for name in config.weather]
-        self._elapsed_s: float | None = None
-        self._weather_now: int | None = None
+        with self.asking("synchronous mode"):
+            self.world.apply_settings(self._own_settings())
+        self._remove_what_was_left_behind()
 
     def tick(self) -> Tick:
         """Let the server simulate one tick.
@@ -146,14 +139,34 @@ class CarlaSession:
             ) from None
         self.client.set_timeout(self._timeout_s)
 
+    def _read_map(self, carla_map: Any) -> LaneGraph:
+        config = self.config
+        if len(self.spawn_points) < 1 + config.other_vehicles:
+            raise UnsupportedEnvironmentError(
+                f"env.town {config.town} has {len(self.spawn_points)} places to start from, too "
+                f"few for {config.other_vehicles} other vehicles; lower env.vehicles"
+            )
+        try:
+            return LaneGraph(carla_map)
+        except ValueError as error:
+            raise UnsupportedEnvironmentError(f"env.town {config.town}: {error}") from None
+
     def _remove_what_was_left_behind(self) -> None:
-        """Remove the actors of a client that ended without a word; they block places to start."""
-        actors = self.world.get_actors()
-        found = [actor.id for kind in _LEFT_BEHIND for actor in actors.filter(kind)]
-        if found:
-            destroy = self.carla.command.DestroyActor
-            self.client.apply_batch_sync([destroy(actor) for actor in found], False)
-            print(f"CARLA at {self.address}: removed {len(found)} actors", file=sys.stderr)
+        """Remove the actors of a client that ended without a word; they block places to start.
+
+        The world shows its actors only after a tick, which applying the settings makes.
+        """
+        destroy = self.carla.command.DestroyActor
+        with self.asking("look for actors left behind"):
+            actors = self.world.get_actors()
+            found = [actor.id for kind in _LEFT_BEHIND for actor in actors.filter(kind)]
+            if found:
+                self.client.apply_batch_sync([destroy(actor) for actor in found], False)
+                print(
+                    f"CARLA at {self.address}: removed {len(found)} actors that another client "
+                    "left behind",
+                    file=sys.stderr,
+                )
 
     def _own_settings(self) -> Any:
         settings = self.world.get_settings()
@@ -162,9 +175,9 @@ class CarlaSession:
         settings.no_rendering_mode = self.config.camera_size == 0
         return settings
 
-    def _find(self, blueprints: Any, name: str) -> Any:
+    def _find(self, name: str) -> Any:
         try:
-            return blueprints.find(name)
+            return self.blueprints.find(name)
         except (IndexError, RuntimeError):
             raise UnsupportedEnvironmentError(f"{self.address} knows no blueprint {name}") from None
 

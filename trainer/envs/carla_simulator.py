@@ -31,14 +31,16 @@ class CarlaSimulator:
     def ready(self) -> tuple[CarlaSession, TrafficManager | None]:
         """Return what an episode needs; called once per episode, when no actor is left.
 
-        A started server is replaced after as many episodes as configured.
+        A started server is replaced after as many episodes as configured. After a loss everything
+        is opened anew: a client that has seen its server end never connects again.
 
         Raises:
             SimulatorLostError: The simulator does not answer.
             EnvironmentSetupError: It cannot be used as configured.
         """
         every = self._config.server.restart_every_episodes
-        if every and self._episodes >= every:
+        worn_out = bool(every) and self._episodes >= every
+        if worn_out or (self._session is not None and self._session.lost):
             self.close()
         if self._session is None:
             self._open()

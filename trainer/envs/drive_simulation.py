@@ -16,7 +16,12 @@ import numpy.typing as npt
 
 from trainer.envs.camera import Camera
 from trainer.envs.drive_config import STEP_S, DriveConfig
-from trainer.envs.driving_limits import STANDSTILL_MPS
+from trainer.envs.driving_limits import (
+    STANDSTILL_MPS,
+    START_HEADING_RAD,
+    START_LATERAL_M,
+    START_SPEED_SHARE,
+)
 from trainer.envs.driving_observation import WAYPOINT_SPACING_M, WAYPOINTS, driving_vector
 from trainer.envs.driving_reward import DrivingMeasurement, driving_reward
 from trainer.envs.float_constant import constant
@@ -110,7 +115,8 @@ class DriveSimulation:
         for i in indices:
             rng = self._generators[i]
             road, point = int(rng.integers(2 * self._roads.shapes)), int(rng.integers(ROAD_POINTS))
-            lateral_m, heading_rad = rng.uniform(-0.3, 0.3), rng.uniform(-0.05, 0.05)
+            lateral_m = rng.uniform(-START_LATERAL_M, START_LATERAL_M)
+            heading_rad = rng.uniform(-START_HEADING_RAD, START_HEADING_RAD)
             row = road * TABLE_POINTS + point
             tangent = self._roads.tangent[row]
             self.road[i] = road
@@ -119,7 +125,7 @@ class DriveSimulation:
             self.heading_error_rad[i] = heading_rad
             self.position[i] = self._roads.right_lane[row] + 1j * lateral_m * tangent
             self.heading_rad[i] = np.angle(tangent) + heading_rad
-            self.speed_mps[i] = rng.uniform(0.6, 1.0) * target_mps
+            self.speed_mps[i] = rng.uniform(*START_SPEED_SHARE) * target_mps
             self.traffic.place(i, float(self.arc_m[i]), target_mps, rng)
         chosen = np.asarray(indices, np.intp)
         self.acceleration[chosen] = 0.0

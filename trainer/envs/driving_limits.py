@@ -1,4 +1,4 @@
-"""What counts as standing, as near and as leaving the road, the same for every driving simulator."""
+"""How an episode starts, what counts as standing and as near: the same in every driving simulator."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from trainer.envs.float_constant import constant
 
 FloatArray = npt.NDArray[np.float32]
 
+START_LATERAL_M = 0.3
+"""A vehicle starts at most this far from the middle of its lane."""
+START_HEADING_RAD = 0.05
+"""Its heading differs at most this much from the lane's."""
+START_SPEED_SHARE = (0.6, 1.0)
+"""Range of its speed, as a share of the target speed."""
 STANDSTILL_MPS = 1.0
 """Below this speed a vehicle counts as standing."""
 LEAST_CLOSING_MPS = 0.25

@@ -1,0 +1,62 @@
+"""Options of the tests that drive CARLA: by default they start the protocol double."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("carla", "a real CARLA server")
+    group.addoption("--carla-host", help="run the tests marked carla against this server")
+    group.addoption("--carla-port", type=int, default=2000, help="its RPC port (default: 2000)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarlaAddress:
+    """Where a server answers, and whether it is CARLA itself."""
+
+    host: str
+    port: int
+    real: bool
+
+
+@pytest.fixture(scope="session")
+def carla_server(request: pytest.FixtureRequest) -> Iterator[CarlaAddress]:
+    """A server for the genuine client: the one named by the options, else a double of our own."""
+    pytest.importorskip(
+        "carla", reason="the carla wheel is not installed: pip install -e '.[carla]'"
+    )
+    host = request.config.getoption("--carla-host")
+    if host:
+        yield CarlaAddress(host=host, port=request.config.getoption("--carla-port"), real=True)
+        return
+    with subprocess.Popen(
+        [sys.executable, "-m", "trainer.carla_double", "--port", "0"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as double:
+        try:
+            assert double.stdout is not None
+            ready = json.loads(double.stdout.readline())
+            yield CarlaAddress(host="localhost", port=ready["port"], real=False)
+        finally:
+            double.terminate()
+            double.wait(20)
+
+
+@pytest.fixture
+def only_the_double(carla_server: CarlaAddress) -> CarlaAddress:
+    """The double; skips where a real server is tested, which is not exactly repeatable."""
+    if carla_server.real:
+        pytest.skip("a real CARLA server does not repeat itself exactly, nor may it be killed")
+    return carla_server
