@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check format lint types imports docs fault-bench fault-matrix test-slow bench clean
+.PHONY: help install install-dev run test test-carla check format lint types imports docs fault-bench fault-matrix test-slow bench clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,10 @@ run: install  ## Train and judge 5K, 50K and 1M steps; more options: make run AR
 
 test: install-dev  ## Run the default tests (under 5 minutes on two cores)
 	$(BIN)/python -m pytest -n 2 -m "not slow and not browser and not carla and not gpu" $(ARGS)
+
+test-carla: install-dev  ## Run the tests with CARLA's genuine client (ARGS="--carla-host HOST" for a real server)
+	$(BIN)/pip install --quiet --editable '.[dev,carla]'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m carla $(ARGS)
 
 test-slow: install-dev  ## Run the slow tests
 	$(BIN)/python -m pytest -n 2 -m slow $(ARGS)

@@ -154,13 +154,20 @@ class _GuardedProcess:
         """Ask the server to end, wait, then kill what is left of its process group."""
         if self.poll() is None:
             self._guard.terminate()
-            deadline = time.monotonic() + GRACE_S
-            while self.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.02)
+            self._wait(GRACE_S)
+            if self._guard.returncode is None:
+                # The guard knows best what belongs to the server.
+                self._guard.send_signal(signal.SIGINT)
+                self._wait(GRACE_S)
             if self._guard.returncode is None:
                 self._clear_away()
         os.close(self._alive)
         self._output.close()
+
+    def _wait(self, limit_s: float) -> None:
+        deadline = time.monotonic() + limit_s
+        while self.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def _clear_away(self) -> None:
         """Kill the group, then reap its leader; in this order the number cannot be another's."""

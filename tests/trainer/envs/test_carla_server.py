@@ -76,6 +76,23 @@ def test_started_server_ends_with_the_environment():
     assert not alive(double)
 
 
+def test_a_server_that_ignores_sigterm_is_killed_with_what_it_started(monkeypatch):
+    monkeypatch.setattr(carla_server, "GRACE_S", 0.3)
+    code = (
+        "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print(subprocess.Popen(['sleep', '60'], start_new_session=True).pid, flush=True);"
+        "time.sleep(60)"
+    )
+    process = carla_server._GuardedProcess([sys.executable, "-c", code])
+    deadline = time.monotonic() + 10
+    while not process.last_words() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    sleeper = int(process.last_words())
+    assert alive(sleeper)
+    process.stop()
+    assert wait_until_gone(sleeper)
+
+
 def test_started_server_ends_when_the_trainer_is_killed():
     code = (
         "import sys, time; from tests.trainer.envs.test_carla_server import *;"
