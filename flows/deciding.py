@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 
 from flows.errors import UsageError
 from flows.judging.decision_shown import show_decision
+from flows.judging.pipeline_report import save_pipeline_report
 from flows.judging.stage_context import shown
 from flows.records.decisions import (
     Decision,
@@ -25,8 +26,11 @@ from flows.request import NoGoOverride, PipelineRequest
 from flows.settings.plan import PipelinePlan
 from flows.stage import StageOutcome, other_than
 from reports.context import StageState
+from reports.escaping import code_markdown, escape_markdown
 
 POLL_S = 1.0
+NOBODY = "nobody"
+"""Who approves when the time is over."""
 
 
 def decided(
@@ -57,17 +61,28 @@ def _wait(
     directory: PipelineDirectory,
     say: Callable[[str], None],
 ) -> StageOutcome:
+    from flows.pages.decision_form import place
+
+    page = place()
     until = datetime.now(timezone.utc) + timedelta(hours=request.wait_h)
     run = directory.record.last_run(outcome.stage)
     assert run is not None, "a judged run is recorded"
-    waits = WaitRecord(since=utc_now(), until=until.isoformat(timespec="seconds"))
+    waits = WaitRecord(
+        since=utc_now(),
+        until=until.isoformat(timespec="seconds"),
+        flow_run=page.flow_run if page else "",
+        api_url=page.api_url if page else "",
+    )
     directory.save(
         directory.record.with_changed_run(outcome.stage, run.model_copy(update={"waits": waits}))
     )
+    save_pipeline_report(directory)
     say(
         f"{outcome.stage}: CONDITIONAL. {outcome.deciding} Waiting until {waits.until} for: "
         f'gonogo approve {shown(outcome.run)} --reason "..."'
     )
+    if page is not None:
+        return _wait_for_the_form(outcome, request, directory)
     deadline = time.monotonic() + request.wait_h * 3600
     while newest_decision(outcome.run) is None:
         if time.monotonic() >= deadline:
@@ -76,14 +91,58 @@ def _wait(
     return note_decision(outcome, directory)
 
 
+def _wait_for_the_form(
+    outcome: StageOutcome, request: PipelineRequest, directory: PipelineDirectory
+) -> StageOutcome:
+    from flows.pages.decision_form import DecisionForm, ask
+
+    by_time_out = False
+
+    def time_out() -> DecisionForm:
+        nonlocal by_time_out
+        by_time_out = True
+        return DecisionForm(name=NOBODY, reason=_waited(request))
+
+    answer = ask(
+        question(outcome),
+        key=f"{outcome.stage}-{outcome.run.name}",
+        timeout_s=request.wait_h * 3600,
+        at_timeout=time_out if request.on_timeout == "continue" else None,
+    )
+    if newest_decision(outcome.run) is not None:
+        # Decided on the command line, which then resumed us.
+        return note_decision(outcome, directory)
+    return _decide(
+        outcome,
+        directory,
+        kind="approved" if answer.decision == "approve" else "rejected",
+        by=answer.name,
+        reason=answer.reason,
+        way="time-out" if by_time_out else "Prefect",
+    )
+
+
+def question(outcome: StageOutcome) -> str:
+    """Write what a person is asked, as Markdown."""
+    return "\n\n".join(
+        (
+            f"**{escape_markdown(outcome.stage)} ended CONDITIONAL.** {escape_markdown(outcome.deciding)}",
+            f"Read its report first: {code_markdown(outcome.report)}, or the artifact of this run.",
+            "May the next stage start?",
+        )
+    )
+
+
 def _timed_out(
     outcome: StageOutcome, request: PipelineRequest, directory: PipelineDirectory
 ) -> StageOutcome:
-    waited = f"nobody decided within {request.wait_h:g} h"
     if request.on_timeout == "continue":
-        reason = f"{waited}, and the pipeline was asked to continue then"
-        return _decide(outcome, directory, by="time-out", reason=reason, way="time-out")
+        return _decide(outcome, directory, by=NOBODY, reason=_waited(request), way="time-out")
     return note_decision(outcome, directory)
+
+
+def _waited(request: PipelineRequest) -> str:
+    return f"{request.wait_h:g} h went by, after which the pipeline was asked to continue"
 
 
 def _decide(

@@ -28,7 +28,7 @@ from flows.judging.pipeline_report import save_pipeline_report
 from flows.judging.stage_context import read_result
 from flows.pages.artifacts import publish_checks, publish_report
 from flows.pages.page_reporter import PageReporter, log
-from flows.pages.run_page import RunPage
+from flows.pages.run_page import RunPage, current_flow_run
 from flows.progress import Reporter, SilentReporter
 from flows.records.pipeline_record import RunRecord
 from flows.records.run_dir import PipelineDirectory, read_json
@@ -156,7 +156,8 @@ def _run_stage(
         if request.retrain and not request.retried:
             raise UsageError(nothing_to_resume(stage, directory))
     if not request.retrain:
-        reason = stages.reason_to_train(stage, directory)
+        me = current_flow_run()
+        reason = stages.reason_to_train(stage, directory, waited_by=str(me) if me else "")
         if reason is None:
             return _judged(keep_task(stage, directory, return_state=True))
         if directory.record.last_run(stage.name):

@@ -59,18 +59,22 @@ class StageOutcome:
         return self.decision.text if self.decision is not None else self.verdict.value
 
 
-def reason_to_train(stage: StagePlan, directory: PipelineDirectory) -> str | None:
+def reason_to_train(
+    stage: StagePlan, directory: PipelineDirectory, *, waited_by: str = ""
+) -> str | None:
     """Say why the stage must be trained; None when its newest run may stand.
 
     Of exactly this recipe and these gate rules may stand: a GO, a CONDITIONAL unless a person
-    rejected it, a NO_GO only if a person overrode it.
+    rejected it, a NO_GO only if a person overrode it. The flow run `waited_by`, which waited for
+    the rejection, ends with it and does not train again.
     """
     run = directory.record.last_run(stage.name)
     if run is None:
         return "it was not run yet"
     decision = newest_decision(directory.run_path(stage.name, run))
     if run.state is StageState.CONDITIONAL:
-        if decision is not None and not decision.goes_on:
+        heard = run.waits is not None and run.waits.flow_run == waited_by != ""
+        if decision is not None and not decision.goes_on and not heard:
             return f"{decision.by} rejected {run.run}: {decision.reason}"
     elif run.state is not StageState.GO and not (run.state is StageState.NO_GO and decision):
         return f"{run.run} ended {run.state.value}"
@@ -95,7 +99,7 @@ def kept_outcome(stage: StagePlan, directory: PipelineDirectory) -> StageOutcome
     assert run is not None, "reason_to_train comes first"
     folder = directory.run_path(stage.name, run)
     decision = newest_decision(folder)
-    if decision != run.decision:
+    if decision != run.decision or (decision is not None and run.waits is not None):
         directory.save_run(stage, run.model_copy(update={"decision": decision, "waits": None}))
         save_pipeline_report(directory)
     return _outcome(

@@ -160,6 +160,8 @@ class PipelineStage:
     """Path of the stage's report, relative to the pipeline's report."""
     decision: DecisionNote | None = None
     """What a person decided about the verdict; it never makes it a GO."""
+    waits_until: str = ""
+    """Until when a pipeline waits for that decision, UTC; empty when none waits."""
     duration_s: float | None = None
     """Training and gate together."""
     message: str = ""

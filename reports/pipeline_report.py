@@ -90,8 +90,10 @@ def headline(context: PipelineContext) -> str:
 
 def _state(stage: PipelineStage) -> str:
     """Write a state with what a person decided about it: an approval never makes it a GO."""
+    if stage.decision is not None:
+        return stage.decision.text.replace("NO_GO", "NO-GO", 1)
     name = state_name(stage.state)
-    return name if stage.decision is None else stage.decision.text.replace("NO_GO", "NO-GO", 1)
+    return f"{name}, waits for a decision until {stage.waits_until}" if stage.waits_until else name
 
 
 def _deciding(stage: PipelineStage) -> str:

@@ -11,6 +11,7 @@ from flows.commands.terminal import say
 from flows.errors import InUseError, OutputError, UsageError
 from flows.judging.decision_shown import show_decision
 from flows.judging.stage_context import next_stage, read_result, shown
+from flows.prefect_environment import home_for, prepare_environment
 from flows.records.decisions import (
     Decision,
     Kind,
@@ -19,7 +20,7 @@ from flows.records.decisions import (
     user_name,
     write_decision,
 )
-from flows.records.pipeline_record import RunRecord, read_record, utc_now
+from flows.records.pipeline_record import RunRecord, WaitRecord, read_record, utc_now
 from flows.records.run_dir import PipelineDirectory
 from gates.findings import Verdict
 
@@ -43,7 +44,8 @@ def decide(run: Path, *, kind: Kind, reason: str, name: str) -> int:
     record = _recorded(folder)
     write_decision(folder, decision)
     say(f"{folder.parent.name}/{folder.name}: {decision.text}")
-    _show(folder)
+    suspended = record.waits if record and record.waits and record.waits.flow_run else None
+    _show(folder, suspended)
     if record is not None and record.waits is not None:
         _wake(folder, record, decision)
     elif record is not None:
@@ -111,13 +113,13 @@ def _recorded(folder: Path) -> RunRecord | None:
     return next((r for r in stage.runs if r.run == folder.name), None) if stage else None
 
 
-def _show(folder: Path) -> None:
+def _show(folder: Path, suspended: WaitRecord | None) -> None:
     """Write pipeline.json and the reports again, unless a pipeline works there and does it itself."""
     if _recorded(folder) is None:
         return
     try:
         with PipelineDirectory.reopen(folder.parents[1]) as directory:
-            show_decision(directory, folder.parent.name, folder)
+            show_decision(directory, folder.parent.name, folder, waits=suspended)
     except InUseError:
         pass
     except OutputError as error:
@@ -141,7 +143,8 @@ def _wake(folder: Path, record: RunRecord, decision: Decision) -> None:
         say("The pipeline that waits for it goes on by itself.")
         return
     os.environ.setdefault("PREFECT_API_URL", waits.api_url)
-    from flows.resuming import ResumeError, resume_waiting
+    prepare_environment(home_for(folder.parents[1]))
+    from flows.pages.decision_form import ResumeError, resume_waiting
 
     try:
         resume_waiting(waits.flow_run, decision)

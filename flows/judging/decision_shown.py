@@ -8,6 +8,7 @@ from flows.errors import OutputError
 from flows.judging.pipeline_report import save_pipeline_report
 from flows.judging.stage_context import read_result, stage_context
 from flows.records.decisions import newest_decision
+from flows.records.pipeline_record import WaitRecord
 from flows.records.run_dir import PipelineDirectory
 from gates.dialects import choose_dialect, translate
 from gates.errors import GatesError
@@ -18,17 +19,19 @@ from gates.series import EventLog
 from reports.stage_report import write_stage_report
 
 
-def show_decision(directory: PipelineDirectory, stage: str, folder: Path) -> None:
+def show_decision(
+    directory: PipelineDirectory, stage: str, folder: Path, *, waits: WaitRecord | None = None
+) -> None:
     """Take the newest decision over into pipeline.json and write both reports again.
 
     The decision itself stands on disk already. A report whose events cannot be read any more stays
-    as it is.
+    as it is. `waits` names a suspended flow run that has still to hear of the decision.
 
     Raises:
         OutputError: The pipeline's folder cannot be written.
     """
     run = next(r for r in directory.record.stages[stage].runs if r.run == folder.name)
-    run = run.model_copy(update={"decision": newest_decision(folder), "waits": None})
+    run = run.model_copy(update={"decision": newest_decision(folder), "waits": waits})
     directory.save(directory.record.with_changed_run(stage, run))
     result = read_result(folder)
     if result is not None:

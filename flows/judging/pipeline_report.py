@@ -75,6 +75,7 @@ def _stage(
         result=read_result(directory.run_path(name, run)) if judged else None,
         report_path=f"{name}/{run.run}/{REPORT_NAME}" if judged else None,
         decision=None if run.decision is None else decision_note(run.decision),
+        waits_until=(run.waits.until or "") if run.waits else "",
         duration_s=run.training_s,
         message=run.message,
         evaluations=run.evaluations,

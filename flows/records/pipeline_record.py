@@ -87,8 +87,6 @@ class RunRecord(_Record):
     """What a person decided about a verdict that is not GO; the decision files are the original."""
     waits: WaitRecord | None = None
     """A pipeline waits for that decision."""
-    flow_run: str = ""
-    """Id of the Prefect flow run that trained it."""
     training_s: float | None = None
     evaluations: tuple[EvaluationPoint, ...] = ()
     attempts: tuple[AttemptRecord, ...] = ()

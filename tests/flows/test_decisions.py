@@ -270,7 +270,7 @@ def test_an_override_needs_a_reason() -> None:
 
 @pytest.mark.parametrize(
     ("on_timeout", "text"),
-    [("stop", "CONDITIONAL"), ("continue", "CONDITIONAL, approved by time-out: nobody decided")],
+    [("stop", "CONDITIONAL"), ("continue", "CONDITIONAL, approved by nobody: 1e-05 h went by")],
 )
 def test_waiting_ends_after_its_time(
     opened: Opened, make_request: MakeRequest, on_timeout: str, text: str
@@ -301,6 +301,9 @@ def test_a_pipeline_that_waits_goes_on_when_somebody_approves(
     while not said and time.monotonic() < deadline:
         time.sleep(0.02)
     assert "gonogo approve " in said[0]
+    assert (
+        "**CONDITIONAL, waits for a decision until " in (directory.path / "report.md").read_text()
+    )
     done = gonogo("approve", str(directory.path), "--reason", "seen before", "--name", "Ada")
     assert done.exit_code == 0, done.output
     assert "goes on by itself" in done.stdout

@@ -7,19 +7,23 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import FlowRun, State
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
 from prefect.settings import (
     PREFECT_RESULTS_PERSIST_BY_DEFAULT,
     temporary_settings,
 )
-from prefect.states import AwaitingRetry
+from prefect.states import AwaitingRetry, Failed
 from prefect.testing.utilities import prefect_test_harness
+from typer.testing import CliRunner
 
+from flows.cli import app
 from flows.errors import UsageError
 from flows.pipeline import PipelineOutcome, staged_validation
 from flows.records.recipe import recipe_hash
@@ -255,3 +259,97 @@ def stored_run(state: State[Any]) -> tuple[FlowRun, dict[str, tuple[str, str]]]:
                 break
             time.sleep(0.2)
     return flow_run, {t.name: (t.state.name, t.state.type.value) for t in tasks if t.state}
+
+
+def suspended(request: PipelineRequest) -> FlowRun:
+    """Run the flow as a served deployment would, until it waits for a decision."""
+    with get_client(sync_client=True) as client:
+        flow_id = client.create_flow(staged_validation)
+        deployment_id = client.create_deployment(flow_id=flow_id, name=uuid4().hex)
+        flow_run = client.create_flow_run_from_deployment(
+            deployment_id, parameters={"request": request.model_dump(mode="json")}
+        )
+    state = run_again(flow_run)
+    assert state.name == "Suspended", state
+    return flow_run
+
+
+def run_again(flow_run: FlowRun) -> State[Any]:
+    """Do what a runner does when a flow run is due."""
+    with get_client(sync_client=True) as client:
+        flow_run = client.read_flow_run(flow_run.id)
+    parameters = {"request": PipelineRequest.model_validate(flow_run.parameters["request"])}
+    try:
+        return run_flow(
+            staged_validation, flow_run=flow_run, parameters=parameters, return_type="state"
+        )
+    except Pause as pause:
+        return pause.state
+
+
+def test_a_served_conditional_is_decided_on_its_page(make_request: MakeRequest) -> None:
+    request = make_request("train.loss=7.0", on_conditional="wait")
+    flow_run = suspended(request)
+    assert trained(request) == ["one/run-001"]
+    record = json.loads((request.out / "pipeline.json").read_text())
+    assert record["stages"]["one"]["runs"][0]["waits"]["flow_run"] == str(flow_run.id)
+    request.open(request.plan()).close()  # nothing is locked while it waits
+    with get_client(sync_client=True) as client:
+        client.resume_flow_run(
+            flow_run.id, run_input={"decision": "approve", "name": "", "reason": "x"}
+        )
+        state = client.read_flow_run(flow_run.id).state
+        assert state is not None
+        assert state.name == "Suspended", "a name is needed"
+        client.resume_flow_run(
+            flow_run.id, run_input={"decision": "approve", "name": "Ada", "reason": "known spike"}
+        )
+    state = run_again(flow_run)
+    outcome = state.result(raise_on_failure=False)
+    assert isinstance(outcome, PipelineOutcome)
+    assert outcome.stages[0].verdict_text == "CONDITIONAL, approved by Ada: known spike"
+    assert trained(request) == ["one/run-001", "two/run-001"]
+    assert str(state.message).startswith("one: CONDITIONAL, approved by Ada: known spike. two: ")
+    assert json.loads((outcome.stages[0].run / "decision-001.json").read_text())["way"] == "Prefect"
+    again = run_again(flow_run)
+    assert again.name == "CONDITIONAL"
+
+
+def test_a_served_conditional_is_decided_on_the_command_line(make_request: MakeRequest) -> None:
+    request = make_request("train.loss=7.0", on_conditional="wait")
+    flow_run = suspended(request)
+    done = CliRunner().invoke(app, ["reject", str(request.out), "--reason", "it grows"])
+    assert done.exit_code == 0, done.output
+    assert f"Resumed flow run {flow_run.id}." in done.stdout
+    state = run_again(flow_run)
+    assert (state.name, state.type.value) == ("CONDITIONAL", "FAILED")
+    assert "rejected by" in str(state.message)
+    assert trained(request) == ["one/run-001"]
+    assert not (request.out / "one" / "run-001" / "decision-002.json").exists()
+
+
+def test_who_is_retried_after_the_time_is_asked_again(make_request: MakeRequest) -> None:
+    request = make_request("train.loss=7.0", on_conditional="wait")
+    flow_run = suspended(request)
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run.id, Failed(), force=True)
+        client.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
+    assert run_again(flow_run).name == "Suspended"
+    assert trained(request) == ["one/run-001"]
+
+
+def test_a_served_conditional_goes_on_when_nobody_decides(make_request: MakeRequest) -> None:
+    request = make_request(
+        "train.loss=7.0", on_conditional="wait", wait_h=2 / 3600, on_timeout="continue"
+    )
+    with get_client(sync_client=True) as client:
+        flow_id = client.create_flow(staged_validation)
+        deployment_id = client.create_deployment(flow_id=flow_id, name=uuid4().hex)
+        flow_run = client.create_flow_run_from_deployment(
+            deployment_id, parameters={"request": request.model_dump(mode="json")}
+        )
+    outcome = run_again(flow_run).result(raise_on_failure=False)
+    assert isinstance(outcome, PipelineOutcome)
+    assert outcome.stages[0].decision is not None
+    assert outcome.stages[0].decision.way == "time-out"
+    assert trained(request) == ["one/run-001", "two/run-001"]
