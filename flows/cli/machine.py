@@ -1,6 +1,10 @@
-"""`gonogo doctor`: what looks at this machine."""
+"""`gonogo doctor` and `gonogo carla-double`: this machine and what can stand in for a simulator."""
 
 from __future__ import annotations
+
+from typing import Annotated
+
+import typer
 
 from flows.cli.app import app
 from flows.cli.exit import run_and_exit
@@ -11,3 +15,33 @@ from flows.cli.options import Debug
 def doctor(debug: Debug = False) -> None:
     """Say what is installed, what is missing and which presets can run here."""
     run_and_exit("flows.commands.doctor:show", debug=debug)
+
+
+@app.command("carla-double")
+def carla_double(
+    port: Annotated[
+        int, typer.Option(help="Port for clients; 0 picks a free one.", min=0, max=65_533)
+    ] = 2000,
+    map_name: Annotated[
+        str | None, typer.Option("--map", help="Town01 or Town02.", metavar="NAME")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the traffic.", min=0)] = 0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A fault from the start, such as freeze:seconds=30,after_ticks=500. "
+            "Give it as often as you need.",
+            metavar="KIND:KEY=VALUE,...",
+        ),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Stand in for the CARLA server, to try a CARLA preset without a GPU; not CARLA's results."""
+    run_and_exit(
+        "flows.commands.carla_double:serve",
+        debug=debug,
+        port=port,
+        map_name=map_name,
+        seed=seed,
+        faults=tuple(fault or ()),
+    )
