@@ -24,7 +24,9 @@ COPY --chown=gonogo:gonogo flows flows
 COPY --chown=gonogo:gonogo gates gates
 COPY --chown=gonogo:gonogo reports reports
 COPY --chown=gonogo:gonogo trainer trainer
-RUN pip install --editable .
+# EXTRAS=[carla] adds the client of CARLA.
+ARG EXTRAS=
+RUN pip install --editable ".${EXTRAS}"
 
 FROM base AS test
 COPY --chown=gonogo:gonogo . .

@@ -10,11 +10,16 @@ from flows.cli.app import app
 from flows.cli.exit import run_and_exit
 from flows.cli.options import Debug
 
+CarlaAddress = Annotated[
+    str | None,
+    typer.Option("--carla", help="Look at this CARLA server as well.", metavar="HOST:PORT"),
+]
+
 
 @app.command()
-def doctor(debug: Debug = False) -> None:
+def doctor(carla: CarlaAddress = None, debug: Debug = False) -> None:
     """Say what is installed, what is missing and which presets can run here."""
-    run_and_exit("flows.commands.doctor:show", debug=debug)
+    run_and_exit("flows.commands.doctor:show", debug=debug, carla_address=carla)
 
 
 @app.command("carla-double")

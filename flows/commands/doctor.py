@@ -10,10 +10,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
+from flows.commands.facts import Fact
 from flows.errors import ConfigError, FlowsError
 from flows.settings.plan import resolve_plan
 from flows.settings.setting_files import shipped
@@ -29,24 +29,23 @@ print(json.dumps({"version": torch.__version__, "cuda": cuda, "name": name}))
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fact:
-    """One line of the table."""
+def show(carla_address: str | None = None) -> int:
+    """Print the table; 0 when everything that is needed is there, else 1.
 
-    topic: str
-    found: str
-    problem: str = ""
-    """What to do; empty when all is well."""
-    needed: bool = True
-    """False: the product works without it."""
+    Args:
+        carla_address: `HOST:PORT` of a CARLA server to look at as well.
 
-
-def show() -> int:
-    """Print the table; 0 when everything that is needed is there, else 1."""
+    Raises:
+        UsageError: The address is none.
+    """
     from rich.console import Console
     from rich.table import Table
 
     facts = [fact for probe in PROBES for fact in probe()]
+    if carla_address is not None:
+        from flows.commands.carla_facts import carla_facts
+
+        facts += carla_facts(carla_address)
     table = Table(show_edge=False, pad_edge=False)
     for column in ("", "topic", "found", "what to do"):
         table.add_column(column, overflow="fold")

@@ -84,7 +84,7 @@ def test_a_usage_error_exits_with_2() -> None:
 
 def test_an_unknown_preset_is_refused_with_the_nearest_one() -> None:
     text = refused("run", "--preset", "drvie", "--stages", "5k")
-    assert text.startswith("gonogo: unknown preset 'drvie'; did you mean drive? There are drive,")
+    assert text.startswith("gonogo: unknown preset 'drvie'; did you mean drive? There are carla,")
     assert not Path("runs").exists()
 
 

@@ -88,7 +88,7 @@ def test_the_trainer_names_its_own_mistakes_with_their_origin(
 
 def test_an_unknown_preset_suggests_the_nearest() -> None:
     (mistake,) = mistakes_of(preset="drvie", stages=["5k"])
-    assert mistake.startswith("unknown preset 'drvie'; did you mean drive? There are drive,")
+    assert mistake.startswith("unknown preset 'drvie'; did you mean drive? There are carla,")
 
 
 def test_a_missing_preset_file_is_named(tmp_path: Path) -> None:
