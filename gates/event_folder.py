@@ -33,8 +33,9 @@ def find_event_folder(directory: Path) -> EventFolder:
     """Return the directory that holds the event files of the run in `directory`.
 
     That is `directory/events` (a run directory) or `directory` itself, else the only directory
-    below `directory/events` that has event files, else the only one below `directory`. Symbolic links
-    to directories are not followed.
+    below it that has event files. In a run directory, one with a run.json and `events/`, that is
+    looked for below `events/` alone: what lies beside it was discarded. Symbolic links to directories
+    are not followed.
 
     Raises:
         NoEventFilesError: The directory is missing or holds no event files.
@@ -56,7 +57,9 @@ def find_event_folder(directory: Path) -> EventFolder:
             f"{directory} holds event files both directly and in events/; give the one to be judged"
         )
     preferred = [folder for folder in folders if folder in (directory, events)]
-    chosen = preferred or [f for f in folders if events in f.parents] or folders
+    if (directory / "run.json").is_file() and events.is_dir():
+        folders = [f for f in folders if f in (directory, events) or events in f.parents]
+    chosen = preferred or folders
     if not chosen:
         raise NoEventFilesError(
             f"{directory} holds no event files (names with `{_MARK}`), also not in its sub-directories"

@@ -8,6 +8,7 @@ from gates.dialect_file import UNKNOWN, Dialect
 from gates.dialects import detect, match
 from gates.findings import Finding, Outcome
 from gates.series import Damage, EventLog
+from gates.tags import CANONICAL_TAGS
 
 TOLERATED_LOSS = 0.01
 """Share of a file or of its records whose loss is a warning; more is INCONCLUSIVE."""
@@ -53,8 +54,9 @@ def files_intact(log: EventLog) -> Finding:
 
 
 def declared_dialect(log: EventLog, dialect: Dialect) -> Finding | None:
-    """Find a declared dialect whose typical tags are all absent while another one's are there; else None."""
-    if match(log, dialect) > 0:
+    """Find a declared dialect whose tags are all absent while another one's are there; else None."""
+    own_names = dialect.tags or CANONICAL_TAGS
+    if match(log, dialect) > 0 or any(tag in log.series for tag in own_names):
         return None
     fitting = detect(log)
     if fitting is UNKNOWN or fitting.name == dialect.name:
@@ -65,7 +67,7 @@ def declared_dialect(log: EventLog, dialect: Dialect) -> Finding | None:
         outcome=Outcome.INCONCLUSIVE,
         required=True,
         reason=(
-            f"declared is {dialect.name}, of whose typical tags none is logged; the tags are those of "
+            f"declared is {dialect.name}, of whose tags none is logged; the tags are those of "
             f"{fitting.name} ({fitting.title}). Set the dialect to {fitting.name}."
         ),
         points=len(log.series),

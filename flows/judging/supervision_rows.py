@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from flows.records.pipeline_record import AttemptRecord, RunRecord
+from flows.records.run_dir import read_json
+from flows.settings.placeholders import written
 from flows.supervising.attempt_ends import End
 from flows.supervising.resources import resource_summary
 
@@ -14,7 +17,7 @@ Rows = tuple[tuple[str, str], ...]
 
 def supervision_rows(run: RunRecord, folder: Path) -> Rows:
     """Return label and text of what happened while the run was trained."""
-    rows: list[tuple[str, str]] = []
+    rows = _command_rows(folder)
     if run.attempts:
         rows.append(("Attempts", _attempts(run.attempts)))
     stalls = sorted(path.name for path in folder.glob("stall-*.txt"))
@@ -24,6 +27,25 @@ def supervision_rows(run: RunRecord, folder: Path) -> Rows:
     if resources:
         rows.append(("Resources", resources))
     return tuple(rows)
+
+
+def _command_rows(folder: Path) -> list[tuple[str, str]]:
+    """Return what a trainer by command was started with; nothing for our own."""
+    told = read_json(folder / "run.json") or {}
+    trainer, values = told.get("trainer"), told.get("train")
+    if not isinstance(trainer, dict) or not isinstance(trainer.get("command"), list):
+        return []
+    command = " ".join(shlex.quote(str(argument)) for argument in trainer["command"])
+    # Not as code: a span of code is cut where it is long.
+    rows = [("Trainer", command), ("Its folder", f"`{trainer.get('cwd', '')}`")]
+    if isinstance(values, dict) and values:
+        given = ", ".join(f"{name} {_written(value)}" for name, value in values.items())
+        rows.append(("Values given", given))
+    return rows
+
+
+def _written(value: object) -> str:
+    return " ".join(map(written, value)) if isinstance(value, list) else written(value)
 
 
 def _attempts(attempts: Sequence[AttemptRecord]) -> str:

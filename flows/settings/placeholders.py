@@ -19,7 +19,7 @@ def names_in(text: str) -> list[str]:
 
 
 def mistakes_in(text: str, known: Mapping[str, Value]) -> list[str]:
-    """Return one sentence without its place for each brace or name that cannot be used."""
+    """Return one sentence without its place for each name, or the first brace, that cannot be used."""
     found = []
     for match in _TOKEN.finditer(text):
         if match[0] in ("{", "}"):
@@ -27,7 +27,8 @@ def mistakes_in(text: str, known: Mapping[str, Value]) -> list[str]:
                 f"the brace at position {match.start() + 1} of {text!r} has no partner; "
                 f"write {match[0] * 2} for a brace itself"
             )
-        elif match[1] and match[1] not in known:
+            break
+        if match[1] and match[1] not in known:
             hint = did_you_mean(match[1], known)
             there = ", ".join(f"{{{name}}}" for name in sorted(known))
             found.append(f"unknown placeholder {{{match[1]}}} in {text!r}{hint}; there are {there}")

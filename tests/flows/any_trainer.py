@@ -1,0 +1,120 @@
+"""A trainer that knows nothing of gonogo: logs CleanRL's tags and has one trouble, `--act`.
+
+Its event records are written by hand: an import of TensorBoard per process would be most of a test.
+"""
+
+import argparse
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import google_crc32c
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--log-dir", type=Path, required=True)
+    parser.add_argument("--act", default="finish")
+    parser.add_argument("--loss", type=float, default=1.0)
+    parser.add_argument("--tag", default="losses/qf_loss")
+    parser.add_argument("--pids", type=Path)
+    parser.add_argument("--save", type=Path)
+    parser.add_argument("--resume", type=Path)
+    args = parser.parse_args()
+    first = 0 if args.resume is None else int(args.resume.read_text())
+    again = first > 0 or (args.pids is not None and args.pids.with_suffix(".once").exists())
+    act = "finish" if again and args.act.endswith("once") else args.act.removesuffix(" once")
+    if args.pids is not None:
+        args.pids.with_suffix(".once").touch()
+        children = [] if act == "finish" else start_children(args.pids)
+        write(args.pids, {"trainer": os.getpid(), "children": children})
+    if act == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    args.log_dir.mkdir(parents=True, exist_ok=True)
+    name = f"events.out.tfevents.{int(time.time())}.host.{os.getpid()}.0"
+    with (args.log_dir / name).open("wb") as file:
+        file.write(record(struct.pack("<Bd", 0x09, time.time()) + b"\x1a\x0dbrain.Event:2"))
+        for step in range(first + 20, args.steps + 1, 20):
+            half = step > args.steps // 2
+            loss = float("nan") if act == "nan" and half else args.loss
+            values = {args.tag: loss, "losses/qf1_values": loss}
+            file.write(record(event(step, values)))
+            file.flush()
+            if args.save is not None and step % 100 == 0:
+                args.save.parent.mkdir(exist_ok=True)
+                args.save.write_text(str(step))
+            if half and act in ("nan", "wait", "hang", "deaf"):
+                time.sleep(300)
+            if half and act == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if half and act.startswith("exit "):
+                print("it has an end of its own", flush=True)
+                return int(act.split()[1])
+    return 0
+
+
+def start_children(pids: Path) -> list[int]:
+    """Two workers, one of them in a session of its own, each with a child."""
+    code = (
+        "import subprocess, sys, time; "
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)']); "
+        "print(child.pid, flush=True); time.sleep(300)"
+    )
+    found = []
+    for own_session in (False, True):
+        worker = subprocess.Popen(
+            [sys.executable, "-S", "-c", code],
+            stdout=subprocess.PIPE,
+            start_new_session=own_session,
+        )
+        found += [worker.pid, int(worker.stdout.readline())]
+    return found
+
+
+def event(step: int, values: dict[str, float]) -> bytes:
+    """Encode tensorboard.Event: wall_time, step, summary of simple values."""
+    parts = []
+    for tag, value in values.items():
+        name = tag.encode()
+        item = b"\x0a" + varint(len(name)) + name + b"\x15" + struct.pack("<f", value)
+        parts.append(b"\x0a" + varint(len(item)) + item)
+    summary = b"".join(parts)
+    head = struct.pack("<Bd", 0x09, time.time()) + b"\x10" + varint(step)
+    return head + b"\x2a" + varint(len(summary)) + summary
+
+
+def varint(number: int) -> bytes:
+    out = b""
+    while number >= 0x80:
+        out += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return out + bytes([number])
+
+
+def record(data: bytes) -> bytes:
+    length = struct.pack("<Q", len(data))
+    return length + masked(length) + data + masked(data)
+
+
+def masked(data: bytes) -> bytes:
+    crc = google_crc32c.value(data)
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+
+
+def write(path: Path, content: object) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(content))
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
