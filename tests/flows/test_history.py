@@ -220,12 +220,12 @@ def test_a_thousand_runs_cost_one_look_at_each_file_and_no_event_file(
     listed: Counter[str] = Counter()
 
     def opened(event: str, arguments: tuple[Any, ...]) -> None:
-        path = str(arguments[0]) if arguments else ""
-        if watching and path.startswith(str(root)):
-            if event == "open":
-                looked_at[path] += 1
-            elif event == "os.scandir":
-                listed[path] += 1
+        # A hook stays for good, and may be handed any object of any later test.
+        if not watching or event not in ("open", "os.scandir"):
+            return
+        path = str(arguments[0])
+        if path.startswith(str(root)):
+            (looked_at if event == "open" else listed)[path] += 1
 
     watching = True
     sys.addaudithook(opened)
