@@ -11,6 +11,7 @@ from typing import Any
 from flows.errors import ConfigError
 from flows.settings.overrides import Override, parse_overrides
 from flows.settings.setting_files import PresetFile, StageFile, gate_of, load_file
+from flows.settings.slots import derived_slots
 from flows.settings.stage_request import check_by_command, stage_request
 from flows.settings.supervision import LiveMode, Supervision
 from flows.settings.trainer_by_command import TrainerCommand
@@ -40,6 +41,8 @@ class StagePlan:
     """A trainer by command; None: our own."""
     supervision: Supervision = field(default_factory=Supervision)
     """How the training is watched; it does not shape what is learned."""
+    slots: tuple[str, ...] = ()
+    """What no other training on this machine may use meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +132,7 @@ def resolve_plan(
                 resolved=result.resolved,
                 trainer=trainer,
                 supervision=found[1].supervision.with_live(live),
+                slots=derived_slots(result.resolved) if content.slots is None else content.slots,
             )
             for found, gate, request, result, trainer in zip(
                 (f for f in stage_files if f), gates, requests, checked, trainers, strict=True

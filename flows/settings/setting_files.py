@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.errors import ConfigError
 from flows.settings.nearest import did_you_mean
+from flows.settings.slots import Slot
 from flows.settings.supervision import Supervision
 from flows.settings.yaml_file import YamlError, non_finite_keys, read_mapping
 from gates.config_files import config_dir
@@ -75,6 +76,9 @@ class PresetFile(_File):
     """Hyperparameters, the same for all stages."""
     trainer: Any = None
     """A trainer by command, checked by `flows.settings.trainer_by_command` after the overrides."""
+    slots: tuple[Slot, ...] | None = None
+    """What only one training at a time may use on this machine: names of your own, such as `gpu-a`.
+    Without the key: the CUDA device and the simulator ports of `env` and `train`."""
 
     def misfits(self) -> list[str]:
         """Return what does not go together, one sentence each."""

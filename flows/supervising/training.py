@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flows.errors import TrainingBrokenError
-from flows.progress import Reporter
+from flows.progress import Reporter, Tick
 from flows.records.pipeline_record import AttemptRecord, RunRecord
 from flows.records.run_dir import PipelineDirectory
-from flows.records.trainer_files import LOG_NAME, log_tail
+from flows.records.trainer_files import LOG_NAME, TrainerStatus, log_tail
 from flows.settings.plan import StagePlan
 from flows.settings.trainer_command import trainer_command, trainer_environment
 from flows.supervising.attempt_ends import End
 from flows.supervising.command_trainer import CommandTrainer, with_limits_of
 from flows.supervising.launch import Launch, OwnTrainer
 from flows.supervising.live_rules import LiveGate
+from flows.supervising.slots import hold_slots
 from flows.supervising.supervisor import Listener, Supervised, Supervisor
 from gates.spec import load_gate
 from reports.context import StageState
@@ -47,16 +50,26 @@ def train_stage(
     Raises:
         TrainingBrokenError: The trainer broke, refused its configuration or could not be kept up.
     """
-    started = time.monotonic()
+    started: float | None = None
     spent_before = _own(directory, stage).training_s or 0.0
 
     def record(**update: object) -> None:
-        spent = spent_before + time.monotonic() - started
+        spent = spent_before + (0.0 if started is None else time.monotonic() - started)
         own = _own(directory, stage)
         directory.save_run(stage, own.model_copy(update={**update, "training_s": round(spent, 1)}))
 
     try:
-        ended = _supervise(stage, run, directory, reporter, resume=resume, grace_s=grace_s)
+        with (
+            reporter.training(stage.name, stage.steps) as tick,
+            hold_slots(
+                stage.slots, who=_who(run), waiting=_waiting(stage, reporter, tick)
+            ) as slots,
+        ):
+            started = time.monotonic()
+            keep_open = (directory.lock, *slots)
+            ended = _supervise(
+                stage, run, directory, reporter, tick, keep_open, resume=resume, grace_s=grace_s
+            )
         if not ended.judged:
             raise broken(run, ended)
     except BaseException as error:
@@ -86,6 +99,8 @@ def _supervise(
     run: Path,
     directory: PipelineDirectory,
     reporter: Reporter,
+    tick: Tick,
+    keep_open: Sequence[int],
     *,
     resume: bool,
     grace_s: float | None,
@@ -101,23 +116,41 @@ def _supervise(
         planned_steps=stage.steps,
         settings=stage.supervision.live,
     )
-    with reporter.training(stage.name, stage.steps) as tick:
-        supervisor = Supervisor(
-            run,
-            trainer=_trainer(stage, run),
-            planned_steps=stage.steps,
-            settings=with_limits_of(stage.trainer, stage.supervision),
-            live=live,
-            listener=Listener(
-                tick=tick,
-                say=lambda text: reporter.say(f"{stage.name}: {text}"),
-                attempts=attempts,
-            ),
-            keep_open=(directory.lock,),
-            grace_s=stage.supervision.grace_s if grace_s is None else grace_s,
-            earlier=_own(directory, stage).attempts,
+    supervisor = Supervisor(
+        run,
+        trainer=_trainer(stage, run),
+        planned_steps=stage.steps,
+        settings=with_limits_of(stage.trainer, stage.supervision),
+        live=live,
+        listener=Listener(
+            tick=tick,
+            say=lambda text: reporter.say(f"{stage.name}: {text}"),
+            attempts=attempts,
+        ),
+        keep_open=keep_open,
+        grace_s=stage.supervision.grace_s if grace_s is None else grace_s,
+        earlier=_own(directory, stage).attempts,
+    )
+    return supervisor.supervise(resume=resume)
+
+
+def _who(run: Path) -> str:
+    return f"{run} (process {os.getpid()})"
+
+
+def _waiting(stage: StagePlan, reporter: Reporter, tick: Tick) -> Callable[[str, str], None]:
+    """Return what says, in log and progress, that the training waits for a slot."""
+
+    def tell(slot: str, holder: str) -> None:
+        reporter.say(f"{stage.name}: waits for {slot}, which is used by {holder}")
+        phase = f"waits for {slot}"
+        tick(
+            TrainerStatus(
+                phase=phase, step=0, planned_steps=stage.steps, steps_per_s=None, message=""
+            )
         )
-        return supervisor.supervise(resume=resume)
+
+    return tell
 
 
 def _trainer(stage: StagePlan, run: Path) -> Launch:
