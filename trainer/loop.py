@@ -147,6 +147,7 @@ class Trainer:
 
         The seed follows from the step, so that a run which is resumed here goes on as one that was not.
         """
+        self._beat("starting")
         self.replay.end_episodes()
         self.tally.restart()
         obs: Arrays = self.env.reset(seed=(self.streams.env_seed + self.step) % 2**31)[0]

@@ -104,16 +104,21 @@ def hang_in_step(run, step):
 
 
 def hang_in_reset(run, step):
-    import trainer.loop
+    _hang_in_reset_of("env", run)
 
-    make = trainer.loop.make_vector_env
 
-    def patched(*arguments, **options):
-        env = make(*arguments, **options)
-        env.reset = lambda **_: (strike(run, 0), hang())
-        return env
+def hang_in_evaluation(run, step):
+    _hang_in_reset_of("eval_env", run)
 
-    trainer.loop.make_vector_env = patched
+
+def _hang_in_reset_of(env, run):
+    train = Trainer.train
+
+    def patched(trainer):
+        getattr(trainer, env).reset = lambda **_: (strike(run, 0), hang())
+        train(trainer)
+
+    Trainer.train = patched
 
 
 def beats_without_progress(run, step):
@@ -278,6 +283,7 @@ FAULTS = {
     "kill_in_checkpoint": kill_in_checkpoint,
     "hang_in_step": hang_in_step,
     "hang_in_reset": hang_in_reset,
+    "hang_in_evaluation": hang_in_evaluation,
     "beats_without_progress": beats_without_progress,
     "exception": exception,
     "simulator_lost": simulator_lost,

@@ -164,6 +164,14 @@ CASES = (
         stall=True,
     ),
     Case(
+        name="hang in an evaluation",
+        fault="hang_in_evaluation",
+        code=GO,
+        ends=(HUNG, FINISHED),
+        says="hung in phase evaluating",
+        stall=True,
+    ),
+    Case(
         name="heartbeat alive, no progress",
         fault="beats_without_progress",
         code=GO,

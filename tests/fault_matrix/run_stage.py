@@ -52,7 +52,8 @@ STAGE = f"""
       grace_s: 10
       restarts: {{backoff_s: 0}}
       live: {{mode: LIVE}}
-      stalls: {{starting_s: 20, training_s: TRAINING, grace_s: 0.5}}
+      stalls:
+        {{starting_s: 20, training_s: TRAINING, silent_evaluation_s: TRAINING, grace_s: 0.5}}
       resources: {{every_s: 1, log_most_mib: 2}}
 """
 

@@ -168,7 +168,8 @@ def _assert_equal_weights(agent, other):
         theirs += [critic.features_extractor.extractors["camera"], *critic.q_networks]
     for mine, their in zip(ours, theirs, strict=True):
         for a, b in zip(mine.parameters(), their.parameters(), strict=True):
-            torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+            # Adam turns rounding of small gradients into steps of up to its rate.
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
 def test_critic_loss_of_each_update_equals_stable_baselines3():
