@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from flows.records.trainer_files import TrainerStatus
+from gates.number_text import duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -111,12 +112,3 @@ def measures(status: TrainerStatus, steps: int) -> str:
         remaining = max(0, steps - status.step) / status.steps_per_s
         text += f", {status.steps_per_s:,.0f} steps/s, {duration(remaining)} left"
     return f"{text}; {status.live}" if status.live else text
-
-
-def duration(seconds: float) -> str:
-    """Write a duration for people: `42 s`, `12 min 5 s`, `3 h 20 min`."""
-    whole = round(seconds)
-    hours, minutes = whole // 3600, whole % 3600 // 60
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"

@@ -18,6 +18,7 @@ from flows.settings.plan import StagePlan
 from flows.supervising.interrupted import trained_already
 from flows.supervising.resource_needs import refuse_what_cannot_fit
 from flows.supervising.training import train_stage
+from gates.ended_early import read_ended_early
 from gates.errors import GatesError
 from gates.findings import Verdict
 from gates.spec import load_gate
@@ -87,6 +88,9 @@ def other_than(stage: StagePlan, run: RunRecord, folder: Path) -> str | None:
         return f"the recipe is not that of {run.run}"
     if run.gate_sha256 != load_gate(stage.gate).sha256:
         return f"the gate's rules changed since {run.run}"
+    ended = read_ended_early(folder)
+    if ended is not None and ended.rule != stage.long.early_stop.rule:
+        return f"{run.run} was ended early by another rule than the stage's"
     result = read_result(folder)
     if result is None or result.verdict.value != run.state.value:
         return f"{run.run} holds no verdict that agrees with pipeline.json"

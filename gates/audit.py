@@ -34,6 +34,8 @@ def run_finished(facts: RunFacts) -> Finding | None:
     step = f" at step {run.status_step:,}" if run.status_step is not None else ""
     if run.phase == "finished":
         outcome, text = Outcome.PASS, f"the trainer finished{step}"
+    elif run.phase == "stopped" and run.ended_early is not None:
+        outcome, text = Outcome.PASS, f"early stopping ended the training{step}"
     elif run.phase in ENDED_BADLY:
         outcome, text = Outcome.FAIL, f"the trainer {_ENDINGS[run.phase]}{step}"
     else:

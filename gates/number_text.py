@@ -23,3 +23,12 @@ def as_sentence(text: str) -> str:
     """Begin with a capital letter, but leave a tag at the beginning as it is."""
     first = text.split(" ", 1)[0]
     return text if "/" in first or "_" in first else f"{text[:1].upper()}{text[1:]}"
+
+
+def duration(seconds: float) -> str:
+    """Write a duration: `42 s`, `12 min 5 s`, `3 h 20 min`."""
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"

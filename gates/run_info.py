@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from gates.ended_early import EndedEarly, read_ended_early
 from gates.errors import GateConfigError, InputError
 
 CONFIG_KEYS = frozenset(
@@ -47,6 +48,8 @@ class RunInfo:
     """Of status.json: `finished`, `stopped`, `failed`, or one of a run that is still going; empty when unknown."""
     status_step: int | None = None
     status_updates: int | None = None
+    ended_early: EndedEarly | None = None
+    """Set when early stopping ended the training."""
     complete: bool = False
     """True for run.json of our trainer, which holds every default; False where a few keys may be named only."""
     dialect: str = ""
@@ -70,17 +73,19 @@ class RunInfo:
 
 
 def load_run_info(directory: Path) -> RunInfo | None:
-    """Read run.json and, when there, status.json of a run directory; None when it is another trainer's directory.
+    """Read run.json and, when there, status.json and ended-early.json of a run directory.
 
+    None when it is another trainer's directory.
     A folder of event files inside a run directory (`run-001/events`) belongs to that run.
 
     Raises:
-        InputError: run.json is there but is not what the contract says.
+        InputError: One of the files is there but is not what the contract says.
     """
     for folder in (directory, directory.parent if directory.name == "events" else directory):
         path = folder / "run.json"
         if path.is_file():
-            return _with_status(_from_run_json(_read_json(path), path), folder / "status.json")
+            info = _with_status(_from_run_json(_read_json(path), path), folder / "status.json")
+            return replace(info, ended_early=read_ended_early(folder))
     return None
 
 

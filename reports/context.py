@@ -85,6 +85,32 @@ class DecisionNote:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InterimGate:
+    """What the stage's gate said while the run was still training."""
+
+    step: int
+    standing: str
+    """`GO`, `CONDITIONAL`, `NO_GO` or `not yet`."""
+    deciding: str
+    page: str = ""
+    """File name of its page beside the report; empty without one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RaisedAlert:
+    """A live check that passed a level while the run was training."""
+
+    at: str
+    """UTC, ISO 8601."""
+    step: int
+    level: str
+    """`warning` or `critical`."""
+    title: str
+    value: float | None
+    limit: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class StageContext:
     """Everything that the report of one stage shows besides the judgement."""
 
@@ -118,6 +144,10 @@ class StageContext:
     """What people decided about this verdict, oldest first; the last one counts."""
     supervision: tuple[tuple[str, str], ...] = ()
     """Label and text of what happened while the run was trained: attempts, stalls, resources."""
+    interim: tuple[InterimGate, ...] = ()
+    """Interim gates, first step first."""
+    alerts: tuple[RaisedAlert, ...] = ()
+    """In the order in which they were raised."""
     json_twin: str = "gate.json"
     """File name of the machine-readable result beside the report."""
 

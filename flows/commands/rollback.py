@@ -14,6 +14,7 @@ from flows.judging.stage_context import shown
 from flows.records.pipeline_record import AttemptRecord, read_record, utc_now
 from flows.records.run_dir import PipelineDirectory, read_json
 from flows.records.trainer_files import read_status
+from flows.supervising.early_stop import forget_ended_early
 from flows.supervising.stalls import ENDED
 from reports.context import StageState
 
@@ -107,6 +108,7 @@ def _roll_back(run: Path, to_step: int, yes: bool, *, record: Callable[[], None]
             path.unlink()
     except OSError as error:
         raise OutputError(f"{error.filename} cannot be removed: {error.strerror}.") from error
+    forget_ended_early(run)
     record()
     say(f"{shown(run)} goes on from step {to_step:,} when it is resumed.")
     say(f"  gonogo stage {run.parent.name} --out {shown(run.parents[1])} --resume")

@@ -11,7 +11,7 @@ from flows.errors import OutputError
 from flows.records.decisions import GATE_FILE as GATE_FILE
 from flows.records.pipeline_record import LiveStopRecord
 from flows.supervising.live_stop import live_stop_sentence
-from gates.findings import Finding, GateResult, Outcome
+from gates.findings import Finding, GateResult, Outcome, Verdict
 from gates.judge import Judgement, judge
 from gates.spec import load_gate
 from reports.context import StageContext
@@ -77,6 +77,9 @@ def judge_directory(
     if live_stop is not None:
         deciding = f"{live_stop_sentence(live_stop)}."
         judgement = replace(judgement, result=replace(judgement.result, deciding=deciding))
+    elif (ended := _ended_early(judgement)) is not None:
+        deciding = f"{judgement.result.deciding} The run {ended}."
+        judgement = replace(judgement, result=replace(judgement.result, deciding=deciding))
     try:
         out.mkdir(parents=True, exist_ok=True)
         gate_file.write(judgement.result, out / GATE_FILE)
@@ -84,6 +87,17 @@ def judge_directory(
     except OSError as error:
         raise OutputError.from_os_error("The report", out, error) from error
     return Judged(judgement=judgement, report=report, gate_json=out / GATE_FILE)
+
+
+def _ended_early(judgement: Judgement) -> str | None:
+    """Return early stopping's sentence when the gate took it for the end of a run that is a GO."""
+    early = judgement.run_info.ended_early if judgement.run_info is not None else None
+    passed = any(
+        f.outcome is Outcome.PASS and early is not None and f.reason == f"{early.sentence}."
+        for f in judgement.result.findings
+    )
+    go = judgement.result.verdict is Verdict.GO
+    return early.sentence if early is not None and passed and go else None
 
 
 def live_stop_finding(stop: LiveStopRecord) -> Finding:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flows.judging.judge_run import GATE_FILE
-from flows.judging.supervision_rows import supervision_rows
+from flows.judging.supervision_rows import interim_gates, raised_alerts, supervision_rows
 from flows.records.decisions import Decision, read_decisions
 from flows.records.pipeline_record import RunRecord, utc_now
 from flows.records.recipe import flat_config
@@ -78,6 +78,8 @@ def stage_context(
         next_stage=following,
         decisions=tuple(map(decision_note, decisions)),
         supervision=(*_stages_before(stage, directory), *supervision_rows(run, folder)),
+        interim=interim_gates(folder),
+        alerts=raised_alerts(folder),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the report of a stage says about its attempts, stalls and resources."""
+"""What the report of a stage says about its attempts, stalls, resources, interim gates and alerts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from pathlib import Path
 from flows.records.pipeline_record import AttemptRecord, RunRecord
 from flows.records.run_dir import read_json
 from flows.settings.placeholders import written
+from flows.supervising.alerts import read_alerts
 from flows.supervising.attempt_ends import End
+from flows.supervising.interim_gates import read_interim
 from flows.supervising.resources import resource_summary
+from reports.context import InterimGate, RaisedAlert
+from reports.interim_report import interim_name
 
 Rows = tuple[tuple[str, str], ...]
 
@@ -46,6 +50,34 @@ def _command_rows(folder: Path) -> list[tuple[str, str]]:
 
 def _written(value: object) -> str:
     return " ".join(map(written, value)) if isinstance(value, list) else written(value)
+
+
+def interim_gates(folder: Path) -> tuple[InterimGate, ...]:
+    """Return what the stage's gate said on the way."""
+    return tuple(
+        InterimGate(
+            step=verdict.step,
+            standing=verdict.standing.value,
+            deciding=verdict.deciding,
+            page=name if (folder / (name := interim_name(verdict.step))).is_file() else "",
+        )
+        for verdict in read_interim(folder)
+    )
+
+
+def raised_alerts(folder: Path) -> tuple[RaisedAlert, ...]:
+    """Return the alerts that were raised while the run was trained."""
+    return tuple(
+        RaisedAlert(
+            at=alert.at,
+            step=alert.step,
+            level=alert.level,
+            title=alert.title,
+            value=alert.value,
+            limit=alert.limit,
+        )
+        for alert in read_alerts(folder)
+    )
 
 
 def _attempts(attempts: Sequence[AttemptRecord]) -> str:

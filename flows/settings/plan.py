@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import ConfigError
+from flows.settings.long_stage import LongStage
 from flows.settings.overrides import Override, parse_overrides
 from flows.settings.setting_files import PresetFile, StageFile, gate_of, load_file
 from flows.settings.slots import derived_slots
@@ -43,6 +44,8 @@ class StagePlan:
     """How the training is watched; it does not shape what is learned."""
     slots: tuple[str, ...] = ()
     """What no other training on this machine may use meanwhile."""
+    long: LongStage = field(default_factory=LongStage)
+    """What ends or judges the training on its way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +136,7 @@ def resolve_plan(
                 trainer=trainer,
                 supervision=found[1].supervision.with_live(live),
                 slots=derived_slots(result.resolved) if content.slots is None else content.slots,
+                long=found[1].long,
             )
             for found, gate, request, result, trainer in zip(
                 (f for f in stage_files if f), gates, requests, checked, trainers, strict=True

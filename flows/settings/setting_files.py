@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from flows.errors import ConfigError
+from flows.settings.long_stage import LongStage
 from flows.settings.nearest import did_you_mean
 from flows.settings.slots import Slot
 from flows.settings.supervision import Supervision
@@ -25,7 +26,7 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-_Model = TypeVar("_Model", bound=_File)
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class EvaluationCadence(_File):
@@ -44,7 +45,7 @@ class CheckpointCadence(_File):
     """Environment steps between two checkpoints; becomes `train.checkpoint_every_steps`."""
 
 
-class StageFile(_File):
+class StageFile(LongStage):
     """A file of config/stages."""
 
     name: Slug
@@ -59,6 +60,19 @@ class StageFile(_File):
     checkpoint: CheckpointCadence
     supervision: Supervision = Supervision()
     """How the training is watched; docs/supervision.md."""
+
+    @model_validator(mode="after")
+    def _within_the_stage(self) -> StageFile:
+        late = [step for step in self.interim if step >= self.steps]
+        if late:
+            raise ValueError(f"interim: {late[0]:,} is not below the stage's {self.steps:,} steps")
+        return self
+
+    @property
+    def long(self) -> LongStage:
+        """What happens on the way to the end."""
+        keys = LongStage.model_fields
+        return LongStage.model_validate({key: getattr(self, key) for key in keys})
 
 
 class PresetFile(_File):
@@ -190,5 +204,7 @@ def _sentence(item: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{key}: missing"
     if item["type"] == "string_pattern_mismatch":
         return f"{key}: must be lower-case letters, digits and dashes, got {item['input']!r}"
-    message = str(item["msg"])
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if not key:
+        return message
     return f"{key}: {message[0].lower()}{message[1:]}, got {item['input']!r}"

@@ -28,6 +28,10 @@ class LiveSettings(_Part):
     """A check must fail in this many judgements in a row, each with new updates."""
     updates: Count = 10
     """Logged updates over which a check must go on failing."""
+    warning_share: float = Field(default=0.5, gt=0)
+    """Share of the bound on Q beyond which a warning is raised; it stops nothing."""
+    critical_share: float = Field(default=1.0, gt=0)
+    """Share of the bound on Q beyond which the alert is critical; the gate's own limits stop a run."""
 
 
 class StallSettings(_Part):

@@ -23,6 +23,8 @@ class End(str, Enum):
     FINISHED = "finished"
     DIVERGED = "diverged"
     LIVE_STOP = "stopped by the live gate"
+    EARLY_STOP = "ended early"
+    """The evaluations stopped to improve."""
     SIMULATOR_LOST = "simulator lost"
     OUT_OF_MEMORY = "out of memory"
     KILLED = "killed"
@@ -34,7 +36,7 @@ class End(str, Enum):
     """By whoever runs us: Ctrl-C or SIGTERM."""
 
 
-JUDGED = frozenset({End.FINISHED, End.DIVERGED, End.LIVE_STOP})
+JUDGED = frozenset({End.FINISHED, End.DIVERGED, End.LIVE_STOP, End.EARLY_STOP})
 """The gate judges what was logged."""
 RESTARTED = frozenset({End.SIMULATOR_LOST, End.OUT_OF_MEMORY, End.KILLED, End.HUNG})
 """The same command may well succeed when it is given another time."""

@@ -49,6 +49,7 @@ _ENDED_PHASES = {
     End.FINISHED: "finished",
     End.DIVERGED: "diverged",
     End.LIVE_STOP: "stopped",
+    End.EARLY_STOP: "stopped",
     End.INTERRUPTED: "stopped",
 }
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from flows.settings.supervision import LiveSettings
 from gates.checks.keys import Window
 from gates.checks.limit import LimitCheck
 from gates.checks.presence import FiniteCheck
-from gates.dialects import Dialect, choose_dialect, translate
-from gates.event_tail import EventTail, join
-from gates.facts import UPDATE_TAGS, RunFacts
+from gates.facts import RunFacts
 from gates.findings import Finding, Outcome, Verdict
 from gates.run_checks import run_checks
-from gates.run_info import RunInfo, load_run_info
-from gates.series import EventLog
 from gates.spec import AnyCheck, GateSpec
 from gates.verdict import decide
 
@@ -32,6 +25,8 @@ class LiveVerdict:
     """The one sentence that decided."""
     step: int
     """Environment step of the newest logged update."""
+    findings: tuple[Finding, ...] = ()
+    """Of the live checks whose evidence is there."""
     lost: Finding | None = None
     """The required check that has failed for so long that the run is lost; None while there is hope."""
 
@@ -43,8 +38,8 @@ class LiveVerdict:
         return f"if the gate ran now: {self.verdict.value} because {self.deciding}"
 
 
-class LiveGate:
-    """Follows one run's event files; nothing is read twice.
+class LiveRules:
+    """Counts how long the live checks have failed.
 
     A check whose evidence is not there yet says nothing: only what already failed can be seen
     early. A run is lost when the same required check failed in several judgements in a row, over
@@ -52,72 +47,18 @@ class LiveGate:
     when nothing that is logged later can undo the failure (`irrevocable`).
     """
 
-    def __init__(
-        self,
-        run: Path,
-        *,
-        gate: GateSpec,
-        stage: str,
-        planned_steps: int,
-        settings: LiveSettings,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._run = run
+    def __init__(self, gate: GateSpec, settings: LiveSettings) -> None:
         self._gate = gate
-        self._stage = stage
-        self._planned_steps = planned_steps
         self._settings = settings
-        self._clock = clock
-        self._tail = EventTail(run)
-        self._log: EventLog | None = None
-        self._run_info: RunInfo | None = None
-        self._dialect: Dialect | None = None
-        self._tags_seen = 0
-        self._due = clock()
-        self._costs: deque[float] = deque(maxlen=3)
-        self._judged_updates = 0
         self._failing: dict[str, _Failing] = {}
         self._irrevocable = {check.id for check in gate.checks if irrevocable(check)}
-        self.newest: LiveVerdict | None = None
-        """The verdict of the last judgement."""
-        self.broken = ""
-        """Why the run could not be judged the last time; empty when it could."""
 
-    def judge_when_due(self) -> LiveVerdict | None:
-        """Judge the run if it is time and something was logged; returns the verdict when it did.
+    def begin_anew(self) -> None:
+        """Forget what failed: its steps happen again."""
+        self._failing.clear()
 
-        Whatever goes wrong here is kept in `broken`: watching must never end what it watches.
-        """
-        started = self._clock()
-        if started < self._due or self._settings.mode == "off":
-            return None
-        try:
-            verdict = self._judge()
-            self.broken = ""
-        except Exception as error:
-            self.broken = f"{type(error).__name__}: {error}"
-            verdict = None
-        now = self._clock()
-        self._costs.append(now - started)
-        # The first judgements load what later ones have at hand; a busy machine slows single ones.
-        cost = min(self._costs) if len(self._costs) == self._costs.maxlen else 0.0
-        self._due = now + max(self._settings.every_s, cost / self._settings.most_share)
-        self.newest = verdict or self.newest
-        return verdict
-
-    def _judge(self) -> LiveVerdict | None:
-        updates = self._read()
-        if self._log is None or updates == self._judged_updates:
-            return None
-        self._judged_updates = updates
-        facts = RunFacts(
-            log=translate(self._log, self._dialect) if self._dialect else self._log,
-            run=self._run_info,
-            stage=self._stage,
-            planned_steps=self._planned_steps,
-            planned_source="the stage",
-            next_steps=self._gate.next_steps,
-        )
+    def judge(self, facts: RunFacts, updates: int) -> LiveVerdict | None:
+        """Judge what was logged; None while no live check has its evidence."""
         found = run_checks(self._gate, facts, live_only=True).findings
         known = [f for f in found if f.outcome is not Outcome.INCONCLUSIVE and not f.dry_run]
         if not known:
@@ -127,28 +68,11 @@ class LiveGate:
             verdict=verdict,
             deciding=deciding,
             step=facts.last_step or 0,
+            findings=tuple(known),
             lost=self._lost(known, updates),
         )
 
-    def _read(self) -> int:
-        """Add what is new to the log and return the number of logged updates."""
-        new = self._tail.poll()
-        if new.void_from_step is not None or new.restarted:
-            # Steps that an earlier attempt logged happen again.
-            self._failing.clear()
-            self._judged_updates = 0
-        self._log = new if self._log is None else join([self._log, new])
-        if self._run_info is None:
-            self._run_info = load_run_info(self._run)
-        if len(self._log.series) != self._tags_seen:
-            self._tags_seen = len(self._log.series)
-            declared = self._run_info.dialect if self._run_info else ""
-            self._dialect = choose_dialect(self._log, declared)
-        series = self._log.series
-        logged = [len(series[tag]) for tag in UPDATE_TAGS if tag in series]
-        return max(logged or map(len, series.values()), default=0)
-
-    def _lost(self, findings: list[Finding], updates: int) -> Finding | None:
+    def _lost(self, findings: Sequence[Finding], updates: int) -> Finding | None:
         """Count how long each required check has failed; return one that failed for too long."""
         failed = {f.check: f for f in findings if f.required and f.outcome is Outcome.FAIL}
         self._failing = {

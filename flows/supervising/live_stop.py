@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flows.progress import duration
 from flows.records.pipeline_record import LiveStopRecord
+from gates.number_text import duration
 
 
 def live_stop_sentence(stop: LiveStopRecord) -> str:

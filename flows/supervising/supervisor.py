@@ -17,14 +17,17 @@ from flows.records.trainer_files import (
 from flows.settings.supervision import Supervision
 from flows.supervising import stopping
 from flows.supervising.attempt_ends import JUDGED, End, Ending, kernel_oom_kills
+from flows.supervising.early_stop import forget_ended_early, write_ended_early
+from flows.supervising.interim_gates import InterimJudgement
 from flows.supervising.launch import Launch
-from flows.supervising.live_rules import LiveGate, LiveVerdict
 from flows.supervising.live_stop import live_stop_sentence
 from flows.supervising.process import GRACE_S, ChildProcess
 from flows.supervising.resources import ResourceWatch
 from flows.supervising.restarts import Progress, RestartPolicy
+from flows.supervising.run_watch import Hopeless, News, RunWatch
 from flows.supervising.stall_traces import capture_traces
 from flows.supervising.stalls import NOT_YET_STEPPING, Stall, StallWatch
+from gates.ended_early import EndedEarly, PlateauRule
 
 POLL_S = 0.1
 
@@ -56,6 +59,8 @@ class Listener:
     """Gets a sentence when something happened."""
     attempts: Callable[[tuple[AttemptRecord, ...]], None]
     """Gets the attempts whenever one began or ended."""
+    interim: Callable[[InterimJudgement], None] = lambda _: None
+    """Gets each interim gate's verdict."""
 
 
 class Supervisor:
@@ -68,7 +73,8 @@ class Supervisor:
         trainer: Launch,
         planned_steps: int,
         settings: Supervision,
-        live: LiveGate | None,
+        watch: RunWatch | None,
+        plateau_rule: PlateauRule | None = None,
         listener: Listener,
         keep_open: Iterable[int] = (),
         grace_s: float = GRACE_S,
@@ -83,7 +89,8 @@ class Supervisor:
             trainer: What is supervised.
             planned_steps: Of the stage.
             settings: Limits and modes.
-            live: Judges the run while it goes on; None: nobody does.
+            watch: Judges the run while it goes on; None: nobody does.
+            plateau_rule: By which `watch` finds that the evaluations stopped to improve.
             listener: Is told what happens.
             keep_open: File descriptors of locks that live as long as the trainer.
             grace_s: Time that the trainer has to save itself after SIGTERM.
@@ -95,7 +102,8 @@ class Supervisor:
         self._trainer = trainer
         self._planned_steps = planned_steps
         self._settings = settings
-        self._live = live
+        self._watch = watch
+        self._plateau_rule = plateau_rule
         self._listener = listener
         self._keep_open = tuple(keep_open)
         self._grace_s = grace_s
@@ -114,6 +122,7 @@ class Supervisor:
             OutputError: The run's folder cannot be written.
         """
         policy = RestartPolicy(self._settings.restarts)
+        forget_ended_early(self._run)
         while True:
             ending, stopped = self._attempt(resume)
             step = self._attempts[-1].to_step
@@ -165,6 +174,9 @@ class Supervisor:
             status = self._trainer.status()
             if isinstance(reason, Stall):
                 ending = Ending(end=End.HUNG, why=f"The trainer {reason.text}")
+            elif isinstance(reason, EndedEarly):
+                write_ended_early(self._run, reason)
+                ending = Ending(end=End.EARLY_STOP, why=_capitalised(reason.sentence))
             elif reason is not None:
                 stopped = reason
                 ending = Ending(end=End.LIVE_STOP, why=live_stop_sentence(reason))
@@ -191,33 +203,30 @@ class Supervisor:
         return ending, stopped
 
     def _follow(
-        self, child: ChildProcess, watch: StallWatch
-    ) -> tuple[int, Stall | LiveStopRecord | None]:
+        self, child: ChildProcess, stalls: StallWatch
+    ) -> tuple[int, Stall | LiveStopRecord | EndedEarly | None]:
         """Watch one process until it ends or has to be ended; says why we ended it."""
-        began: tuple[float, int] | None = None
+        speed = _Speed()
         while (code := child.poll()) is None:
             now = self._clock()
             status = self._trainer.status()
-            verdict = self._live.judge_when_due() if self._live is not None else None
-            if self._live is not None and self._live.broken and "" not in self._warned:
-                self._warned.add("")
-                self._listener.say(f"The live gate cannot judge this run: {self._live.broken}.")
+            news = self._watch.look_when_due() if self._watch is not None else None
+            if self._watch is not None and self._watch.broken:
+                self._say_once(
+                    "broken", f"The live gate cannot judge this run: {self._watch.broken}."
+                )
             if status is not None:
-                if began is None and status.phase not in NOT_YET_STEPPING:
-                    began = (now, status.step)
-                newest = self._live.newest if self._live is not None else None
-                self._listener.tick(replace(status, live=newest.text if newest else ""))
-            if verdict is not None and verdict.lost is not None:
-                if self._settings.live.mode == "stop":
-                    step = max(verdict.step, status.step if status else 0)
-                    since, first = began or (now, step)
-                    speed = (step - first) / (now - since) if now > since else 0.0
-                    record = self._live_stop(verdict, step, speed)
-                    self._listener.say(f"{live_stop_sentence(record)}. Stopping the trainer.")
-                    return child.stop(), record
-                self._warn(verdict)
+                speed.observe(status, now)
+                text = self._watch.text if self._watch is not None else ""
+                self._listener.tick(replace(status, live=text))
+            if news is not None:
+                self._tell(news)
+                step = max(news.step, status.step if status else 0)
+                reason = self._to_end(news, step, speed.per_s(step, now))
+                if reason is not None:
+                    return child.stop(), reason
             self._resources.sample_when_due(child.pid)
-            stall = watch.observe(status, now)
+            stall = stalls.observe(status, now)
             if stall is not None:
                 self._listener.say(f"The trainer {stall.text}. Stopping it.")
                 capture_traces(
@@ -230,28 +239,59 @@ class Supervisor:
             self._sleep(POLL_S)
         return code, None
 
-    def _live_stop(self, verdict: LiveVerdict, step: int, speed: float) -> LiveStopRecord:
-        assert verdict.lost is not None
+    def _tell(self, news: News) -> None:
+        """Say what a look found besides reasons to end the run."""
+        for alert in news.alerts:
+            self._listener.say(_capitalised(alert.sentence))
+        for judged in news.interim:
+            self._listener.say(_capitalised(judged.verdict.sentence))
+            self._listener.interim(judged)
+
+    def _to_end(
+        self, news: News, step: int, steps_per_s: float
+    ) -> LiveStopRecord | EndedEarly | None:
+        """Return why the run is to be ended now; None when it is not."""
         left = max(0, self._planned_steps - step)
-        return LiveStopRecord(
+        saved_s = round(left / steps_per_s, 1) if steps_per_s > 0 else None
+        lost = news.verdict.lost if news.verdict is not None else None
+        found: Hopeless | None = news.hopeless
+        if lost is not None:
+            if self._settings.live.mode == "stop":
+                found = Hopeless(
+                    check=lost.check, title=lost.title, group=lost.group, reason=lost.reason
+                )
+            else:
+                text = f"Warning: this run is lost at step {step:,}. {lost.title}: {lost.reason}"
+                self._say_once(lost.check, text)
+        if found is not None:
+            record = LiveStopRecord(
+                step=step,
+                planned_steps=self._planned_steps,
+                saved_s=saved_s,
+                check=found.check,
+                title=found.title,
+                group=found.group,
+                reason=found.reason,
+            )
+            self._listener.say(f"{live_stop_sentence(record)}. Stopping the trainer.")
+            return record
+        if news.plateau is None or self._plateau_rule is None or not left:
+            return None
+        ended = EndedEarly(
             step=step,
             planned_steps=self._planned_steps,
-            saved_s=round(left / speed, 1) if speed > 0 else None,
-            check=verdict.lost.check,
-            title=verdict.lost.title,
-            group=verdict.lost.group,
-            reason=verdict.lost.reason,
+            since_step=news.plateau.since_step,
+            best=news.plateau.best,
+            rule=self._plateau_rule,
+            saved_s=saved_s,
         )
+        self._listener.say(f"{_capitalised(ended.sentence)}. Stopping the trainer.")
+        return ended
 
-    def _warn(self, verdict: LiveVerdict) -> None:
-        """Say once per check that the run is lost."""
-        assert verdict.lost is not None
-        if verdict.lost.check not in self._warned:
-            self._warned.add(verdict.lost.check)
-            lost = verdict.lost
-            self._listener.say(
-                f"Warning: this run is lost at step {verdict.step:,}. {lost.title}: {lost.reason}"
-            )
+    def _say_once(self, key: str, text: str) -> None:
+        if key not in self._warned:
+            self._warned.add(key)
+            self._listener.say(text)
 
     def _last_words(self, status: TrainerStatus | None, log_start: int) -> str:
         if status is not None and status.message:
@@ -265,3 +305,24 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+class _Speed:
+    """Steps per second since an attempt left its start behind."""
+
+    def __init__(self) -> None:
+        self._began: tuple[float, int] | None = None
+
+    def observe(self, status: TrainerStatus, now: float) -> None:
+        """Take note of a heartbeat."""
+        if self._began is None and status.phase not in NOT_YET_STEPPING:
+            self._began = (now, status.step)
+
+    def per_s(self, step: int, now: float) -> float:
+        """Return the speed up to a step; 0 while it is unknown."""
+        since, first = self._began or (now, step)
+        return (step - first) / (now - since) if now > since else 0.0
+
+
+def _capitalised(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"

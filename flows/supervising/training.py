@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -16,10 +17,12 @@ from flows.settings.plan import StagePlan
 from flows.settings.trainer_command import trainer_command, trainer_environment
 from flows.supervising.attempt_ends import End
 from flows.supervising.command_trainer import CommandTrainer, with_limits_of
+from flows.supervising.interim_gates import InterimJudgement
 from flows.supervising.launch import Launch, OwnTrainer
-from flows.supervising.live_rules import LiveGate
+from flows.supervising.run_watch import RunWatch
 from flows.supervising.slots import hold_slots
 from flows.supervising.supervisor import Listener, Supervised, Supervisor
+from gates.files import write_atomically
 from gates.spec import load_gate
 from reports.context import StageState
 
@@ -109,23 +112,29 @@ def _supervise(
         own = _own(directory, stage)
         directory.save_run(stage, own.model_copy(update={"attempts": records}))
 
-    live = LiveGate(
+    def interim(judged: InterimJudgement) -> None:
+        write_interim_page(run, judged, stage=stage.name, planned_steps=stage.steps)
+
+    watch = RunWatch(
         run,
         gate=load_gate(stage.gate),
         stage=stage.name,
         planned_steps=stage.steps,
         settings=stage.supervision.live,
+        long=stage.long,
     )
     supervisor = Supervisor(
         run,
         trainer=_trainer(stage, run),
         planned_steps=stage.steps,
         settings=with_limits_of(stage.trainer, stage.supervision),
-        live=live,
+        watch=watch,
+        plateau_rule=stage.long.early_stop.rule,
         listener=Listener(
             tick=tick,
             say=lambda text: reporter.say(f"{stage.name}: {text}"),
             attempts=attempts,
+            interim=interim,
         ),
         keep_open=keep_open,
         grace_s=stage.supervision.grace_s if grace_s is None else grace_s,
@@ -162,6 +171,25 @@ def _trainer(stage: StagePlan, run: Path) -> Launch:
         return trainer_command("run", "--run", str(run), *options)
 
     return OwnTrainer(run, command, trainer_environment())
+
+
+def write_interim_page(
+    run: Path, judged: InterimJudgement, *, stage: str, planned_steps: int
+) -> None:
+    """Write an interim gate's page into the run directory; a full disk ends no training."""
+    # Templates are slow to import, and most stages have no interim gates.
+    from reports.interim_report import InterimPage, interim_name, render_interim
+
+    page = InterimPage(
+        stage=stage,
+        step=judged.verdict.step,
+        planned_steps=planned_steps,
+        standing=judged.verdict.standing.value,
+        deciding=judged.verdict.deciding,
+        findings=judged.findings,
+    )
+    with contextlib.suppress(OSError):
+        write_atomically(run / interim_name(page.step), render_interim(page))
 
 
 def _own(directory: PipelineDirectory, stage: StagePlan) -> RunRecord:

@@ -11,6 +11,7 @@ from gates.checks.base import Outcomes, finding, is_required
 from gates.checks.keys import CommonKeys, Tag
 from gates.facts import UPDATE_GROUPS, RunFacts
 from gates.findings import Outcome
+from gates.plateau import plateau_of
 from gates.series import Series
 
 
@@ -117,7 +118,7 @@ def judge_presence(check: PresenceCheck, facts: RunFacts) -> Outcomes:
 
 
 def judge_completeness(check: CompletenessCheck, facts: RunFacts) -> Outcomes:
-    """Compare the last step with the plan."""
+    """Compare the last step with the plan; early stopping may end a run before it."""
     planned, last = facts.planned_steps, facts.last_step
     if planned is None or last is None:
         why = "no plan is known; give --planned-steps" if planned is None else "no step is logged"
@@ -146,10 +147,26 @@ def judge_completeness(check: CompletenessCheck, facts: RunFacts) -> Outcomes:
     elif near:
         outcome = Outcome.WARN
         text = f"the last logged step is {last:,}, less than a logging interval short of {planned:,} planned"
+    elif (early := _ended_early(facts, planned, last)) is not None:
+        outcome, text = early
     else:
         outcome = Outcome.FAIL
         text = f"stopped early: step {last:,} of {planned:,} planned ({last / planned:.1%})"
     return Outcomes(finding=finding(check, outcome=outcome, reason=f"{text}.", **numbers))
+
+
+def _ended_early(facts: RunFacts, planned: int, last: int) -> tuple[Outcome, str] | None:
+    """Hold early stopping's word against the evaluations; None when it did not end the run."""
+    early = facts.run.ended_early if facts.run is not None else None
+    if early is None or early.planned_steps != planned:
+        return None
+    if last < early.step - _logging_interval(facts):
+        text = f"early stopping ended the run at step {early.step:,}, but the last logged step is {last:,}"
+        return Outcome.FAIL, text
+    if plateau_of(facts, early.rule) is None:
+        text = f"{early.sentence}, but the evaluations do not show {early.rule.steps:,} steps without an improvement"
+        return Outcome.FAIL, text
+    return Outcome.PASS, early.sentence
 
 
 def _trainer_finished(facts: RunFacts, planned: int) -> bool:

@@ -60,6 +60,9 @@ def train(run: Path, request: dict) -> int:
     if act == "nan":
         log(run, steps, float("nan"))
         return wait(run, steps, ignore=False)
+    if act == "plateau":
+        log(run, 350, 1.0, every=50, evaluation=5.0)
+        return wait(run, steps, ignore=False, step=350)
     if act == "kill":
         beat(run, "training", 7, steps)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -70,31 +73,35 @@ def train(run: Path, request: dict) -> int:
     return 3 if act == "diverge" else 0
 
 
-def wait(run: Path, steps: int, *, ignore: bool) -> int:
+def wait(run: Path, steps: int, *, ignore: bool, step: int = 7) -> int:
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: None if ignore else stopped.append(1))
     grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
     write(run / "pids.json", {"trainer": os.getpid(), "grandchild": grandchild.pid})
-    beat(run, "training", 7, steps)
+    beat(run, "training", step, steps)
     while not stopped:
         time.sleep(0.02)
-    beat(run, "stopped", 7, steps, "stopped on request")
+    beat(run, "stopped", step, steps, "stopped on request")
     return 143
 
 
-def log(run: Path, steps: int, loss: float) -> None:
+def log(
+    run: Path, steps: int, loss: float, every: int = 100, evaluation: float | None = None
+) -> None:
     # Slow to import, and a check needs none of it.
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
     writer = EventFileWriter(str(run / "events"))
-    for step in range(100, steps + 1, 100):
+    for step in range(every, steps + 1, every):
         values = {
             "train/critic_loss": loss,
             "train/episode_length": 100.0,
             "agent/total_updates": step,
         }
+        if evaluation is not None:
+            values["eval/mean_reward"] = evaluation
         summary = Summary(
             value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
         )

@@ -12,7 +12,8 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from flows.settings.supervision import LiveSettings
-from flows.supervising.live_rules import LiveGate, irrevocable
+from flows.supervising.live_rules import irrevocable
+from flows.supervising.run_watch import RunWatch
 from gates.findings import Verdict
 from gates.spec import load_gate, parse_gate
 
@@ -37,7 +38,7 @@ class Growing:
 
     def gate(self, name: str = "5k", settings: LiveSettings = SETTINGS, **levels: object):
         spec = load_gate(name) if not levels else parse_gate(_one_check(**levels), "test")
-        return LiveGate(
+        return RunWatch(
             self.run,
             gate=spec,
             stage="5k",
@@ -46,9 +47,10 @@ class Growing:
             clock=lambda: self.now,
         )
 
-    def judged(self, gate: LiveGate):
+    def judged(self, gate: RunWatch):
         self.now += 1.0
-        return gate.judge_when_due()
+        news = gate.look_when_due()
+        return None if news is None else news.verdict
 
 
 def _one_check(**changes: object) -> dict[str, object]:
@@ -202,13 +204,13 @@ def test_a_gate_that_breaks_does_not_break_the_run(growing: Growing, tmp_path: P
 
 def test_judging_takes_its_share_of_the_time_at_most(growing: Growing) -> None:
     gate = growing.gate(settings=SETTINGS.model_copy(update={"most_share": 0.01}))
-    read: Callable[[], int] = gate._read
+    read: Callable[[], int] = gate._growing.read
 
     def slow_read() -> int:
         growing.now += 2.0
         return read()
 
-    gate._read = slow_read  # type: ignore[method-assign]
+    gate._growing.read = slow_read
     for _ in range(6):
         growing.log()
     for _ in range(3):

@@ -1,0 +1,77 @@
+"""What ends or judges a long stage on its way: early stopping, interim gates, hopelessness; part of a stage file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gates.ended_early import PlateauRule
+
+Count = Annotated[int, Field(ge=1, strict=True)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class EarlyStopSettings(_Part):
+    """A training whose evaluations stopped to improve is ended; its gate then judges it as any other."""
+
+    steps: Count | None = None
+    """Environment steps without an improvement of the best evaluation; unset: never ended early."""
+    evaluations: Count = 4
+    """Evaluations that these steps must hold at least."""
+    window: Count = 3
+    """Neighbouring evaluations whose mean counts as well: a better mean is an improvement, too."""
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    """Return by which an evaluation must exceed the best one to be an improvement."""
+    not_before: Annotated[int, Field(ge=0, strict=True)] = 0
+    """Environment step before which nothing ends."""
+
+    @property
+    def rule(self) -> PlateauRule | None:
+        """The rule that finds the plateau; None when early stopping is off."""
+        if self.steps is None:
+            return None
+        return PlateauRule(
+            steps=self.steps,
+            evaluations=self.evaluations,
+            window=self.window,
+            min_delta=self.min_delta,
+            not_before=self.not_before,
+        )
+
+
+class HopelessSettings(_Part):
+    """A training that can no longer earn a GO is stopped, which is a NO_GO; off unless a key is set."""
+
+    interim_no_go: Count | None = None
+    """Interim gates in a row that a required check marked `live` must fail, the same one in all of them."""
+    goal_return: float | None = None
+    """Mean evaluation return that the last evaluations must be able to reach by the planned end."""
+    goal_from_share: float = Field(default=0.5, ge=0.1, lt=1)
+    """Share of the stage before which the goal is not asked for."""
+
+
+class LongStage(_Part):
+    """What happens on the way to a stage's end, besides supervision."""
+
+    early_stop: EarlyStopSettings = EarlyStopSettings()
+    """Ending a training that no longer improves."""
+    interim: tuple[Count, ...] = ()
+    """Environment steps at which the stage's gate says what it would say; nothing stops or starts."""
+    hopeless: HopelessSettings = HopelessSettings()
+    """Stopping a training that can no longer earn a GO."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> LongStage:
+        if list(self.interim) != sorted(set(self.interim)):
+            raise ValueError("interim: steps must rise, each once")
+        needed = self.hopeless.interim_no_go
+        if needed is not None and len(self.interim) < needed:
+            raise ValueError(
+                f"hopeless.interim_no_go: {needed} interim gates in a row are asked for, interim "
+                f"names {len(self.interim)}"
+            )
+        return self
