@@ -48,7 +48,8 @@ def goal_out_of_reach(
     """Say why the goal can no longer be reached; None while it can, or without evidence.
 
     The best mean of some evaluations, going on until the planned end at twice the fastest pace that
-    the run ever showed, must stay below the goal by more than twice the noise of one evaluation.
+    the run ever showed, must stay below the goal by more than twice the noise of one evaluation. While
+    the newest evaluation stands out above all means there is hope.
     """
     goal, series = settings.goal_return, facts.series(TAG)
     if goal is None or series is None or facts.learning_starts is None:
@@ -63,6 +64,8 @@ def goal_out_of_reach(
     best, pace = paced
     left = max(0, planned_steps - int(steps[-1]))
     noise = float(np.median(np.abs(np.diff(values)))) * _DEVIATION
+    if float(values[-1]) > best + 2.0 * noise:
+        return None  # It is breaking away from all that it did before.
     reach = max(best + 2.0 * pace * left, float(values.max())) + 2.0 * noise
     if reach >= goal:
         return None
