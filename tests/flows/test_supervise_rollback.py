@@ -104,8 +104,11 @@ def test_a_run_without_a_pipeline_is_refused_while_its_trainer_lives(
 ) -> None:
     alone = tmp_path / "alone" / "stage" / "run"
     shutil.copytree(run, alone)
-    wait = [sys.executable, "-c", "import time; time.sleep(60)", str(alone)]
-    with subprocess.Popen(wait) as trainer:
+    wait = [sys.executable, "-c", "print(flush=True); import time; time.sleep(60)", str(alone)]
+    with subprocess.Popen(wait, stdout=subprocess.PIPE) as trainer:
+        # Its command line can be read once it runs, which is a little after its start.
+        assert trainer.stdout is not None
+        trainer.stdout.readline()
         status = json.loads((alone / "status.json").read_text())
         status |= {"phase": "training", "pid": trainer.pid}
         (alone / "status.json").write_text(json.dumps(status))
