@@ -35,7 +35,7 @@ from flows.records.run_dir import PipelineDirectory, read_json
 from flows.request import PipelineRequest
 from flows.settings.plan import PipelinePlan, StagePlan
 from flows.stage import StageOutcome
-from flows.supervising.interrupted import interrupted_run, nothing_to_resume
+from flows.supervising.interrupted import interrupted_run, nothing_to_resume, unjudged_run
 from gates.findings import Verdict
 from reports.escaping import escape_markdown
 
@@ -148,6 +148,11 @@ def _decided(
 def _run_stage(
     stage: StagePlan, directory: PipelineDirectory, request: PipelineRequest
 ) -> StageOutcome:
+    # Who asks for a stage anew gets past a run that cannot be judged.
+    unjudged = unjudged_run(stage, directory, also_tried=not request.retrain)
+    if unjudged is not None:
+        folder = train_task(stage, directory, request.note, unjudged)
+        return _judged(gate_task(stage, folder, directory, return_state=True))
     if request.resume or request.retried:
         interrupted = interrupted_run(stage, directory)
         if interrupted is not None:

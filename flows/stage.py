@@ -145,7 +145,10 @@ def resume(
     """
     folder = directory.run_path(stage.name, run)
     if trained_already(run):
-        reporter.say(f"{stage.name}: {run.run} was trained to its end, only the gate is missing")
+        reporter.say(
+            f"{stage.name}: {run.run} was trained to its end but not judged; it is judged now, "
+            "not trained again"
+        )
         return folder
     checkpoint = newest_checkpoint(folder)
     where = "the start" if checkpoint is None else f"the checkpoint of step {checkpoint:,}"

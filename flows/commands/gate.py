@@ -10,7 +10,13 @@ from flows.errors import OutputError, UsageError
 from flows.judging.decision_shown import translated_events
 from flows.judging.judge_run import GATE_FILE, free_judgement_folder, judge_directory
 from flows.judging.pipeline_report import save_pipeline_report
-from flows.judging.rules import foreign_folder, own_run, rules_for
+from flows.judging.rules import (
+    foreign_folder,
+    live_stop_of,
+    own_run,
+    recorded_run,
+    rules_for,
+)
 from flows.judging.stage_context import read_result, shown, stage_context
 from flows.records.pipeline_record import utc_now
 from flows.records.run_dir import PipelineDirectory
@@ -57,6 +63,7 @@ def gate_directory(
         config=config,
         dialect=dialect,
         cross_check=cross_check,
+        live_stop=live_stop_of(run, stage=rules.stage, planned_steps=rules.planned_steps),
     )
     result = judged.judgement.result
     if as_json:
@@ -73,11 +80,8 @@ def context_of(directory: Path, stage: str, judgement: Judgement) -> StageContex
     """Collect what is known about a directory that is judged outside a pipeline's flow."""
     run = own_run(directory)
     pipeline = PipelineDirectory.view(run.absolute().parents[1]) if run else None
-    if run and pipeline and (record := pipeline.record.stages.get(run.absolute().parent.name)):
-        for candidate in record.runs:
-            if candidate.run == run.absolute().name:
-                name = run.absolute().parent.name
-                return stage_context(name, candidate, pipeline, judgement)
+    if run and pipeline and (recorded := recorded_run(run, pipeline.record)):
+        return stage_context(run.absolute().parent.name, recorded, pipeline, judgement)
     info = judgement.run_info
     again = f"gonogo gate {shown(directory)} --stage {stage}"
     return StageContext(

@@ -7,7 +7,12 @@ from pathlib import Path
 
 from flows.errors import ConfigError, UsageError
 from flows.judging.stage_context import read_result
-from flows.records.pipeline_record import read_record
+from flows.records.pipeline_record import (
+    LiveStopRecord,
+    PipelineRecord,
+    RunRecord,
+    read_record,
+)
 from flows.records.run_dir import read_json
 from flows.settings.setting_files import gate_of, is_path, load_stage
 
@@ -58,6 +63,24 @@ def rules_for(
         gate=gate or gate_of(path, stage_file),
         planned_steps=planned_steps or stage_file.steps,
     )
+
+
+def recorded_run(run: Path, record: PipelineRecord) -> RunRecord | None:
+    """Return what its pipeline recorded about a run folder; None when it does not know the run."""
+    stage = record.stages.get(run.absolute().parent.name)
+    return next((r for r in stage.runs if r.run == run.absolute().name), None) if stage else None
+
+
+def live_stop_of(
+    run: Path | None, *, stage: str, planned_steps: int | None
+) -> LiveStopRecord | None:
+    """Return where the live gate stopped a run, as long as the run is judged for the same stage and steps."""
+    record = read_record(run.absolute().parents[1]) if run else None
+    recorded = recorded_run(run, record) if run and record else None
+    stop = recorded.live_stop if recorded else None
+    if run is None or stop is None or run.absolute().parent.name != stage:
+        return None
+    return stop if planned_steps in (None, stop.planned_steps) else None
 
 
 def foreign_folder(directory: Path) -> Path:

@@ -11,6 +11,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 from flows.errors import InUseError, OutputError, UsageError
 from flows.records.pipeline_record import (
     FILE_NAME,
+    AttemptRecord,
     PipelineRecord,
     RunRecord,
     read_record,
@@ -89,7 +91,7 @@ class PipelineDirectory:
             asked = stages_asked or record.stages_asked or _around(plan)
             update = {"overrides": plan.overrides, "stages_asked": asked}
             record = record.model_copy(update=update)
-            directory = cls(path, _without_lost_runs(record), lock)
+            directory = cls(path, _without_lost_runs(record, path), lock)
             write_record(path, directory.record)
         except BaseException:
             os.close(lock)
@@ -113,7 +115,7 @@ class PipelineDirectory:
             record = read_record(path)
             if record is None:
                 raise UsageError(f"{path} holds no {FILE_NAME}.")
-            return cls(path, _without_lost_runs(record), lock)
+            return cls(path, _without_lost_runs(record, path), lock)
         except BaseException:
             os.close(lock)
             raise
@@ -281,23 +283,40 @@ def _is_gone(owner: str) -> bool:
     return False
 
 
-def _without_lost_runs(record: PipelineRecord) -> PipelineRecord:
+def _without_lost_runs(record: PipelineRecord, path: Path) -> PipelineRecord:
     """Mark runs that are still recorded as running: we hold the lock, so nobody runs them."""
     stages = {
-        name: stage.model_copy(update={"runs": tuple(_lost(run) for run in stage.runs)})
+        name: stage.model_copy(
+            update={"runs": tuple(_lost(run, path / name / run.run) for run in stage.runs)}
+        )
         for name, stage in record.stages.items()
     }
     return record.model_copy(update={"stages": stages})
 
 
-def _lost(run: RunRecord) -> RunRecord:
+def _lost(run: RunRecord, folder: Path) -> RunRecord:
     if run.state is not StageState.RUNNING:
         return run
     message = "gonogo ended while this run was going on."
     attempts = run.attempts
     if attempts and not attempts[-1].end:
-        why = "gonogo was killed; the guard asked the trainer to save itself and ended it."
-        last = attempts[-1].model_copy(update={"end": LEFT_ALONE, "why": why})
+        end = _end_left_alone(attempts[-1], folder)
+        why = f"The trainer {end}; gonogo was killed before it noticed."
+        if end == LEFT_ALONE:
+            why = "gonogo was killed; the guard asked the trainer to save itself and ended it."
+        last = attempts[-1].model_copy(update={"end": end, "why": why})
         attempts = (*attempts[:-1], last)
     update = {"state": StageState.CRASHED, "message": message, "attempts": attempts}
     return run.model_copy(update=update)
+
+
+def _end_left_alone(attempt: AttemptRecord, folder: Path) -> str:
+    """Return how an attempt ended whose supervisor was killed: as its trainer said, if it still did."""
+    status = read_json(folder / "status.json") or {}
+    phase, said_at = status.get("phase"), status.get("updated_at")
+    try:
+        # What an earlier attempt of the same run said is no word about this one.
+        own = datetime.fromisoformat(str(said_at)) >= datetime.fromisoformat(attempt.started_at)
+    except (TypeError, ValueError):
+        return LEFT_ALONE
+    return phase if own and phase in ("finished", "diverged") else LEFT_ALONE

@@ -43,7 +43,9 @@ ENDS: Mapping[str, End] = {
     "bad_configuration": End.BAD_CONFIG,
 }
 """The names that `trainer.exit_codes` may use."""
-_WAS_ENDED = frozenset({End.KILLED, End.HUNG, End.LIVE_STOP, End.INTERRUPTED, End.OUT_OF_MEMORY})
+_WAS_ENDED = frozenset(
+    {End.KILLED, End.HUNG, End.LIVE_STOP, End.EARLY_STOP, End.INTERRUPTED, End.OUT_OF_MEMORY}
+)
 """Ends after which a container may still be there."""
 _ENDED_PHASES = {
     End.FINISHED: "finished",

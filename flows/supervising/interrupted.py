@@ -1,12 +1,14 @@
-"""Finds the interrupted training that `--resume` goes on with."""
+"""Finds the interrupted training that `--resume` goes on with, and the one that only lacks its verdict."""
 
 from __future__ import annotations
 
 from flows.errors import UsageError
 from flows.records.pipeline_record import RunRecord
+from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory, read_json
 from flows.settings.plan import StagePlan
 from flows.supervising.attempt_ends import JUDGED
+from gates.ended_early import read_ended_early
 from reports.context import StageState
 
 
@@ -31,6 +33,32 @@ def interrupted_run(stage: StagePlan, directory: PipelineDirectory) -> RunRecord
             f"back the --set options, or leave --resume out to train {stage.name} anew."
         )
     return run
+
+
+def unjudged_run(
+    stage: StagePlan, directory: PipelineDirectory, *, also_tried: bool
+) -> RunRecord | None:
+    """Return the stage's newest run when it was trained to its end by this recipe, but never judged.
+
+    Whatever ended gonogo between the training and the gate, the hours of the training are not lost.
+
+    Args:
+        stage: What is to be trained.
+        directory: The open pipeline directory.
+        also_tried: Also a run whose gate was tried and broke, for instance on a full disk.
+    """
+    run = directory.record.last_run(stage.name)
+    if run is None or run.state not in (StageState.CRASHED, StageState.CANCELLED):
+        return None
+    if run.ended_at is not None and not also_tried:
+        return None
+    if not trained_already(run) or run.recipe != recipe_hash(stage):
+        return None
+    folder = directory.run_path(stage.name, run)
+    ended = read_ended_early(folder)
+    if ended is not None and ended.rule != stage.long.early_stop.rule:
+        return None
+    return run if read_json(folder / "request.json") == dict(stage.request) else None
 
 
 def trained_already(run: RunRecord) -> bool:

@@ -8,8 +8,8 @@ from gates.number_text import duration
 
 def live_stop_sentence(stop: LiveStopRecord) -> str:
     """Return where, what it saved and why, without a full stop."""
-    saved = f", which saved about {duration(stop.saved_s)}" if stop.saved_s is not None else ""
+    saved = f", saved about {duration(stop.saved_s)}" if stop.saved_s is not None else ""
     return (
-        f"Stopped at step {stop.step:,} of {stop.planned_steps:,} by the live gate{saved}: "
+        f"Stopped at step {stop.step:,} of {stop.planned_steps:,}{saved}, by the live gate: "
         f"{stop.title}: {stop.reason.rstrip('.')}"
     )

@@ -23,9 +23,11 @@ from prefect.states import AwaitingRetry, Failed
 from prefect.testing.utilities import prefect_test_harness
 from typer.testing import CliRunner
 
+from flows import stage as stages
 from flows.cli import app
 from flows.errors import UsageError
 from flows.pipeline import PipelineOutcome, staged_validation
+from flows.progress import SilentReporter
 from flows.records.recipe import recipe_hash
 from flows.request import PipelineRequest
 from gates.findings import Verdict
@@ -114,6 +116,14 @@ def test_go_after_go_ends_go_and_is_kept_when_run_again(make_request: MakeReques
     _, fresh = run(make_request(stages=request.stages[:1], retrain=True))
     assert not fresh.stages[0].kept
     assert trained(request) == ["one/run-001", "one/run-002", "two/run-001"]
+
+    # A third run is trained to its end, but gonogo dies before the gate.
+    with request.open(request.plan()) as directory:
+        stages.train(request.plan().stages[0], directory, SilentReporter())
+    _, judged = run(request)
+    assert [stage.kept for stage in judged.stages] == [False, True]
+    assert judged.stages[0].run.name == "run-003"
+    assert trained(request) == [f"one/run-00{n}" for n in (1, 2, 3)] + ["two/run-001"]
 
 
 def test_resume_keeps_a_go_and_goes_on_with_the_interrupted_stage(

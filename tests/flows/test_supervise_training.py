@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 
 from flows import stage as stages
+from flows.commands.gate import gate_directory
 from flows.errors import TrainingBrokenError, UsageError
+from flows.judging.rules import live_stop_of
 from flows.progress import SilentReporter
 from flows.records.pipeline_record import RunRecord
 from flows.records.run_dir import PipelineDirectory
 from flows.records.trainer_files import TrainerStatus
 from flows.request import PipelineRequest
-from flows.supervising.interrupted import interrupted_run
+from flows.settings.plan import StagePlan
+from flows.supervising.interrupted import interrupted_run, unjudged_run
 from gates.findings import Verdict
 from reports.context import StageState
 
@@ -87,7 +90,7 @@ def test_a_lost_run_is_stopped_and_is_a_no_go(opened: Opened, files: Path) -> No
     folder = stages.train(stage, directory, Notes())
     outcome = stages.judge(stage, folder, directory)
     assert outcome.verdict is Verdict.NO_GO
-    assert outcome.deciding.startswith("Stopped at step 400 of 400 by the live gate")
+    assert outcome.deciding.startswith("Stopped at step 400 of 400, saved about 0 s, ")
     run = newest(directory)
     assert run.live_stop is not None
     assert run.live_stop.check == "finite_values"
@@ -148,18 +151,93 @@ def test_a_run_that_was_trained_but_not_judged_only_needs_its_gate(opened: Opene
     assert found is not None
     notes = Notes()
     assert stages.resume(stage, found, directory, notes) == folder
-    assert "only the gate is missing" in notes.said[0]
+    assert "is judged now, not trained again" in notes.said[0]
     assert stages.judge(stage, folder, directory).verdict is Verdict.GO
     assert interrupted_run(stage, directory) is None
+
+
+def left_running(directory: PipelineDirectory, stage: StagePlan) -> None:
+    """Let the newest run look as if gonogo had been killed before it saw its trainer end."""
+    run = newest(directory)
+    going_on = run.attempts[0].model_copy(update={"end": "", "ended_at": None})
+    update = {"state": StageState.RUNNING, "attempts": (going_on,)}
+    directory.save_run(stage, run.model_copy(update=update))
+
+
+@pytest.mark.parametrize(
+    ("phase", "said_at", "end"),
+    [
+        ("finished", "2999-01-01T00:00:00.000+00:00", "finished"),
+        ("diverged", "2999-01-01T00:00:00.000+00:00", "diverged"),
+        ("stopped", "2999-01-01T00:00:00.000+00:00", "gonogo was killed"),
+        # Of an attempt before a rollback.
+        ("finished", "2001-01-01T00:00:00.000+00:00", "gonogo was killed"),
+        ("finished", "", "gonogo was killed"),
+    ],
+)
+def test_a_trainer_that_finished_unseen_is_believed(
+    opened: Opened, phase: str, said_at: str, end: str
+) -> None:
+    request, directory = opened()
+    stage = request.plan().stages[0]
+    folder = stages.train(stage, directory, Notes())
+    left_running(directory, stage)
+    status = json.loads((folder / "status.json").read_text())
+    changed = status | {"phase": phase, "updated_at": said_at}
+    (folder / "status.json").write_text(json.dumps(changed))
+    _, directory = opened()
+    assert newest(directory).attempts[0].end == end
+    found = unjudged_run(stage, directory, also_tried=False)
+    assert (found is not None) == (end in ("finished", "diverged"))
+
+
+def test_only_a_run_of_the_same_recipe_is_judged_in_place_of_trained(opened: Opened) -> None:
+    request, directory = opened()
+    stage = request.plan().stages[0]
+    stages.train(stage, directory, Notes())
+    _, directory = opened("train.loss=2.0")
+    changed = request.model_copy(update={"overrides": ("train.loss=2.0",)}).plan().stages[0]
+    assert unjudged_run(changed, directory, also_tried=True) is None
+    assert unjudged_run(stage, directory, also_tried=True) is not None
+    run = newest(directory)
+    directory.save_run(stage, run.model_copy(update={"ended_at": "2026-01-01T00:00:00+00:00"}))
+    # The gate broke once: `gonogo run` tries it again, `gonogo stage` trains.
+    assert unjudged_run(stage, directory, also_tried=True) is not None
+    assert unjudged_run(stage, directory, also_tried=False) is None
+
+
+def test_a_run_that_was_stopped_live_is_a_no_go_also_when_it_is_judged_later(
+    opened: Opened, files: Path
+) -> None:
+    gate = files / "loss.yaml"
+    gate.write_text(gate.read_text() + LIVE_CHECK)
+    request, directory = opened("train.act=nan")
+    stage = request.plan().stages[0]
+    folder = stages.train(stage, directory, Notes())
+    # Without the check that stopped it, the events alone say nothing against the run.
+    gate.write_text(gate.read_text().replace(LIVE_CHECK, ""))
+    options = {
+        "stage": None,
+        "gate": gate,
+        "planned_steps": None,
+        "out": files / "again",
+        "config": None,
+        "dialect": None,
+        "cross_check": False,
+        "as_json": False,
+    }
+    assert gate_directory(folder, **options) == 3
+    report = (files / "again" / "report.md").read_text()
+    assert "Stopped at step 400 of 400, saved about 0 s, by the live gate: " in report
+    # Judged as a run that was meant to be shorter, it reached what was planned.
+    assert live_stop_of(folder, stage="one", planned_steps=300) is None
+    assert live_stop_of(folder, stage="two", planned_steps=400) is None
 
 
 def test_an_attempt_that_nobody_watched_to_its_end_is_told_apart(opened: Opened) -> None:
     request, directory, _ = interrupted(opened)
     stage = request.plan().stages[0]
-    run = newest(directory)
-    going_on = run.attempts[0].model_copy(update={"end": "", "ended_at": None})
-    update = {"state": StageState.RUNNING, "attempts": (going_on,)}
-    directory.save_run(stage, run.model_copy(update=update))
+    left_running(directory, stage)
     _, again = opened("train.act=wait")
     assert newest(again).attempts[0].end == "gonogo was killed"
     assert newest(again).state is StageState.CRASHED
