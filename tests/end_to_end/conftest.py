@@ -65,7 +65,7 @@ def gonogo(tmp_path: Path, environment: dict[str, str], prefect_url: str) -> Gon
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=200,
+            timeout=800,
             check=False,
         )
 

@@ -1,0 +1,52 @@
+"""The examples of docs/any-trainer.md really run: trained through 5k, supervised and judged."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+CONDITIONAL, NO_GO = 4, 3
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def trained(
+    gonogo: Callable[..., subprocess.CompletedProcess[str]], out: Path, name: str, *options: str
+) -> tuple[subprocess.CompletedProcess[str], Path]:
+    preset = str(EXAMPLES / f"{name}.yaml")
+    done = gonogo("run", "--preset", preset, "--stages", "5k", "--out", str(out), *options)
+    return done, out / "5k" / "run-001"
+
+
+@pytest.mark.parametrize("name", ["sb3-td3", "cleanrl-td3"])
+def test_a_sound_example_is_conditional_because_of_what_it_does_not_log(gonogo, tmp_path, name):
+    if name == "sb3-td3":
+        pytest.importorskip("stable_baselines3", reason="needs Stable-Baselines3 ([dev])")
+    done, run = trained(gonogo, tmp_path / "out", name)
+    assert done.returncode == CONDITIONAL, done.stdout + done.stderr
+    result = json.loads((run / "gate.json").read_text())
+    assert result["dialect"] == name.removesuffix("-td3")
+    assert result["last_step"] == 5_000
+    assert result["diagnoses"] == []
+    outcomes = {f["check"]: f["outcome"] for f in result["findings"]}
+    assert "FAIL" not in outcomes.values()
+    assert [c for c, outcome in outcomes.items() if outcome == "WARN"] == ["tags_logged"]
+    status = json.loads((run / "status.json").read_text())
+    assert (status["phase"], status["step"]) == ("finished", 5_000)
+
+
+def test_a_script_that_diverges_is_stopped_while_it_trains(gonogo, tmp_path):
+    done, run = trained(
+        gonogo, tmp_path / "out", "cleanrl-td3", "--set", "trainer.values.learning_rate=1.0"
+    )
+    assert done.returncode == NO_GO, done.stdout + done.stderr
+    assert "by the live gate" in done.stdout
+    assert json.loads((run / "status.json").read_text())["phase"] == "stopped"
+    record = json.loads((tmp_path / "out" / "pipeline.json").read_text())
+    stop = record["stages"]["5k"]["runs"][0]["live_stop"]
+    assert stop["step"] < 2_500
