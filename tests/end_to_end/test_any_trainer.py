@@ -40,9 +40,9 @@ def test_a_sound_example_is_conditional_because_of_what_it_does_not_log(gonogo, 
     assert (status["phase"], status["step"]) == ("finished", 5_000)
 
 
-def test_a_script_that_diverges_is_stopped_while_it_trains(gonogo, tmp_path):
+def test_a_script_whose_losses_overflow_is_stopped_while_it_trains(gonogo, tmp_path):
     done, run = trained(
-        gonogo, tmp_path / "out", "cleanrl-td3", "--set", "trainer.values.learning_rate=1.0"
+        gonogo, tmp_path / "out", "cleanrl-td3", "--set", "trainer.values.learning_rate=1.0e+20"
     )
     assert done.returncode == NO_GO, done.stdout + done.stderr
     assert "by the live gate" in done.stdout

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 Gonogo = Callable[..., "subprocess.CompletedProcess[str]"]
 BAD_RECIPE = (
     "--set=train.actor_lr=0.05",
@@ -65,6 +67,7 @@ def test_go_leads_from_stage_to_stage_and_is_kept(
     assert Path(shown.stdout.strip()).read_text().lstrip().lower().startswith("<!doctype html>")
 
 
+@pytest.mark.slow
 def test_no_go_ends_the_pipeline_until_the_recipe_is_mended(
     gonogo: Gonogo, small: Path, tmp_path: Path
 ) -> None:
@@ -93,6 +96,7 @@ def test_no_go_ends_the_pipeline_until_the_recipe_is_mended(
     assert not (out / "second").exists(), "one stage alone"
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_the_trainer_and_leaves_nothing_behind(
     environment: dict[str, str], small: Path, tmp_path: Path
 ) -> None:
