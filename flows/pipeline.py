@@ -156,7 +156,7 @@ def _run_stage(
     if request.resume or request.retried:
         interrupted = interrupted_run(stage, directory)
         if interrupted is not None:
-            folder = train_task(stage, directory, request.note, interrupted)
+            folder = train_task(stage, directory, request, interrupted)
             return _judged(gate_task(stage, folder, directory, return_state=True))
         if request.retrain and not request.retried:
             raise UsageError(nothing_to_resume(stage, directory))
@@ -167,7 +167,7 @@ def _run_stage(
             return _judged(keep_task(stage, directory, return_state=True))
         if directory.record.last_run(stage.name):
             _say(f"{stage.name}: trained again, because {reason}")
-    run = train_task(stage, directory, request.note, None)
+    run = train_task(stage, directory, request, None)
     return _judged(gate_task(stage, run, directory, return_state=True))
 
 
@@ -181,13 +181,18 @@ def keep_task(stage: StagePlan, directory: PipelineDirectory) -> State[StageOutc
 
 @task(name="train", task_run_name="train {stage.name}", persist_result=False, cache_policy=NO_CACHE)
 def train_task(
-    stage: StagePlan, directory: PipelineDirectory, note: str, interrupted: RunRecord | None
+    stage: StagePlan,
+    directory: PipelineDirectory,
+    request: PipelineRequest,
+    interrupted: RunRecord | None,
 ) -> Path:
     """Train a stage in a new run folder, or go on with an interrupted training."""
     reporter = PageReporter(_reporter.get(), key=f"{_key(stage, directory)}-progress")
     if interrupted is not None:
         return stages.resume(stage, interrupted, directory, reporter)
-    return stages.train(stage, directory, reporter, note=note)
+    return stages.train(
+        stage, directory, reporter, note=request.note, expectation=request.expectation
+    )
 
 
 @task(name="gate", task_run_name="gate {stage.name}", persist_result=False, cache_policy=NO_CACHE)

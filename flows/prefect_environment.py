@@ -30,6 +30,10 @@ def prepare_environment(home: Path, *, quiet: bool = True) -> None:
     os.environ.setdefault("PREFECT_HOME", str(home.absolute()))
     for name, value in {**DEFAULTS, **(QUIET if quiet else {})}.items():
         os.environ.setdefault(name, value)
+    # Whoever gives the server a password means us to know it.
+    password = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
+    if password:
+        os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
 
 
 def home_for(out: Path) -> Path:

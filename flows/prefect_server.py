@@ -1,4 +1,4 @@
-"""A Prefect server of our own on loopback, for as long as a pipeline runs.
+"""A Prefect server of our own on loopback, for as long as a pipeline or the cockpit runs.
 
 Prefect can start one by itself, but that one shares our process group: Ctrl-C ends it before the
 flow could say that it was stopped, and the client then retries for minutes.
@@ -15,16 +15,23 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from flows.errors import OutputError, ServerError
+from flows.errors import OutputError, ServerError, UsageError
 from flows.supervising.process import ChildProcess
 
+LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 120.0
 _HEALTH_INTERVAL_S = 0.1
 _WATCH_INTERVAL_S = 2.0
 _STOP_GRACE_S = 5.0
+_WITHOUT_PAGES = {
+    # As Prefect starts its own temporary server: no pages, no background services.
+    "PREFECT_UI_ENABLED": "0",
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT__SERVER_FINAL": "1",
+}
 
 
 @contextlib.contextmanager
@@ -41,7 +48,7 @@ def prefect_server() -> Iterator[str]:
     if own:
         yield own
         return
-    server = _Server(Path(os.environ["PREFECT_HOME"]))
+    server = PrefectServer(Path(os.environ["PREFECT_HOME"]), environment=_WITHOUT_PAGES)
     server.start()
     os.environ["PREFECT_API_URL"] = server.url
     try:
@@ -52,18 +59,55 @@ def prefect_server() -> Iterator[str]:
         del os.environ["PREFECT_API_URL"]
 
 
-class _Server:
-    def __init__(self, home: Path) -> None:
+class PrefectServer:
+    """A server in a process of its own, started again should it end."""
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        environment: Mapping[str, str],
+        host: str = LOOPBACK,
+        port: int | None = None,
+    ) -> None:
+        """Prepare to start.
+
+        Args:
+            home: Prefect's data folder.
+            environment: What differs from ours.
+            host: Address to listen on.
+            port: A free one when absent.
+
+        Raises:
+            UsageError: The port is taken, or the address is not one of this machine.
+        """
         self._home = home
         self._log = home / "server.log"
-        self._port = _free_port()
-        self.url = f"http://127.0.0.1:{self._port}/api"
+        self._environment = dict(environment)
+        self._host = host
+        self._port = free_port(host, port)
         self._child: ChildProcess | None = None
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._keep_alive, daemon=True)
 
+    @property
+    def address(self) -> str:
+        """Where its pages are."""
+        host = LOOPBACK if self._host in ("0.0.0.0", "::", "") else self._host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
+
+    @property
+    def url(self) -> str:
+        """Of its API."""
+        return f"{self.address}/api"
+
     def start(self) -> None:
-        """Start the server and wait until it answers."""
+        """Start the server and wait until it answers.
+
+        Raises:
+            ServerError: It does not start.
+            OutputError: Its data folder cannot be written.
+        """
         with self._alone():
             self._launch()
             deadline = time.monotonic() + START_TIMEOUT_S
@@ -88,17 +132,14 @@ class _Server:
             [
                 *(sys.executable, "-m", "uvicorn", "--factory"),
                 "prefect.server.api.server:create_app",
-                *("--host", "127.0.0.1", "--port", str(self._port)),
+                *("--host", self._host, "--port", str(self._port)),
                 *("--log-level", "error", "--lifespan", "on"),
             ],
             cwd=self._home,
             log=self._log,
             environment={
                 **{k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"},
-                # As Prefect starts its own temporary server: no pages, no background services.
-                "PREFECT_UI_ENABLED": "0",
-                "PREFECT__SERVER_EPHEMERAL": "1",
-                "PREFECT__SERVER_FINAL": "1",
+                **self._environment,
             },
             grace_s=_STOP_GRACE_S,
         )
@@ -129,9 +170,22 @@ class _Server:
             raise OutputError.from_os_error("Prefect's data", self._home, error) from error
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+def free_port(host: str = LOOPBACK, port: int | None = None) -> int:
+    """Return `port` when it is free, or any free one.
+
+    Raises:
+        UsageError: The port is taken, or the address is not one of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        # As the server itself does: a connection that is still closing takes no port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port or 0))
+        except OSError as error:
+            raise UsageError(
+                f"--host {host} --port {port or 0}: {error.strerror or error}; choose others."
+            ) from None
         return int(probe.getsockname()[1])
 
 

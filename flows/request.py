@@ -48,7 +48,8 @@ class PipelineRequest(BaseModel):
         description="Changes to the preset, each like train.actor_lr=1.0e-4.",
     )
     out: Path = Field(description="Pipeline directory; an existing one is gone on with.")
-    note: str = Field(default="", description="What was changed and what that should do.")
+    note: str = Field(default="", description="What was changed.")
+    expectation: str = Field(default="", description="What the change should do.")
     on_conditional: OnConditional = Field(
         default="stop",
         description="What follows a CONDITIONAL: stop, wait for a person's decision, or continue.",

@@ -112,7 +112,12 @@ def kept_outcome(stage: StagePlan, directory: PipelineDirectory) -> StageOutcome
 
 
 def train(
-    stage: StagePlan, directory: PipelineDirectory, reporter: Reporter, *, note: str = ""
+    stage: StagePlan,
+    directory: PipelineDirectory,
+    reporter: Reporter,
+    *,
+    note: str = "",
+    expectation: str = "",
 ) -> Path:
     """Train the stage in a new run folder and return it.
 
@@ -122,7 +127,7 @@ def train(
         OutputError: The run's folder cannot be written.
     """
     refuse_what_cannot_fit(stage, directory.path)
-    run = directory.new_run(stage, recipe=recipe_hash(stage), note=note)
+    run = directory.new_run(stage, recipe=recipe_hash(stage), note=note, expectation=expectation)
     reporter.say(f"{stage.name}: training {stage.steps:,} steps in {run}")
     save_pipeline_report(directory)
     try:

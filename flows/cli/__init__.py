@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 
 # Each of these modules adds its commands to `app`; the help lists them in this order.
-from flows.cli import train, decide, judge, machine  # noqa: F401
+from flows.cli import train, decide, judge, serve, machine  # noqa: F401
 from flows.cli.app import app
 
 __all__ = ["app", "main"]

@@ -39,7 +39,11 @@ Overrides = Annotated[
 ]
 Note = Annotated[
     str,
-    typer.Option(help="What you changed and what you expect of it; it goes into the report."),
+    typer.Option(help="What you changed; it goes into the report."),
+]
+Expect = Annotated[
+    str,
+    typer.Option(help="What you expect of the change; it goes into the report beside the result."),
 ]
 
 

@@ -13,6 +13,7 @@ from flows.cli.options import (
     AfterConditional,
     AfterTimeout,
     Debug,
+    Expect,
     LiveOption,
     Note,
     OnConditional,
@@ -41,6 +42,7 @@ def run(
     out: Out = None,
     overrides: Overrides = None,
     note: Note = "",
+    expect: Expect = "",
     on_conditional: OnConditional = AfterConditional.STOP,
     wait_h: WaitHours = 72.0,
     on_timeout: OnTimeout = AfterTimeout.STOP,
@@ -87,6 +89,7 @@ def run(
         out=out,
         overrides=overrides or [],
         note=note,
+        expectation=expect,
         on_conditional=on_conditional.value,
         wait_h=wait_h,
         on_timeout=on_timeout.value,
@@ -109,6 +112,7 @@ def stage(
     out: Out = None,
     overrides: Overrides = None,
     note: Note = "",
+    expect: Expect = "",
     resume: Resume = False,
     live: LiveOption = None,
     debug: Debug = False,
@@ -122,7 +126,7 @@ def stage(
 
       gonogo stage 50k --out runs/mine --set train.actor_lr=1.0e-4
 
-      gonogo stage 50k --out runs/mine --note "lower actor rate; Q should stay below 200"
+      gonogo stage 50k --out runs/mine --note "lower actor rate" --expect "Q stays below 200"
     """
     run_and_exit(
         "flows.commands.run:run",
@@ -134,6 +138,7 @@ def stage(
         out=out,
         overrides=overrides or [],
         note=note,
+        expectation=expect,
         retrain=True,
         resume=resume,
         live=None if live is None else live.value,

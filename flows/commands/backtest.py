@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from flows.backtesting.backtest_cases import Selection, select_cases
 from flows.backtesting.backtest_json import as_json_text
@@ -23,7 +24,26 @@ from flows.errors import UsageError
 EXIT_FLIPPED = 3
 
 
-def backtest_directories(
+def backtest_directories(directories: Sequence[Path], *, as_json: bool, **options: Any) -> int:
+    """Judge all runs below some folders again; 3 when a verdict flips or a label is not met.
+
+    The options are those of `judge_all_again`, which raises the same errors.
+    """
+
+    def show(comparison: Comparison) -> None:
+        if not as_json:
+            say(run_line(comparison))
+
+    comparisons, selection = judge_all_again(directories, show=show, **options)
+    if as_json:
+        print(as_json_text(comparisons, selection))
+    else:
+        for line in closing_lines(comparisons, selection):
+            say(line)
+    return EXIT_FLIPPED if something_is_wrong(comparisons, selection) else 0
+
+
+def judge_all_again(
     directories: Sequence[Path],
     *,
     gate: str | None,
@@ -31,9 +51,9 @@ def backtest_directories(
     stage: str | None,
     labels: Path | None,
     jobs: int,
-    as_json: bool,
-) -> int:
-    """Judge all runs below some folders again; 3 when a verdict flips or a label is not met.
+    show: Callable[[Comparison], None],
+) -> tuple[list[Comparison], Selection]:
+    """Judge all runs below some folders again; `show` gets each as it comes.
 
     Raises:
         UsageError: A folder does not exist, or nothing can be judged at all.
@@ -48,32 +68,30 @@ def backtest_directories(
         labels=load_labels(labels) if labels else None,
     )
     comparisons = list(selection.not_judged)
-    if not as_json:
-        for comparison in comparisons:
-            say(run_line(comparison))
+    for comparison in comparisons:
+        show(comparison)
     for comparison in backtest(selection.cases, jobs=jobs):
         comparisons.append(comparison)
-        if not as_json:
-            say(run_line(comparison))
+        show(comparison)
     if all(c.after is None for c in comparisons):
         raise UsageError(f"None of the runs can be judged. The first: {comparisons[0].problem}")
-    if as_json:
-        print(as_json_text(comparisons, selection))
-    else:
-        for line in (
-            *flip_lines(comparisons),
-            *label_lines(comparisons),
-            *summary_lines(comparisons),
-        ):
-            say(line)
-        for line in labels_summary(comparisons, selection.labels_without_run):
-            say(line)
-        if selection.other_stages:
-            say(f"Left out: {selection.other_stages:,} of other stages.")
-    return EXIT_FLIPPED if _something_is_wrong(comparisons, selection) else 0
+    return comparisons, selection
 
 
-def _something_is_wrong(comparisons: Sequence[Comparison], selection: Selection) -> bool:
+def closing_lines(comparisons: Sequence[Comparison], selection: Selection) -> list[str]:
+    """Say what flipped and why, which labels are not met, and how many."""
+    lines = [
+        *flip_lines(comparisons),
+        *label_lines(comparisons),
+        *summary_lines(comparisons),
+        *labels_summary(comparisons, selection.labels_without_run),
+    ]
+    if selection.other_stages:
+        lines.append(f"Left out: {selection.other_stages:,} of other stages.")
+    return lines
+
+
+def something_is_wrong(comparisons: Sequence[Comparison], selection: Selection) -> bool:
     """Whether someone must look: a flip, a label that is not met, a verdict that cannot be had again."""
     return bool(selection.labels_without_run) or any(
         c.flipped or (c.after is None and c.before is not None) or False in label_answers(c)

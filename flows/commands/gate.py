@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from flows.commands.terminal import EXIT_CODES, result_lines, say
 from flows.errors import OutputError, UsageError
 from flows.judging.decision_shown import translated_events
-from flows.judging.judge_run import GATE_FILE, free_judgement_folder, judge_directory
+from flows.judging.judge_run import (
+    GATE_FILE,
+    Judged,
+    free_judgement_folder,
+    judge_directory,
+)
 from flows.judging.pipeline_report import save_pipeline_report
 from flows.judging.rules import (
     foreign_folder,
@@ -28,19 +34,35 @@ from reports.context import Command, StageContext
 FORMATS = ("md", "html", "latex")
 
 
-def gate_directory(
+def gate_directory(directory: Path, *, as_json: bool, **options: Any) -> int:
+    """Judge a directory of event files, print the verdict and return the exit code.
+
+    The options are those of `judge_with`, which raises the same errors.
+    """
+    judged = judge_with(directory, **options)
+    result = judged.judgement.result
+    if as_json:
+        print(judged.gate_json.read_text(encoding="utf-8"), end="")
+    else:
+        for line in result_lines(result):
+            say(line)
+        say(f"Report: {shown(judged.report)}")
+        say(f"{result.verdict.value}  {result.stage}: {result.deciding}")
+    return EXIT_CODES[result.verdict]
+
+
+def judge_with(
     directory: Path,
     *,
     stage: str | None,
-    gate: Path | None,
+    gate: str | Path | None,
     planned_steps: int | None,
     out: Path | None,
     config: Path | None,
     dialect: Path | None,
     cross_check: bool,
-    as_json: bool,
-) -> int:
-    """Judge a directory of event files, print the verdict and return the exit code.
+) -> Judged:
+    """Judge a directory of event files by what was given, else by what it says of itself.
 
     Raises:
         UsageError: There is no such directory, or no stage is known.
@@ -53,7 +75,7 @@ def gate_directory(
     run = own_run(directory)
     rules = rules_for(run, stage=stage, gate=gate, planned_steps=planned_steps)
     folder = out or (free_judgement_folder(run) if run else foreign_folder(directory))
-    judged = judge_directory(
+    return judge_directory(
         directory,
         stage=rules.stage,
         gate=rules.gate,
@@ -65,15 +87,6 @@ def gate_directory(
         cross_check=cross_check,
         live_stop=live_stop_of(run, stage=rules.stage, planned_steps=rules.planned_steps),
     )
-    result = judged.judgement.result
-    if as_json:
-        print(judged.gate_json.read_text(encoding="utf-8"), end="")
-    else:
-        for line in result_lines(result):
-            say(line)
-        say(f"Report: {shown(judged.report)}")
-        say(f"{result.verdict.value}  {result.stage}: {result.deciding}")
-    return EXIT_CODES[result.verdict]
 
 
 def context_of(directory: Path, stage: str, judgement: Judgement) -> StageContext:

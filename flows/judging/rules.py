@@ -35,7 +35,7 @@ def own_run(directory: Path) -> Path | None:
 
 
 def rules_for(
-    run: Path | None, *, stage: str | None, gate: Path | None, planned_steps: int | None
+    run: Path | None, *, stage: str | None, gate: str | Path | None, planned_steps: int | None
 ) -> Rules:
     """Choose stage, gate and planned steps: what was given, else what the run or its stage says.
 

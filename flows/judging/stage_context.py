@@ -73,7 +73,7 @@ def stage_context(
         config_changes=_changes(last or {}, own) if earlier else (),
         git_revision=_text(own.get("git_revision")),
         previous_git_revision=_text((last or {}).get("git_revision")),
-        change_note=ChangeNote(change=run.note) if run.note else None,
+        change_note=_change_note(run),
         speed=_speed(run, result),
         next_stage=following,
         decisions=tuple(map(decision_note, decisions)),
@@ -187,6 +187,12 @@ def _speed(run: RunRecord, result: GateResult) -> Speed | None:
     if not run.training_s or not result.last_step:
         return None
     return Speed(steps_per_s=result.last_step / run.training_s, training_s=run.training_s)
+
+
+def _change_note(run: RunRecord) -> ChangeNote | None:
+    if not run.note and not run.expectation:
+        return None
+    return ChangeNote(change=run.note, expectation=run.expectation)
 
 
 def _text(value: object) -> str | None:

@@ -76,7 +76,9 @@ class RunRecord(_Record):
     """Hash of everything that shapes the training; a GO is kept only for the same recipe."""
     overrides: tuple[str, ...] = ()
     note: str = ""
-    """What the user changed and expects."""
+    """What the user changed."""
+    expectation: str = ""
+    """What the user expects of it."""
     gate_sha256: str = ""
     """Hash of the rules that judged the run; empty before the verdict."""
     deciding: str = ""

@@ -130,7 +130,9 @@ class PipelineDirectory:
         record = read_record(path)
         return None if record is None else cls(path.absolute(), record, lock=-1)
 
-    def new_run(self, stage: StagePlan, *, recipe: str, note: str = "") -> Path:
+    def new_run(
+        self, stage: StagePlan, *, recipe: str, note: str = "", expectation: str = ""
+    ) -> Path:
         """Create the next run folder of a stage with its request.json and record it as running.
 
         Raises:
@@ -154,6 +156,7 @@ class PipelineDirectory:
                 recipe=recipe,
                 overrides=self.record.overrides,
                 note=note,
+                expectation=expectation,
             ),
         )
         return run

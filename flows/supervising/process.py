@@ -96,6 +96,11 @@ class ChildProcess:
             time.sleep(0.02)
         return self.poll()
 
+    def ask_to_stop(self) -> None:
+        """Ask the child to stop and do not wait for it."""
+        if self.poll() is None:
+            self._guard.send_signal(signal.SIGTERM)
+
     def stop(self, grace_s: float | None = None) -> int:
         """Ask the child to stop, wait for the grace time, then kill its whole process group.
 
@@ -103,7 +108,7 @@ class ChildProcess:
         """
         try:
             if self.poll() is None:
-                self._guard.send_signal(signal.SIGTERM)
+                self.ask_to_stop()
                 deadline = time.monotonic() + (self._grace_s if grace_s is None else grace_s)
                 while self.poll() is None and time.monotonic() < deadline and not hurried():
                     time.sleep(0.02)

@@ -1,0 +1,1 @@
+"""The cockpit: Prefect's pages as the place where runs are started, watched and started again."""

@@ -1,0 +1,40 @@
+"""One served flow: `python -m flows.cockpit.serving NAME`, a child of `gonogo serve`.
+
+Each flow is served by a process of its own: with several in one process Prefect 3.8.8 leaves runs
+behind as running when it is stopped.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import time
+
+from prefect.types.entrypoint import EntrypointType
+
+from flows.cockpit.api import Api
+from flows.cockpit.deployed import DEPLOYED
+
+_WAIT_S = 0.2
+
+
+def main(name: str) -> None:
+    """Register the flow's deployment and run what is asked for until we are stopped."""
+    flow = next(flow for flow in DEPLOYED if flow.name == name)
+    # We are started together with the server, because both take seconds to get ready.
+    api = Api(os.environ["PREFECT_API_URL"])
+    while not api.answers():
+        time.sleep(_WAIT_S)
+    flow.serve(
+        name=name,
+        description=inspect.cleandoc(flow.fn.__doc__ or "").partition("\n\nArgs:")[0],
+        tags=["gonogo"],
+        pause_on_shutdown=False,
+        print_starting_message=False,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
