@@ -10,6 +10,7 @@ import inspect
 import os
 import sys
 import time
+import warnings
 
 from prefect.types.entrypoint import EntrypointType
 
@@ -21,6 +22,8 @@ _WAIT_S = 0.2
 
 def main(name: str) -> None:
     """Register the flow's deployment and run what is asked for until we are stopped."""
+    # On SIGTERM Prefect 3.8.8 forgets to wait for its own clean-up and ends by unwinding instead.
+    warnings.filterwarnings("ignore", message="coroutine 'Runner.astop' was never awaited")
     flow = next(flow for flow in DEPLOYED if flow.name == name)
     # We are started together with the server, because both take seconds to get ready.
     api = Api(os.environ["PREFECT_API_URL"])
