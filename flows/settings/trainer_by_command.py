@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from flows.settings.nearest import did_you_mean
 from flows.settings.placeholders import NAME, Value, fill, fill_all, mistakes_in, names_in, written
 from flows.settings.supervision import Seconds
+from flows.settings.trainer_command import callers_environment
 from gates.dialect_file import dialect_names, load_dialect
 from gates.errors import GateConfigError
 
@@ -101,10 +102,10 @@ class TrainerCommand:
         return str(self.cwd / pattern)
 
     def environment(self, run: Path, *, attempt: int) -> dict[str, str]:
-        """Return the caller's environment with the preset's variables."""
+        """Return the caller's environment, without Prefect's settings, with the preset's variables."""
         values = self._values(run, attempt, None)
         own = {name: fill(text, values)[0] for name, text in self.section.env.items()}
-        return {**os.environ, "PYTHONUNBUFFERED": "1", **own}
+        return {**callers_environment(), **own}
 
     def files(self) -> tuple[Path, ...]:
         """Return the files that the command names, scripts for instance, and the mapping file."""

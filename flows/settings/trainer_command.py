@@ -19,17 +19,26 @@ def trainer_command(*arguments: str) -> list[str]:
 
 
 def trainer_environment() -> dict[str, str]:
-    """Return the environment of the trainer: the caller's, thread settings included.
+    """Return the environment of our trainer: `callers_environment`, thread settings included.
 
     In a checkout that is not installed the checkout is put on the module path, because the trainer
     does not start in the caller's folder.
     """
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = callers_environment()
     root = Path(__file__).resolve().parents[2]
     if (root / "pyproject.toml").is_file():
         path = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = os.pathsep.join([str(root), *([path] if path else [])])
     return environment
+
+
+def callers_environment() -> dict[str, str]:
+    """Return what every trainer gets of our environment: all but Prefect's settings.
+
+    A trainer has nothing to ask Prefect, and passwords and keys of the server stand among them.
+    """
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")}
+    return {**kept, "PYTHONUNBUFFERED": "1"}
 
 
 def child_guard() -> Path:
