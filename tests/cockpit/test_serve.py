@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -32,7 +33,12 @@ def runs_of(pipeline: Path, stage: str) -> list[str]:
 
 
 def test_four_deployments_are_served_and_nothing_is_reported(cockpit: Cockpit) -> None:
-    assert set(cockpit.deployments()) == {"staged-validation", "single-stage", "gate-only", "backtest"}
+    assert set(cockpit.deployments()) == {
+        "staged-validation",
+        "single-stage",
+        "gate-only",
+        "backtest",
+    }
     assert "Telemetry is off." in cockpit.said()
     settings = cockpit.ask("/admin/settings")
     assert settings["server"]["analytics_enabled"] is False
@@ -157,7 +163,7 @@ def test_serves_to_a_server_of_ones_own(cockpit: Cockpit, tmp_path: Path) -> Non
     refused = subprocess.run(
         [sys.executable, "-m", "flows", "serve"],
         cwd=tmp_path,
-        env={**subprocess.os.environ, "PREFECT_API_URL": f"{cockpit.address}/api"},
+        env={**os.environ, "PREFECT_API_URL": f"{cockpit.address}/api"},
         capture_output=True,
         text=True,
         timeout=60,
