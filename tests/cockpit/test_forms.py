@@ -101,7 +101,7 @@ def test_a_pipeline_is_found_by_its_name_below_the_runs_folder_alone(runs: Path)
     os.utime(runs / "older" / FILE_NAME, (1, 1))
     assert form_requests.existing_pipeline("newer") == runs / "newer"
     assert form_requests.existing_pipeline(" ") == runs / "newer"
-    with pytest.raises(UsageError, match="is no pipeline directory. The newest ones: "):
+    with pytest.raises(UsageError, match=r"is no pipeline directory\. The newest ones: "):
         form_requests.existing_pipeline("typo")
     with pytest.raises(UsageError, match="leads out of"):
         form_requests.existing_pipeline("../elsewhere")
