@@ -151,7 +151,7 @@ def _run_stage(
     # Who asks for a stage anew gets past a run that cannot be judged.
     unjudged = unjudged_run(stage, directory, also_tried=not request.retrain)
     if unjudged is not None:
-        folder = train_task(stage, directory, request.note, unjudged)
+        folder = train_task(stage, directory, request, unjudged)
         return _judged(gate_task(stage, folder, directory, return_state=True))
     if request.resume or request.retried:
         interrupted = interrupted_run(stage, directory)
