@@ -64,6 +64,11 @@ def reporting_to(reporter: Reporter) -> Iterator[None]:
         _reporter.reset(token)
 
 
+def current_reporter() -> Reporter:
+    """Return whom the flow tells what happens."""
+    return _reporter.get()
+
+
 @flow(name="staged-validation", persist_result=False, retries=0)
 def staged_validation(request: PipelineRequest) -> State[PipelineOutcome]:
     """Train and judge the stages one after the other.
@@ -88,7 +93,7 @@ def run_pipeline(request: PipelineRequest) -> State[PipelineOutcome]:
             outcomes = _run_stages(plan, directory, request, page)
             report = save_pipeline_report(directory)
             key = f"{plan.preset}-seed{plan.seed}-pipeline"
-            _try_to_publish(publish_report, report, key=key, description=outcomes[-1].deciding)
+            try_to_publish(publish_report, report, key=key, description=outcomes[-1].deciding)
     finally:
         page.close()
     last = outcomes[-1]
@@ -108,7 +113,7 @@ def _run_stages(
     for stage in plan.stages:
         page.stage(stage.name, "running")
         try:
-            outcome = _run_stage(stage, directory, request)
+            outcome = run_stage(stage, directory, request)
         except BaseException as error:
             page.stage(stage.name, "broken" if isinstance(error, Exception) else "stopped")
             raise
@@ -122,7 +127,7 @@ def _run_stages(
             # Whoever started the flow shows how it ended.
             get_run_logger().info("%s", text)
             break
-        _say(text)
+        say(text)
     return tuple(outcomes)
 
 
@@ -137,7 +142,7 @@ def _decided(
     before = outcome.decision
     if outcome.undecided and request.on_conditional == "wait":
         page.stage(stage.name, "CONDITIONAL, waits for a decision")
-    after = decided(outcome, request, directory, _say)
+    after = decided(outcome, request, directory, say)
     if after.decision is not None:
         page.stage(stage.name, f"{after.verdict.value}, {after.decision.kind}")
     if after.decision != before:
@@ -145,9 +150,10 @@ def _decided(
     return after
 
 
-def _run_stage(
+def run_stage(
     stage: StagePlan, directory: PipelineDirectory, request: PipelineRequest
 ) -> StageOutcome:
+    """Keep, resume or train one stage and judge it, in tasks of the run that is going on."""
     # Who asks for a stage anew gets past a run that cannot be judged.
     unjudged = unjudged_run(stage, directory, also_tried=not request.retrain)
     if unjudged is not None:
@@ -166,7 +172,7 @@ def _run_stage(
         if reason is None:
             return _judged(keep_task(stage, directory, return_state=True))
         if directory.record.last_run(stage.name):
-            _say(f"{stage.name}: trained again, because {reason}")
+            say(f"{stage.name}: trained again, because {reason}")
     run = train_task(stage, directory, request, None)
     return _judged(gate_task(stage, run, directory, return_state=True))
 
@@ -175,7 +181,7 @@ def _run_stage(
 def keep_task(stage: StagePlan, directory: PipelineDirectory) -> State[StageOutcome]:
     """Keep the stage's newest run, which `reason_to_train` found good enough."""
     kept = stages.kept_outcome(stage, directory)
-    _say(f"{stage.name}: {kept.run.name} of the same recipe is kept, not trained again")
+    say(f"{stage.name}: {kept.run.name} of the same recipe is kept, not trained again")
     return _named(kept)
 
 
@@ -207,12 +213,12 @@ def gate_task(stage: StagePlan, run: Path, directory: PipelineDirectory) -> Stat
     _publish_report(stage, outcome, directory)
     result = read_result(run)
     if result is not None:
-        _try_to_publish(publish_checks, result, key=f"{_key(stage, directory)}-checks")
+        try_to_publish(publish_checks, result, key=f"{_key(stage, directory)}-checks")
     return _named(outcome)
 
 
 def _publish_report(stage: StagePlan, outcome: StageOutcome, directory: PipelineDirectory) -> None:
-    _try_to_publish(
+    try_to_publish(
         publish_report,
         outcome.report,
         key=_key(stage, directory),
@@ -244,14 +250,15 @@ def _revision(run: Path) -> dict[str, str]:
     return {"revision": revision[:7]} if isinstance(revision, str) and revision else {}
 
 
-def _try_to_publish(publish: Callable[..., None], what: object, **options: object) -> None:
+def try_to_publish(publish: Callable[..., None], what: object, **options: object) -> None:
     """Publish something; the verdict stands on disk already, so a failure here must not end us."""
     try:
         publish(what, **options)
     except Exception as error:
-        _say(f"{options['key']} could not be sent to Prefect: {error}")
+        say(f"{options['key']} could not be sent to Prefect: {error}")
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell Prefect's log and whoever started the flow."""
     log(text)
     _reporter.get().say(text)

@@ -67,11 +67,11 @@ class LiveReporter:
     """A progress bar with steps per second and remaining time on a terminal."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        self.console = console
 
     def say(self, text: str) -> None:
         """Print the line as it is: no markup, wrapped by the terminal."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def training(self, stage: str, steps: int) -> Iterator[Tick]:
@@ -83,7 +83,7 @@ class LiveReporter:
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[line]}", markup=False),
-            console=self._console,
+            console=self.console,
             transient=True,
         )
         with bar:

@@ -111,5 +111,5 @@ class PipelineRequest(BaseModel):
             preset_source=reference(self.preset),
             # One stage alone does not change which stages the pipeline consists of.
             stages_asked=None if self.retrain else tuple(map(reference, self.stages)),
-            wait_for_trainer_s=grace_s + 10.0 if self.resume else 0.0,
+            wait_for_trainer_s=grace_s + 10.0 if self.resume or self.retried else 0.0,
         )

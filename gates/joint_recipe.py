@@ -33,7 +33,9 @@ def same_recipe(runs: Sequence[SeedRun]) -> Finding | None:
         title="One recipe, one set of rules",
         outcome=Outcome.INCONCLUSIVE if apart else Outcome.PASS,
         required=True,
-        reason=f"{'; '.join(apart)}." if apart else f"{len(judged)} seeds differ in nothing else.",
+        reason=f"{'; '.join(apart)}."
+        if apart
+        else f"configuration, rules and planned steps of {len(judged)} seeds are the same.",
         group=GROUP,
         rationale="Seeds of different recipes say nothing about either of them.",
     )

@@ -6,6 +6,7 @@ Uses figures of its own and never pyplot, so nothing global changes and no displ
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import textwrap
 from collections.abc import Sequence
@@ -28,7 +29,11 @@ _ALARM = "#c4320a"
 _CAUTION = "#946300"
 _SHADE = "#e4e7eb"
 _WINDOW = "#dbe9f9"
-_COLOURS = ("#0b5fa5", "#b35900", "#2a7f4f", "#7d3c98")
+_COLOURS = (
+    "#0b5fa5", "#b35900", "#2a7f4f", "#7d3c98", "#946300",
+    "#00808a", "#a3216f", "#5a5f66", "#4f6b00", "#c4320a",
+)  # fmt: skip
+_LEGEND_COLUMNS, _MOST_IN_LEGEND = 5, 15
 _SINGLE_POINTS = 60
 """Lines with fewer points show each of them."""
 
@@ -58,7 +63,7 @@ def _draw(axes: Any, panel: Panel) -> None:
         _shade_before_learning(axes, panel.before_learning, label_on_top)
     if panel.window is not None:
         axes.axvspan(*(float(step) for step in panel.window), color=_WINDOW, lw=0, zorder=0)
-    for trace, line, colour in zip(panel.traces, lines, _COLOURS, strict=False):
+    for trace, line, colour in zip(panel.traces, lines, itertools.cycle(_COLOURS), strict=False):
         _draw_trace(axes, trace, line, colour)
     _mark_gaps(axes, lines)
     for limit in panel.limits:
@@ -67,9 +72,9 @@ def _draw(axes: Any, panel: Panel) -> None:
         _draw_breach(axes, panel, panel.breach_step)
     if panel.note:
         _annotate(axes, panel.note, 0.02, 0.97, "left")
-    if len(panel.traces) > 1:
+    if 1 < len(panel.traces) <= _MOST_IN_LEGEND:
         axes.legend(
-            loc="upper left", ncols=len(panel.traces), fontsize=6, frameon=False,
+            loc="upper left", ncols=min(len(panel.traces), _LEGEND_COLUMNS), fontsize=6, frameon=False,
             labelcolor=INK, handlelength=1.0, handletextpad=0.4, columnspacing=0.9,
             borderaxespad=0.1, borderpad=0.2,
         )  # fmt: skip

@@ -20,6 +20,46 @@ Seed = Annotated[
     int | None,
     typer.Option(help="Seed of the training. (default: 0, or that of the pipeline in --out)"),
 ]
+Seeds = Annotated[
+    str | None,
+    typer.Option(
+        help="Several seeds, such as 0-4 or 0,1,7: trained in parallel and judged together before "
+        "the next stage. (default: those of the group in --out, else one seed)",
+        metavar="SEEDS",
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        help="Seeds that train at the same time. (default: as many as there are cores; 1 on a GPU "
+        "or with CARLA)",
+        min=1,
+        metavar="N",
+    ),
+]
+
+
+class Engine(str, Enum):
+    """Where several seeds train."""
+
+    LOCAL = "local"
+    DASK = "dask"
+
+
+EngineOption = Annotated[
+    Engine,
+    typer.Option(
+        "--engine", help="Where several seeds train: on this machine, or on workers of Dask."
+    ),
+]
+DaskAddress = Annotated[
+    str | None,
+    typer.Option(
+        help="Scheduler of a Dask cluster, such as tcp://10.0.0.1:8786. (default: a cluster on "
+        "this machine)",
+        metavar="URL",
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(

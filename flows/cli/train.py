@@ -12,8 +12,12 @@ from flows.cli.exit import run_and_exit
 from flows.cli.options import (
     AfterConditional,
     AfterTimeout,
+    DaskAddress,
     Debug,
+    Engine,
+    EngineOption,
     Expect,
+    Jobs,
     LiveOption,
     Note,
     OnConditional,
@@ -23,6 +27,7 @@ from flows.cli.options import (
     Preset,
     Resume,
     Seed,
+    Seeds,
     WaitHours,
 )
 
@@ -39,6 +44,7 @@ def run(
         ),
     ] = None,
     seed: Seed = None,
+    seeds: Seeds = None,
     out: Out = None,
     overrides: Overrides = None,
     note: Note = "",
@@ -60,6 +66,9 @@ def run(
     ] = "",
     resume: Resume = False,
     live: LiveOption = None,
+    jobs: Jobs = None,
+    engine: EngineOption = Engine.LOCAL,
+    dask_address: DaskAddress = None,
     debug: Debug = False,
 ) -> None:
     """Train and judge all stages, one after the other, until one is no GO.
@@ -76,6 +85,8 @@ def run(
       gonogo run --preset drive-unstable
 
       gonogo run --stages 5k,50k --seed 1 --set train.actor_lr=1.0e-4
+
+      gonogo run --seeds 0-4 --stages 5k,50k      (five seeds, judged together)
 
       gonogo run --out runs/mine            (go on there)
     """
@@ -99,6 +110,10 @@ def run(
         retrain=False,
         resume=resume,
         live=None if live is None else live.value,
+        seeds=seeds,
+        jobs=jobs,
+        engine=engine.value,
+        dask_address=dask_address,
     )
 
 
@@ -109,12 +124,16 @@ def stage(
     ],
     preset: Preset = None,
     seed: Seed = None,
+    seeds: Seeds = None,
     out: Out = None,
     overrides: Overrides = None,
     note: Note = "",
     expect: Expect = "",
     resume: Resume = False,
     live: LiveOption = None,
+    jobs: Jobs = None,
+    engine: EngineOption = Engine.LOCAL,
+    dask_address: DaskAddress = None,
     debug: Debug = False,
 ) -> None:
     """Train and judge one stage alone, also again after a fix.
@@ -127,6 +146,8 @@ def stage(
       gonogo stage 50k --out runs/mine --set train.actor_lr=1.0e-4
 
       gonogo stage 50k --out runs/mine --note "lower actor rate" --expect "Q stays below 200"
+
+      gonogo stage 50k --seed 3 --out runs/group      (one seed of a group)
     """
     run_and_exit(
         "flows.commands.run:run",
@@ -142,6 +163,10 @@ def stage(
         retrain=True,
         resume=resume,
         live=None if live is None else live.value,
+        seeds=seeds,
+        jobs=jobs,
+        engine=engine.value,
+        dask_address=dask_address,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from flows.commands.decide_jointly import decide_jointly, is_joint
 from flows.commands.terminal import say
 from flows.errors import InUseError, OutputError, UsageError
 from flows.judging.decision_shown import show_decision
@@ -38,6 +39,8 @@ def decide(run: Path, *, kind: Kind, reason: str, name: str) -> int:
         UsageError: There is nothing to decide, or the reason is missing.
         OutputError: The decision cannot be written.
     """
+    if is_joint(run.absolute()):
+        return decide_jointly(run.absolute(), lambda at: _decision(at, kind, reason, name))
     folder = _judged_run(run.absolute())
     decision = _decision(folder, kind, reason, name)
     # Read before: a pipeline that waits takes its mark away as soon as it sees the decision.

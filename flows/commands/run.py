@@ -16,10 +16,13 @@ from flows.judging.stage_context import read_result, shown
 from flows.prefect_environment import home_for, prepare_environment
 from flows.prefect_server import prefect_server
 from flows.records.decisions import user_name
+from flows.records.group_record import read_group
 from flows.records.pipeline_record import read_record
 from flows.records.run_dir import PipelineDirectory, default_directory
 from flows.request import LONGEST_WAIT_H, NoGoOverride, OnConditional, OnTimeout, PipelineRequest
+from flows.seeds.request import Engine
 from flows.settings.plan import DEFAULT_PRESET, DEFAULT_STAGES, SEED_LIMIT
+from flows.settings.seeds import parse_seeds
 from flows.settings.setting_files import is_path, known_stages
 from flows.settings.supervision import LiveMode
 from flows.supervising.stopping import raise_on_stop_signals
@@ -27,13 +30,48 @@ from gates.findings import Verdict
 from reports.context import StageState
 
 
-def run(*, show_prefect: bool, **options: Any) -> int:
+def run(
+    *,
+    show_prefect: bool,
+    seeds: str | None = None,
+    jobs: int | None = None,
+    engine: Engine = "local",
+    dask_address: str | None = None,
+    **options: Any,
+) -> int:
     """Train and judge what the options ask for; return the exit code.
 
     Raises:
         FlowsError: The pipeline could not be started or broke.
     """
+    asked = seeds_asked(seeds, options["seed"], options["out"])
+    if asked is not None:
+        from flows.commands.run_seeds import build_seeds_request, run_seeds
+
+        request = build_seeds_request(
+            seeds=asked, jobs=jobs, engine=engine, dask_address=dask_address, **options
+        )
+        return run_seeds(request, show_prefect=show_prefect)
+    if jobs is not None or engine != "local" or dask_address is not None:
+        raise UsageError("--jobs, --engine and --dask-address need several --seeds, such as 0-4.")
+    if seeds is not None:
+        options["seed"] = parse_seeds(seeds)[0]
     return run_pipeline(build_request(**options), show_prefect=show_prefect)
+
+
+def seeds_asked(seeds: str | None, seed: int | None, out: Path | None) -> tuple[int, ...] | None:
+    """Return the seeds of a group; None when a single seed is meant.
+
+    Raises:
+        UsageError: Seeds are named twice over, or the folder's group.json cannot be used.
+    """
+    if seeds is not None and seed is not None:
+        raise UsageError("--seed names one seed, --seeds several; give only one of the two.")
+    group = read_group(out) if out else None
+    if seeds is None:
+        return group.seeds if group is not None else None
+    asked = parse_seeds(seeds)
+    return asked if group is not None or len(asked) > 1 else None
 
 
 def build_request(
@@ -66,11 +104,10 @@ def build_request(
         seed = record.seed if record else 0
     if not 0 <= seed < SEED_LIMIT:
         raise UsageError(f"--seed {seed}: must be at least 0 and below {SEED_LIMIT}.")
-    if not 0 < wait_h <= LONGEST_WAIT_H:
-        raise UsageError(f"--wait-h {wait_h:g}: must be above 0 and at most {LONGEST_WAIT_H:,}.")
+    check_wait(wait_h)
     if out is None:
         recipe = Path(preset).stem if is_path(preset) else preset
-        out = _unused(default_directory(recipe, seed, time.strftime("%Y%m%d-%H%M%S")))
+        out = unused_folder(default_directory(recipe, seed, time.strftime("%Y%m%d-%H%M%S")))
     return PipelineRequest(
         preset=preset,
         stages=tuple(stages or (record.stages_asked if record else ()) or DEFAULT_STAGES),
@@ -85,11 +122,21 @@ def build_request(
         on_conditional=on_conditional,
         wait_h=wait_h,
         on_timeout=on_timeout,
-        override_no_go=_override(override_no_go, name, reason),
+        override_no_go=no_go_override(override_no_go, name, reason),
     )
 
 
-def _override(stage: str | None, name: str, reason: str) -> NoGoOverride | None:
+def check_wait(wait_h: float) -> None:
+    """Refuse a time to wait that is none.
+
+    Raises:
+        UsageError: With what is allowed.
+    """
+    if not 0 < wait_h <= LONGEST_WAIT_H:
+        raise UsageError(f"--wait-h {wait_h:g}: must be above 0 and at most {LONGEST_WAIT_H:,}.")
+
+
+def no_go_override(stage: str | None, name: str, reason: str) -> NoGoOverride | None:
     """Return the order to go on after a NO_GO, with who gave it and why.
 
     Raises:
@@ -166,7 +213,7 @@ def stages_without_go(directory: PipelineDirectory, *, before: str) -> list[str]
     ]
 
 
-def _unused(path: Path) -> Path:
+def unused_folder(path: Path) -> Path:
     """Return `path`, or with a number behind it when somebody started in the same second."""
     number = 1
     candidate = path

@@ -75,7 +75,7 @@ def load_run(path: Path, *, stage: str | None) -> ComparedRun:
         result, remark = judgement.result, ""
     else:
         result = stored
-        log, remark = _log(source)
+        log, remark = read_log(source)
     unreadable = stored is None and (run / GATE_FILE).exists()
     return ComparedRun(
         name=shown(run),
@@ -105,7 +105,8 @@ def _source(run: Path, stored: GateResult | None) -> Path:
     return judged if judged.is_dir() else run
 
 
-def _log(source: Path) -> tuple[EventLog | None, str]:
+def read_log(source: Path) -> tuple[EventLog | None, str]:
+    """Read a run's series with canonical tags; without any, say why."""
     try:
         raw, info = read_events(source), load_run_info(source)
         return translate(raw, choose_dialect(raw, info.dialect if info else "")), ""

@@ -49,7 +49,7 @@ def pipeline_context(directory: PipelineDirectory) -> PipelineContext:
         seed=record.seed,
         next_commands=_commands(stages, directory),
         git_revision=_revision(directory),
-        versions={"gonogo": _version()},
+        versions={"gonogo": gonogo_version()},
     )
 
 
@@ -115,7 +115,8 @@ def _revision(directory: PipelineDirectory) -> str | None:
     return None
 
 
-def _version() -> str:
+def gonogo_version() -> str:
+    """Return the installed version, for the foot of reports."""
     try:
         return metadata.version("gonogo")
     except metadata.PackageNotFoundError:

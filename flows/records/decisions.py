@@ -6,6 +6,7 @@ not pass over to another judgement of the same folder.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import hashlib
 import itertools
@@ -21,6 +22,8 @@ from flows.errors import OutputError
 from reports.escaping import one_line
 
 GATE_FILE = "gate.json"
+JOINT_FILE = "joint.json"
+"""The verdict over several seeds; decisions about it are made and kept in the same way."""
 LONGEST_NAME, LONGEST_REASON = 100, 2_000
 
 
@@ -127,11 +130,11 @@ def _numbered(folder: Path) -> Iterator[Path]:
 
 
 def gate_json_sha256(folder: Path) -> str | None:
-    """Return the hash of a folder's gate.json; None without one."""
-    try:
-        return hashlib.sha256((folder / GATE_FILE).read_bytes()).hexdigest()
-    except OSError:
-        return None
+    """Return the hash of a folder's gate.json, or of its joint.json; None without either."""
+    for name in (GATE_FILE, JOINT_FILE):
+        with contextlib.suppress(OSError):
+            return hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    return None
 
 
 def user_name() -> str:

@@ -78,7 +78,7 @@ class PipelineDirectory:
         refuse_foreign(path, preset=plan.preset, seed=plan.seed)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            lock = _lock(path, wait_s=wait_for_trainer_s)
+            lock = lock_folder(path, wait_s=wait_for_trainer_s)
         except OSError as error:
             raise OutputError.from_os_error("The pipeline's folder", path, error) from error
         try:
@@ -108,7 +108,7 @@ class PipelineDirectory:
         """
         path = path.absolute()
         try:
-            lock = _lock(path)
+            lock = lock_folder(path)
         except OSError as error:
             raise OutputError.from_os_error("The pipeline's folder", path, error) from error
         try:
@@ -238,7 +238,7 @@ def _around(plan: PipelinePlan) -> tuple[str, ...]:
     return tuple(str(stage.source.absolute()) for stage in plan.stages)
 
 
-def _lock(path: Path, wait_s: float = 0.0) -> int:
+def lock_folder(path: Path, wait_s: float = 0.0) -> int:
     """Take the directory's lock; it ends with the last process that holds the descriptor open.
 
     Whoever took it may be gone while the guard of its trainer still holds it: only then it is waited for.

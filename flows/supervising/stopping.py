@@ -117,3 +117,15 @@ def hurried() -> bool:
     """Tell whether whoever waits for a trainer's last checkpoint should stop waiting."""
     switch = _switch.get()
     return switch is not None and switch.hurried
+
+
+@contextlib.contextmanager
+def stoppable_by_file(file: Path) -> Iterator[StopSwitch]:
+    """Give the switch that is open already; where none is, as on another machine, one of a file."""
+    switch = _switch.get()
+    if switch is not None:
+        yield switch
+        return
+    switch = StopSwitch(file)
+    with stopped_by(switch):
+        yield switch

@@ -19,6 +19,15 @@ def _command(*arguments: str) -> list[str]:
     return [sys.executable, str(FAKE), *arguments]
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[None]:
+    """One Prefect server of the pinned release for all tests that need one."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
 @pytest.fixture
 def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let flows start the stand-in of this folder in place of the real trainer."""

@@ -29,6 +29,8 @@ def main() -> int:
 
 
 def train(run: Path, request: dict) -> int:
+    own = request["train"].get("by_seed", {}).get(f"s{request['seed']}", {})
+    request["train"].update(own)
     act = request["train"].get("act", "finish")
     steps = request["planned_steps"]
     whole = {

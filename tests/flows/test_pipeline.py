@@ -20,7 +20,6 @@ from prefect.settings import (
     temporary_settings,
 )
 from prefect.states import AwaitingRetry, Failed
-from prefect.testing.utilities import prefect_test_harness
 from typer.testing import CliRunner
 
 from flows import stage as stages
@@ -34,15 +33,10 @@ from gates.findings import Verdict
 
 MakeRequest = Callable[..., PipelineRequest]
 pytestmark = [
+    pytest.mark.usefixtures("server"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def server() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 @pytest.fixture

@@ -1,0 +1,202 @@
+"""Judges the seeds of one stage together from what stands on disk, and writes what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.errors import OutputError
+from flows.judging.compared_runs import read_log
+from flows.judging.group_commands import joint_commands
+from flows.judging.stage_context import read_result
+from flows.records.decisions import JOINT_FILE
+from flows.records.group_dir import GroupDirectory
+from flows.records.group_record import JointRecord
+from flows.records.pipeline_record import RunRecord, utc_now
+from flows.records.recipe import recipe_hash
+from flows.records.run_dir import PipelineDirectory
+from flows.settings.plan import StagePlan
+from flows.settings.seeds import seeds_text
+from gates import joint_file
+from gates.errors import InputError
+from gates.findings import Verdict
+from gates.joint import judge_seeds
+from gates.joint_result import JointResult, SeedRun
+from gates.seed_scores import Evaluation, seed_score
+from gates.spec import load_gate
+from reports.context import StageState
+from reports.joint_context import JointContext, SeedShown
+from reports.joint_report import write_joint_report
+from reports.stage_report import REPORT_NAME
+
+_VERDICTS = {verdict.value for verdict in Verdict}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedOnDisk:
+    """The newest run of a stage in one seed's pipeline directory."""
+
+    seed: int
+    run: RunRecord | None
+    folder: Path | None
+    """Of that run."""
+    outdated: bool
+    """The run is not of the recipe that this stage has now."""
+
+
+def seed_on_disk(group: GroupDirectory, seed: int, stage: StagePlan) -> SeedOnDisk:
+    """Look up the newest run of a stage of one seed; `stage` is that seed's plan.
+
+    Raises:
+        UsageError: The seed's pipeline.json cannot be understood.
+    """
+    directory = PipelineDirectory.view(group.seed_path(seed))
+    run = directory.record.last_run(stage.name) if directory is not None else None
+    if directory is None or run is None:
+        return SeedOnDisk(seed=seed, run=None, folder=None, outdated=False)
+    return SeedOnDisk(
+        seed=seed,
+        run=run,
+        folder=directory.run_path(stage.name, run),
+        outdated=run.recipe != recipe_hash(stage),
+    )
+
+
+def judge_jointly(
+    group: GroupDirectory,
+    stages: Mapping[int, StagePlan],
+    *,
+    failed_before: Mapping[int, str],
+    broken: Mapping[int, str],
+) -> JointRecord:
+    """Judge a stage over all seeds; write joint.json, report.md and the plot, and record the verdict.
+
+    Args:
+        group: The open group directory.
+        stages: The stage's plan of each seed.
+        failed_before: Seeds that an earlier stage ended, with its verdict.
+        broken: Seeds whose training did not end as it should just now, with the reason.
+
+    Raises:
+        OutputError: The group's folder cannot be written.
+    """
+    stage = next(iter(stages.values()))
+    gate = load_gate(stage.gate)
+    found = {seed: seed_on_disk(group, seed, plan) for seed, plan in stages.items()}
+    runs = [
+        _seed_run(found[seed], stage, group.path, failed_before.get(seed, ""), broken.get(seed, ""))
+        for seed in sorted(found)
+    ]
+    result = judge_seeds(runs, stage=stage.name, needed=gate.seeds_needed)
+    spent = [seed.run.training_s for seed in found.values() if seed.run and seed.run.training_s]
+    folder = group.new_joint(stage.name)
+    record = JointRecord(
+        joint=folder.name,
+        verdict=result.verdict,
+        deciding=result.deciding,
+        judged_at=utc_now(),
+        seeds_needed=str(gate.seeds_needed),
+        gate_sha256=gate.sha256,
+        runs={seed: (at.run.run if at.run else "") for seed, at in found.items()},
+        training_s=sum(spent) if spent else None,
+    )
+    try:
+        joint_file.write(result, folder / JOINT_FILE)
+        write_joint_report(joint_context(group, record, result), folder)
+    except OSError as error:
+        raise OutputError.from_os_error("The joint report", folder, error) from error
+    group.save_joint(stage, record)
+    return record
+
+
+def show_joint(group: GroupDirectory, record: JointRecord, result: JointResult) -> None:
+    """Write the joint report again, with what was decided meanwhile.
+
+    Raises:
+        OutputError: The group's folder cannot be written.
+    """
+    folder = group.joint_path(result.stage, record)
+    try:
+        write_joint_report(joint_context(group, record, result), folder)
+    except OSError as error:
+        raise OutputError.from_os_error("The joint report", folder, error) from error
+
+
+def read_joint(folder: Path) -> JointResult | None:
+    """Read joint.json of a folder; None when there is none that can be read."""
+    try:
+        return joint_file.from_json((folder / JOINT_FILE).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, InputError):
+        return None
+
+
+def joint_context(
+    group: GroupDirectory, record: JointRecord, result: JointResult, *, levels_up: str = "../.."
+) -> JointContext:
+    """Collect what the joint report shows; `levels_up` leads from the report to the group's folder."""
+    seeds = {}
+    for seed in result.seeds:
+        folder = group.path / seed.run if seed.run else None
+        directory = PipelineDirectory.view(group.seed_path(seed.seed))
+        run = directory.record.last_run(result.stage) if directory is not None else None
+        known = folder is not None and (folder / REPORT_NAME).is_file()
+        seeds[seed.seed] = SeedShown(
+            report_path=f"{levels_up}/{seed.run}/{REPORT_NAME}" if known else "",
+            evaluations=run.evaluations if run is not None and seed.score is not None else (),
+            log=read_log(folder)[0] if folder is not None else None,
+        )
+    text = seeds_text(seed.seed for seed in result.seeds)
+    return JointContext(
+        title=f"{group.record.preset}, seeds {text}, {result.stage}, {record.joint}",
+        generated_at=record.judged_at,
+        result=result,
+        shown=seeds,
+        next_commands=joint_commands(group, result, record),
+        decision=record.decision.text if record.decision is not None else "",
+    )
+
+
+def _seed_run(
+    at: SeedOnDisk, stage: StagePlan, group: Path, failed_before: str, broken: str
+) -> SeedRun:
+    run = at.run
+    if broken:
+        return SeedRun(seed=at.seed, missing=broken)
+    if run is None or at.folder is None:
+        missing = "" if failed_before else "it was not trained"
+        return SeedRun(seed=at.seed, failed_before=failed_before, missing=missing)
+    name = str(at.folder.relative_to(group))
+    if run.state.value not in _VERDICTS:
+        why = f"{run.run} {_state_words(run.state)}{f': {run.message}' if run.message else ''}"
+        return SeedRun(seed=at.seed, run=name, missing=why)
+    result = read_result(at.folder)
+    if result is None or result.verdict.value != run.state.value:
+        why = f"{run.run} holds no verdict that agrees with pipeline.json"
+        return SeedRun(seed=at.seed, run=name, missing=why)
+    if failed_before and at.outdated:
+        return SeedRun(seed=at.seed, failed_before=failed_before)
+    points = [
+        Evaluation(
+            step=point.step,
+            mean_return=point.mean_return,
+            std_return=point.std_return,
+            episodes=point.episodes,
+        )
+        for point in run.evaluations
+    ]
+    return SeedRun(
+        seed=at.seed,
+        run=name,
+        result=result,
+        score=seed_score(points, result.planned_steps or stage.steps),
+        outdated=at.outdated,
+    )
+
+
+def _state_words(state: StageState) -> str:
+    return {
+        StageState.RUNNING: "is not finished",
+        StageState.CRASHED: "crashed",
+        StageState.CANCELLED: "was cancelled",
+    }.get(state, f"is {state.value}")

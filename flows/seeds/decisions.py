@@ -1,0 +1,138 @@
+"""What a person decides about a joint verdict: waited for, recorded, and shown as what it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from flows.errors import UsageError
+from flows.judging.group_report import save_group_report
+from flows.judging.joint_judgement import read_joint, show_joint
+from flows.judging.stage_context import shown
+from flows.pipeline import say
+from flows.records.decisions import (
+    Decision,
+    Way,
+    gate_json_sha256,
+    newest_decision,
+    user_name,
+    write_decision,
+)
+from flows.records.group_dir import GroupDirectory
+from flows.records.group_record import JointRecord
+from flows.records.pipeline_record import utc_now
+from flows.request import NoGoOverride, PipelineRequest
+from flows.seeds.kept import same_runs
+from flows.settings.plan import StagePlan
+from gates.findings import Verdict
+
+POLL_S = 1.0
+
+
+def decided_jointly(
+    stage: StagePlan, record: JointRecord, group: GroupDirectory, request: PipelineRequest
+) -> JointRecord:
+    """Return the judgement with a decision, where it needs one and there is one to be had."""
+    folder = group.joint_path(stage.name, record)
+    if record.verdict is Verdict.CONDITIONAL and newest_decision(folder) is None:
+        if request.on_conditional == "continue":
+            reason = "the pipeline was asked to continue after a CONDITIONAL"
+            _approve(stage, record, group, by=user_name(), reason=reason, way="setting")
+        elif request.on_conditional == "wait":
+            _wait(stage, record, group, request)
+    return note_joint_decision(stage, record, group)
+
+
+def note_joint_decision(
+    stage: StagePlan, record: JointRecord, group: GroupDirectory
+) -> JointRecord:
+    """Let group.json and the reports say what the decision files of a joint judgement say."""
+    folder = group.joint_path(stage.name, record)
+    decision = newest_decision(folder)
+    if decision == record.decision:
+        return record
+    record = record.model_copy(update={"decision": decision})
+    group.save_joint(stage, record)
+    result = read_joint(folder)
+    if result is not None:
+        show_joint(group, record, result)
+    save_group_report(group)
+    return record
+
+
+def override_joint_no_go(
+    stages: Mapping[int, StagePlan], group: GroupDirectory, order: NoGoOverride
+) -> None:
+    """Record that a person overrides the joint NO_GO that a stage's seeds ended with.
+
+    Raises:
+        UsageError: There is no joint NO_GO of these runs, this recipe and these rules.
+        OutputError: The decision cannot be written.
+    """
+    stage = next(iter(stages.values()))
+    record = group.record.last_joint(stage.name)
+    if (
+        record is None
+        or record.verdict is not Verdict.NO_GO
+        or not same_runs(record, stages, group)
+    ):
+        how = "no joint verdict" if record is None else f"{record.joint} {record.verdict.value}"
+        raise UsageError(
+            f"There is no joint NO_GO of {stage.name} to override: there is {how}. Only a verdict that "
+            "stands can be overridden."
+        )
+    folder = group.joint_path(stage.name, record)
+    newest = newest_decision(folder)
+    if newest is None or (newest.by, newest.reason) != (order.name, order.reason):
+        write_decision(
+            folder,
+            Decision(
+                kind="overridden",
+                by=order.name,
+                reason=order.reason,
+                decided_at=utc_now(),
+                way="setting",
+                verdict="NO_GO",
+                gate_json_sha256=gate_json_sha256(folder) or "",
+            ),
+        )
+    note_joint_decision(stage, record, group)
+
+
+def _wait(
+    stage: StagePlan, record: JointRecord, group: GroupDirectory, request: PipelineRequest
+) -> None:
+    folder = group.joint_path(stage.name, record)
+    say(
+        f"{stage.name}: CONDITIONAL. {record.deciding} Waiting {request.wait_h:g} h for: "
+        f'gonogo approve {shown(folder)} --reason "..."'
+    )
+    deadline = time.monotonic() + request.wait_h * 3600
+    while newest_decision(folder) is None:
+        if time.monotonic() >= deadline:
+            if request.on_timeout == "continue":
+                reason = (
+                    f"nobody decided within {request.wait_h:g} h, and the pipeline was asked to "
+                    "continue then"
+                )
+                _approve(stage, record, group, by="time-out", reason=reason, way="time-out")
+            return
+        time.sleep(POLL_S)
+
+
+def _approve(
+    stage: StagePlan, record: JointRecord, group: GroupDirectory, *, by: str, reason: str, way: Way
+) -> None:
+    folder = group.joint_path(stage.name, record)
+    write_decision(
+        folder,
+        Decision(
+            kind="approved",
+            by=by,
+            reason=reason,
+            decided_at=utc_now(),
+            way=way,
+            verdict="CONDITIONAL",
+            gate_json_sha256=gate_json_sha256(folder) or "",
+        ),
+    )

@@ -1,0 +1,115 @@
+"""What of a group stands already: which seeds ended earlier, which verdicts need no new training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from flows.judging.joint_judgement import read_joint, seed_on_disk
+from flows.records.decisions import newest_decision
+from flows.records.group_dir import GroupDirectory
+from flows.records.group_record import JointRecord
+from flows.seeds.request import SeedsRequest
+from flows.settings.plan import StagePlan
+from flows.settings.setting_files import known_stages
+from gates.findings import Verdict
+from gates.spec import load_gate
+from reports.context import StageState
+
+
+def failed_before(stage: str, group: GroupDirectory) -> dict[int, str]:
+    """Return the seeds that an earlier stage ended, each with how: `NO_GO at 5k`."""
+    names = [known.name for known in known_stages(group.record.stages_asked)]
+    failed: dict[int, str] = {}
+    for name in names[: names.index(stage)] if stage in names else []:
+        joint = group.record.last_joint(name)
+        result = read_joint(group.joint_path(name, joint)) if joint is not None else None
+        if joint is None or result is None:
+            continue
+        for seed in result.seeds:
+            if seed.verdict not in _passing(joint) and seed.seed not in failed:
+                word = seed.verdict.value if seed.verdict else "no verdict"
+                failed[seed.seed] = f"{word} at {name}"
+    return failed
+
+
+def _passing(joint: JointRecord) -> tuple[Verdict, ...]:
+    """Return the verdicts with which a seed goes on to the next stage."""
+    if joint.decision is None or not joint.decision.goes_on:
+        return (Verdict.GO,)
+    if joint.verdict is Verdict.NO_GO:
+        return tuple(Verdict)
+    return (Verdict.GO, Verdict.CONDITIONAL)
+
+
+def kept_joint(
+    stages: Mapping[int, StagePlan], group: GroupDirectory, request: SeedsRequest
+) -> JointRecord | None:
+    """Return the newest joint judgement when it may stand, of just these runs, recipe and rules.
+
+    That is a GO, a CONDITIONAL unless a person rejected it, and a NO_GO only if one overrode it.
+    Seeds without a verdict are trained first, unless a person decided without them.
+    """
+    stage = next(iter(stages.values()))
+    record = group.record.last_joint(stage.name)
+    if request.pipeline.retrain or record is None:
+        return None
+    decision = newest_decision(group.joint_path(stage.name, record))
+    if decision is not None and not decision.goes_on:
+        return None
+    result = read_joint(group.joint_path(stage.name, record))
+    open_ = result is None or bool(result.with_verdict(None))
+    if decision is None and (record.verdict is Verdict.NO_GO or open_):
+        return None
+    return record if same_runs(record, stages, group) else None
+
+
+def same_runs(record: JointRecord, stages: Mapping[int, StagePlan], group: GroupDirectory) -> bool:
+    """Tell whether a joint judgement is one of the seeds' newest runs, by this recipe and these rules."""
+    stage = next(iter(stages.values()))
+    gate = load_gate(stage.gate)
+    result = read_joint(group.joint_path(stage.name, record))
+    rules = (record.gate_sha256, record.seeds_needed)
+    if (
+        result is None
+        or result.verdict is not record.verdict
+        or rules != (gate.sha256, str(gate.seeds_needed))
+        or set(record.runs) != set(stages)
+    ):
+        return False
+    found = (seed_on_disk(group, seed, plan) for seed, plan in stages.items())
+    return all(
+        not at.outdated and (at.run.run if at.run else "") == record.runs[at.seed] for at in found
+    )
+
+
+class Work(str, Enum):
+    """What is to be done with one seed of a stage."""
+
+    NOTHING = "nothing"
+    """Its verdict stands, also a NO_GO that no joint judgement saw yet."""
+    WHAT_IS_NEEDED = "what is needed"
+    """Keep a GO, go on with what was interrupted, train what has no verdict or failed."""
+    TRAIN_AGAIN = "train again"
+
+
+def work(seed: int, stage: StagePlan, group: GroupDirectory, request: SeedsRequest) -> Work:
+    """Choose what is to be done with a seed, so that nothing is trained twice without a reason.
+
+    A group that was interrupted after one seed failed does not train that seed again. Once all
+    seeds were judged together, running the group again is asking for another attempt.
+    """
+    at = seed_on_disk(group, seed, stage)
+    if request.pipeline.retrain:
+        return Work.WHAT_IS_NEEDED
+    if at.run is None or at.outdated or at.run.gate_sha256 != load_gate(stage.gate).sha256:
+        return Work.WHAT_IS_NEEDED
+    joint = group.record.last_joint(stage.name)
+    seen = joint is not None and joint.runs.get(seed) == at.run.run
+    decision = newest_decision(group.joint_path(stage.name, joint)) if joint is not None else None
+    if at.run.state is StageState.NO_GO:
+        return Work.WHAT_IS_NEEDED if seen else Work.NOTHING
+    if at.run.state is StageState.CONDITIONAL:
+        rejected = seen and decision is not None and not decision.goes_on
+        return Work.TRAIN_AGAIN if rejected else Work.NOTHING
+    return Work.WHAT_IS_NEEDED
