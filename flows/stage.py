@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from gates.spec import load_gate
 from reports.context import StageState
 from reports.evaluations import evaluation_points
 from reports.stage_report import REPORT_NAME
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Seeds are judged in threads, but warning filters and matplotlib belong to the whole process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,16 +185,17 @@ def judge(stage: StagePlan, folder: Path, directory: PipelineDirectory) -> Stage
     """
     run = next(r for r in directory.record.stages[stage.name].runs if r.run == folder.name)
     try:
-        judged = judge_directory(
-            folder,
-            stage=stage.name,
-            gate=stage.gate,
-            planned_steps=stage.steps,
-            out=folder,
-            context=lambda judgement: stage_context(stage.name, run, directory, judgement),
-            baseline=baseline_of(directory, stage.name),
-            live_stop=run.live_stop,
-        )
+        with _ONE_AT_A_TIME:
+            judged = judge_directory(
+                folder,
+                stage=stage.name,
+                gate=stage.gate,
+                planned_steps=stage.steps,
+                out=folder,
+                context=lambda judgement: stage_context(stage.name, run, directory, judgement),
+                baseline=baseline_of(directory, stage.name),
+                live_stop=run.live_stop,
+            )
     except BaseException as error:
         _record_unjudged(stage, run, directory, error)
         raise

@@ -97,6 +97,7 @@ def test_all_seeds_pass_each_stage_together_and_are_kept(ask: Callable[..., Seed
     assert trained(request) == sorted([*expected, "seed-7/one/run-001", "seed-7/two/run-001"])
 
 
+@pytest.mark.slow
 def test_one_failed_seed_ends_the_group_until_it_is_trained_again(
     ask: Callable[..., SeedsRequest],
 ) -> None:
@@ -130,6 +131,7 @@ def allow(files: Path, needed: object) -> None:
     gate.write_text(gate.read_text().replace("checks:", f"seeds_needed: {needed}\nchecks:", 1))
 
 
+@pytest.mark.slow
 def test_a_dead_seed_that_the_gate_allows_is_not_trained_on_but_counted(
     ask: Callable[..., SeedsRequest], files: Path
 ) -> None:
@@ -155,6 +157,7 @@ def test_a_count_that_cannot_be_met_is_refused_before_anything_starts(
         ask().plans()
 
 
+@pytest.mark.slow
 def test_a_seed_that_breaks_is_named_and_does_not_end_the_others(
     ask: Callable[..., SeedsRequest], files: Path
 ) -> None:
@@ -176,6 +179,7 @@ def test_a_seed_that_breaks_is_named_and_does_not_end_the_others(
     ], "what passed is kept, and what broke is gone on with in its own folder"
 
 
+@pytest.mark.slow
 def test_a_failed_seed_of_an_interrupted_group_is_not_trained_twice(
     ask: Callable[..., SeedsRequest],
 ) -> None:
@@ -197,6 +201,7 @@ def test_a_failed_seed_of_an_interrupted_group_is_not_trained_twice(
     assert trained(request) == [f"seed-{seed}/one/run-001" for seed in range(3)]
 
 
+@pytest.mark.slow
 def test_a_joint_conditional_waits_for_a_person(
     ask: Callable[..., SeedsRequest], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,10 +221,12 @@ def test_a_joint_conditional_waits_for_a_person(
     report = (folder / "report.md").read_text()
     assert report.startswith("# CONDITIONAL, approved by Ada at one")
     assert "known spike" in report
-    with pytest.raises(UsageError, match="nobody decided about"):
-        decide(request.pipeline.out / "nowhere", kind="approved", reason="x", name="")
+    decide(request.pipeline.out, kind="approved", reason="the same spike", name="Ada")
+    with pytest.raises(UsageError, match="nobody decided about; there are: none"):
+        decide(request.pipeline.out, kind="approved", reason="once more", name="Ada")
 
 
+@pytest.mark.slow
 def test_a_rejected_joint_conditional_is_trained_again(ask: Callable[..., SeedsRequest]) -> None:
     request = ask(own={0: "loss: 7.0"})
     run(request)
@@ -233,6 +240,7 @@ def test_a_rejected_joint_conditional_is_trained_again(ask: Callable[..., SeedsR
     ]
 
 
+@pytest.mark.slow
 def test_a_joint_no_go_goes_on_only_by_an_order_on_record(
     ask: Callable[..., SeedsRequest],
 ) -> None:
@@ -254,6 +262,7 @@ def run_and_raise(request: SeedsRequest) -> None:
     raise result
 
 
+@pytest.mark.slow
 def test_one_seed_s_stage_alone_is_judged_with_the_others(
     ask: Callable[..., SeedsRequest],
 ) -> None:
@@ -273,6 +282,7 @@ def test_one_seed_s_stage_alone_is_judged_with_the_others(
     assert joint.seeds[1].run == "seed-1/one/run-002"
 
 
+@pytest.mark.slow
 def test_seeds_of_two_recipes_are_never_judged_as_one(
     ask: Callable[..., SeedsRequest],
 ) -> None:
@@ -283,6 +293,7 @@ def test_seeds_of_two_recipes_are_never_judged_as_one(
     assert "seeds 0 and 2 trained with another recipe" in outcome.stages[0].record.deciding
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_a_stop_ends_every_trainer_and_the_group_goes_on_later(
     ask: Callable[..., SeedsRequest], jobs: int
