@@ -88,9 +88,13 @@ def _lost_share(damage: Damage, size: int, records: int) -> float:
 
 def independent_reader(log: EventLog, directory: Path) -> Finding:
     """Read the same files with another reader and compare; a difference that damage does not explain is no GO."""
-    from gates.cross_check import cross_check
+    from gates.cross_check import STRETCHES, WHOLE_POINTS, cross_check
 
     check = cross_check(log, directory)
+    points = sum(map(len, log.series.values()))
+    compared = f"{check.compared_points:,} points"
+    if points > WHOLE_POINTS:
+        compared = f"{compared} of {points:,}, in {STRETCHES} stretches of each file,"
     shown = "; ".join(str(d) for d in check.differences[:3])
     more = f" and {len(check.differences) - 3} more" if len(check.differences) > 3 else ""
     if check.agrees:
@@ -104,7 +108,7 @@ def independent_reader(log: EventLog, directory: Path) -> Finding:
         title="A second reader agrees",
         outcome=outcome,
         required=True,
-        reason=f"{check.compared_points:,} points of {check.compared_tags:,} tags read with {check.reader} {text}.",
+        reason=f"{compared} of {check.compared_tags:,} tags read with {check.reader} {text}.",
         value=float(len(check.differences)),
         limit=0.0,
         direction="max",

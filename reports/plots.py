@@ -186,7 +186,8 @@ def _png(figure: Any) -> bytes:
     pixels = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
     for colours in (128, 64, 24, 8):
         content = io.BytesIO()
-        pixels.quantize(colours).save(content, "PNG", optimize=True, dpi=(DPI, DPI))
+        few = pixels.quantize(colours, method=Image.Quantize.FASTOCTREE)
+        few.save(content, "PNG", compress_level=6, dpi=(DPI, DPI))
         if content.tell() <= MAX_BYTES:
             break
     return content.getvalue()
