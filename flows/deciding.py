@@ -25,6 +25,7 @@ from flows.records.run_dir import PipelineDirectory
 from flows.request import NoGoOverride, PipelineRequest
 from flows.settings.plan import PipelinePlan
 from flows.stage import StageOutcome, other_than
+from flows.supervising.warm_start import warm_started
 from reports.context import StageState
 from reports.escaping import code_markdown, escape_markdown
 
@@ -191,7 +192,7 @@ def override_no_go(plan: PipelinePlan, directory: PipelineDirectory, order: NoGo
     run = directory.record.last_run(stage.name)
     folder = directory.run_path(stage.name, run) if run else None
     if run is not None and folder is not None and run.state is StageState.NO_GO:
-        why_not = other_than(stage, run, folder)
+        why_not = other_than(warm_started(stage, directory), run, folder)
         if why_not is None:
             newest = newest_decision(folder)
             if newest is None or (newest.by, newest.reason) != (order.name, order.reason):

@@ -36,6 +36,7 @@ from flows.request import PipelineRequest
 from flows.settings.plan import PipelinePlan, StagePlan
 from flows.stage import StageOutcome
 from flows.supervising.interrupted import interrupted_run, nothing_to_resume, unjudged_run
+from flows.supervising.warm_start import warm_started
 from gates.findings import Verdict
 from reports.escaping import escape_markdown
 
@@ -154,6 +155,9 @@ def run_stage(
     stage: StagePlan, directory: PipelineDirectory, request: PipelineRequest
 ) -> StageOutcome:
     """Keep, resume or train one stage and judge it, in tasks of the run that is going on."""
+    stage = warm_started(
+        stage, directory, request.warm_start, going_on=request.resume or request.retried
+    )
     # Who asks for a stage anew gets past a run that cannot be judged.
     unjudged = unjudged_run(stage, directory, also_tried=not request.retrain)
     if unjudged is not None:

@@ -12,6 +12,7 @@ from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import DEFAULT_PRESET, DEFAULT_STAGES, PipelinePlan, resolve_plan
 from flows.settings.setting_files import reference
 from flows.settings.supervision import LiveMode
+from flows.settings.warm_start import WarmStartOption
 
 OnConditional = Literal["stop", "wait", "continue"]
 OnTimeout = Literal["stop", "continue"]
@@ -77,6 +78,10 @@ class PipelineRequest(BaseModel):
     retried: bool = Field(
         default=False,
         description="The same request was begun before: go on with what was interrupted then.",
+    )
+    warm_start: WarmStartOption | None = Field(
+        default=None,
+        description="Checkpoint that a single stage begins with; as its file says when absent.",
     )
     live: LiveMode | None = Field(
         default=None,

@@ -16,6 +16,7 @@ from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
 from flows.records.trainer_files import newest_checkpoint
 from flows.settings.plan import StagePlan
+from flows.settings.warm_start import warm_start_words
 from flows.supervising.interrupted import trained_already
 from flows.supervising.resource_needs import refuse_what_cannot_fit
 from flows.supervising.training import train_stage
@@ -132,7 +133,9 @@ def train(
     """
     refuse_what_cannot_fit(stage, directory.path)
     run = directory.new_run(stage, recipe=recipe_hash(stage), note=note, expectation=expectation)
-    reporter.say(f"{stage.name}: training {stage.steps:,} steps in {run}")
+    warm = stage.request.get("warm_start")
+    begins = f", beginning with {warm_start_words(warm)}" if warm else ""
+    reporter.say(f"{stage.name}: training {stage.steps:,} steps in {run}{begins}")
     save_pipeline_report(directory)
     try:
         train_stage(stage, run, directory, reporter)

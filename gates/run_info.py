@@ -50,6 +50,8 @@ class RunInfo:
     status_updates: int | None = None
     ended_early: EndedEarly | None = None
     """Set when early stopping ended the training."""
+    warm_start: bool = False
+    """The run began with what another one learned, not with fresh networks."""
     complete: bool = False
     """True for run.json of our trainer, which holds every default; False where a few keys may be named only."""
     dialect: str = ""
@@ -178,6 +180,7 @@ def _from_run_json(data: Mapping[str, Any], path: Path) -> RunInfo:
         attempts=tuple(a for a in attempts if isinstance(a, dict))
         if isinstance(attempts, list)
         else (),
+        warm_start=isinstance(data.get("warm_start"), dict),
         complete=trainer is None,
         dialect=_dialect(trainer, path),
     )

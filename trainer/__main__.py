@@ -64,6 +64,10 @@ def _check(path: Path) -> int:
     from trainer.run_files import read_request, resolved
 
     request, env = read_request(path)
+    if request.warm_start is not None:
+        from trainer.warm_start import check_warm_start
+
+        check_warm_start(path.parent, request, env)
     print(json.dumps(resolved(request, env)))
     return FINISHED
 

@@ -165,7 +165,15 @@ def load(manifest: Manifest, device: torch.device) -> dict[str, Any]:
     Raises:
         CheckpointError: The file is missing, damaged or of another format.
     """
-    path = manifest.path.with_suffix(".ckpt")
+    return load_file(manifest.path.with_suffix(".ckpt"), device)
+
+
+def load_file(path: Path, device: torch.device) -> dict[str, Any]:
+    """Read a `.ckpt` file without executing anything in it.
+
+    Raises:
+        CheckpointError: The file is missing, damaged or of another format.
+    """
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:

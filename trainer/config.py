@@ -168,6 +168,23 @@ class TrainConfig(BaseModel):
         return self
 
 
+class WarmStart(BaseModel):
+    """A checkpoint of an earlier run whose agent this run begins with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    checkpoint: str = Field(min_length=1)
+    """A `.ckpt` file; a relative path begins at the folder of request.json."""
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    """Hash of the file: the recipe says which weights, not only where they lay."""
+    step: int | None = Field(default=None, ge=0)
+    """Environment step of the checkpoint; None for the best evaluation's."""
+    carry: Literal["weights", "learner"]
+    """`weights`: networks, targets and reward normalisation. `learner`: the optimisers' moments as well."""
+    named: bool = False
+    """A person named this checkpoint; otherwise the stage takes that of the stage before it."""
+
+
 class Request(BaseModel):
     """What to train: the content of request.json (docs/run-directory.md)."""
 
@@ -182,6 +199,8 @@ class Request(BaseModel):
     env: dict[str, Any]
     """Configuration of the environment, validated by `trainer.envs.registry`."""
     train: TrainConfig
+    warm_start: WarmStart | None = None
+    """What the run begins with; unset: fresh networks."""
 
     @model_validator(mode="after")
     def _check_steps(self) -> Request:

@@ -24,6 +24,7 @@ from trainer.replay import ReplayBuffer
 from trainer.run_files import Heartbeat, Phase
 from trainer.seeding import RandomStreams
 from trainer.td3 import TD3
+from trainer.warm_start import load_carried
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -63,6 +64,7 @@ class Trainer:
 
         Raises:
             CheckpointError: The checkpoint does not fit.
+            ConfigMistakesError: What the run is to begin with does not fit.
         """
         config = request.train
         torch.set_num_threads(config.threads)
@@ -108,6 +110,9 @@ class Trainer:
         self._resumed = checkpoint is not None
         if checkpoint is not None:
             self._resume(checkpoint)
+        elif request.warm_start is not None:
+            carried = load_carried(run, request.warm_start, self.agent)
+            self.agent.begin_with(carried, optimizers=request.warm_start.carry == "learner")
         # Whatever an earlier attempt logged after the checkpoint happens again.
         purge_step = self.step + 1 if checkpoint is not None else 0
         self.writer = EventWriter(run / "events", purge_step=purge_step if resume else None)
@@ -159,7 +164,8 @@ class Trainer:
         exploring = self.step < config.learning_starts
         self._beat("exploring" if exploring else "training")
         shape = (config.num_envs, self.action_dim)
-        if exploring:
+        # A policy that was carried over knows better what to collect than chance.
+        if exploring and self.request.warm_start is None:
             action = self.streams.exploration.uniform(-1.0, 1.0, shape).astype(np.float32)
         else:
             noise = self.streams.exploration.normal(0.0, 1.0, shape) * self.exploration_noise

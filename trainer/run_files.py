@@ -144,6 +144,7 @@ def write_run_json(
             "planned_steps": request.planned_steps,
             "algorithm": request.train.algorithm,
             **config,
+            "warm_start": request.warm_start and request.warm_start.model_dump(mode="json"),
             "git_revision": _git_revision(),
             "versions": _versions(env.id),
             "started_at": attempts[0]["started_at"],

@@ -32,6 +32,9 @@ from trainer.tags import MODULES
 SATURATED = 0.99
 """An action entry counts as saturated when |tanh(z)| exceeds this."""
 
+NETWORKS = ("actor", "critic", "actor_target", "critic_target")
+"""Names of the networks, in an agent and in its saved state."""
+
 Statistics = dict[str, float]
 """Tag to value, for one logged update."""
 
@@ -269,13 +272,35 @@ class TD3:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from `state_dict` of an agent with the same configuration."""
-        for name in ("actor", "critic", "actor_target", "critic_target"):
+        for name in NETWORKS:
             getattr(self, name).load_state_dict(state[name])
         self.actor_optimizer.load_state_dict(state["actor_optimizer"])
         self.critic_optimizer.load_state_dict(state["critic_optimizer"])
         self.rewards.load_state_dict(state["rewards"])
         self.updates, self.actor_updates = state["updates"], state["actor_updates"]
         self._clipped, self._clippable = dict(state["clipped"]), dict(state["clippable"])
+
+    def begin_with(self, state: Mapping[str, Any], *, optimizers: bool) -> None:
+        """Take over what another agent of the same architecture learned; counters begin at 0.
+
+        Args:
+            state: Its `state_dict`.
+            optimizers: Take over their moments as well. Learning rates and weight decay stay our own.
+        """
+        for name in NETWORKS:
+            getattr(self, name).load_state_dict(state[name])
+        self.rewards.load_state_dict(state["rewards"])
+        if not optimizers:
+            return
+        for name in ("actor_optimizer", "critic_optimizer"):
+            optimizer: torch.optim.Adam = getattr(self, name)
+            own = [
+                {k: v for k, v in group.items() if k != "params"}
+                for group in optimizer.param_groups
+            ]
+            optimizer.load_state_dict(state[name])
+            for group, values in zip(optimizer.param_groups, own, strict=True):
+                group.update(values)
 
 
 def _parameters(module: nn.Module | None) -> list[nn.Parameter]:

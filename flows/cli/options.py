@@ -127,6 +127,35 @@ Resume = Annotated[
 ]
 
 
+WarmStart = Annotated[
+    str | None,
+    typer.Option(
+        "--warm-start",
+        help="Begin with what another run learned: its newest checkpoint, that of a STEP or the "
+        "best one; or fresh. The stage remembers it. (default: as the stage file says, which is "
+        "fresh)",
+        metavar="RUN[:STEP|:best]",
+    ),
+]
+
+
+class Carried(str, Enum):
+    """What a warm start takes over."""
+
+    WEIGHTS = "weights"
+    LEARNER = "learner"
+
+
+Carry = Annotated[
+    Carried | None,
+    typer.Option(
+        "--carry",
+        help="What a warm start takes over: networks, targets and reward normalisation, or the "
+        "optimisers' moments as well. (default: weights)",
+    ),
+]
+
+
 class Live(str, Enum):
     """What the live gate does with a run that is lost."""
 

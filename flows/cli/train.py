@@ -12,6 +12,7 @@ from flows.cli.exit import run_and_exit
 from flows.cli.options import (
     AfterConditional,
     AfterTimeout,
+    Carry,
     DaskAddress,
     Debug,
     Engine,
@@ -29,6 +30,7 @@ from flows.cli.options import (
     Seed,
     Seeds,
     WaitHours,
+    WarmStart,
 )
 
 
@@ -134,6 +136,8 @@ def stage(
     jobs: Jobs = None,
     engine: EngineOption = Engine.LOCAL,
     dask_address: DaskAddress = None,
+    warm_start: WarmStart = None,
+    carry: Carry = None,
     debug: Debug = False,
 ) -> None:
     """Train and judge one stage alone, also again after a fix.
@@ -148,6 +152,8 @@ def stage(
       gonogo stage 50k --out runs/mine --note "lower actor rate" --expect "Q stays below 200"
 
       gonogo stage 50k --seed 3 --out runs/group      (one seed of a group)
+
+      gonogo stage 50k --out runs/mine --warm-start runs/mine/5k/run-001
     """
     run_and_exit(
         "flows.commands.run:run",
@@ -167,6 +173,8 @@ def stage(
         jobs=jobs,
         engine=engine.value,
         dask_address=dask_address,
+        warm_start=warm_start,
+        carry=None if carry is None else carry.value,
     )
 
 

@@ -25,7 +25,9 @@ from flows.settings.plan import DEFAULT_PRESET, DEFAULT_STAGES, SEED_LIMIT
 from flows.settings.seeds import parse_seeds
 from flows.settings.setting_files import is_path, known_stages
 from flows.settings.supervision import LiveMode
+from flows.settings.warm_start import Carry, parse_warm_start
 from flows.supervising.stopping import raise_on_stop_signals
+from flows.supervising.warm_start import warm_started
 from gates.findings import Verdict
 from reports.context import StageState
 
@@ -92,6 +94,8 @@ def build_request(
     override_no_go: str | None = None,
     reason: str = "",
     name: str = "",
+    warm_start: str | None = None,
+    carry: Carry | None = None,
 ) -> PipelineRequest:
     """Fill in what was not given: from the pipeline that `out` holds, else from the defaults.
 
@@ -123,6 +127,7 @@ def build_request(
         wait_h=wait_h,
         on_timeout=on_timeout,
         override_no_go=no_go_override(override_no_go, name, reason),
+        warm_start=parse_warm_start(warm_start, carry),
     )
 
 
@@ -170,6 +175,8 @@ def run_pipeline(request: PipelineRequest, *, show_prefect: bool) -> int:
     # Opened once now: what is wrong with the folder should show before a server is started.
     with request.open(plan) as directory:
         unready = stages_without_go(directory, before=plan.stages[0].name)
+        if request.warm_start is not None:
+            warm_started(plan.stages[0], directory, request.warm_start)
     say(f"Preset {plan.preset}, seed {plan.seed}. Stages: {names}.")
     for text in plan.overrides:
         say(f"  --set {text}")

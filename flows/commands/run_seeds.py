@@ -20,6 +20,7 @@ from flows.seeds.request import Engine, SeedsRequest
 from flows.settings.plan import DEFAULT_PRESET, DEFAULT_STAGES
 from flows.settings.seeds import seeds_text
 from flows.settings.setting_files import is_path
+from flows.settings.warm_start import Carry
 from flows.supervising.stopping import raise_on_stop_signals
 from gates.findings import Outcome, Verdict
 from gates.joint_result import JointResult
@@ -41,6 +42,8 @@ def build_seeds_request(
     override_no_go: str | None = None,
     reason: str = "",
     name: str = "",
+    warm_start: str | None = None,
+    carry: Carry | None = None,
     **pipeline: object,
 ) -> SeedsRequest:
     """Fill in what was not given: from the group that `out` holds, else from the defaults.
@@ -50,6 +53,11 @@ def build_seeds_request(
     """
     group = read_group(out) if out else None
     check_wait(wait_h)
+    if warm_start is not None or carry is not None:
+        raise UsageError(
+            "--warm-start names one run, and seeds must not share what they learned; write "
+            "warm_start: weights into the stage file, and each seed begins with its own."
+        )
     if dask_address is not None and engine != "dask":
         raise UsageError("--dask-address needs --engine dask.")
     preset = preset or (group.preset_source if group else DEFAULT_PRESET)

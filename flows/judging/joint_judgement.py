@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.errors import OutputError
+from flows.errors import OutputError, UsageError
 from flows.judging.compared_runs import read_log
 from flows.judging.group_commands import joint_commands
 from flows.judging.stage_context import read_result
@@ -18,6 +18,7 @@ from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import StagePlan
 from flows.settings.seeds import seeds_text
+from flows.supervising.warm_start import warm_started
 from gates import joint_file
 from gates.errors import InputError
 from gates.findings import Verdict
@@ -55,12 +56,15 @@ def seed_on_disk(group: GroupDirectory, seed: int, stage: StagePlan) -> SeedOnDi
     run = directory.record.last_run(stage.name) if directory is not None else None
     if directory is None or run is None:
         return SeedOnDisk(seed=seed, run=None, folder=None, outdated=False)
-    return SeedOnDisk(
-        seed=seed,
-        run=run,
-        folder=directory.run_path(stage.name, run),
-        outdated=run.recipe != recipe_hash(stage),
-    )
+    try:
+        # What a seed begins with is part of its recipe.
+        stage = warm_started(stage, directory, check=False)
+    except UsageError:
+        outdated = True
+    else:
+        outdated = run.recipe != recipe_hash(stage)
+    folder = directory.run_path(stage.name, run)
+    return SeedOnDisk(seed=seed, run=run, folder=folder, outdated=outdated)
 
 
 def judge_jointly(

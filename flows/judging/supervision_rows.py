@@ -9,6 +9,7 @@ from pathlib import Path
 from flows.records.pipeline_record import AttemptRecord, RunRecord
 from flows.records.run_dir import read_json
 from flows.settings.placeholders import written
+from flows.settings.warm_start import warm_start_words
 from flows.supervising.alerts import read_alerts
 from flows.supervising.attempt_ends import End
 from flows.supervising.interim_gates import read_interim
@@ -22,6 +23,9 @@ Rows = tuple[tuple[str, str], ...]
 def supervision_rows(run: RunRecord, folder: Path) -> Rows:
     """Return label and text of what happened while the run was trained."""
     rows = _command_rows(folder)
+    warm = (read_json(folder / "run.json") or {}).get("warm_start")
+    if isinstance(warm, dict):
+        rows.append(("Warm start", warm_start_words(warm)))
     if run.attempts:
         rows.append(("Attempts", _attempts(run.attempts)))
     stalls = sorted(path.name for path in folder.glob("stall-*.txt"))

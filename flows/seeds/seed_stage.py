@@ -19,6 +19,7 @@ from flows.settings.plan import PipelinePlan, StagePlan
 from flows.stage import StageOutcome
 from flows.supervising.interrupted import interrupted_run
 from flows.supervising.stopping import stoppable_by_file
+from flows.supervising.warm_start import warm_started
 
 
 @task(
@@ -63,6 +64,7 @@ def _goes_on(
     Raises:
         UsageError: It was asked for, but the training began with another configuration.
     """
+    stage = warm_started(stage, directory, going_on=True)
     try:
         run = interrupted_run(stage, directory)
     except UsageError:

@@ -17,6 +17,7 @@ from flows.settings.stage_request import check_by_command, stage_request
 from flows.settings.supervision import LiveMode, Supervision
 from flows.settings.trainer_by_command import TrainerCommand
 from flows.settings.trainer_check import CheckResult, check_requests
+from flows.settings.warm_start import WarmMode
 from gates.errors import GateConfigError
 
 DEFAULT_PRESET = "drive"
@@ -46,6 +47,8 @@ class StagePlan:
     """What no other training on this machine may use meanwhile."""
     long: LongStage = field(default_factory=LongStage)
     """What ends or judges the training on its way."""
+    begin: WarmMode = "fresh"
+    """What the stage takes over from the stage before it; `flows.supervising.warm_start` finds it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +140,7 @@ def resolve_plan(
                 supervision=found[1].supervision.with_live(live),
                 slots=derived_slots(result.resolved) if content.slots is None else content.slots,
                 long=found[1].long,
+                begin=found[1].warm_start,
             )
             for found, gate, request, result, trainer in zip(
                 (f for f in stage_files if f), gates, requests, checked, trainers, strict=True

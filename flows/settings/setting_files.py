@@ -13,6 +13,7 @@ from flows.settings.long_stage import LongStage
 from flows.settings.nearest import did_you_mean
 from flows.settings.slots import Slot
 from flows.settings.supervision import Supervision
+from flows.settings.warm_start import WarmMode
 from flows.settings.yaml_file import YamlError, non_finite_keys, read_mapping
 from gates.config_files import config_dir
 
@@ -58,6 +59,9 @@ class StageFile(LongStage):
     """Name of a file in config/gates, or a path, relative to the stage file, that ends in .yaml."""
     eval: EvaluationCadence
     checkpoint: CheckpointCadence
+    warm_start: WarmMode = "fresh"
+    """What is taken over from the newest checkpoint of the stage before: nothing, the weights, or the
+    optimisers' moments as well."""
     supervision: Supervision = Supervision()
     """How the training is watched; docs/supervision.md."""
 

@@ -84,7 +84,7 @@ def judge_improvement(check: ImprovementCheck, facts: RunFacts) -> Outcomes:
             whole=None,
             reduced=reduced,
             sides=(Side(direction="min", warn=check.min.warn, fail=check.min.fail),),
-            subject=f"improvement of {check.tag} over the untrained policy",
+            subject=f"improvement of {check.tag} over the {first_policy(facts)}",
             statistic=f"in standard errors, mean of the last {len(cut)} evaluations",
             note=note,
             tag=check.tag,
@@ -109,7 +109,7 @@ def judge_retention(check: RetentionCheck, facts: RunFacts) -> Outcomes:
     means = np.convolve(later.values, np.ones(size) / size, mode="valid")
     best, last = float(means.max()), float(means[-1])
     if best <= start[0]:
-        reason = "no evaluation was better than the untrained policy, so that nothing could be lost"
+        reason = f"no evaluation was better than the {first_policy(facts)}, so that nothing could be lost"
         return missing(check, facts, Missing(reason=reason, not_applicable=True))
     reduced = Reduced(
         value=(last - start[0]) / (best - start[0]),
@@ -118,7 +118,8 @@ def judge_retention(check: RetentionCheck, facts: RunFacts) -> Outcomes:
         points=len(later),
         nan_points=0,
     )
-    note = f"last {in_words(last)}, best {in_words(best)}, untrained {in_words(start[0])}"
+    first = "at the start" if _warm(facts) else "untrained"
+    note = f"last {in_words(last)}, best {in_words(best)}, {first} {in_words(start[0])}"
     return Outcomes(
         finding=judge_value(
             check,
@@ -135,15 +136,31 @@ def judge_retention(check: RetentionCheck, facts: RunFacts) -> Outcomes:
     )
 
 
+def first_policy(facts: RunFacts) -> str:
+    """Name the policy that a run began with."""
+    return "policy that the run began with" if _warm(facts) else "untrained policy"
+
+
+def _exploration(facts: RunFacts) -> str:
+    return "the policy that the run began with" if _warm(facts) else "random exploration"
+
+
+def _warm(facts: RunFacts) -> bool:
+    return facts.run is not None and facts.run.warm_start
+
+
 def untrained(tag: str, facts: RunFacts) -> tuple[float, float, str] | Missing:
-    """Return mean, standard error and origin of the untrained policy's result."""
+    """Return mean, standard error and origin of the untrained policy's result.
+
+    After a warm start it is that of the policy which was carried over.
+    """
     series = facts.series(tag)
     first_update = facts.learning_starts
     if series is not None and first_update is not None:
         before = select(series, (series.steps <= first_update.value) & np.isfinite(series.values))
         if len(before):
             plural = "s" if len(before) > 1 else ""
-            text = f"{len(before)} evaluation{plural} of the untrained policy"
+            text = f"{len(before)} evaluation{plural} of the {first_policy(facts)}"
             return float(before.values.mean()), _standard_error(facts, tag, before), text
     episodes = facts.episodes
     returns_of = {"eval/mean_reward": "returns", "eval/mean_episode_length": "lengths"}
@@ -155,7 +172,11 @@ def untrained(tag: str, facts: RunFacts) -> tuple[float, float, str] | Missing:
             sample = sample[np.isfinite(sample)]
             if len(sample) >= 5:
                 error = float(sample.std()) / float(np.sqrt(len(sample)))
-                return float(sample.mean()), error, f"{len(sample)} episodes of random exploration"
+                return (
+                    float(sample.mean()),
+                    error,
+                    f"{len(sample)} episodes of {_exploration(facts)}",
+                )
     reason = (
         "neither an evaluation before the first update nor enough exploration episodes are logged"
     )

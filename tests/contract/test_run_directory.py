@@ -60,3 +60,20 @@ def _strings(node) -> str:
     if isinstance(node, list):
         return " ".join(_strings(value) for value in node)
     return node if isinstance(node, str) else ""
+
+
+def test_the_trainer_understands_the_warm_start_that_flows_ask_for(tmp_path):
+    from flows.records.pipeline_record import PipelineRecord
+    from flows.records.run_dir import PipelineDirectory
+    from flows.supervising.warm_start import _chosen
+    from trainer.config import WarmStart
+
+    file = tmp_path / "5k" / "run-001" / "checkpoints" / "step-000000001.ckpt"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"weights")
+    record = PipelineRecord(preset="p", preset_source="p", seed=0, created_at="")
+    directory = PipelineDirectory(tmp_path, record, lock=-1)
+    chosen = _chosen(file, 1, "weights", directory, named=True)
+    warm = WarmStart.model_validate(chosen)
+    assert warm.model_dump() == chosen
+    assert (tmp_path / "50k" / "run-003" / warm.checkpoint).resolve() == file

@@ -21,6 +21,10 @@ def main() -> int:
         if "crash" in request["train"]:
             print("ImportError: no torch", file=sys.stderr)
             return 1
+        warm = request.get("warm_start")
+        if warm and Path(warm["checkpoint"]).read_bytes() == b"misfit":
+            print(f"warm_start: {warm['checkpoint']} does not fit this stage", file=sys.stderr)
+            return 2
         print(json.dumps({"env": request["env"], "train": request["train"], "config_sha256": "0"}))
         return 0
     run = Path(sys.argv[3])
@@ -40,6 +44,7 @@ def train(run: Path, request: dict) -> int:
         "env": request["env"],
         "train": request["train"],
         "config_sha256": "0",
+        "warm_start": request.get("warm_start"),
         "git_revision": None,
         "versions": {},
         "started_at": "2026-01-01T00:00:00+00:00",

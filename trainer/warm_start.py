@@ -1,0 +1,99 @@
+"""Starts a run with what another run's checkpoint learned; loading never executes anything in the file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainer import checkpoint
+from trainer.checkpoint import CheckpointError
+from trainer.config import Request, WarmStart
+from trainer.config_mistakes import ConfigMistakesError
+from trainer.envs.registry import EnvConfig, describe_env
+from trainer.networks import ObservationShape
+from trainer.td3 import NETWORKS, TD3
+
+
+def load_carried(run: Path, warm: WarmStart, agent: TD3) -> Mapping[str, Any]:
+    """Read the agent's state that `warm` names, and make sure that it fits.
+
+    Args:
+        run: Folder of request.json; a relative path begins here.
+        warm: Which checkpoint.
+        agent: What is to go on with it; not changed.
+
+    Raises:
+        ConfigMistakesError: The file is missing, is another one than was asked for, or does not fit.
+    """
+    path = (run / warm.checkpoint).resolve()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigMistakesError([f"warm_start: {path}: {error.strerror}"]) from None
+    if hashlib.sha256(content).hexdigest() != warm.sha256:
+        raise ConfigMistakesError(
+            [f"warm_start: {path} was changed since it was chosen: its hash is another one"]
+        )
+    try:
+        state = checkpoint.load_file(path, torch.device("cpu")).get("agent")
+    except CheckpointError as error:
+        raise ConfigMistakesError([f"warm_start: {error}"]) from None
+    misfit = _misfit(agent, state) if isinstance(state, Mapping) else "it holds no agent"
+    if misfit:
+        raise ConfigMistakesError([f"warm_start: {path} does not fit this stage: {misfit}"])
+    assert isinstance(state, Mapping)
+    return state
+
+
+def check_warm_start(folder: Path, request: Request, env: EnvConfig) -> None:
+    """Find out, without starting anything, whether a request's warm start can be made.
+
+    Raises:
+        ConfigMistakesError: It cannot.
+    """
+    if request.warm_start is None:
+        return
+    spec = describe_env(env)
+    shape = ObservationShape(camera=spec.camera_shape, vector=spec.vector_dim)
+    config = request.train.model_copy(update={"device": "cpu"})
+    load_carried(folder, request.warm_start, TD3(config, shape, spec.action_dim))
+
+
+def _misfit(agent: TD3, state: Mapping[str, Any]) -> str:
+    """Say in which way a saved agent differs; empty when it fits."""
+    for name in NETWORKS:
+        here, there = getattr(agent, name).state_dict(), state.get(name)
+        if not isinstance(there, Mapping) or not all(isinstance(v, Tensor) for v in there.values()):
+            return f"it holds no {name}"
+        odd = sorted(here.keys() ^ there.keys())
+        if odd:
+            camera = {any(key.startswith("cnn.") for key in side) for side in (here, there)}
+            kind = "another observation" if len(camera) == 2 else "another architecture"
+            where = "there" if odd[0] in there else "here"
+            return f"{kind}: {name}.{odd[0]} exists only {where}"
+        last = list(here)[-2:]
+        for key, value in here.items():
+            if value.shape != there[key].shape:
+                kind = _kind(value, there[key], output=name == "actor" and key in last)
+                return f"{kind}: {name}.{key} is {_size(there[key])} there, {_size(value)} here"
+            if not bool(torch.isfinite(there[key]).all()):
+                return f"{name}.{key} is not finite"
+    return ""
+
+
+def _kind(here: Tensor, there: Tensor, *, output: bool) -> str:
+    """Name what the first difference of sizes comes from, seen from the input to the output."""
+    if output and here.shape[1:] == there.shape[1:]:
+        return "another action"
+    if here.dim() > 1 and here.shape[0] == there.shape[0]:
+        return "another observation"
+    return "another architecture"
+
+
+def _size(values: Tensor) -> str:
+    return "x".join(str(size) for size in values.shape)
