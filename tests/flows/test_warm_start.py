@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flows import stage as stages
+from flows.commands.run_seeds import build_seeds_request
 from flows.errors import ConfigError, UsageError
 from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
@@ -222,3 +223,20 @@ def test_the_report_says_what_a_run_began_with(passed: Passed) -> None:
     folder = stages.train(two, directory, SilentReporter())
     outcome = stages.judge(two, folder, directory)
     assert "weights of one/run-001, step 400" in outcome.report.read_text().replace("\\", "")
+
+
+def test_seeds_do_not_share_what_one_run_learned(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="seeds must not share what they learned"):
+        build_seeds_request(
+            seeds=(0, 1),
+            jobs=None,
+            engine="local",
+            dask_address=None,
+            seed=None,
+            preset=None,
+            stages=None,
+            out=tmp_path / "group",
+            overrides=(),
+            retrain=True,
+            warm_start="runs/mine/5k/run-001",
+        )
