@@ -14,10 +14,12 @@ from benchmarks.peers import cleanrl_style, sb3
 from benchmarks.rows import Row, against_floor, against_peer
 from benchmarks.tasks import BATCH, CNN, MLP, Task
 from benchmarks.update_floor import Floor
+from trainer.loop import config_fits_machine
 from trainer.networks import Observation
 from trainer.replay import Batch
 from trainer.td3 import TD3
 
+BF16 = "gonogo, bf16"
 SB3, SCRIPT, FLOOR = "Stable-Baselines3", "single-file script", "kernels alone"
 
 
@@ -34,6 +36,9 @@ def measure(short: bool) -> list[Row]:
             rows.append(against_peer(work, timings, peer, least=least, per=2))
         most = 1.25 if task is CNN else None
         rows.append(against_floor(work, timings, FLOOR, most=most, per=2))
+        if BF16 in timings:
+            name = f"{work}, encoders in bf16 (opt-in)"
+            rows.append(against_peer(name, timings, SB3, per=2, ours=BF16))
     for task, least in ((CNN, 1.5), (MLP, 3.5)):
         timings = side_by_side(_acts(task), rounds=3 if short else 31, calls=20 if short else 200)
         rows.append(against_peer(f"act, {task.name}, one observation", timings, SB3, least=least))
@@ -44,6 +49,8 @@ def _updates(task: Task) -> dict[str, Callable[[], object]]:
     """Return two updates of each, one of which updates the actor; all learn from one batch."""
     batch = task.batch()
     ours = TD3(task.config, task.shape, task.actions)
+    half_config = task.config.model_copy(update={"precision": "bf16"})
+    half = TD3(half_config, task.shape, task.actions)
     theirs = sb3.agent(sb3.Spaces(task.camera, task.vector, task.actions))
     theirs.set_logger(configure(None, []))
     samples = _as_sb3(batch)
@@ -60,12 +67,15 @@ def _updates(task: Task) -> dict[str, Callable[[], object]]:
             batch.terminated,
         )
 
-    return {
+    works: dict[str, Callable[[], object]] = {
         "gonogo": lambda: (ours.update(batch), ours.update(batch)),
         SB3: lambda: theirs.train(gradient_steps=2, batch_size=BATCH),
         SCRIPT: lambda: (script_update(), script_update()),
         FLOOR: Floor(task.camera, task.vector, task.actions, BATCH).work,
     }
+    if task.camera and config_fits_machine(half_config) is None:
+        works[BF16] = lambda: (half.update(batch), half.update(batch))
+    return works
 
 
 def _as_sb3(batch: Batch) -> SimpleNamespace:

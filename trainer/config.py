@@ -145,7 +145,10 @@ class TrainConfig(BaseModel):
     device: Literal["cpu", "cuda"] = "cpu"
     """Where networks and batches live."""
     threads: PositiveInt = 1
-    """Threads per tensor operation; results repeat bit by bit only at the same number."""
+    """Threads of an update; acting and stepping take one. Results repeat bit by bit only at the same number."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic of the encoders in updates: bf16 is quicker where the processor has it and rounds to three digits.
+    Weights, optimisers, MLPs, targets and actions stay fp32."""
 
     @model_validator(mode="before")
     @classmethod

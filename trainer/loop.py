@@ -67,7 +67,7 @@ class Trainer:
             ConfigMistakesError: What the run is to begin with does not fit.
         """
         config = request.train
-        torch.set_num_threads(config.threads)
+        torch.set_num_threads(1)
         self.config, self.request, self.run = config, request, run
         self._heartbeat = heartbeat
         self._stop_requested = stop_requested
@@ -195,6 +195,10 @@ class Trainer:
         """Do the updates that are due: `gradient_steps` for every `train_freq` steps after `learning_starts`."""
         config = self.config
         rounds = max(0, self.step - config.learning_starts) // config.train_freq
+        if self.agent.updates >= rounds * config.gradient_steps:
+            return
+        # A second thread helps with a batch and costs with the single observation of an action.
+        torch.set_num_threads(config.threads)
         while self.agent.updates < rounds * config.gradient_steps:
             started = time.perf_counter()
             batch = self.replay.sample(config.batch_size, self.streams.replay, self.agent.device)
@@ -209,6 +213,7 @@ class Trainer:
                     **self._timing.since_last(self.step),
                 }
                 self.writer.write(self.step, statistics)
+        torch.set_num_threads(1)
 
     @property
     def exploration_noise(self) -> float:
@@ -382,4 +387,14 @@ def config_fits_machine(config: TrainConfig) -> str | None:
     """Return a sentence when the configuration asks for what this machine lacks."""
     if config.device == "cuda" and not torch.cuda.is_available():
         return "train.device: cuda was asked for, but torch finds no CUDA device; use cpu"
+    if config.precision == "bf16" and not _has_bf16(config.device):
+        return "train.precision: bf16 was asked for, but this processor has no arithmetic for it; use fp32"
     return None
+
+
+def _has_bf16(device: str) -> bool:
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # torch has no public name for it; one that is gone means no.
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return bool(supported())

@@ -64,8 +64,10 @@ class Encoder(nn.Module):
         layers: Sequence[tuple[int, int, int]],
         features_dim: int,
         layer_norm: bool,
+        bf16: bool,
     ) -> None:
         super().__init__()
+        self._bf16 = bf16
         channels, height, width = camera
         parts: list[nn.Module] = []
         for out_channels, kernel, stride in layers:
@@ -87,8 +89,12 @@ class Encoder(nn.Module):
 
     def forward(self, camera: Tensor) -> Tensor:
         """Encode pictures with values in [0, 1]; quickest in channels-last memory."""
-        features: Tensor = self.layers(camera)
-        return features
+        # An action is asked for in inference mode; a single picture is quicker in fp32.
+        if not self._bf16 or torch.is_inference_mode_enabled():
+            features: Tensor = self.layers(camera)
+            return features
+        with torch.autocast(camera.device.type, torch.bfloat16):
+            return self.layers(camera).float()  # type: ignore[no-any-return]
 
 
 def mlp(inputs: int, hidden: Sequence[int], outputs: int, layer_norm: bool) -> Layers:
@@ -114,6 +120,8 @@ class Architecture:
     hidden_sizes: Sequence[int]
     layer_norm: bool
     twin_critics: bool
+    bf16: bool
+    """Encoders calculate in bfloat16."""
 
     @property
     def inputs(self) -> int:
@@ -125,7 +133,11 @@ class Architecture:
         if self.observation.camera is None:
             return None
         return Encoder(
-            self.observation.camera, self.encoder_layers, self.features_dim, self.layer_norm
+            self.observation.camera,
+            self.encoder_layers,
+            self.features_dim,
+            self.layer_norm,
+            self.bf16,
         )
 
 

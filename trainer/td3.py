@@ -53,6 +53,7 @@ class TD3:
             hidden_sizes=config.hidden_sizes,
             layer_norm=config.layer_norm,
             twin_critics=config.twin_critics,
+            bf16=config.precision == "bf16",
         )
         self.actor = Actor(architecture).to(self.device)
         self.critic = Critic(architecture).to(self.device)

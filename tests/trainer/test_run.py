@@ -229,3 +229,22 @@ def test_exploration_noise_decays_linearly(tmp_path):
         noise.append(trainer.exploration_noise)
     trainer.writer.close()
     np.testing.assert_allclose(noise, [0.3, 0.3, 0.2, 0.1, 0.1])
+
+
+def test_only_updates_take_several_threads(tmp_path, monkeypatch):
+    seen: dict[str, set[int]] = {"act": set(), "update": set()}
+    for name in seen:
+        work = getattr(loop.TD3, name)
+
+        def recorded(*arguments, name=name, work=work, **options):
+            seen[name].add(torch.get_num_threads())
+            return work(*arguments, **options)
+
+        monkeypatch.setattr(loop.TD3, name, recorded)
+    before = torch.get_num_threads()
+    try:
+        run = _run_directory(tmp_path / "run", planned_steps=200, train={"threads": 2})
+        assert command_line.main(["run", "--run", str(run)]) == 0
+    finally:
+        torch.set_num_threads(before)
+    assert seen == {"act": {1}, "update": {2}}
