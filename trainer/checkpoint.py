@@ -96,15 +96,21 @@ def save(
     return Manifest(path=manifest, step=step, files=files, advanced=marks)
 
 
-def save_best(folder: Path, step: int, state: Mapping[str, Any]) -> None:
-    """Write the agent that did best so far, in place of the one before.
+def save_best(folder: Path, step: int, state: Mapping[str, Any], *, mean_return: float) -> None:
+    """Write the agent that did best so far, in place of the one before; `best.json` says which one it is.
 
     Raises:
         OSError: It cannot be written; the one before is untouched.
     """
     folder.mkdir(parents=True, exist_ok=True)
     content = {"format": FORMAT, "step": step, **state}
-    write_atomically(folder / BEST, lambda file: torch.save(content, file))
+    path = folder / BEST
+    write_atomically(path, lambda file: torch.save(content, file))
+    identity = {path.name: _identity(path)}
+    write_json(
+        path.with_suffix(".json"),
+        {"format": FORMAT, "step": step, "mean_return": mean_return, "files": identity},
+    )
 
 
 def available(folder: Path) -> list[Manifest]:

@@ -103,6 +103,8 @@ class Trainer:
         self._timing = _Timing()
         self._next_log = 0
         self._best_return = -math.inf
+        self._best_step = -1
+        """Step of the best evaluation; -1 before the first one."""
         self._saved: Manifest | None = None
         self._saved_mark = self.replay.advanced
         self._obs: Arrays | None = None
@@ -139,7 +141,8 @@ class Trainer:
                 ended = self.step >= self.request.planned_steps
                 if ended or self._due(config.eval_every_steps):
                     self._evaluate()
-                if ended or self._checkpoint_due():
+                # A run can be rolled back to its best evaluation, which takes more than its weights.
+                if ended or self._checkpoint_due() or self._best_step == self.step:
                     self._save()
         finally:
             self.writer.close()
@@ -252,9 +255,12 @@ class Trainer:
         )
         self.writer.write(self.step, results)
         if results["eval/mean_reward"] > self._best_return and self.step > 0:
-            self._best_return = results["eval/mean_reward"]
+            self._best_return, self._best_step = results["eval/mean_reward"], self.step
             checkpoints.save_best(
-                self.run / "checkpoints", self.step, {"agent": self.agent.state_dict()}
+                self.run / "checkpoints",
+                self.step,
+                {"agent": self.agent.state_dict()},
+                mean_return=self._best_return,
             )
         if self._borrowed:
             self._obs = None
@@ -274,6 +280,7 @@ class Trainer:
             "env": _as_tensors(self.env.get_state()) if hasattr(self.env, "get_state") else None,
             "next_log": self._next_log,
             "best_return": self._best_return,
+            "best_step": self._best_step,
         }
         mark = self.replay.advanced
         self._saved = checkpoints.save(
@@ -287,7 +294,9 @@ class Trainer:
         )
         self._saved_mark = mark
         checkpoints.prune(
-            folder, keep=self.config.keep_checkpoints, keep_steps=self._milestones(folder)
+            folder,
+            keep=self.config.keep_checkpoints,
+            keep_steps=[*self._milestones(folder), self._best_step],
         )
 
     def _resume(self, manifest: Manifest) -> None:
@@ -306,7 +315,7 @@ class Trainer:
             self.replay.load_segment(segment)
         self.replay.load_state_dict(state["replay"])
         self.step, self._next_log = state["step"], state["next_log"]
-        self._best_return = state["best_return"]
+        self._best_return, self._best_step = state["best_return"], state.get("best_step", -1)
         self._saved, self._saved_mark = manifest, self.replay.advanced
         if state["env"] is not None:
             self.tally.load_state_dict(state["tally"])

@@ -181,8 +181,13 @@ def stage(
 @app.command()
 def rollback(
     directory: Annotated[Path, typer.Argument(help="Run folder of our trainer.", metavar="RUN")],
-    to_step: Annotated[
-        int, typer.Option("--to", help="Step of the checkpoint to go back to.", min=1)
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            help="Step of the checkpoint to go back to, or best: that of the best evaluation.",
+            metavar="STEP|best",
+        ),
     ],
     yes: Annotated[
         bool, typer.Option("--yes", help="Do it; without this it is only said.")
@@ -196,7 +201,7 @@ def rollback(
     [bold]Example[/]
 
       gonogo rollback runs/mine/1m/run-001 --to 500000 --yes
+
+      gonogo rollback runs/mine/1m/run-001 --to best
     """
-    run_and_exit(
-        "flows.commands.rollback:roll_back", debug=debug, run=directory, to_step=to_step, yes=yes
-    )
+    run_and_exit("flows.commands.rollback:roll_back", debug=debug, run=directory, to=to, yes=yes)

@@ -31,5 +31,5 @@ def prepare(pipeline: Path, stage: str, start: str, step: int, *, again: bool) -
     if start == "from the checkpoint below" and not again:
         if step < 1:
             raise UsageError("Give the step of the checkpoint, for example 25000.")
-        roll_back(pipeline / stage / newest.run, to_step=step, yes=True)
+        roll_back(pipeline / stage / newest.run, to=str(step), yes=True)
     return True

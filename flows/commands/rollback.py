@@ -13,11 +13,13 @@ from flows.errors import OutputError, UsageError
 from flows.judging.stage_context import shown
 from flows.records.pipeline_record import AttemptRecord, read_record, utc_now
 from flows.records.run_dir import PipelineDirectory, read_json
-from flows.records.trainer_files import read_status
+from flows.records.trainer_files import best_step, read_status
 from flows.supervising.early_stop import forget_ended_early
 from flows.supervising.stalls import ENDED
 from reports.context import StageState
 
+BEST = "best"
+BEST_FILES = ("best.json", "best.ckpt")
 _MANIFEST = re.compile(r"step-(\d{9})\.json")
 _PART = re.compile(r"(?:step|replay)-(\d{9})\.(?:json|ckpt|npz)")
 
@@ -31,10 +33,15 @@ class Removal:
     """Steps of the checkpoints that stay, oldest first."""
 
 
-def roll_back(run: Path, *, to_step: int, yes: bool) -> int:
+def roll_back(run: Path, *, to: str, yes: bool) -> int:
     """Say what comes after a checkpoint and, with `yes`, remove it; returns the exit code.
 
     Events are not touched: the attempt that goes on marks those after its first step as void.
+
+    Args:
+        run: Run folder.
+        to: Step of a checkpoint, or `best` for that of the best evaluation.
+        yes: Do it.
 
     Raises:
         UsageError: There is no such run or checkpoint, or the run is going on.
@@ -43,6 +50,7 @@ def roll_back(run: Path, *, to_step: int, yes: bool) -> int:
     run = run.absolute()
     if not (run / "request.json").is_file():
         raise UsageError(f"{run} is no run folder: it holds no request.json.")
+    to_step = _step(run, to)
     pipeline = run.parents[1]
     if read_record(pipeline) is None:
         _refuse_living(run)
@@ -56,6 +64,20 @@ def roll_back(run: Path, *, to_step: int, yes: bool) -> int:
                 "newest one can be resumed."
             )
         return _roll_back(run, to_step, yes, record=lambda: _record(directory, run, to_step))
+
+
+def _step(run: Path, to: str) -> int:
+    """Return the step that `--to` names."""
+    if to == BEST:
+        step = best_step(run)
+        if step is None:
+            raise UsageError(f"{run} does not say which evaluation was best; name a step.")
+        say(f"The best evaluation was at step {step:,}.")
+        return step
+    digits = to.replace("_", "").replace(",", "")
+    if not digits.isdecimal() or not digits.isascii() or int(digits) < 1:
+        raise UsageError(f"--to {to}: must be the step of a checkpoint, or best.")
+    return int(digits)
 
 
 def plan_removal(run: Path, to_step: int) -> Removal:
@@ -73,6 +95,9 @@ def plan_removal(run: Path, to_step: int) -> Removal:
             f"{run} has no checkpoint of step {to_step:,}; there are checkpoints of: {there}."
         )
     kept = {step: path for step, path in manifests.items() if step <= to_step}
+    best = best_step(run)
+    # The best evaluation of what is discarded is no evaluation of this run any more.
+    undone = BEST_FILES if best is not None and best > to_step else ()
     needed = {path.name for path in kept.values()}
     for path in kept.values():
         files = (read_json(path) or {}).get("files")
@@ -81,9 +106,12 @@ def plan_removal(run: Path, to_step: int) -> Removal:
         files=tuple(
             path
             for path in entries
-            if (match := _PART.fullmatch(path.name))
-            and path.name not in needed
-            and int(match.group(1)) > to_step
+            if path.name in undone
+            or (
+                (match := _PART.fullmatch(path.name))
+                and path.name not in needed
+                and int(match.group(1)) > to_step
+            )
         ),
         kept_steps=tuple(sorted(kept)),
     )
@@ -97,8 +125,6 @@ def _roll_back(run: Path, to_step: int, yes: bool, *, record: Callable[[], None]
         )
     if not removal.files:
         say(f"There are no checkpoints after step {to_step:,}.")
-    if (run / "checkpoints" / "best.ckpt").exists():
-        say("best.ckpt stays as it is, also when it is of a later step.")
     if not yes:
         say("Nothing was changed. Add --yes to do it.")
         return 0

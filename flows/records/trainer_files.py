@@ -60,6 +60,12 @@ def newest_checkpoint(run: Path) -> int | None:
     return max(steps, default=None)
 
 
+def best_step(run: Path) -> int | None:
+    """Return the step of the best evaluation whose weights are kept; None when nobody knows it."""
+    step = (read_json(run / "checkpoints" / "best.json") or {}).get("step")
+    return step if isinstance(step, int) else None
+
+
 def resumed_from(run: Path) -> int:
     """Return the step from which the newest attempt in run.json went on; 0 when it began anew."""
     attempts = (read_json(run / "run.json") or {}).get("attempts")

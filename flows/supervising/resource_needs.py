@@ -53,7 +53,8 @@ def needs(stage: StagePlan) -> Needs | None:
     if not isinstance(milestones, (list, tuple)):
         milestones = ()
     reached = [m for m in milestones if m <= stage.steps]
-    checkpoints = _count(train.get("keep_checkpoints")) + len(reached) + 1
+    # The last step's, and of the best evaluation its weights alone and all that resuming needs.
+    checkpoints = _count(train.get("keep_checkpoints")) + len(reached) + 3
     saved = stage.steps + stage.steps // 10 if train.get("save_replay", True) else 0
     return Needs(
         memory_mib=PROCESS_MIB + transitions * bytes_each / _MIB,

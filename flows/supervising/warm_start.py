@@ -12,7 +12,7 @@ from typing import Any
 from flows.errors import UsageError
 from flows.records.pipeline_record import RunRecord
 from flows.records.run_dir import PipelineDirectory, read_json
-from flows.records.trainer_files import newest_checkpoint
+from flows.records.trainer_files import best_step, newest_checkpoint
 from flows.settings.plan import StagePlan
 from flows.settings.setting_files import known_stages
 from flows.settings.trainer_check import check_requests
@@ -106,10 +106,10 @@ def _passed(run: RunRecord) -> bool:
 
 
 def _checkpoint(run: Path, at: int | str | None) -> tuple[Path, int | None]:
-    """Return the file of a checkpoint and its step, which nobody here knows of the best one."""
+    """Return the file of a checkpoint and its step, which is unknown of an old run's best one."""
     folder = run / "checkpoints"
     if at == BEST:
-        path, step = folder / "best.ckpt", None
+        path, step = folder / "best.ckpt", best_step(run)
     else:
         step = newest_checkpoint(run) if at is None else int(at)
         path = folder / f"step-{step or 0:09d}.ckpt"

@@ -57,7 +57,7 @@ def there(run: Path) -> set[str]:
 
 def test_without_yes_nothing_is_removed(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = there(run)
-    assert roll_back(run, to_step=100, yes=False) == 0
+    assert roll_back(run, to="100", yes=False) == 0
     assert there(run) == before
     said = capsys.readouterr().out
     assert said.count("Would remove") == 6
@@ -67,7 +67,7 @@ def test_without_yes_nothing_is_removed(run: Path, capsys: pytest.CaptureFixture
 def test_what_comes_after_is_removed_and_the_run_goes_on_from_there(
     run: Path, opened: Opened, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert roll_back(run, to_step=200, yes=True) == 0
+    assert roll_back(run, to="200", yes=True) == 0
     assert there(run) == {
         "step-000000100.json",
         "step-000000100.ckpt",
@@ -88,14 +88,54 @@ def test_what_comes_after_is_removed_and_the_run_goes_on_from_there(
 
 def test_a_checkpoint_that_is_not_there_is_named(run: Path) -> None:
     with pytest.raises(UsageError, match="there are checkpoints of: 100, 200, 300"):
-        roll_back(run, to_step=150, yes=True)
+        roll_back(run, to="150", yes=True)
+
+
+def best_at(run: Path, step: int) -> None:
+    (run / "checkpoints" / "best.ckpt").write_bytes(b"weights")
+    (run / "checkpoints" / "best.json").write_text(json.dumps({"format": 1, "step": step}))
+
+
+def test_the_best_evaluation_can_be_gone_back_to(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    best_at(run, 200)
+    assert roll_back(run, to="best", yes=True) == 0
+    assert "The best evaluation was at step 200." in capsys.readouterr().out
+    assert "step-000000300.ckpt" not in there(run)
+    assert {"step-000000200.ckpt", "best.ckpt", "best.json"} <= there(run)
+
+
+def test_the_best_evaluation_of_what_is_discarded_goes_too(run: Path) -> None:
+    best_at(run, 300)
+    assert roll_back(run, to="200", yes=True) == 0
+    assert not {"best.ckpt", "best.json"} & there(run)
+
+
+@pytest.mark.parametrize(
+    ("to", "words"),
+    [
+        ("best", "does not say which evaluation was best"),
+        ("0", "--to 0: must be the step of a checkpoint, or best"),
+        ("last", "--to last: must be the step of a checkpoint, or best"),
+    ],
+)
+def test_where_to_go_back_to_must_be_known(run: Path, to: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        roll_back(run, to=to, yes=True)
+
+
+def test_a_best_evaluation_without_its_checkpoint_is_named(run: Path) -> None:
+    best_at(run, 250)
+    with pytest.raises(UsageError, match="no checkpoint of step 250; there are"):
+        roll_back(run, to="best", yes=True)
 
 
 def test_a_run_in_use_is_left_alone(run: Path, opened: Opened) -> None:
     opened()
     before = there(run)
     with pytest.raises(UsageError, match="is in use by process"):
-        roll_back(run, to_step=100, yes=True)
+        roll_back(run, to="100", yes=True)
     assert there(run) == before
 
 
@@ -114,16 +154,16 @@ def test_a_run_without_a_pipeline_is_refused_while_its_trainer_lives(
         (alone / "status.json").write_text(json.dumps(status))
         try:
             with pytest.raises(UsageError, match="is running"):
-                roll_back(alone, to_step=100, yes=True)
+                roll_back(alone, to="100", yes=True)
         finally:
             trainer.kill()
-    assert roll_back(alone, to_step=100, yes=True) == 0
+    assert roll_back(alone, to="100", yes=True) == 0
     assert "step-000000200.json" not in there(alone)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no run folder"):
-        roll_back(tmp_path, to_step=1, yes=True)
+        roll_back(tmp_path, to="1", yes=True)
 
 
 @pytest.fixture
@@ -140,7 +180,7 @@ def test_needs_are_those_of_single_frames(stage: StagePlan) -> None:
     assert found.transitions == 1_000_000
     assert 84 * 84 <= found.bytes_each <= 84 * 84 + 200
     assert 6_700 < found.memory_mib < 8_000
-    assert found.checkpoints == 6
+    assert found.checkpoints == 8
     short = needs(replace(stage, steps=5_000))
     assert short is not None
     assert short.memory_mib < 800

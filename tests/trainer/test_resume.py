@@ -146,13 +146,32 @@ def test_falls_back_when_the_newest_checkpoint_is_damaged(
 
 def test_keeps_the_newest_the_milestones_and_the_best(uninterrupted):
     folder = uninterrupted / "checkpoints"
-    assert [m.step for m in checkpoint.available(folder)] == [300, 1050, 1200]
+    assert [m.step for m in checkpoint.available(folder)] == [300, 900, 1050, 1200]
     for manifest in checkpoint.available(folder):
         checkpoint.verify(manifest)
     best = torch.load(folder / checkpoint.BEST, weights_only=True)
     returns = read_events(uninterrupted).series["eval/mean_reward"]
     later = returns.steps > 0
-    assert best["step"] == returns.steps[later][np.argmax(returns.values[later])]
+    step = returns.steps[later][np.argmax(returns.values[later])]
+    told = json.loads((folder / "best.json").read_text())
+    assert best["step"] == told["step"] == step
+    assert told["mean_return"] == pytest.approx(returns.values[later].max())
+    assert step == 900
+
+
+def test_the_best_evaluation_can_be_resumed_from(tmp_path):
+    """Evaluations between two checkpoints: the best one has its own."""
+    run = _request(tmp_path / "run", train={"checkpoint_every_steps": 900, "eval_every_steps": 240})
+    assert _train(run) == 0
+    folder = run / "checkpoints"
+    best = json.loads((folder / "best.json").read_text())["step"]
+    assert best % 900
+    (manifest,) = [m for m in checkpoint.available(folder) if m.step == best]
+    assert checkpoint.load(manifest, torch.device("cpu"))["best_step"] == best
+    whole = _final_state(run)
+    checkpoint.discard_after(folder, best)
+    assert _train(run, "--resume") == 0
+    _assert_same(_final_state(run), whole)
 
 
 def test_resuming_a_finished_run_evaluates_nothing_twice(tmp_path):
@@ -170,7 +189,7 @@ def test_refuses_to_resume_with_another_configuration(tmp_path, uninterrupted, c
     (run / "request.json").write_text(json.dumps(content))
     assert _train(run, "--resume") == 2
     assert "another configuration" in capsys.readouterr().err
-    assert [m.step for m in checkpoint.available(run / "checkpoints")] == [300, 1050, 1200]
+    assert [m.step for m in checkpoint.available(run / "checkpoints")] == [300, 900, 1050, 1200]
 
 
 def test_an_environment_without_state_resumes_with_new_episodes(tmp_path, monkeypatch):
