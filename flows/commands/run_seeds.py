@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from flows.commands.run import check_wait, merge_overrides, no_go_override, unused_folder
 from flows.commands.terminal import EXIT_CODES, reporter, say
@@ -58,8 +59,8 @@ def build_seeds_request(
             "--warm-start names one run, and seeds must not share what they learned; write "
             "warm_start: weights into the stage file, and each seed begins with its own."
         )
-    if dask_address is not None and engine != "dask":
-        raise UsageError("--dask-address needs --engine dask.")
+    if dask_address is not None:
+        _check_dask_address(dask_address, engine=engine, jobs=jobs)
     preset = preset or (group.preset_source if group else DEFAULT_PRESET)
     if out is None:
         recipe = Path(preset).stem if is_path(preset) else preset
@@ -83,6 +84,28 @@ def build_seeds_request(
         engine=engine,
         dask_address=dask_address,
     )
+
+
+def _check_dask_address(address: str, *, engine: Engine, jobs: int | None) -> None:
+    if engine != "dask":
+        raise UsageError("--dask-address needs --engine dask.")
+    if jobs is not None:
+        raise UsageError("--jobs: the workers of the cluster at --dask-address decide that.")
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or port is None:
+        raise UsageError(
+            f"--dask-address {address}: must be the address of a scheduler, such as tcp://10.0.0.1:8786."
+        )
+    if host not in ("localhost", "127.0.0.1", "::1") and "PREFECT_API_URL" not in os.environ:
+        raise UsageError(
+            f"--dask-address {address}: workers on other machines must reach Prefect's server too, and "
+            "that of one command is for this machine alone. Start one that they reach, and set "
+            "PREFECT_API_URL."
+        )
 
 
 def _only(

@@ -167,7 +167,12 @@ def _run_stage(
     }
     jobs = request.jobs or default_jobs(next(iter(plans.values())), len(chosen))
     if chosen:
-        say(f"{name}: seeds {seeds_text(chosen)}, {min(jobs, len(chosen))} at a time")
+        where = (
+            f"on the Dask cluster {request.dask_address}"
+            if request.dask_address
+            else f"{min(jobs, len(chosen))} at a time"
+        )
+        say(f"{name}: seeds {seeds_text(chosen)}, {where}")
     save_group_report(group)
     broken = train_seeds(
         stage, chosen, group=group, request=request, plans=plans, jobs=jobs, since=since

@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--pids", type=Path)
     parser.add_argument("--save", type=Path)
     parser.add_argument("--resume", type=Path)
+    parser.add_argument("--hold", type=Path, help="wait half-way until this file is there")
     args = parser.parse_args()
     first = 0 if args.resume is None else int(args.resume.read_text())
     again = first > 0 or (args.pids is not None and args.pids.with_suffix(".once").exists())
@@ -52,6 +53,8 @@ def main() -> int:
             if args.save is not None and step % 100 == 0:
                 args.save.parent.mkdir(exist_ok=True)
                 args.save.write_text(str(step))
+            while half and args.hold is not None and not args.hold.exists():
+                time.sleep(0.05)
             if half and act in ("nan", "wait", "hang", "deaf"):
                 time.sleep(300)
             if half and act == "kill":

@@ -14,6 +14,7 @@ import pytest
 from prefect.client.schemas import State
 
 from flows.commands.decide import decide
+from flows.commands.run_seeds import build_seeds_request
 from flows.errors import ConfigError, UsageError
 from flows.judging.joint_judgement import read_joint
 from flows.records.decisions import JOINT_FILE
@@ -349,3 +350,33 @@ def test_seeds_are_added_to_a_group_and_never_taken_out(
         return
     with pytest.raises(UsageError, match=says):
         other.open(other.plans()[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"dask_address": "tcp://10.0.0.1:8786"}, "needs --engine dask"),
+        (
+            {"dask_address": "tcp://10.0.0.1:8786", "engine": "dask", "jobs": 2},
+            "--jobs: the workers",
+        ),
+        ({"dask_address": "10.0.0.1", "engine": "dask"}, "must be the address of a scheduler"),
+        ({"dask_address": "tcp://10.0.0.1:8786", "engine": "dask"}, "set PREFECT_API_URL"),
+        ({"jobs": 2}, None),
+    ],
+)
+def test_an_engine_that_cannot_work_is_refused(
+    options: dict[str, Any], says: str | None, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    known: dict[str, Any] = {"jobs": None, "engine": "local", "dask_address": None}
+    known |= {"seed": None, "preset": None, "stages": None, "overrides": (), "retrain": False}
+
+    def build() -> SeedsRequest:
+        return build_seeds_request(seeds=(0, 1), out=files / "group", **{**known, **options})
+
+    if says is None:
+        assert build().jobs == 2
+        return
+    with pytest.raises(UsageError, match=says):
+        build()
