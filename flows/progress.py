@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from flows.records.trainer_files import TrainerStatus
-from gates.number_text import duration
+from gates.number_text import duration, in_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -106,9 +106,11 @@ def progress_line(stage: str, status: TrainerStatus, steps: int) -> str:
 
 
 def measures(status: TrainerStatus, steps: int) -> str:
-    """Write steps done, speed, remaining time and what the gate would say now."""
+    """Write steps done, speed, remaining time, latest episodes and what the gate would say now."""
     text = f"{status.step:,}/{steps:,} steps"
     if status.steps_per_s:
         remaining = max(0, steps - status.step) / status.steps_per_s
         text += f", {status.steps_per_s:,.0f} steps/s, {duration(remaining)} left"
+    if status.episode_return is not None and status.episode_length is not None:
+        text += f"; return {in_words(status.episode_return)} in {status.episode_length:,.0f} steps"
     return f"{text}; {status.live}" if status.live else text

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+RECENT = 20
+"""Ended episodes that the heartbeat's means are over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeMeans:
+    """Of the training episodes that ended last."""
+
+    length: float
+    """Steps."""
+    total: float
+    """Return."""
 
 
 class EpisodeTally:
@@ -16,6 +31,15 @@ class EpisodeTally:
         self._length = np.zeros(num_envs, dtype=np.int64)
         self._return = np.zeros(num_envs)
         self._components: dict[str, NDArray[np.float64]] = {}
+        self._ended: deque[tuple[int, float]] = deque(maxlen=RECENT)
+
+    @property
+    def recent(self) -> EpisodeMeans | None:
+        """Means over the last ended episodes of this process; None before the first one."""
+        if not self._ended:
+            return None
+        length, total = np.mean(self._ended, axis=0).tolist()
+        return EpisodeMeans(length=length, total=total)
 
     def add(
         self,
@@ -66,4 +90,5 @@ class EpisodeTally:
                 sums[env] = 0.0
             tags["reward_components/total"] = total / length
         self._length[env], self._return[env] = 0, 0.0
+        self._ended.append((length, total))
         return tags

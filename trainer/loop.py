@@ -348,7 +348,7 @@ class Trainer:
         return self.step // every > (self.step - self.config.num_envs) // every
 
     def _beat(self, phase: Phase) -> None:
-        self._heartbeat.beat(phase, self.step, self.agent.updates)
+        self._heartbeat.beat(phase, self.step, self.agent.updates, self.tally)
 
 
 class _Timing:

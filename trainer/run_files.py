@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
 import subprocess
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
@@ -21,6 +22,9 @@ from trainer.config_mistakes import ConfigMistakesError, describe, nested_keys
 from trainer.envs.errors import UnknownEnvironmentError
 from trainer.envs.registry import EnvConfig, config_class, parse_env_config, what_hinders
 from trainer.files import write_json
+
+if TYPE_CHECKING:
+    from trainer.episodes import EpisodeTally
 
 Phase = Literal[
     "starting",
@@ -164,10 +168,13 @@ class Heartbeat:
         self._speed_from = (time.monotonic(), 0)
         self._steps_per_s: float | None = None
         self._step = self._updates = 0
+        self._tally: EpisodeTally | None = None
 
-    def beat(self, phase: Phase, step: int, updates: int) -> None:
-        """Say that the trainer is alive in `phase` at `step`."""
-        self._step, self._updates = step, updates
+    def beat(
+        self, phase: Phase, step: int, updates: int, tally: EpisodeTally | None = None
+    ) -> None:
+        """Say that the trainer is alive in `phase` at `step`; `tally` knows the latest episodes."""
+        self._step, self._updates, self._tally = step, updates, tally
         now = time.monotonic()
         if phase == self._phase and now - self._written_at < HEARTBEAT_INTERVAL_S:
             return
@@ -183,6 +190,7 @@ class Heartbeat:
         self._write(phase, message)
 
     def _write(self, phase: Phase, message: str) -> None:
+        recent = self._tally.recent if self._tally is not None else None
         write_json(
             self._path,
             {
@@ -193,10 +201,17 @@ class Heartbeat:
                 "planned_steps": self._planned_steps,
                 "updates": self._updates,
                 "steps_per_s": self._steps_per_s,
+                "mean_episode_length": _number(recent.length if recent else None),
+                "mean_episode_return": _number(recent.total if recent else None),
                 "updated_at": _now(),
                 "message": message,
             },
         )
+
+
+def _number(value: float | None) -> float | None:
+    """Return what JSON can hold: a return may be infinite."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _now() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,10 @@ class TrainerStatus:
     pid: int | None = None
     updates: int = 0
     """Critic updates done."""
+    episode_length: float | None = None
+    """Mean length of the latest training episodes; None while unknown."""
+    episode_return: float | None = None
+    """Mean return of the same episodes."""
     updated_at: str = ""
     """The trainer's clock, which may jump: good for telling two heartbeats apart, no more."""
     live: str = ""
@@ -49,8 +54,16 @@ def read_status(run: Path) -> TrainerStatus | None:
         message=printable(str(data.get("message") or "")),
         pid=pid if isinstance(pid, int) and pid > 1 else None,
         updates=updates if isinstance(updates, int) else 0,
+        episode_length=_finite(data.get("mean_episode_length")),
+        episode_return=_finite(data.get("mean_episode_return")),
         updated_at=str(data.get("updated_at") or ""),
     )
+
+
+def _finite(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return float(value)
 
 
 def newest_checkpoint(run: Path) -> int | None:

@@ -14,7 +14,7 @@ import numpy as np
 from flows.records.pipeline_record import utc_now
 from flows.records.run_dir import write_json
 from flows.records.trainer_files import TrainerStatus
-from gates.dialects import Dialect
+from gates.dialects import Dialect, translate
 from gates.errors import GatesError
 from gates.event_tail import EventTail
 from gates.facts import STEP_INDEXED
@@ -28,6 +28,9 @@ WRITE_S = 5.0
 _MOST_SHARE = 0.005
 """Share of one processor that reading may take."""
 _SPEED_POINTS = 20
+_EPISODES = 20
+"""Newest episodes that the means are over; a trainer that logs means of its own gives the newest ones."""
+_LENGTH, _RETURN = "train/episode_length", "train/episode_reward"
 
 
 class EventHeartbeat:
@@ -56,6 +59,7 @@ class EventHeartbeat:
         self._step = 0
         self._seen: deque[tuple[float, int]] = deque(maxlen=_SPEED_POINTS)
         self._due = self._write_due = clock()
+        self._episodes = {tag: deque[float](maxlen=_EPISODES) for tag in (_LENGTH, _RETURN)}
         self._newest: TrainerStatus | None = None
         self.first_step: int | None = None
         """Lowest environment step that this attempt logged; None before the first."""
@@ -94,6 +98,7 @@ class EventHeartbeat:
         if not points:
             return False
         self._points += points
+        self._note_episodes(log)
         steps = [
             series.steps for tag, series in log.series.items() if len(series) and self._counts(tag)
         ]
@@ -106,6 +111,23 @@ class EventHeartbeat:
                 self._step = max(highest, self._step)
                 self._seen.append((self._clock(), self._step))
         return True
+
+    def _note_episodes(self, log: EventLog) -> None:
+        """Keep the newest lengths and returns, whatever the trainer calls them."""
+        translated = translate(log, self._dialect).series
+        for tag, kept in self._episodes.items():
+            series = translated.get(tag)
+            if series is None or not len(series):
+                continue
+            values = series.values[np.isfinite(series.values)]
+            if series.aggregated:
+                kept.clear()
+                values = values[-1:]
+            kept.extend(values[-_EPISODES:].tolist())
+
+    def _mean(self, tag: str) -> float | None:
+        kept = self._episodes[tag]
+        return float(np.mean(kept)) if kept else None
 
     def _read(self) -> EventLog:
         size = _size(self._run / "events")
@@ -136,6 +158,8 @@ class EventHeartbeat:
             message=message,
             pid=pid,
             updates=self._points,
+            episode_length=self._mean(_LENGTH),
+            episode_return=self._mean(_RETURN),
             updated_at=utc_now(),
         )
         if changed:
@@ -158,6 +182,8 @@ class EventHeartbeat:
             "planned_steps": status.planned_steps,
             "updates": None,
             "steps_per_s": status.steps_per_s,
+            "mean_episode_length": status.episode_length,
+            "mean_episode_return": status.episode_return,
             "updated_at": utc_now(),
             "message": status.message,
         }

@@ -48,6 +48,8 @@ def main() -> int:
             half = step > args.steps // 2
             loss = float("nan") if act == "nan" and half else args.loss
             values = {args.tag: loss, "losses/qf1_values": loss}
+            if step % 100 == 0:
+                values |= {"charts/episodic_return": step / 2, "charts/episodic_length": 50.0}
             file.write(record(event(step, values)))
             file.flush()
             if args.save is not None and step % 100 == 0:

@@ -169,6 +169,8 @@ def test_a_run_is_trained_judged_and_described(mine: Mine) -> None:
     assert [a["resumed_from_step"] for a in told["attempts"]] == [0]
     status = read(run / "status.json")
     assert (status["phase"], status["step"]) == ("finished", 400)
+    # Episodes of 50, 100, 150 and 200 return, under CleanRL's names.
+    assert (status["mean_episode_length"], status["mean_episode_return"]) == (50.0, 125.0)
     result = read(outcome.gate_json)
     assert (result["dialect"], result["last_step"]) == ("cleanrl", 400)
     report = outcome.report.read_text()

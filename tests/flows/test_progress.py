@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -29,6 +30,14 @@ def test_plain_lines_come_at_most_every_ten_seconds(monkeypatch: pytest.MonkeyPa
 
 def test_unknown_speed_promises_nothing() -> None:
     assert measures(status(10, None), 1000) == "10/1,000 steps"
+
+
+def test_the_latest_episodes_stand_beside_the_speed() -> None:
+    known = replace(status(500), episode_length=87.4, episode_return=-12.345, live="pass")
+    assert measures(known, 1000) == (
+        "500/1,000 steps, 100 steps/s, 5 s left; return -12.35 in 87 steps; pass"
+    )
+    assert "return" not in measures(replace(known, episode_return=None), 1000)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,15 @@ def test_a_flood_of_log_is_read_from_its_end(tmp_path: Path) -> None:
 
 def test_a_missing_log_has_no_lines(tmp_path: Path) -> None:
     assert log_tail(tmp_path) == ()
+
+
+@pytest.mark.parametrize("value", [None, "12", True, float("nan")])
+def test_episodes_that_are_no_numbers_are_unknown(tmp_path: Path, value: object) -> None:
+    content = {"phase": "training", "mean_episode_length": value, "mean_episode_return": -3}
+    (tmp_path / "status.json").write_text(json.dumps(content))
+    status = read_status(tmp_path)
+    assert status is not None
+    assert (status.episode_length, status.episode_return) == (None, -3.0)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null"])

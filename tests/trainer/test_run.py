@@ -81,6 +81,10 @@ def finished(tmp_path_factory) -> Path:
 def test_writes_every_file_of_the_contract(finished):
     status = _status(finished)
     assert (status["phase"], status["step"], status["updates"]) == ("finished", 400, 15)
+    scalars = _scalars(finished)
+    for key, tag in (("length", "train/episode_length"), ("return", "train/episode_reward")):
+        latest = [value for _, value in scalars[tag]][-20:]
+        assert status[f"mean_episode_{key}"] == pytest.approx(sum(latest) / len(latest))
     described = json.loads((finished / "run.json").read_text())
     assert described["planned_steps"] == 400
     assert described["train"]["gamma"] == 0.99
