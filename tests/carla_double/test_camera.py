@@ -92,5 +92,6 @@ def test_ground_outside_the_painted_town_is_no_error(world: World) -> None:
         assert shot(world, at).shape == (84, 84, 4)
 
 
-def test_without_light_the_image_is_black() -> None:
-    assert Camera(4, 3, 90.0).black() == bytes(48)
+def test_plain_images_have_one_grey_level() -> None:
+    assert Camera(4, 3, 90.0).plain(0) == bytes(48)
+    assert Camera(4, 3, 90.0).plain(7) == b"\x07" * 48

@@ -407,6 +407,18 @@ def test_black_images_have_the_right_number(own_double: DoubleProcess) -> None:
     )
 
 
+def test_stamped_images_show_their_frame(own_double: DoubleProcess) -> None:
+    succeed(
+        own_double,
+        """
+        for _ in range(5):
+            frame, pixels = driver.step()
+            assert (pixels[..., :3] == frame % 256).all()
+        """,
+        "stamped_frames",
+    )
+
+
 def test_left_behind_vehicles_stand_on_spawn_points_until_cleared(
     own_double: DoubleProcess,
 ) -> None:

@@ -43,9 +43,9 @@ class Camera:
         self._mounted: tuple[float, float] | None = None
         self._image = np.empty((height, width), np.uint32)
 
-    def black(self) -> bytes:
-        """Return an image without light."""
-        return bytes(4 * self.width * self.height)
+    def plain(self, grey: int) -> bytes:
+        """Return an image of one grey level; 0 is an image without light."""
+        return bytes([grey]) * (4 * self.width * self.height)
 
     def render(self, world: World, at: Transform) -> bytes:
         """Return what the camera sees of the newest frame, `4 * width * height` bytes."""

@@ -104,6 +104,12 @@ class BlackFrames(_Counted):
     kind: Literal["black_frames"] = "black_frames"
 
 
+class StampedFrames(_Counted):
+    """Camera images show their frame number, as one grey level: the number modulo 256."""
+
+    kind: Literal["stamped_frames"] = "stamped_frames"
+
+
 class FrameGap(_Counted):
     """The frame number jumps, as after a stall in which the server went on by itself."""
 
@@ -136,6 +142,7 @@ Fault: TypeAlias = Annotated[
     | DropFrames
     | DelayFrames
     | BlackFrames
+    | StampedFrames
     | FrameGap
     | Occupied
     | NoBarrier,

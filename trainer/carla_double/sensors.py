@@ -38,8 +38,8 @@ class Sensor:
         self._range_m = actor.number("distance") if self._kind == "sensor.other.obstacle" else 0.0
         self.is_camera = self._camera is not None
         """Images are large; everything else is published first."""
-        self.black = False
-        """A fault: images without light."""
+        self.plain: int | None = None
+        """A fault: the grey level of all pixels."""
 
     def observe(self, stream_port: int) -> Iterator[bytes]:
         """Yield the messages of the newest frame: none, one, or one per event."""
@@ -61,7 +61,9 @@ class Sensor:
                 width=self._camera.width,
                 height=self._camera.height,
                 fov=self._camera.fov_degrees,
-                bgra=self._camera.black() if self.black else self._camera.render(world, at),
+                bgra=self._camera.render(world, at)
+                if self.plain is None
+                else self._camera.plain(self.plain),
             )
         elif self._kind == "sensor.other.gnss":
             yield _gnss(world, at)

@@ -118,7 +118,7 @@ class Simulator:
         # The client works on with the reply while its images are rendered.
         sensors, self._images_due = self._images_due, []
         for sensor in sensors:
-            sensor.black = bool(self.faults and self.faults.strike(fault_kinds.BlackFrames))
+            sensor.plain = self._plain_grey()
             if not self._lost("camera"):
                 self._publish(sensor)
 
@@ -133,6 +133,13 @@ class Simulator:
                 self._send_later(late.seconds, sensor.stream_id, payload)
             else:
                 self.streams.send(sensor.stream_id, payload)
+
+    def _plain_grey(self) -> int | None:
+        if self.faults and self.faults.strike(fault_kinds.BlackFrames):
+            return 0
+        if self.faults and self.faults.strike(fault_kinds.StampedFrames):
+            return self.world.frame % 256
+        return None
 
     def _send_later(self, seconds: float, stream_id: int, payload: bytes) -> None:
         self.loop.call_later(seconds, lambda: self.streams.send(stream_id, payload))
