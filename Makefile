@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test test-carla check format lint types imports docs fault-bench fault-matrix test-slow bench clean
+.PHONY: help install install-dev run test test-carla check format lint types imports docs fault-bench fault-matrix carla-faults test-slow bench clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -32,7 +32,7 @@ test: install-dev  ## Run the default tests (under 5 minutes on two cores)
 
 test-carla: install-dev  ## Run the tests with CARLA's genuine client (ARGS="--carla-host HOST" for a real server)
 	$(BIN)/pip install --quiet --editable '.[dev,carla]'
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m carla $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(if $(findstring --carla-host,$(ARGS)),,-n 2) -m carla $(ARGS)
 
 test-slow: install-dev  ## Run the slow tests
 	$(BIN)/python -m pytest -n 2 -m slow $(ARGS)
@@ -63,6 +63,10 @@ fault-bench: install-dev  ## Train sound and faulty runs, judge them, write docs
 
 fault-matrix: install-dev  ## Strike a short stage with every fault, write docs/supervision.md's table
 	$(BIN)/python tests/fault_matrix/matrix.py --table docs/supervision.md $(ARGS)
+
+carla-faults: install-dev  ## Break the simulator under a short stage in every way, write docs/carla.md's table
+	$(BIN)/pip install --quiet --editable '.[dev,carla]'
+	$(BIN)/python tests/carla_faults/table.py --table docs/carla.md $(ARGS)
 
 docs: install-dev  ## Write the tables in docs/ that are generated from code and configuration
 	$(BIN)/python tests/generate_docs.py

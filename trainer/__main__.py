@@ -77,7 +77,7 @@ def _run(run: Path, resume: bool) -> int:
 
     request, env = read_request(run / "request.json")
     from trainer import checkpoint
-    from trainer.envs.errors import SimulatorLostError
+    from trainer.envs.errors import EnvironmentSetupError, SimulatorLostError
     from trainer.loop import DivergedError, StopRequestedError, Trainer, config_fits_machine
 
     problem = config_fits_machine(request.train)
@@ -116,6 +116,10 @@ def _run(run: Path, resume: bool) -> int:
         print(error, file=sys.stderr)
         heartbeat.end("failed", str(error))
         return SIMULATOR_LOST
+    except EnvironmentSetupError as error:
+        print(error, file=sys.stderr)
+        heartbeat.end("failed", str(error))
+        return BAD_CONFIG
     except Exception as error:
         traceback.print_exc()
         message = _sentence(error)

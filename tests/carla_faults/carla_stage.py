@@ -12,11 +12,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from flows import stage as stages  # noqa: E402
-from flows.commands.terminal import Ended, one_sentence_for_errors  # noqa: E402
-from flows.request import PipelineRequest  # noqa: E402
-from flows.supervising.stopping import raise_on_stop_signals  # noqa: E402
-from tests.fault_matrix.run_stage import Said  # noqa: E402
+from flows import stage as stages
+from flows.commands.terminal import Ended, one_sentence_for_errors
+from flows.request import PipelineRequest
+from flows.supervising.stopping import raise_on_stop_signals
+from tests.fault_matrix.run_stage import Said
 
 STEPS, CHECKPOINT_EVERY = 600, 200
 TRAIN = {
@@ -24,6 +24,7 @@ TRAIN = {
     "encoder": "small",
     "features_dim": 8,
     "hidden_sizes": [16],
+    "layer_norm": True,
     "batch_size": 16,
     "learning_starts": 100,
     "train_freq": 10,
@@ -32,39 +33,67 @@ TRAIN = {
 STAGE = {
     "name": "short",
     "steps": STEPS,
-    "gate": "5k",
-    "eval": {"every_steps": 300, "episodes": 1},
+    "gate": "gate.yaml",
+    # New episodes begin after an evaluation: a run that is resumed there repeats itself exactly.
+    "eval": {"every_steps": CHECKPOINT_EVERY, "episodes": 1},
     "checkpoint": {"every_steps": CHECKPOINT_EVERY},
     "supervision": {
         "grace_s": 5,
-        "restarts": {"backoff_s": 0, "attempts": 4},
+        "restarts": {"backoff_s": 0},
         "live": {"mode": "off"},
-        "stalls": {"starting_s": 60, "training_s": 60, "grace_s": 0.5},
+        "stalls": {"starting_s": 60, "training_s": 30, "evaluating_s": 30, "grace_s": 0.5},
         "resources": {"every_s": 1},
     },
+}
+GATE = {
+    "name": "whole",
+    "description": "The run is whole and its values are numbers.",
+    "checks": [
+        {
+            "id": "planned_steps",
+            "title": "All planned steps reached",
+            "type": "completeness",
+            "group": "integrity",
+            "min_points": 1,
+            "rationale": "A run that stopped early shows less than it was meant to show.",
+            "source": "this test",
+        },
+        {
+            "id": "leak",
+            "title": "No gradient past the policy's output",
+            "type": "limit",
+            "group": "gradients",
+            "tag": "probe/actor_encoder_leak",
+            "statistic": "max_abs",
+            "max": {"fail": 0},
+            "rationale": "The wiring is right.",
+            "source": "this test",
+        },
+    ],
 }
 JUDGED = {"GO": 0, "NO_GO": 3, "CONDITIONAL": 4}
 
 
 def run(folder: Path, env: dict[str, object]) -> int:
     """Train and judge; returns the exit code of the command line."""
-    preset, stage_file = folder / "faulty.yaml", folder / "short.yaml"
-    # JSON is YAML.
-    preset.write_text(json.dumps({"name": "faulty", "description": "", "env": env, "train": TRAIN}))
-    stage_file.write_text(json.dumps(STAGE))
+    preset = {"name": "faulty", "description": "A tiny recipe.", "env": env, "train": TRAIN}
+    for name, content in (("faulty", preset), ("short", STAGE), ("gate", GATE)):
+        # JSON is YAML.
+        (folder / f"{name}.yaml").write_text(json.dumps(content))
     asked = PipelineRequest(
-        preset=str(preset), stages=(str(stage_file),), out=folder / "pipeline"
+        preset=str(folder / "faulty.yaml"),
+        stages=(str(folder / "short.yaml"),),
+        out=folder / "pipeline",
     )
+    reporter = Said()
     try:
         with one_sentence_for_errors(debug=False):
             plan = asked.plan()
             (stage,) = plan.stages
-            reporter = Said()
             with asked.open(plan) as directory:
                 raise_on_stop_signals()
-                outcome = stages.judge(
-                    stage, stages.train(stage, directory, reporter), directory
-                )
+                trained = stages.train(stage, directory, reporter)
+                outcome = stages.judge(stage, trained, directory)
                 reporter.say(f"{outcome.verdict.value}. {outcome.deciding}")
     except Ended as ended:
         return ended.code

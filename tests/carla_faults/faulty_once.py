@@ -1,6 +1,7 @@
-"""Starts the double with a fault the first time, and without it whenever it is started again.
+"""Starts the double with options the first time, and without them whenever it is started again.
 
-`python faulty_once.py PORT MARKER FAULT...`: MARKER is a file that remembers the first time.
+`python faulty_once.py PORT MARKER OPTION...`: MARKER is a file that remembers the first time.
+Options after `--always` are given every time.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ import sys
 from pathlib import Path
 
 
-def main(port: str, marker: Path, faults: list[str]) -> None:
+def main(port: str, marker: Path, options: list[str]) -> None:
     """Become the double."""
-    if marker.exists():
-        faults = []
+    once, _, always = " ".join(options).partition("--always")
+    first = not marker.exists()
     marker.touch()
-    command = [sys.executable, "-m", "trainer.carla_double", "--port", port]
-    command += [part for fault in ("stamped_frames", *faults) for part in ("--fault", fault)]
-    os.execv(sys.executable, command)
+    command = [sys.executable, "-m", "trainer.carla_double", "--port", port, *always.split()]
+    os.execv(sys.executable, [*command, *once.split()] if first else command)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Reads what a run stored for replay and says what cannot have happened.
+"""Reads what a run stored for replay, and says what of it cannot have happened.
 
-The double stamps every image with its frame number, so that an image that belongs to another moment
-shows; and no vehicle changes its speed faster than its brakes and engine can.
+The double stamps every image with its frame number, so that an image of another moment shows; and
+no vehicle changes its speed faster than its brakes and engine can, unless it hits something.
 """
 
 from __future__ import annotations
@@ -12,54 +12,64 @@ import numpy as np
 import numpy.typing as npt
 
 MOST_MPS2 = 9.0
+Columns = dict[str, npt.NDArray[np.generic]]
 
 
-def impossible(run: Path, *, step_s: float, most_ticks: int, target_mps: float) -> list[str]:
+def impossible(stored: Columns, *, step_s: float, target_mps: float, gaps: set[int]) -> list[str]:
     """Return one sentence per kind of transition that cannot have happened.
 
     Args:
-        run: Run directory with checkpoints.
+        stored: `read_stored` of a run whose images were stamped.
         step_s: Simulated time of a tick.
-        most_ticks: Ticks that a step may have taken, more than 1 where images were lost.
         target_mps: The unit of the stored speeds.
+        gaps: Frames that a step may take; {1} where nothing was lost.
     """
-    stored = _stored(run)
     frames = stored["frames"].reshape(len(stored["frames"]), -1)
+    starts = np.flatnonzero(stored["valid"][:-1] & (stored["terminated"][:-1] == 0.0))
+    used = np.union1d(starts, starts + 1)
     problems = []
-    if (frames.min(axis=1) != frames.max(axis=1)).any():
+    if (frames[used].min(axis=1) != frames[used].max(axis=1)).any():
         problems.append("an image without a stamp was stored")
     stamps = frames[:, 0].astype(np.int64)
-    speeds = stored["vectors"][:, 0] * target_mps
-    starts = np.flatnonzero(stored["valid"][:-1] & (stored["terminated"][:-1] == 0.0))
     passed = (stamps[starts + 1] - stamps[starts]) % 256
-    for count in sorted(set(passed.tolist())):
-        if not 1 <= count <= most_ticks:
-            problems.append(f"{(passed == count).sum()} steps took {count} frames")
-    change = np.abs(speeds[starts + 1] - speeds[starts])
-    if (change > MOST_MPS2 * step_s * np.maximum(passed, 1) + 1e-3).any():
-        problems.append(f"a vehicle changed its speed by {change.max():.2f} m/s in one step")
+    problems += [
+        f"{(passed == count).sum()} steps took {count} frames"
+        for count in sorted(set(passed.tolist()) - gaps)
+    ]
+    speed_mps = stored["vectors"][:, 0].astype(float) * target_mps
+    before, after = speed_mps[starts], speed_mps[starts + 1]
+    sudden = np.abs(after - before) > MOST_MPS2 * step_s * np.maximum(passed, 1) + 1e-3
+    if (sudden & (np.abs(after) > 1e-3)).any():
+        problems.append("a vehicle changed its speed faster than it can")
     for name in ("vectors", "actions", "rewards"):
-        if not np.isfinite(stored[name]).all():
+        if not np.isfinite(stored[name].astype(float)).all():
             problems.append(f"{name} are not finite")
     return problems
 
 
-def transitions(run: Path) -> int:
-    """Return how many transitions a run stored."""
-    return int(_stored(run)["valid"].sum())
+def differences(ours: Columns, theirs: Columns) -> list[str]:
+    """Return in what two runs stored differently; nothing when they went through the same."""
+    used = ours["valid"].astype(bool)
+    if not np.array_equal(ours["valid"], theirs["valid"]):
+        return ["other transitions were stored than in an undisturbed run"]
+    return [
+        f"{name} differ from those of an undisturbed run"
+        for name in ("frames", "vectors", "actions", "rewards", "terminated", "age")
+        if not np.array_equal(ours[name][used], theirs[name][used])
+    ]
 
 
-def _stored(run: Path) -> dict[str, npt.NDArray[np.generic]]:
-    """Return the replay buffer of the newest checkpoint, by slot; one environment."""
-    columns: dict[str, npt.NDArray[np.generic]] = {}
+def read_stored(run: Path) -> Columns:
+    """Return the replay buffer of the newest checkpoint, by slot; of one environment."""
+    columns: Columns = {}
     for path in sorted((run / "checkpoints").glob("replay-*.npz")):
         with np.load(path, allow_pickle=False) as segment:
             slots = segment["slots"]
             for name in set(segment.files) - {"rows", "slots"}:
                 values = segment[name]
-                most = max(len(columns.get(name, ())), int(slots.max()) + 1)
-                grown = np.zeros((most, *values.shape[1:]), values.dtype)
-                grown[: len(columns.get(name, ()))] = columns.get(name, grown[:0])
-                grown[slots] = values
-                columns[name] = grown
+                before = columns.get(name, values[:0])
+                grown = np.zeros((max(len(before), int(slots.max()) + 1), *values.shape[1:]))
+                columns[name] = grown.astype(values.dtype)
+                columns[name][: len(before)] = before
+                columns[name][slots] = values
     return columns

@@ -18,6 +18,8 @@ from trainer.envs.errors import SimulatorLostError
 
 FREE_AROUND_EGO_M = 10.0
 """No other vehicle starts closer to the controlled one than this."""
+LEAST_TRAFFIC_SHARE = 0.9
+"""Share of the other vehicles that must find a place: with fewer it would be another task."""
 
 
 class Motion(NamedTuple):
@@ -52,9 +54,10 @@ class CarlaActors:
         self.ego, self.route, chosen = self._place_ego(order, route_m, rng)
         self._others = self._place_others(order, chosen, rng)
         session.tick()
-        with session.asking("look for the other vehicles"):
-            vehicles = list(session.world.get_actors(self._others)) if self._others else []
         if traffic is not None:
+            # Only then: the client library keeps every actor that was ever looked up.
+            with session.asking("look for the other vehicles"):
+                vehicles = list(session.world.get_actors(self._others)) if self._others else []
             traffic.drive(vehicles, rng)
         self.sensors = CarlaSensors(session, self.ego)
 
@@ -107,11 +110,13 @@ class CarlaActors:
         if session.lost:
             return
         self.sensors.stop()
-        destroy = session.carla.command.DestroyActor
-        gone = [*(sensor.id for sensor in self.sensors.actors), self.ego.id, *self._others]
-        with session.asking("remove the actors"):
-            session.client.apply_batch_sync([destroy(actor) for actor in gone], False)
+        self._destroy([*(sensor.id for sensor in self.sensors.actors), self.ego.id, *self._others])
         session.tick()
+
+    def _destroy(self, actors: list[int]) -> None:
+        destroy, session = self._session.carla.command.DestroyActor, self._session
+        with session.asking("remove the actors"):
+            session.client.apply_batch_sync([destroy(actor) for actor in actors], False)
 
     def _place_ego(
         self, order: list[int], route_m: float, rng: np.random.Generator
@@ -144,7 +149,11 @@ class CarlaActors:
             return None
 
     def _place_others(self, order: list[int], taken: int, rng: np.random.Generator) -> list[int]:
-        """Spawn the other vehicles and return their ids; occupied places are passed over."""
+        """Spawn the other vehicles and return their ids; occupied places are passed over.
+
+        Raises:
+            SimulatorLostError: A call failed, or far too few places are free.
+        """
         session = self._session
         wanted = session.config.other_vehicles
         ego_place = plane_point(session.spawn_points[taken].location)
@@ -163,6 +172,12 @@ class CarlaActors:
             with session.asking("place the other vehicles"):
                 answers = session.client.apply_batch_sync(commands, False)
             found += [answer.actor_id for answer in answers if not answer.error]
+        if len(found) < LEAST_TRAFFIC_SHARE * wanted:
+            self._destroy([self.ego.id, *found])
+            raise SimulatorLostError(
+                f"CARLA at {session.address} has free places to start from on "
+                f"{session.config.town} for only {len(found)} of {wanted} other vehicles"
+            )
         return found
 
     def _other_blueprint(self, rng: np.random.Generator) -> Any:

@@ -215,6 +215,8 @@ class CarlaDriving:
             image = self._episode.sensors.image(self._tick.frame)
             if image is not None:
                 return elapsed_s, image
+            # Where the vehicle is gone, so is its camera: say that, and at once.
+            self._episode.motion(self._tick)
         session.mark_lost()
         raise SimulatorLostError(
             f"CARLA at {session.address} sent no camera image for {LOST_FRAMES_MOST + 1} ticks"

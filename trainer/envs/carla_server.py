@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from trainer.envs.carla_client import listens, wait_until_ready
+from trainer.envs.carla_client import wait_until_ready
 from trainer.envs.carla_config import PORTS_PER_SERVER, CarlaServerConfig
 from trainer.envs.errors import SimulatorLostError, UnsupportedEnvironmentError
 
@@ -88,15 +88,16 @@ class CarlaServer:
         """Wait for the server of an earlier attempt to be gone, lest its dying breath be driven in.
 
         Raises:
-            UnsupportedEnvironmentError: Somebody else's server keeps the port.
+            UnsupportedEnvironmentError: Somebody else keeps one of the ports.
         """
         deadline = time.monotonic() + 2.0 * GRACE_S
-        while listens(self._config.host, self._port):
+        while (taken := _taken_port(self._port)) is not None:
             alive()
             if time.monotonic() >= deadline:
                 raise UnsupportedEnvironmentError(
-                    f"env.server.ports: {self._port} is in use on this machine; choose another "
-                    "port, 0 for any free one, or env.server.start=connect to use what runs there"
+                    f"env.server.ports: {self._port} also takes the next two ports, and {taken} is "
+                    "in use on this machine; choose another port, 0 for any free one, or "
+                    "env.server.start=connect to use what runs there"
                 )
             time.sleep(0.1)
 
@@ -223,6 +224,22 @@ def free_ports() -> int:
                 continue
             return port
     raise SimulatorLostError("no three neighbouring ports are free")
+
+
+def _taken_port(first: int) -> int | None:
+    """Return the first of a server's ports that somebody listens on; None: all are free.
+
+    Asked by binding: who listens without answering, such as a frozen server, has the port as well.
+    """
+    for port in range(first, first + PORTS_PER_SERVER):
+        with socket.socket() as probe:
+            # Old connections that linger do not keep a server from starting.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("", port))
+            except OSError:
+                return port
+    return None
 
 
 def _ended(pid: int) -> bool:
