@@ -63,16 +63,17 @@ class Scene:
     def wait_for_step(self, step: int) -> None:
         """Wait until so many steps were trained."""
         deadline = time.monotonic() + WAIT_S
-        while self._step() < step:
+        while self.status().get("step", -1) < step:
             if self.command.poll() is not None or time.monotonic() > deadline:
                 raise TimeoutError(f"step {step} never came")
             time.sleep(0.02)
 
-    def _step(self) -> int:
+    def status(self) -> dict[str, Any]:
+        """Return the trainer's heartbeat; nothing before the first."""
         try:
-            return int(json.loads((self.run / "status.json").read_text())["step"])
-        except (OSError, ValueError, KeyError):
-            return -1
+            return dict(json.loads((self.run / "status.json").read_text()))
+        except (OSError, ValueError):
+            return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +134,16 @@ def _fault(kind: str, **settings: Any) -> Callable[[Scene], None]:
         scene.server.fault(kind, **settings)
 
     return act
+
+
+def _park_everywhere(scene: Scene) -> None:
+    """Fill every place, also those that driving vehicles blocked at first."""
+    scene.wait_for_step(250)
+    for _ in range(100):
+        if scene.status().get("phase") == "failed":
+            break
+        scene.server.fault("occupied")
+        time.sleep(0.1)
 
 
 def _another_client_loads(scene: Scene) -> None:
@@ -260,7 +271,7 @@ CASES = (
     Case(
         name="every spawn point occupied",
         connect=True,
-        act=_fault("occupied"),
+        act=_park_everywhere,
         says="to start from on Town01",
         logs="actors that another client left behind",
         same=False,

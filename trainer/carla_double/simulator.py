@@ -88,6 +88,7 @@ class Simulator:
         self._busy_until = 0.0
         self._delayed: Request | None = None
         self._parked: list[int] = []
+        self._park_again = False
         self._working = False
         self._images_due: list[Sensor] = []
         loop.call_later(ASYNCHRONOUS_PERIOD_S, self._tick_by_itself)
@@ -227,6 +228,7 @@ class Simulator:
     def set_fault(self, fault: Fault) -> None:
         """Have a fault; `act_on_faults` must be called when nothing else is to be said before."""
         self.faults.add(fault)
+        self._park_again |= isinstance(fault, fault_kinds.Occupied)
 
     def clear_faults(self) -> None:
         """Have no fault any more; what a fault put into the world is taken away."""
@@ -249,7 +251,8 @@ class Simulator:
         if busy:
             self.be_busy(busy.seconds)
         occupied = self.faults.live(fault_kinds.Occupied)
-        if occupied and not self._parked:
+        if occupied and (self._park_again or not self._parked):
+            self._park_again = False
             self._park(occupied)
 
     def load(self, map_name: str, *, reset_settings: bool) -> None:
