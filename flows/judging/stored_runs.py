@@ -11,6 +11,7 @@ from flows.errors import UsageError
 from flows.judging.judge_run import GATE_FILE
 from flows.records.command_run import DISCARDED
 from flows.records.pipeline_record import FILE_NAME
+from flows.supervising.resource_events import FOLDER as RESOURCES
 
 RUN_FILE = "run.json"
 _EVENTS = "events"
@@ -52,7 +53,7 @@ def find_stored(root: Path) -> StoredRuns:
             for name in subfolders
             if not name.startswith(".")
             and name not in _NEVER_ENTERED
-            and not (own and (name == _EVENTS or name.startswith(DISCARDED)))
+            and not (own and (name in (_EVENTS, RESOURCES) or name.startswith(DISCARDED)))
         )
         if GATE_FILE in names:
             found.judged.append(here)

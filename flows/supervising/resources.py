@@ -1,4 +1,4 @@
-"""Watches memory, disk and GPU of a run: a line of resources.jsonl now and then, a summary at the end."""
+"""Watches memory, disk and GPU of a run: a line and scalars now and then, a summary at the end."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 from flows.records.pipeline_record import utc_now
 from flows.records.trainer_files import LOG_NAME
 from flows.settings.supervision import ResourceSettings
+from flows.supervising.resource_events import ResourceEvents
 from flows.supervising.stall_traces import group_members
 
 FILE_NAME = "resources.jsonl"
@@ -34,9 +35,15 @@ class ResourceWatch:
         self._settings = settings
         self._clock = clock
         self._due = clock()
+        self._events = ResourceEvents(run)
 
-    def sample_when_due(self, group: int) -> None:
-        """Add a line for the process group if it is time; a full disk is no reason to stop."""
+    def sample_when_due(self, group: int, step: int = 0) -> None:
+        """Measure the process group if it is time; a full disk is no reason to stop.
+
+        Args:
+            group: Process group of the trainer.
+            step: Its environment step.
+        """
         now = self._clock()
         if now < self._due:
             return
@@ -44,9 +51,11 @@ class ResourceWatch:
         with contextlib.suppress(OSError):
             cut_log(self._run / LOG_NAME, self._settings.log_most_mib * _MIB)
         with contextlib.suppress(OSError):
-            line = json.dumps({"at": utc_now(), **measure(self._run, group)})
+            found = measure(self._run, group)
+            line = json.dumps({"at": utc_now(), "step": step, **found})
             with (self._run / FILE_NAME).open("a", encoding="utf-8") as file:
                 file.write(f"{line}\n")
+            self._events.write(step, found)
 
 
 def measure(run: Path, group: int) -> dict[str, Any]:

@@ -225,7 +225,7 @@ class Supervisor:
                 reason = self._to_end(news, step, speed.per_s(step, now))
                 if reason is not None:
                     return child.stop(), reason
-            self._resources.sample_when_due(child.pid)
+            self._resources.sample_when_due(child.pid, status.step if status else 0)
             stall = stalls.observe(status, now)
             if stall is not None:
                 self._listener.say(f"The trainer {stall.text}. Stopping it.")
