@@ -27,6 +27,7 @@ from flows.errors import UsageError
 from flows.judging.pipeline_report import save_pipeline_report
 from flows.judging.stage_context import read_result
 from flows.pages.artifacts import publish_checks, publish_report
+from flows.pages.events import DECISION, VERDICT, WAITS, emit_gate_event
 from flows.pages.page_reporter import PageReporter, log
 from flows.pages.run_page import RunPage, current_flow_run
 from flows.progress import Reporter, SilentReporter
@@ -143,11 +144,13 @@ def _decided(
     before = outcome.decision
     if outcome.undecided and request.on_conditional == "wait":
         page.stage(stage.name, "CONDITIONAL, waits for a decision")
+        _announce(WAITS, stage, outcome, directory)
     after = decided(outcome, request, directory, say)
     if after.decision is not None:
         page.stage(stage.name, f"{after.verdict.value}, {after.decision.kind}")
     if after.decision != before:
         _publish_report(stage, after, directory)
+        _announce(DECISION, stage, after, directory)
     return after
 
 
@@ -218,6 +221,7 @@ def gate_task(stage: StagePlan, run: Path, directory: PipelineDirectory) -> Stat
     result = read_result(run)
     if result is not None:
         try_to_publish(publish_checks, result, key=f"{_key(stage, directory)}-checks")
+    _announce(VERDICT, stage, outcome, directory)
     return _named(outcome)
 
 
@@ -228,6 +232,26 @@ def _publish_report(stage: StagePlan, outcome: StageOutcome, directory: Pipeline
         key=_key(stage, directory),
         description=escape_markdown(f"{outcome.verdict_text}: {outcome.deciding}"),
         run=outcome.run,
+    )
+
+
+def _announce(
+    event: str, stage: StagePlan, outcome: StageOutcome, directory: PipelineDirectory
+) -> None:
+    decision = outcome.decision
+    try_to_publish(
+        emit_gate_event,
+        outcome.run,
+        key=_key(stage, directory),
+        event=event,
+        labels={
+            "verdict": outcome.verdict.value,
+            "stage": stage.name,
+            "preset": directory.record.preset,
+            "seed": str(directory.record.seed),
+            "decision": decision.kind if decision is not None else "",
+        },
+        deciding=outcome.deciding if decision is None else f"{decision.text}. {outcome.deciding}",
     )
 
 

@@ -15,6 +15,7 @@ from flows.errors import UsageError
 from flows.judging.group_report import save_group_report
 from flows.judging.joint_judgement import judge_jointly, read_joint
 from flows.pages.artifacts import publish_report
+from flows.pages.events import JOINT_VERDICT, emit_gate_event
 from flows.pages.run_page import RunPage
 from flows.pipeline import say, try_to_publish
 from flows.records.decisions import JOINT_FILE
@@ -206,6 +207,19 @@ def joint_task(
         key=f"{group.record.preset}-seeds-{stage}",
         description=f"{record.verdict.value}: {record.deciding}",
         run=outcome.report.parent,
+    )
+    try_to_publish(
+        emit_gate_event,
+        outcome.report.parent,
+        key=f"{group.record.preset}-seeds-{stage}",
+        event=JOINT_VERDICT,
+        labels={
+            "verdict": record.verdict.value,
+            "stage": stage,
+            "preset": group.record.preset,
+            "seeds": seeds_text(stages),
+        },
+        deciding=record.deciding,
     )
     state = Failed if record.verdict is Verdict.NO_GO else Completed
     return state(name=record.verdict.value, message=record.deciding, data=outcome)
