@@ -22,6 +22,7 @@ from flows.errors import OutputError, ServerError, UsageError
 from flows.supervising.process import ChildProcess
 
 LOOPBACK = "127.0.0.1"
+PREFECTS_APP = "prefect.server.api.server:create_app"
 START_TIMEOUT_S = 120.0
 _HEALTH_INTERVAL_S = 0.1
 _WATCH_INTERVAL_S = 2.0
@@ -69,6 +70,7 @@ class PrefectServer:
         environment: Mapping[str, str],
         host: str = LOOPBACK,
         port: int | None = None,
+        app: str = PREFECTS_APP,
     ) -> None:
         """Prepare to start.
 
@@ -77,10 +79,12 @@ class PrefectServer:
             environment: What differs from ours.
             host: Address to listen on.
             port: A free one when absent.
+            app: `module:function` that makes the application.
 
         Raises:
             UsageError: The port is taken, or the address is not one of this machine.
         """
+        self._app = app
         self._home = home
         self._log = home / "server.log"
         self._environment = dict(environment)
@@ -130,8 +134,7 @@ class PrefectServer:
     def _launch(self) -> None:
         self._child = ChildProcess(
             [
-                *(sys.executable, "-m", "uvicorn", "--factory"),
-                "prefect.server.api.server:create_app",
+                *(sys.executable, "-m", "uvicorn", "--factory", self._app),
                 *("--host", self._host, "--port", str(self._port)),
                 *("--log-level", "error", "--lifespan", "on"),
             ],

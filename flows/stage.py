@@ -32,7 +32,7 @@ _ONE_AT_A_TIME = threading.Lock()
 """Seeds are judged in threads, but warning filters and matplotlib belong to the whole process."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class StageOutcome:
     """How a stage ended; there is one only when the stage was judged."""
 
@@ -47,6 +47,10 @@ class StageOutcome:
     """An earlier run of the same recipe was kept, nothing was trained."""
     decision: Decision | None = None
     """What a person decided about a verdict that is not GO."""
+
+    def __repr__(self) -> str:
+        """Return what Prefect's logs show of a state that holds us."""
+        return f"{self.stage}/{self.run.name}: {self.verdict.value}"
 
     @property
     def may_go_on(self) -> bool:

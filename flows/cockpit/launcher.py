@@ -28,9 +28,10 @@ _POLL_S = 0.25
 _WATCH_S = 1.0
 _ALIVE_FOR = timedelta(seconds=15)
 """A deployment that was asked for runs so recently has somebody who serves it."""
+_APP = "flows.cockpit.server_app:create_app"
 _WITH_PAGES = {
-    # The newer pages ask a host of the analytics company Amplitude from the browser, these do not.
-    "PREFECT_SERVER_UI_V2_ENABLED": "false",
+    # The older pages close a list of choices as soon as it is clicked open.
+    "PREFECT_SERVER_UI_V2_ENABLED": "true",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     # The pages ask the server that they came from, under whatever name the browser knows it.
     "PREFECT_UI_API_URL": "/api",
@@ -104,7 +105,7 @@ def serve(
 
 def _own_server(home: Path, host: str, port: int | None) -> PrefectServer:
     environment = {name: os.environ.get(name, value) for name, value in _WITH_PAGES.items()}
-    return PrefectServer(home, environment=environment, host=host, port=_port(host, port))
+    return PrefectServer(home, environment=environment, host=host, port=_port(host, port), app=_APP)
 
 
 def _port(host: str, port: int | None) -> int:
@@ -210,10 +211,10 @@ def _mark_left_alone(api: Api, why: str, *, since_before: datetime) -> None:
 
 
 def _say_ready(address: str, runs: Path, *, own: bool) -> None:
-    page = f"{address}/deployments" if own else address
+    page = f"{address}/v2/deployments" if own else address
     say(f"Cockpit: {page}")
     say(f"  Deployments: {', '.join(NAMES)}")
     say(f"  Runs: {shown(runs)}")
     if own:
-        say("  Telemetry is off. (Prefect's newer pages, /v2, would ask amplitude.com; stay on /.)")
+        say("  Telemetry is off, and the pages may ask no other host.")
     say("Stop with Ctrl-C.")

@@ -66,7 +66,7 @@ def with_places(markdown: str, run: Path, key: str) -> str:
     """Add the earlier reports, TensorBoard and the run's folder above the first section."""
     from reports.escaping import fence_markdown
 
-    links = [f"[All reports of this stage](/artifacts/key/{key})"]
+    links = [f"[All reports of this stage](/v2/artifacts/key/{key})"]
     url = os.environ.get(TENSORBOARD_URL, "").rstrip("/")
     if url:
         links.append(f"[TensorBoard]({url}/?runFilter={quote(run.name)}#timeseries)")

@@ -142,7 +142,7 @@ class Cockpit:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(line.rstrip("\n"))
-            match = re.match(r"Cockpit: (http://\S+?)(/deployments)?$", self.lines[-1])
+            match = re.match(r"Cockpit: (http://\S+?)(/v2/deployments)?$", self.lines[-1])
             if match:
                 self.address = match[1]
 

@@ -57,6 +57,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (Override, "lr=3"),
         (Override, "train.actor_lr"),
         (Override, "os.system=1"),
+        (Override, "environment.x=1"),
     ],
 )
 def test_a_field_refuses_what_is_wrong(field: Any, wrong: object) -> None:
@@ -64,7 +65,7 @@ def test_a_field_refuses_what_is_wrong(field: Any, wrong: object) -> None:
         TypeAdapter(field).validate_python(wrong)
 
 
-@pytest.mark.parametrize("text", ["train.actor_lr=1e-4", " env.size = 3", "trainer.values.lr=2"])
+@pytest.mark.parametrize("text", ["train.actor_lr=1e-4", "env.size = 3", "trainer.values.lr=2"])
 def test_an_override_may_be_of_any_section(text: str) -> None:
     assert TypeAdapter(Override).validate_python(text) == text
 

@@ -1,0 +1,110 @@
+"""Prefect's pages as a person uses them: by what they show, not by how they are built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.cockpit.served import Cockpit, wait_for
+
+PATIENCE_MS = 30_000
+WIDTH, HEIGHT = 1280, 860
+
+
+class Pages:
+    """One window of the browser; each picture that a test takes lands in a folder."""
+
+    def __init__(self, browser: Any, cockpit: Cockpit, pictures: Path) -> None:
+        self.page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.cockpit = cockpit
+        self._pictures = pictures
+
+    def close(self) -> None:
+        self.page.close()
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.cockpit.address}/v2{path}")
+
+    def picture(self, name: str) -> None:
+        self.page.wait_for_timeout(700)
+        self.page.screenshot(path=self._pictures / f"{name}.png")
+
+    # The form of a deployment
+
+    def open_form(self, deployment: str) -> None:
+        self.open("/deployments")
+        self.page.get_by_role("link", name=deployment).first.click()
+        self.page.get_by_role("button", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Custom run").click()
+        self.page.get_by_role("button", name="Submit").wait_for()
+
+    def choose(self, field: str, choice: str) -> None:
+        self.page.get_by_label(f"Select {field}").click()
+        self.page.get_by_role("option", name=choice, exact=True).click()
+
+    def choose_all(self, field: str, choices: Sequence[str]) -> None:
+        while self.page.get_by_label(re.compile(r"^Remove .* tag$")).count():
+            self.page.get_by_label(re.compile(r"^Remove .* tag$")).first.click()
+        self.page.get_by_label(f"Select {field}").click()
+        for choice in choices:
+            self.page.get_by_role("option", name=choice, exact=True).click()
+        self.page.keyboard.press("Escape")
+
+    def write(self, field: str, text: str) -> None:
+        label = self.page.get_by_text(re.compile(rf"^{field}( \(Optional\))?$"))
+        box = self.page.locator("div:has(> fieldset)").filter(has=label).last
+        box.locator("textarea, input").first.fill(text)
+
+    def add(self, texts: Sequence[str]) -> None:
+        """Add items to the form's only list."""
+        for text in texts:
+            self.page.get_by_role("button", name="Add item").click()
+            self.item().fill(text)
+
+    def item(self) -> Any:
+        """Return the newest item of the form's only list."""
+        card = self.page.locator("[data-slot=card]").filter(
+            has=self.page.get_by_role("button", name="Add item")
+        )
+        return card.locator("textarea").last
+
+    def submit(self) -> None:
+        self.page.get_by_role("button", name="Submit").click()
+
+    def submit_and_find(self) -> str:
+        """Submit until the form is accepted; return the id of the run that it started."""
+        before = self._known()
+        form = re.compile(r"/run(\?|$)")
+        while form.search(self.page.url):
+            self.submit()
+            self.page.wait_for_timeout(2_000)
+        wait_for(lambda: self._known() - before, 30)
+        (found,) = self._known() - before
+        return found
+
+    def _known(self) -> set[str]:
+        return {str(run["id"]) for run in self.cockpit.ask("/flow_runs/filter", {})}
+
+    # The page of a run
+
+    def open_run(self, flow_run: str) -> None:
+        self.open(f"/runs/flow-run/{flow_run}")
+
+    def shows(self, text: str | re.Pattern[str], *, exact: bool = False) -> None:
+        """Wait until the page shows a text."""
+        self.page.get_by_text(text, exact=exact).first.wait_for()
+
+    def menu(self, item: str) -> None:
+        """Choose from the menu of the page."""
+        self.page.locator("button[aria-haspopup=menu]:has(svg)").first.click()
+        self.page.get_by_role("menuitem", name=item, exact=True).click()
+
+    def open_artifact(self, flow_run: str, key: str) -> None:
+        """Go from a run's page over the list of all versions to the newest artifact of a key."""
+        self.open_run(flow_run)
+        self.page.get_by_role("tab", name="Artifacts").click()
+        self.page.locator(f"a[href$='/artifacts/key/{key}']").first.click()
+        self.page.locator("a[href*='/artifacts/artifact/']").first.click()
