@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test test-carla check format lint types imports docs fault-bench fault-matrix carla-faults test-slow bench clean
+.PHONY: help install install-dev run test test-carla test-browser check format lint types imports docs fault-bench fault-matrix carla-faults test-slow bench clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,10 @@ test-carla: install-dev  ## Run the tests with CARLA's genuine client (ARGS="--c
 
 test-slow: install-dev  ## Run the slow tests
 	$(BIN)/python -m pytest -n 2 -m slow $(ARGS)
+
+test-browser: install-dev  ## Run the tests that drive the cockpit in Chromium
+	$(BIN)/pip install --quiet --editable '.[dev,browser]'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser $(ARGS)
 
 check: lint types imports test  ## Format, lint, types, import contracts and tests
 

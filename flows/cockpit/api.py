@@ -95,6 +95,11 @@ def without_password(url: str) -> str:
     return urlunsplit(parts._replace(netloc=host))
 
 
+def pages_of(url: str) -> str:
+    """Return where a server's pages are, as far as the URL of its API tells."""
+    return without_password(url).rstrip("/").removesuffix("/api")
+
+
 def _time(text: str) -> datetime:
     time = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return time if time.tzinfo else time.replace(tzinfo=timezone.utc)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from flows.cockpit.api import Api, without_password
+from flows.cockpit.api import Api, pages_of, without_password
 from flows.cockpit.choices import check_files
 from flows.cockpit.served_processes import ServedProcesses
 from flows.commands.terminal import say
@@ -83,18 +83,21 @@ def serve(
                 say("Starting Prefect's server ...")
                 server.start()
                 why = "gonogo serve was killed while this run was going on."
-                _mark_left_alone(api, why, since_before=started)
+                _mark_left_alone(api, why, NAMES, since_before=started)
             _wait_until_served(api, served, since=started)
-            _say_ready(server.address if server else without_password(url), runs, own=bool(server))
+            _say_ready(server.address if server else pages_of(url), runs, own=bool(server))
             while True:
                 time.sleep(_WATCH_S)
                 for name in served.keep_alive():
+                    why = f"The process that served {name} ended while this run was going on."
+                    # Its guard has ended what it ran, trainers included.
+                    _mark_left_alone(api, why, [name], since_before=datetime.now(timezone.utc))
                     say(f"{name} had ended and was started again; see {shown(served.log_of(name))}")
         except (KeyboardInterrupt, StopRequested) as stop:
             say(f"Stopping ({str(stop) or 'Ctrl-C'}): trainers save a checkpoint first ...")
             served.stop()
             why = "gonogo serve was stopped while this run was going on."
-            _mark_left_alone(api, why, since_before=datetime.now(timezone.utc))
+            _mark_left_alone(api, why, NAMES, since_before=datetime.now(timezone.utc))
             say("Stopped. What was trained and judged so far is kept; Retry goes on from there.")
             return 0
         finally:
@@ -203,10 +206,10 @@ def _wait_until_served(api: Api, served: ServedProcesses, *, since: datetime) ->
         time.sleep(_POLL_S)
 
 
-def _mark_left_alone(api: Api, why: str, *, since_before: datetime) -> None:
-    """Let no run of ours stay Running whom nobody runs any more."""
+def _mark_left_alone(api: Api, why: str, names: Sequence[str], *, since_before: datetime) -> None:
+    """Let no run of these deployments stay Running whom nobody runs any more."""
     with contextlib.suppress(FlowsError):
-        for flow_run in api.runs_going_on(NAMES, since_before=since_before):
+        for flow_run in api.runs_going_on(names, since_before=since_before):
             api.mark_crashed(flow_run, why)
 
 

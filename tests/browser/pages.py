@@ -97,6 +97,11 @@ class Pages:
         """Wait until the page shows a text."""
         self.page.get_by_text(text, exact=exact).first.wait_for()
 
+    def wait_for_timeline(self) -> None:
+        """Wait until the run's timeline is on its canvas; then give it a moment to draw."""
+        self.page.locator("canvas").first.wait_for()
+        self.page.wait_for_timeout(2_500)
+
     def menu(self, item: str) -> None:
         """Choose from the menu of the page."""
         self.page.locator("button[aria-haspopup=menu]:has(svg)").first.click()

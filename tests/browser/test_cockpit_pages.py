@@ -69,6 +69,7 @@ def test_start_from_the_form_and_read_the_report(pages: Pages, cockpit: Cockpit)
     wait_for(lambda: "second" in cockpit.run(begun)["name"], 120)
     pages.open_run(begun)
     pages.shows("small seed 0: first GO, second running")
+    pages.wait_for_timeline()
     pages.picture("running")
     assert cockpit.wait_for_end(begun)["state"]["name"] == "GO"
     pages.shows("small seed 0: first GO, second GO")
@@ -99,6 +100,8 @@ def test_a_no_go_is_mended_and_one_stage_runs_again(pages: Pages, cockpit: Cockp
     pages.open_artifact(begun, "small-seed0-first")
     pages.shows("NO-GO at first")
     pages.picture("no-go-report")
+    pages.page.locator("img[src^='data:image/']").first.scroll_into_view_if_needed()
+    pages.picture("no-go-plot")
 
     pipeline = pipeline_of(cockpit, begun)
     pages.open_form("single-stage")
@@ -114,6 +117,7 @@ def test_a_no_go_is_mended_and_one_stage_runs_again(pages: Pages, cockpit: Cockp
     pages.open_artifact(again, "small-seed0-first")
     for text in ("a lower rate of the actor", "saturation stays below 0.9", "run-001"):
         pages.shows(text)
+    pages.page.get_by_text("a lower rate of the actor").first.scroll_into_view_if_needed()
     pages.picture("compared")
 
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from flows.cockpit import choices, form_requests
-from flows.cockpit.api import without_password
+from flows.cockpit.api import pages_of, without_password
 from flows.cockpit.form_fields import BY_STAGE_FILE, Override, Preset, Seed, Stage
 from flows.cockpit.judging_flows import slug
 from flows.cockpit.launcher import NAMES, serve
@@ -156,6 +156,7 @@ def test_a_trainer_gets_no_password_of_prefect(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_password_in_an_address_is_not_shown() -> None:
     assert without_password("http://ada:secret@host:4200/api") == "http://host:4200/api"
+    assert pages_of("http://ada:secret@host:4200/api/") == "http://host:4200"
 
 
 def test_every_deployment_has_its_flow() -> None:
