@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test test-carla test-browser check format lint types imports docs fault-bench fault-matrix carla-faults test-slow bench clean
+.PHONY: help install install-dev run test test-carla test-browser check format lint types imports docs fault-bench fault-matrix carla-faults test-slow bench bench-short clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,10 @@ imports: install-dev  ## Check the import contracts
 bench: install-dev  ## Time the product beside its peers and write the table of docs/performance.md
 	$(BIN)/pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks --write docs/performance.md $(ARGS)
+
+bench-short: install-dev  ## Only show that every benchmark runs
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m benchmarks --short $(ARGS)
 
 fault-bench: install-dev  ## Train sound and faulty runs, judge them, write docs/fault-bench.md's table
 	$(BIN)/python tests/fault_bench/bench.py --out runs/fault-bench --table docs/fault-bench.md $(ARGS)

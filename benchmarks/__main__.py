@@ -27,6 +27,7 @@ WORKS = (
     "event_reading",
     "gate",
     "start_up",
+    "growth",
 )
 PACKAGES = (
     "torch",

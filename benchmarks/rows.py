@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -90,6 +90,24 @@ def against_limit(work: str, timing: Timing, most_s: float, *, per: float = 1.0)
         low=low,
         high=high,
         most=1.0,
+    )
+
+
+def growth(work: str, curve: Mapping[int, Timing]) -> Row:
+    """Compare the largest amount of work with a tenth of it: linear cost grows tenfold."""
+    *_, tenth, whole = curve
+    if whole != 10 * tenth:
+        raise ValueError(f"{whole} is not ten times {tenth}")
+    factor = ratio(curve[whole], curve[tenth])
+    return Row(
+        work=f"{work}: {whole:,}",
+        peer=f"{tenth:,}",
+        ours=duration(curve[whole].median_s),
+        theirs=duration(curve[tenth].median_s),
+        factor=factor.median,
+        low=factor.low,
+        high=factor.high,
+        most=11.0,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from gates.config_files import config_dir
+from gates.config_files import config_dir, parse_yaml
 from gates.errors import GateConfigError
 from gates.tags import CANONICAL_TAGS
 
@@ -178,7 +178,7 @@ def load_dialect(path: Path) -> Dialect:
             )
         path = shipped
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = parse_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise GateConfigError((f"{path}: cannot be read: {reason}",)) from error

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from gates.config_files import parse_yaml
 from gates.ended_early import EndedEarly, read_ended_early
 from gates.errors import GateConfigError, InputError
 
@@ -100,7 +101,7 @@ def load_config(path: Path) -> RunInfo:
         GateConfigError: The file cannot be read or its keys have no use here.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = parse_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise GateConfigError(
             (f"{path}: cannot be read as YAML or JSON: {_one_line(error)}",)

@@ -20,7 +20,7 @@ from gates.checks.limit import ConsistencyCheck, LimitCheck
 from gates.checks.phases import CollapseCheck, PhaseComparisonCheck
 from gates.checks.presence import CompletenessCheck, FiniteCheck, PresenceCheck
 from gates.checks.relative import RelativeCheck
-from gates.config_files import config_dir
+from gates.config_files import config_dir, parse_yaml
 from gates.errors import GateConfigError
 from gates.seeds_needed import SeedsNeeded
 
@@ -138,7 +138,7 @@ def _with_base(data: object, path: Path, seen: tuple[Path, ...] = ()) -> object:
 
 def _read(path: Path) -> object:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return parse_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise GateConfigError((f"{path}: cannot be read: {error}",)) from error
     except yaml.YAMLError as error:

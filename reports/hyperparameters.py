@@ -8,8 +8,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
+from gates.config_files import parse_yaml
 from reports.number_format import ABSENT, format_count, format_number
 
 NONE = "none"
@@ -43,7 +42,7 @@ class HyperparameterRow:
 @lru_cache(maxsize=1)
 def _data() -> dict[str, Any]:
     text = (files("reports") / "data" / "published_defaults.yaml").read_text(encoding="utf-8")
-    data: dict[str, Any] = yaml.safe_load(text)
+    data: dict[str, Any] = parse_yaml(text)
     return data
 
 
