@@ -1,4 +1,4 @@
-"""Options of the tests that drive CARLA: by default they start the protocol double."""
+"""Settings of property tests; options of the tests that drive CARLA: by default they start the protocol double."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# A busy machine is slow; that says nothing about what is tested.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
