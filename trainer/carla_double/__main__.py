@@ -6,6 +6,7 @@ When it is ready it prints one line of JSON with its ports. SIGINT and SIGTERM e
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -70,6 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
         "map": world.map_name,
         "pid": os.getpid(),
     }
+    # What was built up to here stays: the collector need not look at it again and again.
+    gc.freeze()
     print(json.dumps(ready), flush=True)
     simulator.act_on_faults()
     loop.run()

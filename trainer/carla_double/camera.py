@@ -22,6 +22,8 @@ NEAREST_M = 0.4
 _FINER_THAN_M = (0.35, 1.1)
 _SKYLINE_COLUMNS = 2048
 _GLASS_SHARE = 0.42
+_HAZES = 128
+"""Steps in which vehicles fade to haze over the farthest distance."""
 _GLASS = (70, 58, 50)
 
 
@@ -42,6 +44,8 @@ class Camera:
         self._rows = np.arange(height)[:, None]
         self._mounted: tuple[float, float] | None = None
         self._image = np.empty((height, width), np.uint32)
+        self._painted: npt.NDArray[np.int64] | None = None
+        self._paints: npt.NDArray[np.uint32]
 
     def plain(self, grey: int) -> bytes:
         """Return an image of one grey level; 0 is an image without light."""
@@ -142,7 +146,9 @@ class Camera:
         depth = depth[nearest, columns]
         top = self._row_of(fleet.height_m[chosen][nearest] - at.z, depth)
         bottom = self._row_of(-at.z, depth)
-        color = _shade(fleet.shade[chosen][nearest], (ends > sides)[nearest, columns], depth)
+        paints = self._paints_of(fleet.shade)
+        haze = np.minimum(depth * (_HAZES / FARTHEST_M), _HAZES).astype(np.intp)
+        color = paints[chosen[nearest], (ends > sides)[nearest, columns] * 1, haze]
         first, last = max(math.ceil(top.min()), 0), min(math.ceil(bottom.max()), self.height)
         if first >= last:
             return
@@ -155,6 +161,12 @@ class Camera:
         np.copyto(picked, color, where=body)
         np.copyto(picked, _GLASS_WORD, where=glass)
         part[:, columns] = picked
+
+    def _paints_of(self, shade: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
+        """Return `_paints` of the vehicles; they change only when vehicles come or go."""
+        if shade is not self._painted:
+            self._painted, self._paints = shade, _paints(shade)
+        return self._paints
 
     def _row_of(
         self, height_m: float | npt.NDArray[np.float64], depth_m: npt.NDArray[np.float64]
@@ -169,13 +181,14 @@ _OPAQUE = np.uint32(0xFF000000)
 _GLASS_WORD = pack_bgra(_GLASS)
 
 
-def _shade(
-    color: npt.NDArray[np.int64], end: npt.NDArray[np.bool_], depth_m: npt.NDArray[np.float64]
-) -> npt.NDArray[np.uint32]:
-    """Return colours of vehicle columns: sides are darker than ends, far ones fade to haze."""
-    bgr = np.stack([color & 255, color >> 8 & 255, color >> 16 & 255], axis=-1)
-    lit = bgr * np.where(end, 1.0, 0.72)[:, None]
-    haze = np.minimum(depth_m / (2.0 * FARTHEST_M), 0.5)[:, None]
+def _paints(shade: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
+    """Return the colours of vehicles, `uint32[vehicles, 2, _HAZES + 1]`.
+
+    Sides (0) are darker than ends (1), and with the distance everything fades to haze.
+    """
+    bgr = np.stack([shade & 255, shade >> 8 & 255, shade >> 16 & 255], axis=-1)
+    lit = bgr[:, None, None] * np.array((0.72, 1.0))[:, None, None]
+    haze = np.linspace(0.0, 0.5, _HAZES + 1)[:, None]
     return pack_bgra(lit * (1.0 - haze) + np.array(HAZE) * haze)
 
 

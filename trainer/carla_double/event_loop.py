@@ -13,6 +13,8 @@ from collections.abc import Callable
 
 _READ_BYTES = 1 << 18
 _LONGEST_WAIT_S = 0.2
+_IDLE_S = 0.005
+"""Silence after which messages that nobody waits for are sent."""
 LARGEST_BACKLOG = 64 * 2**20
 """Bytes that wait for a reader that does not read; what comes on top is dropped."""
 
@@ -51,6 +53,7 @@ class Connection:
         self._on_data = on_data
         self._on_close = on_close
         self._waiting: deque[bytes] = deque()
+        self._soon: list[bytes] = []
         self._backlog = 0
         self.dropped = 0
         """Messages that were dropped because their reader did not read."""
@@ -58,10 +61,21 @@ class Connection:
         self.always_awake = always_awake
         loop.watch(self._sock, self._ready, always_awake=always_awake)
 
-    def send(self, data: bytes) -> None:
-        """Send all of `data`, now or as soon as the other side reads."""
+    def send(self, data: bytes, *, soon: bool = False) -> None:
+        """Send all of `data`, now or as soon as the other side reads.
+
+        With `soon` it goes along with what is sent next, or when there is nothing else to do:
+        nobody waits for it, and every message on its way costs both sides a system call.
+        """
         if not self.open:
             return
+        if soon:
+            self._soon.append(data)
+            self._loop.send_when_idle(self)
+            return
+        if self._soon:
+            data = b"".join((*self._soon, data))
+            self._soon.clear()
         if self._waiting:
             if self._backlog + len(data) > LARGEST_BACKLOG:
                 self.dropped += 1
@@ -80,6 +94,11 @@ class Connection:
             self._waiting.append(data[sent:])
             self._backlog += len(data) - sent
             self._loop.watch_writing(self._sock, True)
+
+    def send_rest(self) -> None:
+        """Send what was to be sent soon."""
+        if self._soon:
+            self.send(b"")
 
     def close(self) -> None:
         """End the connection."""
@@ -134,6 +153,7 @@ class EventLoop:
         self._running = False
         self._frozen_until = 0.0
         self._asleep: dict[socket.socket, tuple[int, object]] = {}
+        self._unsent: set[Connection] = set()
 
     def listen(
         self,
@@ -191,6 +211,10 @@ class EventLoop:
         heapq.heappush(self._timers, (due, next(self._numbers), timer))
         return timer
 
+    def send_when_idle(self, connection: Connection) -> None:
+        """Call a connection's `send_rest` as soon as nothing else happens for a moment."""
+        self._unsent.add(connection)
+
     def freeze(self, seconds: float) -> None:
         """Serve nothing but what is `always_awake` for some time; senders see full buffers."""
         self._frozen_until = time.monotonic() + seconds
@@ -216,7 +240,12 @@ class EventLoop:
         """Serve until `stop()`."""
         self._running = True
         while self._running:
-            for key, mask in self._selector.select(self._patience()):
+            events = self._selector.select(self._patience())
+            if not events and self._unsent and not self._asleep:
+                unsent, self._unsent = self._unsent, set()
+                for connection in unsent:
+                    connection.send_rest()
+            for key, mask in events:
                 # An earlier callback of the same round may have closed or frozen this one.
                 if key.fileobj in self._asleep or key.fd < 0:
                     continue
@@ -238,6 +267,8 @@ class EventLoop:
             due = self._frozen_until - time.monotonic()
         elif self._timers:
             due = self._timers[0][0] - time.monotonic()
+        if self._unsent and not self._asleep:
+            due = min(due, _IDLE_S)
         return min(max(due, 0.0), _LONGEST_WAIT_S)
 
     def _call_due(self) -> None:

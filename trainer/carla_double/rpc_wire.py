@@ -30,6 +30,8 @@ class Request:
     method: str
     arguments: tuple[Any, ...]
     """Without the metadata."""
+    waits: bool = True
+    """Whether the client waits for the reply; it gets one in any case."""
 
 
 class RequestReader:
@@ -54,8 +56,8 @@ class RequestReader:
 
 def _request(message: Any) -> Request:
     match message:
-        case [0, int(number), str(method), [_, *arguments]]:
-            return Request(number, method, tuple(arguments))
+        case [0, int(number), str(method), [metadata, *arguments]]:
+            return Request(number, method, tuple(arguments), waits=metadata != [True])
     raise WireError(f"not a msgpack-rpc request: {str(message)[:80]}")
 
 

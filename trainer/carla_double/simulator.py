@@ -305,7 +305,7 @@ class Simulator:
             result = refused(str(error), void=call.void)
         except (TypeError, ValueError, IndexError, KeyError) as error:
             result = refused(f"{request.method}: bad arguments ({error})", void=call.void)
-        connection.send(rpc_wire.reply(request.number, result))
+        connection.send(rpc_wire.reply(request.number, result), soon=not request.waits)
         if self._images_due:
             self._publish_images()
         if self.faults:

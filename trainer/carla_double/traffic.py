@@ -26,8 +26,9 @@ _LONG_HALF_M = 5.2
 _CROSSING_M = 3.0
 _JUNCTION_REACH_M = 15.0
 _LOOK_M = np.arange(2.0, 26.0, 2.0)
-_NEAR_M = 40.0
 _FREE_RADIUS_M = 2.3
+_NEAR_M = _LOOK_M[-1] + _FREE_RADIUS_M
+"""Whoever is farther away stands on no point that is looked at."""
 
 
 class Traffic:

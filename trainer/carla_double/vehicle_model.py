@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+import cmath
+import math
 
 from trainer.carla_double.fleet import Fleet, IntArray
 
@@ -22,26 +23,34 @@ WHEELBASE_SHARE = 0.62
 
 
 def drive(fleet: Fleet, rows: IntArray, step_s: float) -> None:
-    """Move the vehicles `rows` by one step under their controls."""
-    speed, yaw = fleet.speed_mps[rows], fleet.yaw_rad[rows]
-    direction = np.where(fleet.reverse[rows], -1.0, 1.0)
-    push = fleet.throttle[rows] * MAX_ACCELERATION_MPS2 * direction
-    push *= np.maximum(1.0 - np.abs(speed) / MAX_SPEED_MPS, 0.0)
-    pushed = speed + push * step_s
+    """Move the vehicles `rows` by one step under their controls.
+
+    Numbers and not arrays: as a rule one vehicle is driven, and arrays pay from some ten on.
+    """
+    for row in rows.tolist():
+        _drive_one(fleet, row, step_s)
+
+
+def _drive_one(fleet: Fleet, row: int, step_s: float) -> None:
+    speed, yaw = fleet.speed_mps.item(row), fleet.yaw_rad.item(row)
+    push = fleet.throttle.item(row) * MAX_ACCELERATION_MPS2
+    push *= max(1.0 - abs(speed) / MAX_SPEED_MPS, 0.0)
+    pushed = speed + (-push if fleet.reverse.item(row) else push) * step_s
     slowing = (
-        fleet.brake[rows] * MAX_BRAKING_MPS2
-        + fleet.hand_brake[rows] * HAND_BRAKING_MPS2
+        fleet.brake.item(row) * MAX_BRAKING_MPS2
+        + fleet.hand_brake.item(row) * HAND_BRAKING_MPS2
         + ROLLING_MPS2
     ) * step_s
     # Brakes stop a vehicle, they never push it the other way.
-    after = np.sign(pushed) * np.maximum(np.abs(pushed) - slowing, 0.0)
+    after = math.copysign(max(abs(pushed) - slowing, 0.0), pushed)
     mean = 0.5 * (speed + after)
-    wheelbase = 2.0 * WHEELBASE_SHARE * fleet.half_length_m[rows]
-    turn_rate = mean * np.tan(fleet.steer[rows] * MAX_STEER_RAD) / wheelbase
-    limit = GRIP_MPS2 / np.maximum(np.abs(mean), 1e-3)
-    turn_rate = np.minimum(np.maximum(turn_rate, -limit), limit)
-    fleet.position[rows] += mean * step_s * np.exp(1j * (yaw + 0.5 * turn_rate * step_s))
-    fleet.yaw_rad[rows] = yaw + turn_rate * step_s
-    fleet.speed_mps[rows] = after
-    fleet.turn_rate[rows] = turn_rate
-    fleet.acceleration[rows] = (after - speed) / step_s + 1j * mean * turn_rate
+    wheelbase = 2.0 * WHEELBASE_SHARE * fleet.half_length_m.item(row)
+    turn_rate = mean * math.tan(fleet.steer.item(row) * MAX_STEER_RAD) / wheelbase
+    limit = GRIP_MPS2 / max(abs(mean), 1e-3)
+    turn_rate = min(max(turn_rate, -limit), limit)
+    way = mean * step_s
+    fleet.position[row] += cmath.rect(way, yaw + 0.5 * turn_rate * step_s)
+    fleet.yaw_rad[row] = yaw + turn_rate * step_s
+    fleet.speed_mps[row] = after
+    fleet.turn_rate[row] = turn_rate
+    fleet.acceleration[row] = complex((after - speed) / step_s, mean * turn_rate)

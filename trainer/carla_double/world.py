@@ -26,6 +26,7 @@ DEFAULT_WEATHER = (5.0, 0.0, 0.0, 10.0, -1.0, 45.0, 2.0, 0.75, 0.1, 0.0, 1.0, 0.
 SPEED_LIMIT_KMH = 30.0
 SELF_DRIVING_ROLE = "autopilot"
 """Vehicles of this `role_name` join the double's own traffic until somebody controls them."""
+_NOT_MOVED = Transform()
 STATE_STREAM = 1
 """Stream of the episode state; those of sensors come after."""
 
@@ -212,6 +213,8 @@ class World:
         if actor.parent == NOBODY:
             return self._places[actor_id]
         base, mount = self.transform_of(actor.parent), actor.mount
+        if mount == _NOT_MOVED:
+            return base
         yaw = math.radians(base.yaw)
         return Transform(
             base.x + mount.x * math.cos(yaw) - mount.y * math.sin(yaw),
@@ -334,6 +337,8 @@ class World:
         self._others = [actor_id for actor_id in self.actors if actor_id not in self._rows]
         self._records: npt.NDArray[Any] = np.zeros(len(self.actors), payloads.ACTOR_RECORD)
         vehicles = len(self.fleet)
+        # A view, because every single field of a record is dear to write.
+        self._poses = _floats(self._records, "x", 6)
         self._records["id"][:vehicles] = self.fleet.id
         self._records["id"][vehicles:] = self._others
         self._records["state"] = payloads.ACTIVE
@@ -356,9 +361,7 @@ class World:
             records["manual_gear_shift"] = fleet.manual_gear_shift
         for row, actor_id in enumerate(self._others, vehicles):
             at = self.transform_of(actor_id)
-            record = self._records[row]
-            record["x"], record["y"], record["z"] = at.x, at.y, at.z
-            record["pitch"], record["yaw"], record["roll"] = at.pitch, at.yaw, at.roll
+            self._poses[row] = at.x, at.y, at.z, at.pitch, at.yaw, at.roll
 
 
 def known_map(name: str) -> str:
@@ -376,6 +379,13 @@ def known_map(name: str) -> str:
 def spawn_points(lanes: LaneGraph) -> list[Transform]:
     """Return where vehicles can be put."""
     return [Transform(x, y, SPAWN_HEIGHT_M, 0.0, yaw, 0.0) for x, y, yaw in lanes.spawn_points]
+
+
+def _floats(records: npt.NDArray[Any], first: str, count: int) -> npt.NDArray[np.float32]:
+    """Return a view of neighbouring fields of all records, `float32[records, count]`."""
+    offset = records.dtype.fields[first][1]  # type: ignore[index]
+    shape, strides = (len(records), count), (records.itemsize, 4)
+    return np.ndarray(shape, "<f4", records, offset, strides)
 
 
 def _put(records: npt.NDArray[Any], real: str, imaginary: str, values: ComplexArray) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,16 @@ class StepOutcome:
         return any(self.causes.values())
 
 
+class _Scene(NamedTuple):
+    """What a tick's snapshot says; made while the camera image of the same tick is on its way."""
+
+    tick: Tick
+    motion: Motion
+    place: RoutePosition
+    time_to_collision_s: npt.NDArray[np.float32]
+    """`float32[1]`."""
+
+
 class CarlaDriving:
     """Episodes of one vehicle; the logic of a driving task around what the simulator reports."""
 
@@ -65,9 +75,7 @@ class CarlaDriving:
         self._rng = np.random.default_rng()
         self._stack = FrameStack(1, config.frame_stack, config.camera_size)
         self._actors: CarlaActors | None = None
-        self._tick: Tick | None = None
-        self._motion: Motion
-        self._place: RoutePosition
+        self._scene: _Scene
         self._acceleration = 0j
         self._steps = 0
         self._standing_s = self._wrong_way_s = 0.0
@@ -96,13 +104,12 @@ class CarlaDriving:
         actors.control(steer=0.0, throttle=0.0, brake=0.0)
         self._acceleration, self._steps = 0j, 0
         self._standing_s = self._wrong_way_s = 0.0
-        _, image = self._advance(1)
-        actors.sensors.collided(before=self._now.frame + 1)
-        actors.sensors.invasions(before=self._now.frame + 1)
+        _, self._scene, image = self._advance(1, 0.0)
+        frame = self._scene.tick.frame
+        actors.sensors.collided(before=frame + 1)
+        actors.sensors.invasions(before=frame + 1)
         if image is not None:
             self._stack.begin(np.zeros(1, np.intp), image[None])
-        self._motion = actors.motion(self._now)
-        self._place = actors.route.locate(self._motion.position, self._motion.direction, 0.0)
 
     def step(self, action: npt.NDArray[np.floating]) -> StepOutcome:
         """Make one step; an action outside [-1, 1] is clipped.
@@ -117,18 +124,18 @@ class CarlaDriving:
         steer, pedal = (min(max(float(entry), -1.0), 1.0) for entry in action)
         if math.isnan(steer + pedal):
             raise ValueError("the action holds NaN")
-        actors, config, before = self._episode, self.config, self._motion
+        actors, config, before = self._episode, self.config, self._scene
         actors.control(
             steer=steer * config.steer_share,
             throttle=max(pedal, 0.0),
             brake=max(-pedal, 0.0) * config.brake_share,
         )
-        step_s, image = self._advance(config.ticks_per_step)
-        motion = self._motion = actors.motion(self._now)
-        arc_m = self._place.arc_m
-        place = self._place = actors.route.locate(motion.position, motion.direction, arc_m)
+        arc_m = before.place.arc_m
+        step_s, scene, image = self._advance(config.ticks_per_step, arc_m)
+        self._scene, motion, place = scene, scene.motion, scene.place
         causes = self._causes(step_s)
-        acceleration = (motion.velocity - before.velocity) / step_s * motion.direction.conjugate()
+        change = motion.velocity - before.motion.velocity
+        acceleration = change / step_s * motion.direction.conjugate()
         jerk_mps3 = abs(acceleration - self._acceleration) / step_s
         self._acceleration = acceleration
         self._steps += 1
@@ -138,7 +145,7 @@ class CarlaDriving:
                 lateral_m=_array(place.lateral_m),
                 heading_rad=_array(place.heading_error_rad),
                 jerk_mps3=_array(jerk_mps3),
-                time_to_collision_s=self._time_to_collision_s(),
+                time_to_collision_s=scene.time_to_collision_s,
                 progress_m=_array(place.arc_m - arc_m),
                 step_s=step_s,
                 collision=np.array([causes["collision"]]),
@@ -153,13 +160,13 @@ class CarlaDriving:
             reward=float(reward[0]),
             components={name: float(part[0]) for name, part in parts.items()},
             causes=causes,
-            lane_invasions=actors.sensors.invasions(before=self._now.frame),
+            lane_invasions=actors.sensors.invasions(before=scene.tick.frame),
             truncated=self._steps >= config.max_episode_steps,
         )
 
     def observe(self) -> Observation:
         """Return new arrays with a first axis of length 1: `vector` and, if any, `camera`."""
-        motion, place = self._motion, self._place
+        motion, place = self._scene.motion, self._scene.place
         vector = driving_vector(
             speed_share=_array(_speed(motion) / self.config.reward.target_speed_mps),
             lateral_m=_array(place.lateral_m),
@@ -187,18 +194,15 @@ class CarlaDriving:
             raise RuntimeError("reset() comes before step()")
         return self._actors
 
-    @property
-    def _now(self) -> Tick:
-        assert self._tick is not None
-        return self._tick
-
     def _remove_actors(self) -> None:
         actors, self._actors = self._actors, None
         if actors is not None:
             actors.remove()
 
-    def _advance(self, ticks: int) -> tuple[float, npt.NDArray[np.uint8] | None]:
-        """Simulate ticks and return the simulated time and the camera image of the last one.
+    def _advance(
+        self, ticks: int, arc_m: float
+    ) -> tuple[float, _Scene, npt.NDArray[np.uint8] | None]:
+        """Simulate ticks; return the simulated time and the scene and camera image of the last one.
 
         Where an image was lost, the simulation goes on by a tick: what is observed then belongs
         together, and the step was a little longer.
@@ -206,26 +210,32 @@ class CarlaDriving:
         session = self._simulator.session
         elapsed_s = 0.0
         for made in range(ticks + LOST_FRAMES_MOST):
-            self._tick = session.tick()
-            elapsed_s += self._tick.elapsed_s
+            tick = session.tick()
+            elapsed_s += tick.elapsed_s
             if made + 1 < ticks:
                 continue
+            # Before the wait for the image: meanwhile the simulator renders it.
+            scene = self._look(tick, arc_m)
             if not self.config.camera_size:
-                return elapsed_s, None
-            image = self._episode.sensors.image(self._tick.frame)
+                return elapsed_s, scene, None
+            image = self._episode.sensors.image(tick.frame)
             if image is not None:
-                return elapsed_s, image
-            # Where the vehicle is gone, so is its camera: say that, and at once.
-            self._episode.motion(self._tick)
+                return elapsed_s, scene, image
         session.mark_lost()
         raise SimulatorLostError(
             f"CARLA at {session.address} sent no camera image for {LOST_FRAMES_MOST + 1} ticks"
         )
 
+    def _look(self, tick: Tick, arc_m: float) -> _Scene:
+        """Measure what a tick shows; `arc_m` is the way on the route before it."""
+        motion = self._episode.motion(tick)
+        place = self._episode.route.locate(motion.position, motion.direction, arc_m)
+        return _Scene(tick, motion, place, self._time_to_collision_s(tick, motion, place))
+
     def _causes(self, step_s: float) -> dict[str, bool]:
         """Find out what ends the episode, and keep count of standing and of the wrong way."""
-        actors, config, place = self._episode, self.config, self._place
-        motion = self._motion
+        actors, config, scene = self._episode, self.config, self._scene
+        motion, place = scene.motion, scene.place
         on_its_lane = abs(place.lateral_m) <= LATERAL_UNIT_M
         lane: complex | None = None
         against = abs(place.heading_error_rad) > 0.5 * math.pi
@@ -238,17 +248,19 @@ class CarlaDriving:
         self._standing_s = self._standing_s + step_s if standing else 0.0
         far = abs(place.lateral_m) > config.off_route_m
         return {
-            "collision": actors.sensors.collided(before=self._now.frame),
+            "collision": actors.sensors.collided(before=scene.tick.frame),
             "off_road": far or (not on_its_lane and lane is None),
             "wrong_way": self._wrong_way_s >= config.wrong_way_limit_s - 1e-6,
             "stalled": self._standing_s >= config.stall_limit_s - 1e-6,
             "goal": place.arc_m >= actors.route.length_m,
         }
 
-    def _time_to_collision_s(self) -> npt.NDArray[np.float32]:
+    def _time_to_collision_s(
+        self, tick: Tick, motion: Motion, place: RoutePosition
+    ) -> npt.NDArray[np.float32]:
         """Return the time to a collision with a vehicle ahead on the route, `float32[1]`."""
-        positions, velocities = self._episode.others(self._now)
-        place, motion, route = self._place, self._motion, self._episode.route
+        positions, velocities = self._episode.others(tick)
+        route = self._episode.route
         near = np.abs(positions - motion.position) < HORIZON_M
         if not near.any():
             return np.full(1, np.inf, np.float32)

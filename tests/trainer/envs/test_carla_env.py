@@ -351,6 +351,6 @@ def test_the_traffic_manager_drives_the_others(make):
     driving = env.drivings[0]
     for _ in range(60):
         env.step(np.zeros((1, 2), np.float32))
-    _, velocities = driving._episode.others(driving._now)
+    _, velocities = driving._episode.others(driving._scene.tick)
     assert len(velocities) == 4
     assert np.abs(velocities).max() > 1.0
