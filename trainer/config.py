@@ -144,6 +144,8 @@ class TrainConfig(BaseModel):
     # Machine
     device: Literal["cpu", "cuda"] = "cpu"
     """Where networks and batches live."""
+    replay_on_device: bool = False
+    """Keep a second copy of the replay's pictures on `device`: batches are gathered there instead of sent there."""
     threads: PositiveInt = 1
     """Threads of an update; acting and stepping take one. Results repeat bit by bit only at the same number."""
     precision: Literal["fp32", "bf16"] = "fp32"

@@ -97,7 +97,11 @@ class Trainer:
         # Never more memory than the stage can fill; the tenth is for truncated episodes' final frames.
         fillable = request.planned_steps + request.planned_steps // 10
         self.replay = ReplayBuffer(
-            min(config.buffer_size, fillable), config.num_envs, shape, self.action_dim
+            min(config.buffer_size, fillable),
+            config.num_envs,
+            shape,
+            self.action_dim,
+            mirror=self.agent.device if config.replay_on_device else None,
         )
         self.tally = EpisodeTally(config.num_envs)
         self._timing = _Timing()

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainer.frame_mirror import FrameMirror
 from trainer.networks import Observation, ObservationShape
 
 
@@ -42,8 +43,22 @@ class ReplayBuffer:
     """The last `capacity` transitions of `num_envs` environments (or a few more)."""
 
     def __init__(
-        self, capacity: int, num_envs: int, shape: ObservationShape, action_dim: int
+        self,
+        capacity: int,
+        num_envs: int,
+        shape: ObservationShape,
+        action_dim: int,
+        mirror: torch.device | None = None,
     ) -> None:
+        """Reserve the memory.
+
+        Args:
+            capacity: Transitions to keep.
+            num_envs: Environments that are stepped together.
+            shape: What the agent sees.
+            action_dim: Length of an action.
+            mirror: Where to keep a second copy of the pictures, for batches that are used there.
+        """
         self._stack, height, width = shape.camera or (1, 0, 0)
         self._has_camera = shape.camera is not None
         # Slots right behind the write head lose their stack or their successor, hence the margin.
@@ -65,6 +80,9 @@ class ReplayBuffer:
         """Slots up to here have been written in some environment."""
         self._episode_age = np.zeros(num_envs, dtype=np.int64)
         self._rows = np.arange(num_envs)
+        self._mirror: FrameMirror | None = None
+        if mirror is not None and self._has_camera:
+            self._mirror = FrameMirror(num_envs, self._slots, (height, width), mirror)
 
     def __len__(self) -> int:
         """Transitions that can be sampled."""
@@ -103,6 +121,9 @@ class ReplayBuffer:
         if frame is not None and next_frame is not None:
             self._frames[rows, here] = frame
             self._frames[rows, following] = next_frame
+            if self._mirror is not None:
+                self._mirror.write(rows, here, frame)
+                self._mirror.write(rows, following, next_frame)
         self._vectors[rows, here] = vector
         self._vectors[rows, following] = next_vector
         self._actions[rows, here] = action
@@ -142,8 +163,13 @@ class ReplayBuffer:
             return torch.from_numpy(array).to(device)
 
         def observation(last: NDArray[np.int64], age: NDArray[np.int64]) -> Observation:
-            camera = tensor(self._stacked(rows, last, age)) if self._has_camera else None
-            return Observation(camera, tensor(self._vectors[rows, last]))
+            vector = tensor(self._vectors[rows, last])
+            if not self._has_camera:
+                return Observation(None, vector)
+            stack = self._stack_slots(last, age)
+            if self._mirror is not None:
+                return Observation(self._mirror.gather(rows, stack), vector)
+            return Observation(tensor(self._frames[rows[:, None], stack]), vector)
 
         return Batch(
             obs=observation(slots, age),
@@ -195,6 +221,8 @@ class ReplayBuffer:
         rows, slots = segment["rows"], segment["slots"]
         for name, array in self._columns().items():
             array[rows, slots] = segment[name]
+        if self._mirror is not None:
+            self._mirror.write(rows, slots, segment["frames"])
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is not in segments."""
@@ -231,12 +259,8 @@ class ReplayBuffer:
             "valid": self._valid,
         }
 
-    def _stacked(
-        self, rows: NDArray[np.int64], last: NDArray[np.int64], age: NDArray[np.int64]
-    ) -> NDArray[np.uint8]:
-        """Gather `uint8[batch, stack, height, width]`, oldest first; an episode's first frame is repeated."""
+    def _stack_slots(self, last: NDArray[np.int64], age: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the slots of each stack, `int64[batch, stack]`, oldest first; an episode's first frame is repeated."""
         back = np.minimum(np.arange(self._stack - 1, -1, -1), age[:, None])
-        stacked: NDArray[np.uint8] = self._frames[
-            rows[:, None], (last[:, None] - back) % self._slots
-        ]
-        return stacked
+        slots: NDArray[np.int64] = (last[:, None] - back) % self._slots
+        return slots

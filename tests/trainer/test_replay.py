@@ -147,3 +147,28 @@ def test_a_million_steps_of_four_84x84_frames_take_about_7_gigabytes():
     assert (
         ReplayBuffer(1_000_000, 1, shape, 2).frame_bytes < 7.1e9
     )  # memory is reserved, not touched
+
+
+@pytest.mark.parametrize("num_envs", [1, 3])
+def test_a_mirror_on_the_device_gives_the_same_batches_also_after_a_resume(num_envs):
+    cpu = torch.device("cpu")
+    plain = ReplayBuffer(40, num_envs, SHAPE, ACTIONS)
+    mirrored = ReplayBuffer(40, num_envs, SHAPE, ACTIONS, mirror=cpu)
+    resumed = ReplayBuffer(40, num_envs, SHAPE, ACTIONS, mirror=cpu)
+    start = plain.advanced
+    episodes = _Episodes(num_envs, seed=3)
+    for _ in range(70):
+        added, _ = episodes.step(0.2)
+        plain.add(*added)
+        mirrored.add(*added)
+    resumed.load_segment(plain.segment(start))
+    resumed.load_state_dict(plain.state_dict())
+    expected = plain.sample(200, np.random.default_rng(0), cpu)
+    for buffer in (mirrored, resumed):
+        buffer._frames[:] = 255  # what the mirror gives must not come from here
+        batch = buffer.sample(200, np.random.default_rng(0), cpu)
+        assert torch.equal(batch.obs.camera, expected.obs.camera)
+        assert torch.equal(batch.next_obs.vector, expected.next_obs.vector)
+        lives = batch.terminated == 0
+        assert torch.equal(batch.next_obs.camera[lives], expected.next_obs.camera[lives])
+    assert expected.obs.camera.float().std() > 0
