@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import threading
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.cockpit.postgres import postgres, usable
 from tests.cockpit.served import Cockpit, write_small_recipe
 
 ARGUMENTS = [
@@ -35,8 +37,19 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cockpit(
     chromium: str, recipe: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cockpit]:
+    """One cockpit; with GONOGO_TEST_POSTGRES=1 on a PostgreSQL server of its own."""
     options = write_small_recipe(recipe)
-    with Cockpit(tmp_path_factory.mktemp("cockpit"), *options) as served:
+    folder = tmp_path_factory.mktemp("cockpit")
+    if os.environ.get("GONOGO_TEST_POSTGRES") != "1":
+        with Cockpit(folder, *options) as served:
+            yield served
+        return
+    if not usable():
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    with (
+        postgres() as database,
+        Cockpit(folder, *options, environment=database.environment) as served,
+    ):
         yield served
 
 

@@ -38,8 +38,10 @@ class Postgres:
             )
 
     @property
-    def url(self) -> str:
-        return f"postgresql+asyncpg://gonogo:{PASSWORD}@127.0.0.1:{self._port}/postgres"
+    def environment(self) -> dict[str, str]:
+        """What `gonogo serve` needs to use this server."""
+        address = f"postgresql+asyncpg://gonogo:{PASSWORD}@127.0.0.1:{self._port}/postgres"
+        return {"PREFECT_SERVER_DATABASE_CONNECTION_URL": address}
 
     def start(self) -> None:
         self._run("pg_ctl", "-D", str(self._data), "-l", str(self._data / "log"), "-w", "start")

@@ -20,8 +20,7 @@ AWAY_S = 20.0
 def test_postgres_keeps_the_history_and_may_be_away_for_a_while(tmp_path: Path) -> None:
     options = write_small_recipe(tmp_path / "recipe")
     with postgres() as database:
-        own = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": database.url}
-        with Cockpit(tmp_path / "work", *options, environment=own) as cockpit:
+        with Cockpit(tmp_path / "work", *options, environment=database.environment) as cockpit:
             assert not list(tmp_path.rglob("prefect.db"))
             bad = cockpit.start(
                 "staged-validation", preset="small", stages=["first"], overrides=BAD_RECIPE
@@ -40,7 +39,7 @@ def test_postgres_keeps_the_history_and_may_be_away_for_a_while(tmp_path: Path) 
         assert PASSWORD not in said
         for log in tmp_path.rglob("*.log"):
             assert PASSWORD not in log.read_text(errors="replace"), log
-        with Cockpit(tmp_path / "work", *options, environment=own) as cockpit:
+        with Cockpit(tmp_path / "work", *options, environment=database.environment) as cockpit:
             assert cockpit.run(bad)["state"]["name"] == "NO_GO"
             assert "NO-GO" in cockpit.artifacts(bad)["small-seed0-first"]["data"]
 
