@@ -22,6 +22,15 @@ ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 READY_S = 150.0
 
 
+class ApiError(Exception):
+    """The API refused something."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.text = text
+
+
 class Cockpit:
     """The running command; leave the block and it has ended, whatever happened."""
 
@@ -78,7 +87,11 @@ class Cockpit:
         return "\n".join(self.lines)
 
     def ask(self, path: str, content: object = None, *, password: str | None = None) -> Any:
-        """Ask the API; what it refuses is raised as HTTPError."""
+        """Ask the API.
+
+        Raises:
+            ApiError: It refuses.
+        """
         import base64
 
         secret = self.password if password is None else password
@@ -92,9 +105,11 @@ class Cockpit:
                 with urllib.request.urlopen(request, timeout=30) as answer:
                     return json.loads(answer.read() or b"null")
             except urllib.error.HTTPError as error:
+                with error:
+                    text = error.read().decode()
                 # SQLite was busy: Prefect's own clients try again, too.
                 if error.code != 503 or number == 4:
-                    raise
+                    raise ApiError(error.code, text) from None
                 time.sleep(1)
         raise AssertionError("unreachable")
 

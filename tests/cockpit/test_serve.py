@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.error
 from pathlib import Path
 
 import pytest
 
 from tests.cockpit.served import (
     BAD_RECIPE,
+    ApiError,
     Cockpit,
     processes_of,
     trainers_of,
@@ -47,10 +47,10 @@ def test_four_deployments_are_served_and_nothing_is_reported(cockpit: Cockpit) -
 
 def test_a_value_that_the_form_refuses_starts_nothing(cockpit: Cockpit) -> None:
     for wrong in ({"preset": "drvie"}, {"seed": -1}, {"stages": ["6k"]}, {"overrides": ["lr=3"]}):
-        with pytest.raises(urllib.error.HTTPError) as refused:
+        with pytest.raises(ApiError) as refused:
             cockpit.start("staged-validation", **wrong)
         assert refused.value.code == 409
-        assert f"'{next(iter(wrong))}" in refused.value.read().decode()
+        assert f"'{next(iter(wrong))}" in refused.value.text
 
 
 def test_a_wrong_request_ends_in_one_sentence(cockpit: Cockpit) -> None:
