@@ -39,6 +39,8 @@ PACKAGES = (
     "tbparse",
     "tensorboardX",
 )
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+PROFILES = "## Where the remaining time goes"
 MARK = "<!-- measured by make bench -->"
 
 
@@ -57,6 +59,7 @@ def main() -> None:
     table = f"{markdown(rows)}\n\n{_machine()}\n"
     print(table)
     if options.write:
+        table += f"\n{PROFILES}\n\n{_profiles()}"
         before = options.write.read_text(encoding="utf-8").partition(MARK)[0]
         options.write.write_text(f"{before}{MARK}\n\n{table}", encoding="utf-8")
 
@@ -64,13 +67,25 @@ def main() -> None:
 def _measure(work: str, short: bool) -> list[Row]:
     print(f"{work} ...", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "benchmarks", "--one", work, *(["--short"] if short else [])]
-    threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | threads, stdout=subprocess.PIPE, text=True
+        command, cwd=ROOT, env=os.environ | ONE_THREAD, stdout=subprocess.PIPE, text=True
     )
     if done.returncode:
         raise SystemExit(f"{work} failed; what it said stands above")
     return [Row(**row) for row in json.loads(done.stdout.splitlines()[-1])]
+
+
+def _profiles() -> str:
+    command = [sys.executable, "-m", "benchmarks.profiles"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | ONE_THREAD,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return done.stdout.rstrip() + "\n"
 
 
 def _machine() -> str:
