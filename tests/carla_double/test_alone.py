@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,26 @@ def test_a_signal_ends_it_also_while_it_is_frozen(number: signal.Signals) -> Non
         double.fault("freeze", seconds=60)
         double.process.send_signal(number)
         assert double.process.wait(10) == 0
+
+
+def test_a_reply_that_nobody_waits_for_goes_along_with_the_next_or_after_a_moment() -> None:
+    msgpack = pytest.importorskip("msgpack", reason="pip install 'gonogo[carla]'")
+    weather = [0.0] * 14
+
+    def call(number: int, method: str, waits: bool, *arguments: object) -> bytes:
+        return bytes(msgpack.packb([0, number, method, [[not waits], *arguments]]))
+
+    with (
+        running_double() as double,
+        socket.create_connection(("127.0.0.1", double.port), 10) as client,
+    ):
+        client.sendall(call(1, "set_weather_parameters", False, weather))
+        replies = msgpack.Unpacker()
+        replies.feed(client.recv(4096))
+        assert [reply[1] for reply in replies] == [1]
+        client.sendall(call(2, "set_weather_parameters", False, weather) + call(3, "version", True))
+        replies.feed(client.recv(4096))
+        assert [reply[1] for reply in replies] == [2, 3]
 
 
 def test_the_control_door_names_mistakes() -> None:

@@ -18,7 +18,7 @@ from gymnasium.utils.env_checker import check_env
 from trainer.envs.carla_config import CarlaConfig
 from trainer.envs.carla_env import GYMNASIUM_ID, CarlaEnv, CarlaVectorEnv
 from trainer.envs.driving_observation import HORIZON_M, LATERAL_UNIT_M, WAYPOINTS
-from trainer.envs.errors import UnsupportedEnvironmentError
+from trainer.envs.errors import SimulatorLostError, UnsupportedEnvironmentError
 
 pytestmark = pytest.mark.carla
 ROOT = Path(__file__).resolve().parents[3]
@@ -243,6 +243,28 @@ def test_actors_of_a_client_that_died_are_removed(carla_server, config, capfd):
     env.close()
     # The vehicle, three others and two server-side sensors at least.
     assert "removed" in capfd.readouterr().err
+
+
+def test_fewer_vehicles_than_asked_for_are_a_lost_simulator(only_the_double, config):
+    """Places that are taken make another, easier task; what was spawned is removed again."""
+    import carla
+
+    client = carla.Client(only_the_double.host, only_the_double.port)
+    client.set_timeout(20.0)
+    env = CarlaVectorEnv(config(vehicles=30))
+    env.reset(seed=1)
+    env.drivings[0]._remove_actors()
+    world = client.get_world()
+    places = world.get_map().get_spawn_points()[10:]
+    parked = world.get_blueprint_library().find("vehicle.nissan.patrol_2021")
+    spawn = carla.command.SpawnActor
+    client.apply_batch_sync([spawn(parked, place) for place in places], False)
+    with pytest.raises(SimulatorLostError, match="free places to start from on Town01 for only"):
+        env.reset(seed=2)
+    env.close()
+    again = CarlaVectorEnv(config(vehicles=30))
+    again.reset(seed=1)
+    again.close()
 
 
 def test_gymnasium_checker_passes(config):

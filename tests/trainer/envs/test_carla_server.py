@@ -154,11 +154,13 @@ def test_nobody_there_is_said_after_the_wait():
         env.close()
 
 
-def test_a_port_that_somebody_else_keeps_is_refused(monkeypatch):
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_a_port_that_somebody_else_keeps_is_refused(monkeypatch, before):
+    """Each of the three ports of a server counts, also where nobody accepts connections."""
     monkeypatch.setattr(carla_server, "GRACE_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        config = CarlaServerConfig(start="command", command=DOUBLE, ports=(port,))
+        config = CarlaServerConfig(start="command", command=DOUBLE, ports=(port - before,))
         with pytest.raises(UnsupportedEnvironmentError, match=f"{port} is in use"):
             CarlaServer(config, 0).open(alive=lambda: None)
 
@@ -219,6 +221,16 @@ def test_a_trainer_whose_simulator_is_lost_exits_with_75_and_is_resumed(tmp_path
     attempts = json.loads((run / "run.json").read_text())["attempts"]
     assert [attempt["resumed_from_step"] for attempt in attempts] == [None, 100]
     assert [m.step for m in checkpoint.available(run / "checkpoints")] == [100, 200]
+
+
+def test_an_environment_that_cannot_be_had_as_configured_is_no_crash(tmp_path):
+    env = started().model_dump() | {"town": "Town99"}
+    with trainer(request(tmp_path / "run", env=env)) as process:
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2, errors
+    assert "cannot load env.town Town99" in errors
+    assert "Traceback" not in errors
+    assert status(tmp_path / "run")["phase"] == "failed"
 
 
 def test_a_run_resumed_at_an_evaluation_goes_on_exactly(tmp_path):
