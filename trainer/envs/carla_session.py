@@ -79,10 +79,12 @@ class CarlaSession:
         with self.asking("tick"):
             self.world.tick(self._timeout_s)
             snapshot = self.world.get_snapshot()
-        now_s = snapshot.timestamp.elapsed_seconds
-        elapsed_s = self.config.tick_s if self._elapsed_s is None else now_s - self._elapsed_s
+        now_s, tick_s = snapshot.timestamp.elapsed_seconds, self.config.tick_s
+        # Whole ticks: the difference of two times depends on how long the server has been running,
+        # if only in its last bits, and a resumed run must repeat itself exactly.
+        ticks = 1 if self._elapsed_s is None else round((now_s - self._elapsed_s) / tick_s)
         self._elapsed_s = now_s
-        return Tick(snapshot.frame, elapsed_s, snapshot)
+        return Tick(snapshot.frame, max(1, ticks) * tick_s, snapshot)
 
     def set_weather(self, index: int) -> None:
         """Choose one of the configured weathers."""
