@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from types import TracebackType
 
 from flows.errors import OutputError, UsageError
 from flows.records.group_record import GROUP_FILE, GroupRecord, JointRecord, read_group, write_group
+from flows.records.locked_folder import LockedFolder, lock_folder
 from flows.records.pipeline_record import FILE_NAME, utc_now
-from flows.records.run_dir import lock_folder
 from flows.settings.plan import StagePlan
 from flows.settings.seeds import seeds_text
 
@@ -28,13 +27,12 @@ def seed_folder(group: Path, seed: int) -> Path:
     return group / f"seed-{seed}"
 
 
-class GroupDirectory:
+class GroupDirectory(LockedFolder):
     """A group directory that we alone write to while this object is open."""
 
     def __init__(self, path: Path, record: GroupRecord, lock: int) -> None:
-        self.path = path
+        super().__init__(path, lock)
         self.record = record
-        self._lock = lock
 
     @classmethod
     def open(
@@ -127,23 +125,6 @@ class GroupDirectory:
         record = self.record.with_joint(stage.name, joint, steps=stage.steps, gate=stage.gate)
         self.record = record
         write_group(self.path, record)
-
-    def close(self) -> None:
-        """Give the directory free."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
-
-    def __enter__(self) -> GroupDirectory:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _refuse_foreign(path: Path, *, preset: str, seeds: tuple[int, ...]) -> None:

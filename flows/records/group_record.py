@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from flows.errors import OutputError, UsageError
 from flows.records.decisions import Decision
-from gates.files import write_atomically
+from flows.records.state_file import read_state, write_state
 from gates.findings import Verdict
 
 GROUP_FILE = "group.json"
@@ -86,17 +85,10 @@ def read_group(directory: Path) -> GroupRecord | None:
     Raises:
         UsageError: The file is there but cannot be understood.
     """
-    path = directory / GROUP_FILE
     try:
-        return GroupRecord.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
+        return read_state(directory / GROUP_FILE, GroupRecord)
+    except NotADirectoryError:
         return None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path} is not a group.json: {key}: {first['msg']}.") from None
 
 
 def write_group(directory: Path, record: GroupRecord) -> None:
@@ -105,8 +97,4 @@ def write_group(directory: Path, record: GroupRecord) -> None:
     Raises:
         OutputError: The folder cannot be written or the disk is full.
     """
-    path = directory / GROUP_FILE
-    try:
-        write_atomically(path, record.model_dump_json(indent=2) + "\n")
-    except OSError as error:
-        raise OutputError.from_os_error("The group's state", path, error) from error
+    write_state(directory / GROUP_FILE, record, "The group's state")

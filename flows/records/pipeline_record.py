@@ -7,11 +7,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from flows.errors import OutputError, UsageError
+from flows.errors import UsageError
 from flows.records.decisions import Decision
-from gates.files import write_atomically
+from flows.records.state_file import read_state, write_state
 from reports.context import EvaluationPoint, StageState
 
 FILE_NAME = "pipeline.json"
@@ -145,19 +145,10 @@ def read_record(directory: Path) -> PipelineRecord | None:
     Raises:
         UsageError: The file is there but cannot be understood.
     """
-    path = directory / FILE_NAME
     try:
-        return PipelineRecord.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
+        return read_state(directory / FILE_NAME, PipelineRecord)
     except NotADirectoryError:
         raise UsageError(f"{directory} is not a folder.") from None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path} is not a pipeline.json: {key}: {first['msg']}.") from None
 
 
 def write_record(directory: Path, record: PipelineRecord) -> None:
@@ -166,11 +157,7 @@ def write_record(directory: Path, record: PipelineRecord) -> None:
     Raises:
         OutputError: The folder cannot be written or the disk is full.
     """
-    path = directory / FILE_NAME
-    try:
-        write_atomically(path, record.model_dump_json(indent=2) + "\n")
-    except OSError as error:
-        raise OutputError.from_os_error("The pipeline's state", path, error) from error
+    write_state(directory / FILE_NAME, record, "The pipeline's state")
 
 
 def utc_now() -> str:

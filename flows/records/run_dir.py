@@ -5,18 +5,16 @@ Nothing in it is ever overwritten but the pipeline's own state and report.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
-import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from flows.errors import InUseError, OutputError, UsageError
+from flows.errors import OutputError, UsageError
+from flows.records.locked_folder import LockedFolder, lock_folder
 from flows.records.pipeline_record import (
     FILE_NAME,
     AttemptRecord,
@@ -30,10 +28,8 @@ from flows.settings.plan import DEFAULT_STAGES, PipelinePlan, StagePlan
 from gates.files import write_atomically
 from reports.context import StageState
 
-LOCK_NAME = ".lock"
 LEFT_ALONE = "gonogo was killed"
 """End of an attempt whose supervisor ended without a word; its guard stopped the trainer."""
-_OWNER = re.compile(r"process (\d+)")
 _RUN = re.compile(r"run-(\d{3,})")
 
 
@@ -42,14 +38,12 @@ def default_directory(preset: str, seed: int, stamp: str) -> Path:
     return Path("runs") / f"{preset}-seed{seed}-{stamp}"
 
 
-class PipelineDirectory:
+class PipelineDirectory(LockedFolder):
     """A pipeline directory that we alone write to while this object is open."""
 
     def __init__(self, path: Path, record: PipelineRecord, lock: int) -> None:
-        self.path = path
+        super().__init__(path, lock)
         self.record = record
-        self.lock = lock
-        """File descriptor of the lock; a trainer's guard keeps it open too."""
 
     @classmethod
     def open(
@@ -174,23 +168,6 @@ class PipelineDirectory:
         """Return the folder of a recorded run."""
         return self.path / stage / run.run
 
-    def close(self) -> None:
-        """Give the directory free."""
-        if self.lock >= 0:
-            os.close(self.lock)
-            self.lock = -1
-
-    def __enter__(self) -> PipelineDirectory:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
 
 def refuse_foreign(path: Path, *, preset: str, seed: int) -> None:
     """Refuse a folder that another pipeline, or something else, already uses.
@@ -236,54 +213,6 @@ def _around(plan: PipelinePlan) -> tuple[str, ...]:
     if set(names) <= set(DEFAULT_STAGES):
         return DEFAULT_STAGES
     return tuple(str(stage.source.absolute()) for stage in plan.stages)
-
-
-def lock_folder(path: Path, wait_s: float = 0.0) -> int:
-    """Take the directory's lock; it ends with the last process that holds the descriptor open.
-
-    Whoever took it may be gone while the guard of its trainer still holds it: only then it is waited for.
-
-    Raises:
-        InUseError: Another process has it.
-    """
-    lock = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    deadline = time.monotonic() + wait_s
-    try:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                owner = os.pread(lock, 100, 0).decode(errors="replace").strip()
-                if time.monotonic() < deadline and _is_gone(owner):
-                    time.sleep(0.1)
-                    continue
-            what = owner or "another process"
-            if _is_gone(owner):
-                what = f"the trainer of {owner}, which is gone; it is saving itself"
-            raise InUseError(
-                f"{path} is in use by {what}; wait until it ends or choose another --out."
-            )
-    except BaseException:
-        os.close(lock)
-        raise
-    os.ftruncate(lock, 0)
-    os.write(lock, f"process {os.getpid()}, since {utc_now()}\n".encode())
-    return lock
-
-
-def _is_gone(owner: str) -> bool:
-    """Tell whether the process that a lock names has ended."""
-    match = _OWNER.match(owner)
-    if match is None:
-        return False
-    try:
-        os.kill(int(match.group(1)), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def _without_lost_runs(record: PipelineRecord, path: Path) -> PipelineRecord:
