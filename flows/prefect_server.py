@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 import socket
 import sys
 import threading
@@ -27,6 +28,7 @@ START_TIMEOUT_S = 120.0
 _HEALTH_INTERVAL_S = 0.1
 _WATCH_INTERVAL_S = 2.0
 _STOP_GRACE_S = 5.0
+_MARK = "Gonogo-Server"
 _WITHOUT_PAGES = {
     # As Prefect starts its own temporary server: no pages, no background services.
     "PREFECT_UI_ENABLED": "0",
@@ -90,6 +92,8 @@ class PrefectServer:
         self._environment = dict(environment)
         self._host = host
         self._port = free_port(host, port)
+        self._mark = secrets.token_hex(8)
+        """Comes with every answer: somebody else's server may have taken the port before ours did."""
         self._child: ChildProcess | None = None
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._keep_alive, daemon=True)
@@ -137,6 +141,7 @@ class PrefectServer:
                 *(sys.executable, "-m", "uvicorn", "--factory", self._app),
                 *("--host", self._host, "--port", str(self._port)),
                 *("--log-level", "error", "--lifespan", "on"),
+                *("--header", f"{_MARK}:{self._mark}"),
             ],
             cwd=self._home,
             log=self._log,
@@ -157,7 +162,7 @@ class PrefectServer:
     def _answers(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
-                return bool(answer.status == 200)
+                return bool(answer.status == 200 and answer.headers.get(_MARK) == self._mark)
         except (OSError, urllib.error.URLError):
             return False
 

@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from flows.prefect_server import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 READY_S = 150.0
@@ -40,6 +42,9 @@ class Cockpit:
         self.runs = folder / "runs"
         self.lines: list[str] = []
         self.address = ""
+        if "--port" not in options:
+            # Tests run side by side; the usual port would be everybody's.
+            options = (*options, "--port", str(free_port()))
         kept = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
         path = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(

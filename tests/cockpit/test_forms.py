@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,13 +13,14 @@ from uuid import UUID
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from flows import prefect_server
 from flows.cockpit import choices, form_requests
-from flows.cockpit.api import pages_of, without_password
+from flows.cockpit.api import Api, pages_of, without_password
 from flows.cockpit.form_fields import BY_STAGE_FILE, Override, Preset, Seed, Stage
 from flows.cockpit.judging_flows import slug
 from flows.cockpit.launcher import NAMES, serve
 from flows.cockpit.one_sentence import sentence
-from flows.errors import ConfigError, UsageError
+from flows.errors import ConfigError, ServerError, UsageError
 from flows.records.pipeline_record import FILE_NAME
 from flows.settings.trainer_command import trainer_environment
 from tests.cockpit.served import write_small_recipe
@@ -166,3 +169,24 @@ def test_every_deployment_has_its_flow() -> None:
     for flow in DEPLOYED:
         for name, field in flow.parameters.properties.items():
             assert field.get("description"), f"{flow.name}: {name} has no description"
+
+
+def test_somebody_elses_server_is_not_taken_for_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Healthy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Healthy) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        monkeypatch.setattr(prefect_server, "free_port", lambda host, port: other.server_port)
+        ours = prefect_server.PrefectServer(tmp_path, environment={}, app="nowhere:app")
+        assert Api(ours.url).answers()
+        with pytest.raises(ServerError, match="does not start"):
+            ours.start()
+        other.shutdown()
