@@ -26,6 +26,7 @@ WORKS = (
     "event_writing",
     "event_reading",
     "gate",
+    "supervision",
     "start_up",
     "growth",
 )

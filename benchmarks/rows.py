@@ -111,6 +111,21 @@ def growth(work: str, curve: Mapping[int, Timing]) -> Row:
     )
 
 
+def against_share(work: str, peer: str, ours: Timing, theirs: Timing, *, most: float) -> Row:
+    """Compare with what is accompanied: the factor is the share that ours adds to it."""
+    shares = ratio(ours, theirs)
+    return Row(
+        work=work,
+        peer=peer,
+        ours=duration(ours.median_s),
+        theirs=duration(theirs.median_s),
+        factor=shares.median,
+        low=shares.low,
+        high=shares.high,
+        most=most,
+    )
+
+
 def _row(
     work: str,
     peer: str,

@@ -11,6 +11,8 @@ from pathlib import Path
 from gates.errors import InputError
 
 _MARK = "tfevents"
+RESOURCES = ".gonogo-resources"
+"""End of the name of an event file that holds what a supervisor measured, which is nothing that a trainer logged."""
 _SEARCH_LIMIT = 20_000
 """Directories that are looked into; a larger tree is not a run."""
 _NAMED = 8
@@ -102,8 +104,8 @@ def _folders_with_event_files(directory: Path) -> Iterator[Path]:
 
 
 def _is_named_so(name: str) -> bool:
-    """Tell an event file by its name as TensorBoard does; its profiler leaves empty marker files."""
-    return _MARK in name and not name.endswith(".profile-empty")
+    """Tell a trainer's event file by its name; TensorBoard's profiler leaves empty marker files."""
+    return _MARK in name and not name.endswith((".profile-empty", RESOURCES))
 
 
 def _listed(directory: Path, folders: list[Path]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from flows.records.run_dir import read_json
 
 LOG_NAME = "trainer.log"
+STATUS_NAME = "status.json"
 _TAIL_BYTES = 16_384
 _MANIFEST = re.compile(r"step-(\d+)\.json")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -41,7 +42,7 @@ class TrainerStatus:
 
 def read_status(run: Path) -> TrainerStatus | None:
     """Read the heartbeat; None when there is none yet."""
-    data = read_json(run / "status.json")
+    data = read_json(run / STATUS_NAME)
     if data is None:
         return None
     step, planned, speed = data.get("step"), data.get("planned_steps"), data.get("steps_per_s")

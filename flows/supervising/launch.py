@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flows.records.trainer_files import (
+    STATUS_NAME,
     TrainerStatus,
     newest_checkpoint,
     read_status,
@@ -58,6 +59,9 @@ class OwnTrainer:
         self._environment = environment
         self._before: TrainerStatus | None = None
         """Heartbeat that an earlier attempt left behind."""
+        self._newest: TrainerStatus | None = None
+        self._file: tuple[int, int, int] | None = None
+        """What the heartbeat's file looked like when it was read last."""
 
     def begin(
         self,
@@ -73,9 +77,15 @@ class OwnTrainer:
         """Do nothing: the heartbeat tells the process."""
 
     def status(self) -> TrainerStatus | None:
-        """Read status.json."""
-        status = read_status(self.cwd)
-        return None if status == self._before else status
+        """Read status.json, when it was written anew: we are asked ten times a second."""
+        try:
+            file = (self.cwd / STATUS_NAME).stat()
+        except OSError:
+            return None
+        now = (file.st_ino, file.st_mtime_ns, file.st_size)
+        if now != self._file:
+            self._newest, self._file = read_status(self.cwd), now
+        return None if self._newest == self._before else self._newest
 
     def first_step(self, *, resume: bool) -> int:
         """Return what run.json says once the trainer has written it, until then the newest checkpoint."""

@@ -11,10 +11,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from gates.event_folder import RESOURCES
 from gates.event_records import frame
 
 FOLDER = "resources"
-"""Of the run directory; readers of a run look into `events` alone."""
+"""Of the run directory, and prefix of the tags."""
 
 
 class ResourceEvents:
@@ -34,7 +35,7 @@ class ResourceEvents:
         content = frame(_event(now, step, values))
         if self._path is None:
             self._folder.mkdir(exist_ok=True)
-            name = f"events.out.tfevents.{int(now)}.gonogo.{os.getpid()}"
+            name = f"events.out.tfevents.{int(now)}.{os.getpid()}{RESOURCES}"
             content = frame(_double(1, now) + _bytes(3, b"brain.Event:2")) + content
             self._path = self._folder / name
         with self._path.open("ab") as file:

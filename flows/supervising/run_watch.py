@@ -19,6 +19,10 @@ from gates.facts import RunFacts
 from gates.plateau import Plateau, plateau_of
 from gates.spec import GateSpec
 
+_LATER_SHARE = 0.005
+"""Of the time so far that may pass between two looks: a stop that late costs no more than that."""
+_LONGEST_S = 30.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Hopeless:
@@ -58,7 +62,20 @@ class RunWatch:
         settings: LiveSettings,
         long: LongStage | None = None,
         clock: Callable[[], float] = time.monotonic,
+        spent: Callable[[], float] = time.thread_time,
     ) -> None:
+        """Begin to watch.
+
+        Args:
+            run: Run directory.
+            gate: The stage's gate.
+            stage: Name of the stage.
+            planned_steps: Of the stage.
+            settings: How often to look, and what counts as lost.
+            long: Early stopping, interim gates, hopelessness; none without.
+            clock: Seconds that never jump.
+            spent: Processor seconds of this thread: on a busy machine a look takes longer, but costs no more.
+        """
         self._growing = GrowingRun(run, gate=gate, stage=stage, planned_steps=planned_steps)
         self._settings = settings
         self._long = long or LongStage()
@@ -66,7 +83,8 @@ class RunWatch:
         self._alerts = AlertLog(run, gate, settings)
         self._interim = InterimGates(run, self._long.interim)
         self._clock = clock
-        self._due = clock()
+        self._spent = spent
+        self._began = self._due = clock()
         self._costs: deque[float] = deque(maxlen=3)
         self._looked_at = 0
         self._off = settings.mode == "off" and self._long == LongStage()
@@ -91,9 +109,9 @@ class RunWatch:
 
         Whatever goes wrong here is kept in `broken`: watching must never end what it watches.
         """
-        started = self._clock()
-        if started < self._due or self._off:
+        if self._clock() < self._due or self._off:
             return None
+        before = self._spent()
         try:
             news = self._look()
             self.broken = ""
@@ -101,10 +119,14 @@ class RunWatch:
             self.broken = f"{type(error).__name__}: {error}"
             news = None
         now = self._clock()
-        self._costs.append(now - started)
-        # The first judgements load what later ones have at hand; a busy machine slows single ones.
+        self._costs.append(self._spent() - before)
+        # The first judgements load what later ones have at hand.
         cost = min(self._costs) if len(self._costs) == self._costs.maxlen else 0.0
-        self._due = now + max(self._settings.every_s, cost / self._settings.most_share)
+        self._due = now + max(
+            self._settings.every_s,
+            cost / self._settings.most_share,
+            min(_LONGEST_S, _LATER_SHARE * (now - self._began)),
+        )
         if news is not None and news.verdict is not None:
             self.newest = news.verdict
         return news

@@ -30,6 +30,9 @@ from flows.supervising.stalls import NOT_YET_STEPPING, Stall, StallWatch
 from gates.ended_early import EndedEarly, PlateauRule
 
 POLL_S = 0.1
+POLL_MOST_S = 0.5
+_POLL_SHARE = 0.002
+"""Of the time since an attempt began: later on nothing is urgent by a tenth of a second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,6 +210,7 @@ class Supervisor:
     ) -> tuple[int, Stall | LiveStopRecord | EndedEarly | None]:
         """Watch one process until it ends or has to be ended; says why we ended it."""
         speed = _Speed()
+        began = self._clock()
         while (code := child.poll()) is None:
             now = self._clock()
             status = self._trainer.status()
@@ -236,7 +240,7 @@ class Supervisor:
                     why=f"The trainer {stall.text}.",
                 )
                 return child.stop(self._settings.stalls.grace_s), stall
-            self._sleep(POLL_S)
+            self._sleep(min(POLL_MOST_S, max(POLL_S, _POLL_SHARE * (now - began))))
         return code, None
 
     def _tell(self, news: News) -> None:

@@ -132,6 +132,7 @@ class Growing:
             settings=LiveSettings(every_s=1.0, mode=self.mode),
             long=self.long,
             clock=lambda: self.now,
+            spent=lambda: 0.0,
         )
 
     def log(self, loss: float = 1.0, reward: float | None = None):

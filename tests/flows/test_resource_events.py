@@ -12,14 +12,20 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from flows import stage as stages
 from flows.judging.stored_runs import find_stored
 from flows.progress import SilentReporter
 from flows.settings.supervision import ResourceSettings
 from flows.supervising import resources
+from flows.supervising.resource_events import ResourceEvents
 from flows.supervising.resources import ResourceWatch, measure, resource_summary
+from gates.errors import InputError
 from gates.event_reader import read_events
+from gates.event_tail import EventTail
 
 MIB = 1 << 20
 
@@ -69,6 +75,21 @@ def test_gpus_reach_events_and_report(nvml: pytest.MonkeyPatch, opened, files: P
     # They are no part of what the trainer logged, and no run of their own.
     assert not any(tag.startswith("resources/") for tag in read_events(run).series)
     assert find_stored(directory.path).runs == [run]
+
+
+def test_what_was_measured_is_never_taken_for_what_a_trainer_logged(tmp_path: Path) -> None:
+    """They stand there before the trainer has written anything."""
+    ResourceEvents(tmp_path).write(0, {"rss_mib": 1.5})
+    tail = EventTail(tmp_path)
+    assert tail.poll().series == {}
+    with pytest.raises(InputError, match="holds no event files"):
+        read_events(tmp_path)
+    (tmp_path / "events").mkdir()
+    writer = EventFileWriter(str(tmp_path / "events"))
+    summary = Summary(value=[Summary.Value(tag="train/critic_loss", simple_value=1.0)])
+    writer.add_event(Event(wall_time=1e9, step=1, summary=summary))
+    writer.close()
+    assert set(tail.poll().series) == {"train/critic_loss"}
 
 
 @pytest.mark.parametrize("broken", ["nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetTemperature"])

@@ -26,6 +26,7 @@ class Growing:
     def __init__(self, run: Path) -> None:
         self.run = run
         self.now = 0.0
+        self.spent = 0.0
         self.step = 0
         self.writer = EventFileWriter(str(run / "events"))
 
@@ -45,6 +46,7 @@ class Growing:
             planned_steps=5000,
             settings=settings,
             clock=lambda: self.now,
+            spent=lambda: self.spent,
         )
 
     def judged(self, gate: RunWatch):
@@ -207,7 +209,7 @@ def test_judging_takes_its_share_of_the_time_at_most(growing: Growing) -> None:
     read: Callable[[], int] = gate._growing.read
 
     def slow_read() -> int:
-        growing.now += 2.0
+        growing.spent += 2.0
         return read()
 
     gate._growing.read = slow_read
