@@ -10,6 +10,9 @@ import yaml
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The compiled reader is ten times as quick; PyYAML may have been built without it."""
 
+_COMPILED_MOST = 20_000
+"""Characters; brackets nested deeper than some 20,000 times make the compiled reader crash the process."""
+
 
 def config_dir() -> Path:
     """Return the product's `config/` folder, which lies beside the packages."""
@@ -22,4 +25,4 @@ def parse_yaml(text: str) -> Any:
     Raises:
         yaml.YAMLError: The text is not such YAML.
     """
-    return yaml.load(text, Loader=_Loader)
+    return yaml.load(text, Loader=_Loader if len(text) <= _COMPILED_MOST else yaml.SafeLoader)

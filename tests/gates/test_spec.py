@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gates.config_files import parse_yaml
 from gates.errors import GateConfigError
 from gates.spec import CHECK_TYPES, gate_names, load_gate, parse_gate
 
@@ -170,3 +171,8 @@ def test_the_hash_follows_the_rules_and_not_the_file(tmp_path: Path) -> None:
     assert load_gate(path).sha256 == parse_gate(GATE, "elsewhere").sha256
     other = {**GATE, "checks": [{**CHECK, "max": {"warn": 1, "fail": 3}}]}
     assert parse_gate(other, "g").sha256 != parse_gate(GATE, "g").sha256
+
+
+def test_deep_nesting_is_an_error_and_no_crash() -> None:
+    with pytest.raises((yaml.YAMLError, RecursionError)):
+        parse_yaml("[" * 100_000)
