@@ -24,7 +24,7 @@ ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 READY_S = 150.0
 
 
-class ApiError(Exception):
+class ApiError(OSError):
     """The API refused something."""
 
     def __init__(self, code: int, text: str) -> None:

@@ -1,69 +1,58 @@
-"""The cockpit with Postgres in place of SQLite, where Postgres is installed."""
+"""The cockpit with PostgreSQL as Prefect's database, also while the database is away."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
 import pytest
 
-from flows.prefect_server import free_port
-from tests.cockpit.served import BAD_RECIPE, Cockpit, write_small_recipe
+from tests.cockpit.postgres import PASSWORD, postgres, usable
+from tests.cockpit.served import BAD_RECIPE, Cockpit, wait_for, write_small_recipe
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
-
-
-@pytest.fixture
-def postgres() -> Iterator[str]:
-    """URL of an empty database in a Postgres of our own."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
-    search = os.pathsep.join([os.environ.get("PATH", ""), *map(str, programs)])
-    initdb, pg_ctl = (shutil.which(name, path=search) for name in ("initdb", "pg_ctl"))
-    if initdb is None or pg_ctl is None:
-        pytest.skip("Postgres is not installed: apt-get install postgresql")
-    user: dict[str, object] = {}
-    if os.geteuid() == 0:
-        # Postgres refuses to run as root.
-        user = {"user": "postgres", "group": "postgres", "extra_groups": []}
-    # Sockets have short paths, and the user postgres may not enter pytest's folders.
-    with tempfile.TemporaryDirectory(prefix="pg") as folder:
-        home = Path(folder)
-        if user:
-            shutil.chown(home, "postgres", "postgres")
-        data, port = home / "data", free_port()
-
-        def call(*command: str) -> None:
-            subprocess.run(command, cwd=home, check=True, stdout=subprocess.DEVNULL, **user)
-
-        call(initdb, "-D", str(data), "-U", "gonogo", "--auth=trust")
-        options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1"
-        control = (pg_ctl, "-D", str(data), "-l", str(home / "log"), "-w")
-        call(*control, "-o", options, "start")
-        try:
-            yield f"postgresql+asyncpg://gonogo@127.0.0.1:{port}/postgres"
-        finally:
-            call(*control, "-m", "immediate", "stop")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not usable(), reason="PostgreSQL is not installed"),
+]
+AWAY_S = 20.0
 
 
-def test_the_database_is_postgres(postgres: str, tmp_path: Path) -> None:
+def test_postgres_keeps_the_history_and_may_be_away_for_a_while(tmp_path: Path) -> None:
     options = write_small_recipe(tmp_path / "recipe")
-    database = {"PREFECT_API_DATABASE_CONNECTION_URL": postgres}
-    with Cockpit(tmp_path / "work", *options, environment=database) as cockpit:
-        assert not list(cockpit.runs.glob(".prefect/*.db")), "no SQLite"
-        sound = cockpit.start("staged-validation", preset="small", stages=["first"])
-        bad = cockpit.start(
-            "staged-validation", preset="small", stages=["first"], overrides=BAD_RECIPE
-        )
-        ended = cockpit.wait_for_end(sound)["state"]
-        assert ended["name"] == "GO", (ended, cockpit.said())
-        assert "GO at first" in cockpit.artifacts(sound)["small-seed0-first"]["data"]
-        assert cockpit.wait_for_end(bad)["state"]["name"] == "NO_GO"
-        psql = shutil.which("psql")
-        if psql is not None:
-            address = postgres.replace("+asyncpg", "")
-            count = [psql, address, "-Atc", "select count(*) from flow_run"]
-            assert subprocess.check_output(count, text=True).strip() == "2"
+    with postgres() as database:
+        with Cockpit(tmp_path / "work", *options, environment=database.environment) as cockpit:
+            assert not list(tmp_path.rglob("prefect.db"))
+            bad = cockpit.start(
+                "staged-validation", preset="small", stages=["first"], overrides=BAD_RECIPE
+            )
+            assert cockpit.wait_for_end(bad)["state"]["name"] == "NO_GO"
+            begun = cockpit.start("staged-validation", preset="small", stages=["minute"])
+            wait_for(lambda: cockpit.artifacts(begun).get("small-seed0-minute-progress"), 120)
+            database.stop("immediate")
+            time.sleep(AWAY_S)
+            database.start()
+            run = wait_for_end(cockpit, begun)
+            assert run["state"]["name"] == "GO"
+            (pipeline,) = (cockpit.runs).glob("small-seed0-*/minute")
+            assert [path.name for path in pipeline.glob("run-*")] == ["run-001"]
+            said = cockpit.said()
+        assert PASSWORD not in said
+        for log in tmp_path.rglob("*.log"):
+            assert PASSWORD not in log.read_text(errors="replace"), log
+        with Cockpit(tmp_path / "work", *options, environment=database.environment) as cockpit:
+            assert cockpit.run(bad)["state"]["name"] == "NO_GO"
+            assert "NO-GO" in cockpit.artifacts(bad)["small-seed0-first"]["data"]
+
+
+def wait_for_end(cockpit: Cockpit, flow_run: str) -> dict[str, object]:
+    """Return the run once it has ended; the server may answer with an error meanwhile."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        try:
+            found = cockpit.run(flow_run)
+            if found["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED"):
+                return dict(found)
+        except OSError:
+            pass
+        time.sleep(1)
+    raise AssertionError(cockpit.said())
