@@ -39,7 +39,7 @@ def test_four_deployments_are_served_and_nothing_is_reported(cockpit: Cockpit) -
         "gate-only",
         "backtest",
     }
-    assert "Telemetry is off." in cockpit.said()
+    assert "Telemetry is off, and the pages may ask no other host." in cockpit.said()
     settings = cockpit.ask("/admin/settings")
     assert settings["server"]["analytics_enabled"] is False
     assert cockpit.address.startswith("http://127.0.0.1:")
