@@ -280,7 +280,8 @@ CASES = (
         name="another client loads another map",
         connect=True,
         act=_another_client_loads,
-        says="does another client use this server",
+        # The words depend on what it was doing: driving, or placing vehicles.
+        says="The simulator was lost",
         same=False,
     ),
     Case(

@@ -74,11 +74,18 @@ class CarlaSession:
         supervisor in another process can help then.
 
         Raises:
-            SimulatorLostError: The server did not answer.
+            SimulatorLostError: The server did not answer, or somebody else loaded a map.
         """
         with self.asking("tick"):
             self.world.tick(self._timeout_s)
             snapshot = self.world.get_snapshot()
+            # Asks the client library only: which episode the newest message belonged to.
+            episode = self.client.get_world().id
+        if episode != self.world.id:
+            self._lost = True
+            raise SimulatorLostError(
+                f"CARLA at {self.address} began another episode: does another client use this server?"
+            )
         now_s, tick_s = snapshot.timestamp.elapsed_seconds, self.config.tick_s
         # Whole ticks: the difference of two times depends on how long the server has been running,
         # if only in its last bits, and a resumed run must repeat itself exactly.

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.carla_double.double_process import running_double
 from trainer.envs import carla_server
 from trainer.envs.carla_config import CarlaConfig, CarlaServerConfig
 from trainer.envs.carla_env import CarlaVectorEnv
@@ -142,6 +143,21 @@ def test_after_a_loss_a_reset_begins_with_a_new_server():
     env.reset(seed=0)
     drive(env)
     env.close()
+
+
+def test_a_map_that_somebody_else_loads_between_two_episodes_is_never_driven():
+    with running_double() as double:
+        server = {"ports": [double.port], "call_timeout_s": 10.0}
+        env = CarlaVectorEnv(CarlaConfig(server=server, vehicles=2, traffic="none"))
+        env.reset(seed=1)
+        drive(env)
+        double.ask(op="load", map="Town02")
+        with pytest.raises(SimulatorLostError, match="does another client use this server"):
+            env.reset(seed=2)
+        env.reset(seed=2)
+        assert double.state()["map"] == "Carla/Maps/Town01"
+        drive(env)
+        env.close()
 
 
 def test_nobody_there_is_said_after_the_wait():
