@@ -26,7 +26,7 @@ from tests.cockpit.served import (
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
-AWAY_S = 45.0
+AWAY_S = 60.0
 
 
 def only_pipeline(cockpit: Cockpit) -> Path:
