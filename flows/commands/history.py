@@ -10,6 +10,7 @@ from flows.commands.terminal import say
 from flows.judging.history import History, HistoryRow, read_history
 from flows.records.strict_json import strict_json
 from flows.records.trainer_files import printable
+from flows.settings.seeds import seeds_text
 
 _HASH_LENGTH = 8
 _MOST_UNREADABLE = 20
@@ -82,7 +83,7 @@ def _cells(row: HistoryRow) -> tuple[str, ...]:
     cells = (
         row.started_at[:16].replace("T", " "),
         row.preset,
-        "" if row.seed is None else str(row.seed),
+        seeds_text(row.seeds) if row.seeds else "" if row.seed is None else str(row.seed),
         row.stage,
         row.run,
         f"{row.verdict}, {row.decision}" if row.decision else row.verdict,

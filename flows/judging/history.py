@@ -1,8 +1,8 @@
-"""Collects the judged runs below a folder from their small JSON files; event files are never read."""
+"""Collects the verdicts below a folder, of runs and of seeds together; event files are never read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,6 +12,7 @@ from flows.errors import UsageError
 from flows.judging.judge_run import GATE_FILE
 from flows.judging.stored_runs import RUN_FILE, find_stored
 from flows.records.decisions import newest_decision
+from flows.records.group_record import GroupRecord, read_group
 from flows.records.pipeline_record import PipelineRecord, RunRecord, read_record
 from flows.records.run_dir import read_json
 from gates.errors import InputError
@@ -21,17 +22,19 @@ from gates.gate_file import from_json
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryRow:
-    """One judged run."""
+    """One judged run, or the seeds of a stage that were judged together."""
 
     folder: Path
-    """Where gate.json lies."""
+    """Where gate.json or joint.json lies."""
     started_at: str
     """UTC, ISO 8601; when gate.json was written if the run itself tells no time."""
     preset: str
     seed: int | None
+    seeds: tuple[int, ...] = ()
+    """Seeds that were judged together; empty for one run."""
     stage: str
     run: str
-    """`run-001`; `run-001 rejudged-001` for a later judgement of the same run."""
+    """`run-001`; `run-001 rejudged-001` for a later judgement of the same run; `joint-001` of several seeds."""
     verdict: str
     decision: str
     """`approved by Ada`; empty when no person decided."""
@@ -65,7 +68,7 @@ class History:
     rows: tuple[HistoryRow, ...]
     unreadable: tuple[Unreadable, ...]
     older: int
-    """Judged folders that were left out because of the limit."""
+    """Verdicts that were left out because of the limit."""
     without_verdict: int
     """Runs that a pipeline recorded and that have no verdict: broken, cancelled or going on."""
 
@@ -82,7 +85,7 @@ class _Judged:
 def read_history(
     root: Path, *, preset: str | None = None, stage: str | None = None, limit: int | None = None
 ) -> History:
-    """Read gate.json, run.json and pipeline.json of everything below `root`, each once.
+    """Read gate.json, run.json, pipeline.json and group.json of everything below `root`, each once.
 
     With a limit only as many gate.json are read as are shown; a filter reads on until it has them.
 
@@ -102,6 +105,11 @@ def read_history(
         else:
             if record is not None:
                 records[folder] = record
+    joint = [
+        row
+        for row in _joint_rows(found.groups, unreadable)
+        if preset in (None, row.preset) and stage in (None, row.stage)
+    ]
     waiting = sorted(
         (_judged(folder) for folder in found.judged),
         key=lambda judged: (judged.started_at, str(judged.folder)),
@@ -120,10 +128,12 @@ def read_history(
             continue
         if preset in (None, row.preset) and stage in (None, row.stage):
             rows.append(row)
+    newest_first = sorted([*rows, *joint], key=lambda row: row.started_at, reverse=True)
+    shown = newest_first[:limit]
     return History(
-        rows=tuple(rows),
+        rows=tuple(shown),
         unreadable=tuple(unreadable),
-        older=len(waiting) - looked_at,
+        older=len(waiting) - looked_at + len(newest_first) - len(shown),
         without_verdict=sum(
             1
             for record in records.values()
@@ -212,6 +222,43 @@ def _row(judged: _Judged, result: GateResult, records: dict[Path, PipelineRecord
         steps_per_s=last_step / training_s if last_step and training_s else None,
         note=record.note if record else "",
     )
+
+
+def _joint_rows(groups: Iterable[Path], unreadable: list[Unreadable]) -> Iterator[HistoryRow]:
+    for folder in groups:
+        try:
+            group = read_group(folder)
+        except UsageError as error:
+            unreadable.append(Unreadable(path=folder, reason=str(error)))
+            continue
+        if group is not None:
+            yield from _rows_of_group(folder, group)
+
+
+def _rows_of_group(folder: Path, group: GroupRecord) -> Iterator[HistoryRow]:
+    for stage, joints in group.stages.items():
+        for joint in joints.joints:
+            decision = joint.decision
+            yield HistoryRow(
+                folder=folder / stage / joint.joint,
+                started_at=joint.judged_at,
+                preset=group.preset,
+                seed=None,
+                seeds=tuple(sorted(joint.runs)) or group.seeds,
+                stage=stage,
+                run=joint.joint,
+                verdict=joint.verdict.value,
+                decision=f"{decision.kind} by {decision.by}" if decision else "",
+                decision_reason=decision.reason if decision else "",
+                deciding_check="" if joint.verdict is Verdict.GO else "seeds together",
+                deciding=joint.deciding,
+                cause="",
+                config_sha256="",
+                gate_sha256=joint.gate_sha256,
+                last_step=None,
+                steps_per_s=None,
+                note="",
+            )
 
 
 def _record_of(run: Path, records: dict[Path, PipelineRecord]) -> RunRecord | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from flows.errors import UsageError
 from flows.judging.judge_run import GATE_FILE
 from flows.records.command_run import DISCARDED
+from flows.records.group_record import GROUP_FILE
 from flows.records.pipeline_record import FILE_NAME
 from flows.supervising.resource_events import FOLDER as RESOURCES
 
@@ -27,6 +28,8 @@ class StoredRuns:
     """Folders with a gate.json."""
     pipelines: list[Path] = field(default_factory=list)
     """Folders with a pipeline.json."""
+    groups: list[Path] = field(default_factory=list)
+    """Folders with a group.json: several seeds of one recipe."""
     runs: list[Path] = field(default_factory=list)
     """Run folders of our trainer, and folders with event files of other trainers."""
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
@@ -59,6 +62,8 @@ def find_stored(root: Path) -> StoredRuns:
             found.judged.append(here)
         if FILE_NAME in names:
             found.pipelines.append(here)
+        if GROUP_FILE in names:
+            found.groups.append(here)
         if own:
             found.runs.append(here)
         elif _has_event_files(names):

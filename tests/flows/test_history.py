@@ -17,6 +17,8 @@ from typer.testing import CliRunner, Result
 from flows.cli import app
 from flows.commands.history import show_history
 from flows.judging.history import read_history
+from flows.records.group_record import GroupRecord, JointRecord, write_group
+from gates.findings import Verdict
 from tests.flows import judged_runs as build
 
 
@@ -80,6 +82,28 @@ def test_filters_and_limit(runs: Path) -> None:
     assert [row["run"] for row in limited["runs"]] == ["run-002"]
     assert limited["older"] == 2
     assert len(as_json("--preset", "drive", "--limit", "2")["runs"]) == 2
+
+
+def test_seeds_that_were_judged_together_are_a_row_of_their_own(runs: Path) -> None:
+    joint = JointRecord(
+        joint="joint-001",
+        verdict=Verdict.NO_GO,
+        deciding="1 of 3 seeds passed, all are needed",
+        judged_at="2026-01-02T12:00:00+00:00",
+        seeds_needed="all",
+        runs={0: "run-001", 1: "run-001", 2: "run-001"},
+    )
+    group = GroupRecord(preset="drive", preset_source="drive", seeds=(0, 1, 2), created_at="")
+    (runs / "group").mkdir()
+    write_group(runs / "group", group.with_joint("5k", joint, steps=5_000, gate="5k"))
+    rows = as_json()["runs"]
+    assert [row["run"] for row in rows] == ["run-002", "joint-001", "run-001", "run-001"]
+    assert rows[1]["seeds"] == [0, 1, 2]
+    assert "NO_GO" in gonogo().output.splitlines()[2]
+    assert "0-2" in gonogo().output.splitlines()[2]
+    assert [row["run"] for row in as_json("--limit", "2")["runs"]] == ["run-002", "joint-001"]
+    assert as_json("--limit", "2")["older"] == 2
+    assert [row["run"] for row in as_json("--preset", "pendulum")["runs"]] == ["run-001"]
 
 
 def test_a_later_judgement_is_a_row_of_its_own(runs: Path, tmp_path: Path) -> None:
