@@ -1,8 +1,9 @@
-"""Settings of property tests; options of the tests that drive CARLA: by default they start the protocol double."""
+"""Signals, settings of property tests, and options of the tests that drive CARLA: they start the protocol double."""
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,12 @@ ROOT = Path(__file__).resolve().parents[1]
 # A busy machine is slow; that says nothing about what is tested.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C back: a shell that starts the tests in the background has it ignored, by our children too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
