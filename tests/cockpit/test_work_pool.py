@@ -48,7 +48,7 @@ def test_a_worker_of_a_process_pool_trains_one_run_after_the_other(tmp_path: Pat
         "GONOGO_STAGES": os.pathsep.join(options[3::2]),
     }
     try:
-        prefect(environment, "work-pool", "create", "gonogo", "--type", "process")
+        prefect(environment, "work-pool", "create", "gonogo", "--type", "process", "--overwrite")
         prefect(environment, "--no-prompt", "deploy", "--all")
         worker = subprocess.Popen(
             [*PREFECT, "worker", "start", "--pool", "gonogo", "--limit", "1"],
