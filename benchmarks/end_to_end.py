@@ -44,6 +44,7 @@ def _stage(folder: Path, steps: int, threads: int) -> dict[str, Callable[[], obj
         "eval_episodes": 1,
         "checkpoint_every_steps": steps,
         "threads": threads,
+        "layer_norm": False,  # the peer's networks have none
     }
     request = {"format": 1, "preset": "drive-84", "stage": "5k", "planned_steps": steps, "seed": 0}
 
