@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from flows.errors import UsageError
 from flows.judging.decision_shown import show_decision
@@ -155,19 +156,43 @@ def _decide(
     way: Way,
     kind: Kind = "approved",
 ) -> StageOutcome:
+    record_decision(outcome.run, kind=kind, by=by, reason=reason, way=way)
+    return note_decision(outcome, directory)
+
+
+def record_decision(
+    folder: Path, *, by: str, reason: str, way: Way, kind: Kind = "approved"
+) -> None:
+    """Write a decision about the verdict that stands in a judged folder, of one run or of several seeds.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
     write_decision(
-        outcome.run,
+        folder,
         Decision(
             kind=kind,
             by=by,
             reason=reason,
             decided_at=utc_now(),
             way=way,
-            verdict="CONDITIONAL",
-            gate_json_sha256=gate_json_sha256(outcome.run) or "",
+            verdict="NO_GO" if kind == "overridden" else "CONDITIONAL",
+            gate_json_sha256=gate_json_sha256(folder) or "",
         ),
     )
-    return note_decision(outcome, directory)
+
+
+def record_override(folder: Path, order: NoGoOverride) -> None:
+    """Write that a person overrides the NO_GO of a judged folder, once for the same person and reason.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    newest = newest_decision(folder)
+    if newest is None or (newest.by, newest.reason) != (order.name, order.reason):
+        record_decision(
+            folder, kind="overridden", by=order.name, reason=order.reason, way="setting"
+        )
 
 
 def note_decision(outcome: StageOutcome, directory: PipelineDirectory) -> StageOutcome:
@@ -194,20 +219,7 @@ def override_no_go(plan: PipelinePlan, directory: PipelineDirectory, order: NoGo
     if run is not None and folder is not None and run.state is StageState.NO_GO:
         why_not = other_than(warm_started(stage, directory), run, folder)
         if why_not is None:
-            newest = newest_decision(folder)
-            if newest is None or (newest.by, newest.reason) != (order.name, order.reason):
-                write_decision(
-                    folder,
-                    Decision(
-                        kind="overridden",
-                        by=order.name,
-                        reason=order.reason,
-                        decided_at=utc_now(),
-                        way="setting",
-                        verdict="NO_GO",
-                        gate_json_sha256=gate_json_sha256(folder) or "",
-                    ),
-                )
+            record_override(folder, order)
             show_decision(directory, stage.name, folder)
             return
     else:

@@ -5,22 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from flows.deciding import record_decision, record_override
 from flows.errors import UsageError
 from flows.judging.group_report import save_group_report
 from flows.judging.joint_judgement import read_joint, show_joint
 from flows.judging.stage_context import shown
 from flows.pipeline import say
-from flows.records.decisions import (
-    Decision,
-    Way,
-    gate_json_sha256,
-    newest_decision,
-    user_name,
-    write_decision,
-)
+from flows.records.decisions import newest_decision, user_name
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
-from flows.records.pipeline_record import utc_now
 from flows.request import NoGoOverride, PipelineRequest
 from flows.seeds.kept import same_runs
 from flows.settings.plan import StagePlan
@@ -37,7 +30,7 @@ def decided_jointly(
     if record.verdict is Verdict.CONDITIONAL and newest_decision(folder) is None:
         if request.on_conditional == "continue":
             reason = "the pipeline was asked to continue after a CONDITIONAL"
-            _approve(stage, record, group, by=user_name(), reason=reason, way="setting")
+            record_decision(folder, by=user_name(), reason=reason, way="setting")
         elif request.on_conditional == "wait":
             _wait(stage, record, group, request)
     return note_joint_decision(stage, record, group)
@@ -82,20 +75,7 @@ def override_joint_no_go(
             "stands can be overridden."
         )
     folder = group.joint_path(stage.name, record)
-    newest = newest_decision(folder)
-    if newest is None or (newest.by, newest.reason) != (order.name, order.reason):
-        write_decision(
-            folder,
-            Decision(
-                kind="overridden",
-                by=order.name,
-                reason=order.reason,
-                decided_at=utc_now(),
-                way="setting",
-                verdict="NO_GO",
-                gate_json_sha256=gate_json_sha256(folder) or "",
-            ),
-        )
+    record_override(folder, order)
     note_joint_decision(stage, record, group)
 
 
@@ -115,24 +95,6 @@ def _wait(
                     f"nobody decided within {request.wait_h:g} h, and the pipeline was asked to "
                     "continue then"
                 )
-                _approve(stage, record, group, by="time-out", reason=reason, way="time-out")
+                record_decision(folder, by="time-out", reason=reason, way="time-out")
             return
         time.sleep(POLL_S)
-
-
-def _approve(
-    stage: StagePlan, record: JointRecord, group: GroupDirectory, *, by: str, reason: str, way: Way
-) -> None:
-    folder = group.joint_path(stage.name, record)
-    write_decision(
-        folder,
-        Decision(
-            kind="approved",
-            by=by,
-            reason=reason,
-            decided_at=utc_now(),
-            way=way,
-            verdict="CONDITIONAL",
-            gate_json_sha256=gate_json_sha256(folder) or "",
-        ),
-    )
