@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from trainer.config_mistakes import ConfigMistakesError
 
 if TYPE_CHECKING:
     from trainer.checkpoint import Manifest
+    from trainer.config import Request
+    from trainer.envs.registry import EnvConfig
 
 FINISHED, BROKEN, BAD_CONFIG, DIVERGED, SIMULATOR_LOST, STOPPED = 0, 1, 2, 3, 75, 143
 
@@ -73,26 +76,28 @@ def _check(path: Path) -> int:
 
 
 def _run(run: Path, resume: bool) -> int:
-    from trainer.run_files import Heartbeat, read_request, write_run_json
+    from trainer.run_files import read_request
 
     request, env = read_request(run / "request.json")
-    from trainer import checkpoint
-    from trainer.envs.errors import EnvironmentSetupError, SimulatorLostError
-    from trainer.loop import DivergedError, StopRequestedError, Trainer, config_fits_machine
+    from trainer.loop import config_fits_machine
 
     problem = config_fits_machine(request.train)
     if problem:
         raise ConfigMistakesError([problem])
-    stop = False
-
-    def ask_to_stop(*_: object) -> None:
-        nonlocal stop
-        stop = True
-
     # Whoever watches us can ask where every thread is, also when the interpreter is stuck.
     faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
-    signal.signal(signal.SIGTERM, ask_to_stop)
-    signal.signal(signal.SIGINT, ask_to_stop)
+    with _stop_signals() as stop_requested:
+        return _train(run, request, env, stop_requested, resume=resume)
+
+
+def _train(
+    run: Path, request: Request, env: EnvConfig, stop_requested: Callable[[], bool], *, resume: bool
+) -> int:
+    """Train, and tell by heartbeat, standard error and exit code how it ended."""
+    from trainer import checkpoint
+    from trainer.envs.errors import EnvironmentSetupError, SimulatorLostError
+    from trainer.loop import DivergedError, StopRequestedError, Trainer
+    from trainer.run_files import Heartbeat, write_run_json
 
     heartbeat = Heartbeat(run, request.planned_steps)
     try:
@@ -101,7 +106,7 @@ def _run(run: Path, resume: bool) -> int:
         if resume:
             checkpoint.discard_after(run / "checkpoints", manifest.step if manifest else -1)
         trainer = Trainer(
-            run, request, env, heartbeat, lambda: stop, resume=resume, checkpoint=manifest
+            run, request, env, heartbeat, stop_requested, resume=resume, checkpoint=manifest
         )
         trainer.train()
     except ConfigMistakesError:
@@ -130,6 +135,24 @@ def _run(run: Path, resume: bool) -> int:
         return BROKEN
     heartbeat.end("finished")
     return FINISHED
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """Let SIGTERM and SIGINT only be noted while the block is open; gives what tells whether one came."""
+    came = False
+
+    def note(*_: object) -> None:
+        nonlocal came
+        came = True
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, note) for number in numbers]
+    try:
+        yield lambda: came
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _resumable(run: Path) -> Manifest | None:

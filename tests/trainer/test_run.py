@@ -60,6 +60,14 @@ def _status(run: Path) -> dict:
     return json.loads((run / "status.json").read_text())
 
 
+def test_a_caller_gets_its_signal_handlers_back(tmp_path):
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.getsignal(number) for number in numbers]
+    run = _run_directory(tmp_path / "run", planned_steps=40)
+    assert command_line.main(["run", "--run", str(run)]) == command_line.FINISHED
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
 def _scalars(run: Path) -> dict[str, list[tuple[int, float]]]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
