@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from trainer.linear import Linear
+
 NATURE_LAYERS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
 """Channels, kernel and stride of Mnih et al. 2015."""
 SMALL_LAYERS = ((16, 4, 4), (32, 3, 2))
@@ -81,7 +83,7 @@ class Encoder(nn.Module):
                 parts.append(nn.LayerNorm([out_channels, height, width]))
             parts.append(nn.ReLU(inplace=True))
             channels = out_channels
-        parts += [nn.Flatten(), nn.Linear(channels * height * width, features_dim)]
+        parts += [nn.Flatten(), Linear(channels * height * width, features_dim)]
         if layer_norm:
             parts.append(nn.LayerNorm(features_dim))
         parts.append(nn.ReLU())
@@ -101,12 +103,12 @@ def mlp(inputs: int, hidden: Sequence[int], outputs: int, layer_norm: bool) -> L
     """Build ReLU layers with a linear output."""
     parts: list[nn.Module] = []
     for width in hidden:
-        parts.append(nn.Linear(inputs, width))
+        parts.append(Linear(inputs, width))
         if layer_norm:
             parts.append(nn.LayerNorm(width))
         parts.append(nn.ReLU(inplace=True))
         inputs = width
-    return Layers(*parts, nn.Linear(inputs, outputs))
+    return Layers(*parts, Linear(inputs, outputs))
 
 
 @dataclass(frozen=True, kw_only=True)
