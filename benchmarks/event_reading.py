@@ -43,16 +43,18 @@ WORK = {
     ACCUMULATOR: "kept = EventAccumulator(folder, size_guidance={'scalars': 0}).Reload()",
 }
 CHILD = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 {setup}
+def peak_kib():
+    # Not ru_maxrss: a process inherits that from the one that started it.
+    return int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])
 folder = sys.argv[1]
-base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+base = peak_kib()
 started = time.process_time()
 {work}
 seconds = time.process_time() - started
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps([seconds, (peak - base) / 1024]))
+print(json.dumps([seconds, (peak_kib() - base) / 1024]))
 """
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gates.event_points import Decoded, Points
+from gates.event_points import Decoded, Points, Table
 from gates.event_records import ByteArray, RecordBatch, unaligned
 from gates.event_tags import SKIPPED
 from gates.series import FloatArray, IntArray
@@ -17,17 +17,6 @@ _STEP_BYTES = 5
 _SHORTEST = 12
 _WALL_TIME_KEY, _STEP_KEY, _SUMMARY_KEY = 0x09, 0x10, 0x2A
 """Key bytes of the fields wall_time (1, fixed64), step (2, varint) and summary (5, bytes)."""
-
-
-@dataclass
-class _Block:
-    """Points of some records, `records` being the index of each point's record."""
-
-    records: IntArray
-    tags: NDArray[np.uint16]
-    steps: IntArray
-    values: FloatArray
-    wall_times: FloatArray
 
 
 @dataclass(eq=False)
@@ -47,7 +36,10 @@ class OpenBatch:
     """The record begins as writers begin it: wall time, step unless 0, summary."""
     open: NDArray[np.bool_]
     """Not decoded yet."""
-    blocks: list[_Block] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    blocks: list[Points] = field(default_factory=list)
+    alone: list[tuple[int, int, float]] = field(default_factory=list)
+    """`(record, tag, value)` of events that were decoded one by one."""
     session_starts: list[tuple[int, int]] = field(default_factory=list)
     malformed: list[tuple[int, str]] = field(default_factory=list)
 
@@ -60,50 +52,78 @@ class OpenBatch:
         return np.where(self.open & self.regular, self.ends - self.tails, -1)
 
     def take(self, records: IntArray, tags: NDArray[np.uint16], values: FloatArray) -> None:
-        """Add the points of some records.
+        """Add the points of some records that have one each.
 
         Args:
-            records: Indices of the records.
-            tags: Tag numbers, `uint16[records, width]`, or `uint16[width]` when all are alike.
+            records: Indices of the records, rising.
+            tags: `uint16[records]`.
+            values: `float64[records]`.
+        """
+        read = tags != SKIPPED
+        block = Points(
+            records=records,
+            tags=tags,
+            steps=self.steps[records],
+            values=values,
+            wall_times=self.wall_times[records],
+        )
+        self.blocks.append(block if read.all() else block.where(read))
+        self.open[records] = False
+
+    def take_alone(self, record: int, tags: list[int], values: list[float]) -> None:
+        """Add the points of one record, which may have any number of them."""
+        self.alone += [
+            (record, tag, value) for tag, value in zip(tags, values, strict=True) if tag != SKIPPED
+        ]
+        self.open[record] = False
+
+    def take_table(self, records: IntArray, tags: NDArray[np.uint16], values: FloatArray) -> None:
+        """Add the points of some records that all have the same tags.
+
+        Args:
+            records: Indices of the records, rising.
+            tags: `uint16[width]`, none of them skipped.
             values: `float64[records, width]`.
         """
-        width = values.shape[1]
-        self.blocks.append(
-            _Block(
-                np.repeat(records, width),
-                np.tile(tags, len(records)) if tags.ndim == 1 else tags.ravel(),
-                np.repeat(self.steps[records], width),
-                values.ravel(),
-                np.repeat(self.wall_times[records], width),
-            )
+        table = Table(
+            records=records,
+            tags=tags,
+            steps=self.steps[records],
+            values=values,
+            wall_times=self.wall_times[records],
         )
+        self.tables.append(table)
         self.open[records] = False
 
     def decoded(self) -> Decoded:
-        """Return the points in the order of their records; only for a batch with nothing open."""
-        block = self.blocks[0] if len(self.blocks) == 1 else _merged(self.blocks)
-        points = Points(
-            tags=block.tags,
-            steps=block.steps,
-            values=block.values,
-            wall_times=block.wall_times,
-        )
-        records, skipped = block.records, block.tags == SKIPPED
-        if skipped.any():
-            points, records = points.where(~skipped), records[~skipped]
+        """Return what the records hold; only for a batch with nothing open."""
         sound = np.ones(len(self.steps), dtype=np.bool_)
         sound[[index for index, _ in self.malformed]] = False
         walls = self.wall_times[sound]
         return Decoded(
-            points=points,
-            session_starts=tuple(
-                (int(np.searchsorted(records, index)), step)
-                for index, step in sorted(self.session_starts)
-            ),
+            records=len(self.steps),
+            points=_merged([*self.blocks, *self._points_alone()]),
+            tables=tuple(self.tables),
+            session_starts=tuple(sorted(self.session_starts)),
             malformed=tuple(sorted(self.malformed)),
             first_wall_time=float(walls[0]) if len(walls) else None,
             last_wall_time=float(walls[-1]) if len(walls) else None,
         )
+
+    def _points_alone(self) -> list[Points]:
+        if not self.alone:
+            return []
+        record, tag, value = zip(*self.alone, strict=True)
+        records = np.array(record, dtype=np.int64)
+        return [
+            Points(
+                records=records,
+                tags=np.array(tag, dtype=np.uint16),
+                steps=self.steps[records],
+                values=np.array(value, dtype=np.float64),
+                wall_times=self.wall_times[records],
+            )
+        ]
 
 
 def split(batch: RecordBatch) -> OpenBatch:
@@ -138,13 +158,16 @@ def split(batch: RecordBatch) -> OpenBatch:
     )
 
 
-def _merged(blocks: list[_Block]) -> _Block:
+def _merged(blocks: list[Points]) -> Points:
+    """Return points in the order of their records."""
+    if len(blocks) == 1:
+        return blocks[0]
     records = np.concatenate([np.empty(0, np.int64), *(block.records for block in blocks)])
     order = np.argsort(records, kind="stable")
-    return _Block(
-        records[order],
-        np.concatenate([np.empty(0, np.uint16), *(block.tags for block in blocks)])[order],
-        np.concatenate([np.empty(0, np.int64), *(block.steps for block in blocks)])[order],
-        np.concatenate([np.empty(0, np.float64), *(block.values for block in blocks)])[order],
-        np.concatenate([np.empty(0, np.float64), *(block.wall_times for block in blocks)])[order],
+    return Points(
+        records=records[order],
+        tags=np.concatenate([np.empty(0, np.uint16), *(block.tags for block in blocks)])[order],
+        steps=np.concatenate([np.empty(0, np.int64), *(block.steps for block in blocks)])[order],
+        values=np.concatenate([np.empty(0), *(block.values for block in blocks)])[order],
+        wall_times=np.concatenate([np.empty(0), *(block.wall_times for block in blocks)])[order],
     )

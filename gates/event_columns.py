@@ -75,7 +75,7 @@ class EventDecoder:
         hit = numbers >= 0
         if hit.any():
             values = unaligned(buffer, "<f4")[ends[hit]].astype(np.float64)
-            batch.take(records[hit], numbers[hit].astype(np.uint16)[:, None], values[:, None])
+            batch.take(records[hit], numbers[hit].astype(np.uint16), values)
 
     def _decode_alone(self, batch: OpenBatch, index: int) -> None:
         """Decode one event field by field, and learn its kind."""
@@ -96,10 +96,10 @@ class EventDecoder:
                 tags.append(self._tags.number(parsed.tag))
                 values.append(parsed.value)
         batch.wall_times[index], batch.steps[index] = event.wall_time, event.step
-        batch.take(np.array([index]), np.array([tags], np.uint16), np.array([values], np.float64))
-        self._learn(batch, index, event)
+        batch.take_alone(index, tags, values)
+        self._learn(batch, index, event, tags)
 
-    def _learn(self, batch: OpenBatch, index: int, event: ParsedEvent) -> None:
+    def _learn(self, batch: OpenBatch, index: int, event: ParsedEvent, tags: list[int]) -> None:
         """Remember the kind of an event whose numbers all stand at fixed places behind the step."""
         tail = int(batch.tails[index] - batch.batch.starts[index])
         if not batch.regular[index] or event.summary_start != tail or not event.values:
@@ -108,10 +108,9 @@ class EventDecoder:
             return
         raw = batch.record(index)[tail:]
         places = [(value.position - tail, value.form) for value in event.values]
-        tags = np.array([self._tags.number(value.tag) for value in event.values], np.uint16)
         if places == [(len(raw) - _FLOAT_BYTES, "<f4")]:
             if len(raw) <= _KEY_LIMIT_BYTES and len(self._keys) < _KEYS_LIMIT:
-                self._keys[raw[:-_FLOAT_BYTES]] = int(tags[0])
+                self._keys[raw[:-_FLOAT_BYTES]] = tags[0]
             return
         layouts = self._layouts.setdefault(len(raw), [])
         if len(layouts) < _LAYOUTS_PER_LENGTH:

@@ -8,7 +8,10 @@ import os
 import re
 import stat
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from gates.errors import InputError
 from gates.event_columns import EventDecoder
@@ -17,7 +20,8 @@ from gates.event_records import HEADER_BYTES, RecordBatch
 from gates.event_scanner import Flaw, RecordScanner
 from gates.series import Damage, EventFile
 
-_BLOCK_BYTES = 1024 * 1024
+_BLOCK_BYTES = 512 * 1024
+_ARENA_BYTES = 8 * 1024 * 1024
 _FINGERPRINT_BYTES = 16
 _DAMAGE_LIMIT = 100
 """Damaged places of a file that are listed one by one."""
@@ -74,6 +78,7 @@ class FileTail:
             raise InputError(f"{self.path} cannot be read: {error.strerror}") from None
 
     def _read(self, descriptor: int) -> list[Decoded]:
+        _keep_freed_memory()
         size, position = self._check_identity(descriptor), self._scanner.position
         os.lseek(descriptor, position, os.SEEK_SET)
         decoded: list[Decoded] = []
@@ -182,6 +187,17 @@ class FileTail:
             last_wall_time=self._last_wall_time,
             purge_step=self.lowest_start,
         )
+
+
+@lru_cache(maxsize=1)
+def _keep_freed_memory() -> None:
+    """Let the C library keep the memory of one block of a file for the next one.
+
+    Every block needs the same arrays again. glibc gives those above 128 KiB back to the system at once,
+    and asking for them anew, page by page, takes as long as all other work on them. It stops doing so
+    for sizes up to that of the largest array that was ever freed.
+    """
+    np.empty(_ARENA_BYTES, dtype=np.uint8)
 
 
 def _open_regular(path: Path) -> int | None:

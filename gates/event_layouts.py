@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gates.event_batch import OpenBatch
+from gates.event_tags import SKIPPED
 from gates.series import IntArray
 
 
@@ -21,17 +22,18 @@ class Layout:
     mask: NDArray[np.uint64]
     """Zero where a number stands and before the tail begins."""
     tags: NDArray[np.uint16]
+    """Those that are read, one for each column of the values."""
     columns: tuple[tuple[str, NDArray[np.intp], NDArray[np.intp]], ...]
-    """`(number form, indices of the values, their bytes in the window)` of each form."""
+    """`(number form, columns of the values, their bytes in the window)` of each form."""
 
 
-def make_layout(tail: bytes, places: list[tuple[int, str]], tags: NDArray[np.uint16]) -> Layout:
+def make_layout(tail: bytes, places: list[tuple[int, str]], tags: list[int]) -> Layout:
     """Describe the kind of an event.
 
     Args:
         tail: Its bytes after the step.
         places: Byte of the tail and numpy form of each value.
-        tags: Tag number of each value.
+        tags: Tag number of each value; some may be skipped.
     """
     window = -(-len(tail) // 8) * 8
     pad = window - len(tail)
@@ -40,20 +42,23 @@ def make_layout(tail: bytes, places: list[tuple[int, str]], tags: NDArray[np.uin
     mask = np.zeros(window, dtype=np.uint8)
     mask[pad:] = 0xFF
     by_form: dict[str, tuple[list[int], list[int]]] = {}
-    for index, (place, form) in enumerate(places):
+    read: list[int] = []
+    for (place, form), tag in zip(places, tags, strict=True):
         span = range(pad + place, pad + place + np.dtype(form).itemsize)
         mask[span.start : span.stop] = 0
-        indices, columns = by_form.setdefault(form, ([], []))
-        indices.append(index)
-        columns.extend(span)
+        if tag != SKIPPED:
+            columns, at = by_form.setdefault(form, ([], []))
+            columns.append(len(read))
+            at.extend(span)
+            read.append(tag)
     return Layout(
         window,
         template.view(np.uint64),
         mask.view(np.uint64),
-        tags,
+        np.array(read, dtype=np.uint16),
         tuple(
-            (form, np.array(indices, dtype=np.intp), np.array(columns, dtype=np.intp))
-            for form, (indices, columns) in by_form.items()
+            (form, np.array(columns, dtype=np.intp), np.array(at, dtype=np.intp))
+            for form, (columns, at) in by_form.items()
         ),
     )
 
@@ -74,7 +79,7 @@ def take_matching(batch: OpenBatch, layout: Layout, records: IntArray) -> IntArr
     hits = records[~differs]
     if len(hits):
         values = np.empty((len(hits), len(layout.tags)), dtype=np.float64)
-        for form, indices, columns in layout.columns:
-            values[:, indices] = np.ascontiguousarray(rows[:, columns]).view(form)
-        batch.take(hits, layout.tags, values)
+        for form, columns, at in layout.columns:
+            values[:, columns] = np.ascontiguousarray(rows[:, at]).view(form)
+        batch.take_table(hits, layout.tags, values)
     return records[differs]

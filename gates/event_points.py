@@ -1,22 +1,24 @@
-"""Columns of points between the bytes of event files and the series that gates judge."""
+"""What records hold once they are decoded, and which of it a later session start declares void."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gates.series import FloatArray, IntArray, Series
+from gates.series import FloatArray, IntArray
 
 _NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Points:
-    """Points of any tags in the order in which they were written."""
+    """Single points of any tags, in the order in which they were written."""
 
+    records: IntArray
+    """Each point's record, counted among the records that were decoded together."""
     tags: NDArray[np.uint16]
     """Numbers of a `TagTable`."""
     steps: IntArray
@@ -24,11 +26,12 @@ class Points:
     wall_times: FloatArray
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.records)
 
     def where(self, keep: NDArray[np.bool_]) -> Points:
         """Return the points that `keep` selects."""
         return Points(
+            records=self.records[keep],
             tags=self.tags[keep],
             steps=self.steps[keep],
             values=self.values[keep],
@@ -37,63 +40,93 @@ class Points:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Decoded:
-    """What some consecutive records of a file hold."""
+class Table:
+    """Records of one kind: a row for each record, in the order in which they were written."""
 
+    records: IntArray
+    """`int64[rows]`, counted as in `Points`."""
+    tags: NDArray[np.uint16]
+    """`uint16[width]`, the tag of each column."""
+    steps: IntArray
+    """`int64[rows]`."""
+    values: FloatArray
+    """`float64[rows, width]`."""
+    wall_times: FloatArray
+    """`float64[rows]`."""
+
+    def __len__(self) -> int:
+        return self.values.size
+
+    def where(self, keep: NDArray[np.bool_]) -> Table:
+        """Return the rows that `keep` selects."""
+        return Table(
+            records=self.records[keep],
+            tags=self.tags,
+            steps=self.steps[keep],
+            values=self.values[keep],
+            wall_times=self.wall_times[keep],
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Decoded:
+    """What some consecutive records of a file hold: each point once, in a table or alone."""
+
+    records: int
     points: Points
+    tables: tuple[Table, ...]
     session_starts: tuple[tuple[int, int], ...]
-    """`(points before it, step)` of each session-start record."""
+    """`(index of the record, step)` of each session-start record."""
     malformed: tuple[tuple[int, str], ...]
     """`(index of the record, reason)` of each record that is no event."""
     first_wall_time: float | None
     last_wall_time: float | None
 
+    def __len__(self) -> int:
+        return len(self.points) + sum(map(len, self.tables))
 
-def purge(files: list[tuple[int | None, list[Decoded]]]) -> tuple[list[Points], int]:
+
+_P = TypeVar("_P", Points, Table)
+
+
+def purge(files: list[tuple[int | None, list[Decoded]]]) -> tuple[list[Decoded], int]:
     """Drop every point that a later session start declares void: its step is at or after that of the start.
 
     Args:
         files: Lowest session start (also of earlier polls) and new records of each file, in order.
 
     Returns:
-        The points that remain, in order, and the number of those that were dropped.
+        What remains, in order, without records that hold no point; and the number of points dropped.
     """
-    kept: list[Points] = []
-    purged, void_from = 0, _NEVER
+    kept: list[Decoded] = []
+    before, void_from = 0, _NEVER
     for lowest_start, decoded in reversed(files):
         void_here = void_from
         for part in reversed(decoded):
-            limits = np.full(len(part.points), void_here, dtype=np.int64)
-            for before, step in reversed(part.session_starts):
-                void_here = min(void_here, step)
-                limits[:before] = void_here
-            keep = part.points.steps < limits
-            purged += int(np.count_nonzero(~keep))
-            kept.append(part.points if keep.all() else part.points.where(keep))
+            before += len(part)
+            if void_here < _NEVER or part.session_starts:
+                limits = _limits(part, void_here)
+                part = replace(
+                    part,
+                    points=_below(part.points, limits),
+                    tables=tuple(_below(table, limits) for table in part.tables),
+                )
+                void_here = min([void_here, *(step for _, step in part.session_starts)])
+            kept.append(part)
         if lowest_start is not None:
             void_from = min(void_from, lowest_start)
     kept.reverse()
-    return [points for points in kept if len(points)], purged
+    return [part for part in kept if len(part)], before - sum(map(len, kept))
 
 
-def by_tag(parts: list[Points], names: list[str]) -> dict[str, Series]:
-    """Sort points into one series per tag, keeping their order; a tag's number indexes `names`."""
-    if not parts:
-        return {}
-    tags = np.concatenate([part.tags for part in parts])
-    order = np.argsort(tags, kind="stable")
-    tags = tags[order]
-    steps = np.concatenate([part.steps for part in parts])[order]
-    values = np.concatenate([part.values for part in parts])[order]
-    wall_times = np.concatenate([part.wall_times for part in parts])[order]
-    edges = [0, *(np.flatnonzero(np.diff(tags)) + 1).tolist(), len(tags)]
-    series: dict[str, Series] = {}
-    for first, last in pairwise(edges):
-        name = names[int(tags[first])]
-        series[name] = Series(
-            tag=name,
-            steps=steps[first:last],
-            values=values[first:last],
-            wall_times=wall_times[first:last],
-        )
-    return series
+def _limits(part: Decoded, void_from: int) -> IntArray:
+    """Return the step from which on each record's points are void."""
+    limits = np.full(part.records, void_from, dtype=np.int64)
+    for index, step in part.session_starts:
+        limits[:index] = np.minimum(limits[:index], step)
+    return limits
+
+
+def _below(points: _P, limits: IntArray) -> _P:
+    keep = points.steps < limits[points.records]
+    return points if keep.all() else points.where(keep)

@@ -12,7 +12,8 @@ from gates.errors import InputError
 from gates.event_columns import EventDecoder
 from gates.event_file import FileReplacedError, FileTail
 from gates.event_folder import EventFolder, NoEventFilesError, event_files, find_event_folder
-from gates.event_points import Decoded, by_tag, purge
+from gates.event_points import Decoded, purge
+from gates.event_series import by_tag
 from gates.event_tags import TagTable
 from gates.series import EventLog, Series
 
@@ -64,10 +65,10 @@ class EventTail:
             except NoEventFilesError:
                 return EventLog(series={}, files=())
         decoded = self._read_files(self._folder.path)
-        points, purged = purge([(file.lowest_start, decoded[file.path]) for file in self._files])
+        kept, purged = purge([(file.lowest_start, decoded[file.path]) for file in self._files])
         starts = [step for part in decoded.values() for d in part for _, step in d.session_starts]
         log = EventLog(
-            series=by_tag(points, self._tags.names),
+            series=by_tag(kept, self._tags.names),
             files=tuple(file.as_event_file() for file in self._files if file.was_read),
             damage=tuple(damage for file in self._files for damage in file.damage()),
             purged_points=purged,
@@ -75,7 +76,7 @@ class EventTail:
             ignored=self._folder.ignored,
             void_from_step=min(starts) if starts and self._delivered else None,
         )
-        self._delivered = self._delivered or bool(points)
+        self._delivered = self._delivered or bool(kept)
         return log
 
     def _read_files(self, folder: Path) -> dict[Path, list[Decoded]]:
