@@ -151,6 +151,8 @@ class TrainConfig(BaseModel):
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of the encoders in updates: bf16 is quicker where the processor has it and rounds to three digits.
     Weights, optimisers, MLPs, targets and actions stay fp32."""
+    compile: bool = False
+    """Let torch compile the networks of updates, which takes a while at the start. For CUDA; slower on a processor."""
 
     @model_validator(mode="before")
     @classmethod

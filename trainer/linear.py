@@ -49,6 +49,7 @@ def matmul_transposed(rows: Tensor, columns: Tensor, bias: Tensor | None = None)
 def _is_quicker(rows: Tensor, columns: Tensor) -> bool:
     return (
         _ONEDNN is not None
+        and not torch.compiler.is_compiling()
         and rows.dim() == 2
         and rows.shape[0] * columns.numel() >= _WORTH_IT
         and rows.dtype is columns.dtype is torch.float32

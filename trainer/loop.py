@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +29,8 @@ from trainer.td3 import TD3
 from trainer.warm_start import load_carried
 
 Arrays = Mapping[str, NDArray[Any]]
+_CXX = os.environ.get("CXX", "g++")
+"""The compiler that torch takes."""
 
 
 class StopRequestedError(Exception):
@@ -402,6 +406,8 @@ def config_fits_machine(config: TrainConfig) -> str | None:
         return "train.device: cuda was asked for, but torch finds no CUDA device; use cpu"
     if config.precision == "bf16" and not _has_bf16(config.device):
         return "train.precision: bf16 was asked for, but this processor has no arithmetic for it; use fp32"
+    if config.compile and config.device == "cpu" and shutil.which(_CXX) is None:
+        return f"train.compile was asked for, but there is no C++ compiler ({_CXX}); leave it off"
     return None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -81,6 +82,16 @@ class TD3:
         ]
         self._clipped = dict.fromkeys(MODULES, 0)
         self._clippable = dict.fromkeys(MODULES, 0)
+        if config.compile:
+            self._compile()
+
+    def _compile(self) -> None:
+        """Let torch compile what updates ask of the networks; an action is asked of the plain ones."""
+        for name in NETWORKS:
+            network: nn.Module = getattr(self, name)
+            for method in ("encode", "preactivation", "values", "q1"):
+                if hasattr(network, method):
+                    setattr(network, method, torch.compile(getattr(network, method), dynamic=False))
 
     def _adam(self, *modules: str, weight_decay: float = 0.0) -> torch.optim.Adam:
         groups = [
@@ -93,7 +104,8 @@ class TD3:
     @torch.inference_mode()
     def act(self, obs: Observation) -> Tensor:
         """Return the policy's actions without noise, `float32[batch, action_dim]` in [-1, 1]."""
-        return self.actor(obs)  # type: ignore[no-any-return]
+        with torch.compiler.set_stance("force_eager") if self.config.compile else nullcontext():
+            return self.actor(obs)  # type: ignore[no-any-return]
 
     def update(self, batch: Batch, log: bool = False) -> Statistics | None:
         """Do one critic update and, when it is due, one actor and target update.
@@ -172,9 +184,11 @@ class TD3:
 
         self.actor_optimizer.zero_grad()
         # Only the actor's gradients: the critic's would be computed for nothing.
-        loss.backward(inputs=[*self.actor.parameters()], retain_graph=log)  # type: ignore[no-untyped-call]
+        loss.backward(inputs=[*self.actor.parameters()])  # type: ignore[no-untyped-call]
         statistics: dict[str, Tensor | float] = {}
         if log:
+            if q_features.requires_grad:
+                q_features = self._features_for_actor_loss(obs)  # with a graph that is still whole
             statistics = self._actor_statistics(loss, q, q_features, z, action)
             if self.actor.cnn is not None:
                 statistics["features/actor_cnn_l2"] = self._feature_norm(actor_features)
@@ -218,9 +232,7 @@ class TD3:
         statistics: dict[str, Tensor | float] = {}
         if self.actor.cnn is not None:
             held = self.critic.q1(q_features, action.detach())
-            leaks = torch.autograd.grad(
-                -held.mean(), self._modules["actor_cnn"], allow_unused=True, retain_graph=True
-            )
+            leaks = torch.autograd.grad(-held.mean(), self._modules["actor_cnn"], allow_unused=True)
             reached = [leak for leak in leaks if leak is not None]
             statistics["probe/actor_encoder_leak"] = (
                 nn.utils.get_total_norm(reached) if reached else 0.0
