@@ -34,11 +34,14 @@ PACKAGES = (
     "torch",
     "numpy",
     "stable-baselines3",
+    "sbx-rl",
+    "jax",
     "gymnasium",
     "highway-env",
     "tensorboard",
     "tbparse",
     "tensorboardX",
+    "tensorboard-data-server",
 )
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 PROFILES = "## Where the remaining time goes"

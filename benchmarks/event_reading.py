@@ -28,6 +28,7 @@ from gates.event_tail import EventTail
 
 ROOT = Path(__file__).resolve().parents[1]
 BYTES, TBPARSE, ACCUMULATOR = "reading the bytes", "tbparse", "EventAccumulator"
+RUSTBOARD = "TensorBoard's data server"
 NEW_EVENTS = 2_500
 MOST_POLL_S = 0.020
 SETUP = {
@@ -35,25 +36,30 @@ SETUP = {
     BYTES: "from pathlib import Path",
     TBPARSE: "from tbparse import SummaryReader",
     ACCUMULATOR: "from tensorboard.backend.event_processing.event_accumulator import EventAccumulator",
+    RUSTBOARD: "from benchmarks.peers.rustboard import read",
 }
 WORK = {
     "gonogo": "kept = read_events(Path(folder))",
     BYTES: "kept = sum(len(p.read_bytes()) for p in Path(folder).iterdir())",
     TBPARSE: "kept = SummaryReader(folder, pivot=False).scalars",
     ACCUMULATOR: "kept = EventAccumulator(folder, size_guidance={'scalars': 0}).Reload()",
+    RUSTBOARD: f"kept = read(folder, {SCALARS})",
 }
 CHILD = """
-import json, sys, time
+import json, sys
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 {setup}
 def peak_kib():
     # Not ru_maxrss: a process inherits that from the one that started it.
     return int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])
+def spent():
+    return sum(u.ru_utime + u.ru_stime for u in map(getrusage, (RUSAGE_SELF, RUSAGE_CHILDREN)))
 folder = sys.argv[1]
 base = peak_kib()
-started = time.process_time()
+started = spent()
 {work}
-seconds = time.process_time() - started
+seconds = spent() - started
 print(json.dumps([seconds, (peak_kib() - base) / 1024]))
 """
 
@@ -88,6 +94,7 @@ def _readers(folder: Path, layout: str, scalars: int, rounds: int, least: float)
     return [
         against_peer(work, timings, TBPARSE, least=least),
         against_peer(work, timings, ACCUMULATOR),
+        against_peer(work, timings, RUSTBOARD),
         against_floor(work, timings, BYTES),
         Row(
             work=f"{work}: memory above the base",

@@ -10,7 +10,7 @@ import torch
 from stable_baselines3.common.logger import configure
 
 from benchmarks.measure import side_by_side
-from benchmarks.peers import cleanrl_style, sb3
+from benchmarks.peers import cleanrl_style, sb3, sbx
 from benchmarks.rows import Row, against_floor, against_peer
 from benchmarks.tasks import BATCH, CNN, MLP, Task
 from benchmarks.update_floor import Floor
@@ -21,6 +21,7 @@ from trainer.td3 import TD3
 
 BF16 = "gonogo, bf16"
 SB3, SCRIPT, FLOOR = "Stable-Baselines3", "single-file script", "kernels alone"
+SBX = "SBX"
 
 
 def measure(short: bool) -> list[Row]:
@@ -28,7 +29,7 @@ def measure(short: bool) -> list[Row]:
     rows = []
     for task, rounds, calls, peers in (
         (CNN, 2 if short else 15, 1, {SB3: 1.5, SCRIPT: 2.3}),
-        (MLP, 3 if short else 25, 20, {SB3: 1.25, SCRIPT: None}),
+        (MLP, 3 if short else 25, 20, {SB3: 1.25, SCRIPT: None, SBX: None}),
     ):
         timings = side_by_side(_updates(task), rounds=rounds, calls=calls)
         work = f"update, {task.name}, batch {BATCH}, policy delay 2"
@@ -73,6 +74,11 @@ def _updates(task: Task) -> dict[str, Callable[[], object]]:
         SCRIPT: lambda: (script_update(), script_update()),
         FLOOR: Floor(task.camera, task.vector, task.actions, BATCH).work,
     }
+    if task.camera is None:
+        compiled = sbx.agent(task.vector, task.actions, BATCH)
+        twice = _as_sbx(batch, times=2)
+        compiled.replay_buffer.sample = lambda *_, **__: twice
+        works[SBX] = lambda: compiled.train(gradient_steps=2, batch_size=BATCH)
     if task.camera and config_fits_machine(half_config) is None:
         works[BF16] = lambda: (half.update(batch), half.update(batch))
     return works
@@ -89,6 +95,18 @@ def _as_sb3(batch: Batch) -> SimpleNamespace:
         actions=batch.action,
         rewards=batch.reward[:, None],
         dones=batch.terminated[:, None],
+        discounts=None,
+    )
+
+
+def _as_sbx(batch: Batch, times: int) -> SimpleNamespace:
+    """Return the batches of several updates, one after the other."""
+    return SimpleNamespace(
+        observations=batch.obs.vector.repeat(times, 1),
+        next_observations=batch.next_obs.vector.repeat(times, 1),
+        actions=batch.action.repeat(times, 1),
+        rewards=batch.reward.repeat(times)[:, None],
+        dones=batch.terminated.repeat(times)[:, None],
         discounts=None,
     )
 
