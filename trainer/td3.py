@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainer.adam import Adam
 from trainer.config import TrainConfig
 from trainer.networks import (
     NATURE_LAYERS,
@@ -93,13 +94,13 @@ class TD3:
                 if hasattr(network, method):
                     setattr(network, method, torch.compile(getattr(network, method), dynamic=False))
 
-    def _adam(self, *modules: str, weight_decay: float = 0.0) -> torch.optim.Adam:
+    def _adam(self, *modules: str, weight_decay: float = 0.0) -> Adam:
         groups = [
-            {"params": self._modules[m], "lr": getattr(self.config, f"{m.removesuffix('_mlp')}_lr")}
+            (self._modules[m], getattr(self.config, f"{m.removesuffix('_mlp')}_lr"))
             for m in modules
             if self._modules[m]
         ]
-        return torch.optim.Adam(groups, weight_decay=weight_decay, fused=True)
+        return Adam(groups, weight_decay)
 
     @torch.inference_mode()
     def act(self, obs: Observation) -> Tensor:
@@ -303,17 +304,9 @@ class TD3:
         for name in NETWORKS:
             getattr(self, name).load_state_dict(state[name])
         self.rewards.load_state_dict(state["rewards"])
-        if not optimizers:
-            return
-        for name in ("actor_optimizer", "critic_optimizer"):
-            optimizer: torch.optim.Adam = getattr(self, name)
-            own = [
-                {k: v for k, v in group.items() if k != "params"}
-                for group in optimizer.param_groups
-            ]
-            optimizer.load_state_dict(state[name])
-            for group, values in zip(optimizer.param_groups, own, strict=True):
-                group.update(values)
+        if optimizers:
+            self.actor_optimizer.load_state_dict(state["actor_optimizer"])
+            self.critic_optimizer.load_state_dict(state["critic_optimizer"])
 
 
 def _parameters(module: nn.Module | None) -> list[nn.Parameter]:
