@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import faulthandler
+import gc
 import json
 import os
 import signal
@@ -79,7 +80,8 @@ def _run(run: Path, resume: bool) -> int:
     from trainer.run_files import read_request
 
     request, env = read_request(run / "request.json")
-    from trainer.loop import config_fits_machine
+    with _quick_imports():
+        from trainer.loop import config_fits_machine
 
     problem = config_fits_machine(request.train)
     if problem:
@@ -88,6 +90,19 @@ def _run(run: Path, resume: bool) -> int:
     faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
     with _stop_signals() as stop_requested:
         return _train(run, request, env, stop_requested, resume=resume)
+
+
+@contextlib.contextmanager
+def _quick_imports() -> Iterator[None]:
+    """Import without looking for garbage, of which imports leave none: a fifth less time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+    if __name__ == "__main__":
+        # What was imported stays: later searches need not pass through it.
+        gc.freeze()
 
 
 def _train(
@@ -174,9 +189,9 @@ def _sentence(error: Exception) -> str:
 
 if __name__ == "__main__":
     code = main()
-    if code == SIMULATOR_LOST:
-        # The simulator's client library may abort the process while it is taken down.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    # All files are closed. Taking the interpreter down with torch in it lasts a third of a second, and a simulator's
+    # client library may abort the process then.
+    os._exit(code)
