@@ -6,30 +6,29 @@ tbparse takes some ten microseconds a point. Of logs that are too long for it, s
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import importlib
-import logging
-import os
 import tempfile
-import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gates.event_reader import read_events
 from gates.event_sample import write_sample
 from gates.event_tags import OTHER_TAGS
+from gates.second_reading import (
+    READER,
+    ROW,
+    FileToRead,
+    Read,
+    Rows,
+    judged_bytes,
+    one_line,
+    read_files,
+    rows_of,
+)
 from gates.series import EventFile, EventLog, Series
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_READER = "tbparse"
 _DIFFERENCES_LIMIT = 20
 WHOLE_POINTS = 200_000
 """Longer logs are compared in stretches."""
@@ -38,10 +37,6 @@ _SAMPLED_POINTS = 100_000
 STRETCHES = 16
 """Stretches of each file."""
 _LOSING = ("bad_crc", "bad_length", "bad_record", "torn_tail", "not_an_event_file")
-
-_Rows = NDArray[np.void]
-_ROW = np.dtype([("step", np.int64), ("value", np.uint64)])
-"""A point: step and the bits of its value, with one NaN for all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,35 +58,26 @@ class CrossCheck:
     reader: str
 
 
-@dataclass
-class _Reading:
-    """Points that tbparse finds, tag by tag, one part per file."""
-
-    parts: dict[str, list[_Rows]] = field(default_factory=dict)
-    explained: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-
-
-def cross_check(log: EventLog, directory: Path) -> CrossCheck:
+def cross_check(log: EventLog, directory: Path, read: Read = read_files) -> CrossCheck:
     """Compare a raw reading of the run in `directory` with that of tbparse; never raises.
 
     Steps and values of every tag must be the same, bit for bit and as often (NaN equals NaN). The
     files are handed to tbparse one by one and cut to the bytes that were judged; points that a
     later session start voids are taken out of its result, because it does not know session starts
-    of other files.
+    of other files. `read` is tbparse here, or in another process.
 
     Of a log with more than `WHOLE_POINTS` points, `STRETCHES` stretches of each file are compared:
     both readers read the stretches alone, and every point that they find there must be in `log`.
     """
-    reader = _READER
+    reader = READER
     with contextlib.suppress(metadata.PackageNotFoundError):
-        reader = f"{_READER} {metadata.version(_READER)}"
+        reader = f"{READER} {metadata.version(READER)}"
     try:
         if sum(map(len, log.series.values())) > WHOLE_POINTS:
-            return _compare_stretches(log, reader)
-        return _compare(log, reader)
+            return _compare_stretches(log, reader, read)
+        return _compare(log, reader, read)
     except Exception as error:  # an independent reader may fail in any way: that is a result
-        reason = f"{reader} failed on {directory}: {_one_line(error)}"
+        reason = f"{reader} failed on {directory}: {one_line(error)}"
         return CrossCheck(
             agrees=False,
             explained_by_damage=False,
@@ -102,12 +88,12 @@ def cross_check(log: EventLog, directory: Path) -> CrossCheck:
         )
 
 
-def _compare_stretches(log: EventLog, reader: str) -> CrossCheck:
+def _compare_stretches(log: EventLog, reader: str, read: Read) -> CrossCheck:
     share = _SAMPLED_POINTS / sum(map(len, log.series.values()))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for file in log.files:
-            with _judged_bytes(file) as path:
+            with judged_bytes(_to_read(file, None)) as path:
                 write_sample(
                     path,
                     folder / file.path.name,
@@ -115,7 +101,7 @@ def _compare_stretches(log: EventLog, reader: str) -> CrossCheck:
                     stretch_bytes=int(file.size_bytes * share / STRETCHES) + 4096,
                 )
         sample = read_events(folder)
-        check = _compare(sample, reader)
+        check = _compare(sample, reader, read)
     valid_to = _first_void(log) if _first_void(sample) != _first_void(log) else None
     lost = [
         f"{tag!r}: points of a stretch that is read alone are not among those that were judged"
@@ -142,36 +128,38 @@ def _is_read(part: Series, whole: Series | None, valid_to: int | None) -> bool:
     if whole is None:
         return not len(steps)
     nearby = np.isin(whole.steps, steps)
-    return _contains(_rows(whole.steps[nearby], whole.values[nearby]), _rows(steps, values))
+    return _contains(rows_of(whole.steps[nearby], whole.values[nearby]), rows_of(steps, values))
 
 
-def _compare(log: EventLog, reader: str) -> CrossCheck:
+def _compare(log: EventLog, reader: str, read: Read) -> CrossCheck:
     damaged = {damage.path for damage in log.damage if damage.kind in _LOSING}
-    reading = _Reading()
-    with _quiet():
-        for index, file in enumerate(log.files):
-            later = [f.purge_step for f in log.files[index + 1 :] if f.purge_step is not None]
-            _read(file, min(later, default=None), reading, damaged)
+    files = []
+    for index, file in enumerate(log.files):
+        later = [f.purge_step for f in log.files[index + 1 :] if f.purge_step is not None]
+        # Of a damaged file without records nothing was read; what it is stands in the damage.
+        if file.records or file.path not in damaged:
+            files.append(_to_read(file, min(later, default=None)))
+    reading = read(files)
     unexplained: list[str] = list(reading.failed)
     by_damage: list[str] = []
     points = 0
     for tag in sorted(log.series.keys() | reading.parts.keys()):
         series, parts = log.series.get(tag), reading.parts.get(tag, [])
-        theirs = np.sort(np.concatenate([np.empty(0, _ROW), *parts]))
+        theirs = np.sort(np.concatenate([np.empty(0, ROW), *parts]))
         if series is None:
             reason = log.skipped_tags.get(tag) or log.skipped_tags.get(OTHER_TAGS)
             if reason and len(theirs):
                 reading.explained.append(f"{tag!r}: left out here, because {reason}")
                 continue
-            ours = np.empty(0, _ROW)
+            ours = np.empty(0, ROW)
         else:
-            ours = np.sort(_rows(series.steps, series.values))
+            ours = np.sort(rows_of(series.steps, series.values))
         points += len(ours)
         if np.array_equal(ours, theirs):
             continue
         sentence = _difference(tag, ours, theirs)
         if damaged and _contains(ours, theirs):
-            by_damage.append(f"{sentence} (explained: {_READER} stops at damage)")
+            by_damage.append(f"{sentence} (explained: {READER} stops at damage)")
         elif tag in log.skipped_tags and _contains(theirs, ours):
             reading.explained.append(f"{sentence} (explained: {log.skipped_tags[tag]})")
         else:
@@ -187,55 +175,16 @@ def _compare(log: EventLog, reader: str) -> CrossCheck:
     )
 
 
-def _read(file: EventFile, void_from: int | None, reading: _Reading, damaged: set[Path]) -> None:
-    """Add the points that tbparse finds in one file, without those that later files void."""
-    tbparse = importlib.import_module(_READER)
-    if file.path in damaged and not file.records:
-        return  # nothing was read from it; what it is stands in the damage
-    voided = 0
-    with _judged_bytes(file) as path:
-        try:
-            found = tbparse.SummaryReader(str(path), event_types={"scalars", "tensors"})
-            frames = [found.scalars, found.tensors]
-        except Exception as error:  # see cross_check
-            reading.failed.append(f"{_READER} failed on {file.path.name}: {_one_line(error)}")
-            return
-    for frame, is_tensor in zip(frames, (False, True), strict=True):
-        for tag, rows in _by_tag(frame, is_tensor):
-            kept = rows if void_from is None else rows[rows["step"] < void_from]
-            voided += len(rows) - len(kept)
-            reading.parts.setdefault(tag, []).append(kept)
-        if is_tensor and len(frame) and reading.parts:
-            _explain(reading, f"tensor scalars were compared with {_READER}'s tensors")
-    if voided:
-        _explain(
-            reading,
-            f"{voided:,} points of {file.path.name} are void since a later session start at step "
-            f"{void_from:,}, which {_READER} does not apply",
-        )
+def _to_read(file: EventFile, void_from: int | None) -> FileToRead:
+    return FileToRead(
+        path=str(file.path.absolute()),
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+        void_from=void_from,
+    )
 
 
-def _by_tag(frame: pd.DataFrame, is_tensor: bool) -> Iterator[tuple[str, _Rows]]:
-    """Yield the points of each tag; only tensors of one real number count."""
-    if not len(frame):
-        return
-    for tag, group in frame.groupby("tag", sort=False):
-        steps, values = group["step"].to_numpy(), group["value"].to_numpy()
-        if is_tensor:
-            real = np.array([isinstance(v, (bool, int, float)) for v in values], dtype=np.bool_)
-            steps, values = steps[real], values[real]
-        if len(values):
-            yield str(tag), _rows(steps, values.astype(np.float64))
-
-
-def _rows(steps: NDArray[np.int64], values: NDArray[np.float64]) -> _Rows:
-    rows = np.empty(len(steps), dtype=_ROW)
-    rows["step"] = steps
-    rows["value"] = np.where(np.isnan(values), np.nan, values).astype(np.float64).view(np.uint64)
-    return rows
-
-
-def _contains(whole: _Rows, part: _Rows) -> bool:
+def _contains(whole: Rows, part: Rows) -> bool:
     """Tell whether every point of `part` is in `whole` at least as often."""
     rows, counts = np.unique(part, return_counts=True)
     there, there_counts = np.unique(whole, return_counts=True)
@@ -244,14 +193,14 @@ def _contains(whole: _Rows, part: _Rows) -> bool:
     return all(known.get(row, 0) >= count for row, count in pairs)
 
 
-def _difference(tag: str, ours: _Rows, theirs: _Rows) -> str:
+def _difference(tag: str, ours: Rows, theirs: Rows) -> str:
     if len(ours) != len(theirs):
-        return f"{tag!r}: {len(ours):,} points here, {len(theirs):,} with {_READER}"
+        return f"{tag!r}: {len(ours):,} points here, {len(theirs):,} with {READER}"
     at = int(np.argmax(ours != theirs))
     one, other = ours[at], theirs[at]
     return (
         f"{tag!r}: step {one['step']} is {_value(one)} here, "
-        f"step {other['step']} is {_value(other)} with {_READER}"
+        f"step {other['step']} is {_value(other)} with {READER}"
     )
 
 
@@ -259,55 +208,8 @@ def _value(row: np.void) -> float:
     return float(np.array(row["value"], dtype=np.uint64).view(np.float64))
 
 
-def _explain(reading: _Reading, sentence: str) -> None:
-    if sentence not in reading.explained:
-        reading.explained.append(sentence)
-
-
 def _shortened(differences: list[str]) -> tuple[str, ...]:
     more = len(differences) - _DIFFERENCES_LIMIT
     if more <= 0:
         return tuple(differences)
     return (*differences[:_DIFFERENCES_LIMIT], f"and {more:,} more differences")
-
-
-@contextlib.contextmanager
-def _judged_bytes(file: EventFile) -> Iterator[Path]:
-    """Give a path at which exactly the bytes lie that were judged: the file itself unless it grew.
-
-    Raises:
-        ValueError: Its beginning is no longer what was judged.
-    """
-    with file.path.open("rb") as source, tempfile.TemporaryDirectory() as folder:
-        grew = os.fstat(source.fileno()).st_size != file.size_bytes
-        copy = Path(folder) / file.path.name
-        digest, unread = hashlib.sha256(), file.size_bytes
-        with copy.open("wb") if grew else contextlib.nullcontext() as target:
-            while unread and (block := source.read(min(unread, 1 << 20))):
-                digest.update(block)
-                unread -= len(block)
-                if target is not None:
-                    target.write(block)
-        if digest.hexdigest() != file.sha256:
-            raise ValueError(f"{file.path.name} has changed since it was read")
-        yield copy if grew else file.path
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep TensorFlow, TensorBoard and pandas from talking while tbparse works."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logger = logging.getLogger("tensorboard")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

@@ -7,6 +7,7 @@ from pathlib import Path
 from gates.dialect_file import UNKNOWN, Dialect
 from gates.dialects import detect, match
 from gates.findings import Finding, Outcome
+from gates.second_reading import Read, read_files
 from gates.series import Damage, EventLog
 from gates.tags import CANONICAL_TAGS
 
@@ -86,11 +87,11 @@ def _lost_share(damage: Damage, size: int, records: int) -> float:
     return 1.0 / max(1, records)
 
 
-def independent_reader(log: EventLog, directory: Path) -> Finding:
+def independent_reader(log: EventLog, directory: Path, read: Read = read_files) -> Finding:
     """Read the same files with another reader and compare; a difference that damage does not explain is no GO."""
     from gates.cross_check import STRETCHES, WHOLE_POINTS, cross_check
 
-    check = cross_check(log, directory)
+    check = cross_check(log, directory, read)
     points = sum(map(len, log.series.values()))
     compared = f"{check.compared_points:,} points"
     if points > WHOLE_POINTS:

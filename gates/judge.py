@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +14,8 @@ from gates.findings import Finding, GateResult
 from gates.integrity import declared_dialect, files_intact, independent_reader
 from gates.judgement import Judgement, judge_log
 from gates.run_info import RunInfo, load_config, load_run_info
+from gates.second_reading import Read
+from gates.series import EventLog
 from gates.spec import GateSpec
 
 __all__ = ["Judgement", "judge"]
@@ -27,13 +32,17 @@ def judge(
     cross_check: bool = True,
     baseline: GateResult | None = None,
     before: tuple[Finding, ...] = (),
+    read: Read | None = None,
+    meanwhile: Callable[[Judgement], object] | None = None,
 ) -> Judgement:
     """Judge the event files of one run against a gate.
 
     `planned_steps` goes before the plan in run.json, that before the one in `config`, and that before the
-    gate's own number
-    of steps. A baseline that is itself a NO_GO is never compared with. `before` holds findings of whoever
-    watched the run; they count like the gate's own.
+    gate's own number of steps. A baseline that is itself a NO_GO is never compared with. `before` holds
+    findings of whoever watched the run; they count like the gate's own.
+
+    `read` asks a second reader in another process; without it the cross-check's second reading is done
+    here. While that process reads, `meanwhile` is called with the judgement as it is without it.
 
     Raises:
         InputError: The directory holds nothing that can be judged.
@@ -41,25 +50,47 @@ def judge(
     """
     run = _run_info(directory, config)
     raw = read_events(directory)
-    findings = [*before, files_intact(raw)]
-    if cross_check:
-        findings.append(independent_reader(raw, directory))
-    declared = str(dialect) if dialect is not None else run.dialect if run is not None else ""
-    used = choose_dialect(raw, declared)
-    if declared and (misfit := declared_dialect(raw, used)) is not None:
-        findings.append(misfit)
-    log = translate(raw, used)
-    return judge_log(
-        log,
-        run=run,
-        directory=directory,
-        gate=gate,
-        stage=stage,
-        planned_steps=planned_steps,
-        dialect=used.name,
-        before=tuple(findings),
-        baseline=baseline,
-    )
+    with _second_reading(raw, directory, read, wanted=cross_check) as second_reading:
+        declared = str(dialect) if dialect is not None else run.dialect if run is not None else ""
+        used = choose_dialect(raw, declared)
+        misfit = declared_dialect(raw, used) if declared else None
+        log = translate(raw, used)
+        intact = (*before, files_intact(raw))
+
+        def judged(*second: Finding) -> Judgement:
+            return judge_log(
+                log,
+                run=run,
+                directory=directory,
+                gate=gate,
+                stage=stage,
+                planned_steps=planned_steps,
+                dialect=used.name,
+                before=(*intact, *second, *((misfit,) if misfit is not None else ())),
+                baseline=baseline,
+            )
+
+        if cross_check and read is not None and meanwhile is not None:
+            meanwhile(judged())
+        return judged(*second_reading())
+
+
+@contextmanager
+def _second_reading(
+    raw: EventLog, directory: Path, read: Read | None, *, wanted: bool
+) -> Iterator[Callable[[], tuple[Finding, ...]]]:
+    """Begin the second reading; what is returned waits for its finding, of which there is none if not wanted."""
+    if not wanted:
+        yield lambda: ()
+    elif read is None:
+        yield lambda: (independent_reader(raw, directory),)
+    else:
+        beside = ThreadPoolExecutor(1, thread_name_prefix="second reading")
+        finding = beside.submit(independent_reader, raw, directory, read)
+        try:
+            yield lambda: (finding.result(),)
+        finally:
+            beside.shutdown(wait=False)
 
 
 def _run_info(directory: Path, config: Path | None) -> RunInfo | None:

@@ -72,7 +72,7 @@ def check_panels(
     """Return a panel for each finding that is no PASS and has a series, in the given order."""
     panels: list[tuple[Finding, Panel]] = []
     for finding in findings:
-        series = log.series.get(finding.tag)
+        series = log.series.get(finding.tag) if finding.tag else None
         if finding.outcome is Outcome.PASS or series is None or not len(series):
             continue
         panels.append((finding, _check_panel(finding, series, before_learning)))

@@ -71,6 +71,19 @@ def draw_stage_plots(
     return tuple(files)
 
 
+def same_plots(one: GateResult, other: GateResult) -> bool:
+    """Tell whether two judgements of the same series have the same plots, without drawing them."""
+    return _shown(one) == _shown(other)
+
+
+def _shown(result: GateResult) -> list[str]:
+    """Return what plots depend on: the findings about a series, in the order of the report.
+
+    As text, because a NaN is not equal to itself.
+    """
+    return [repr(finding) for finding in ordered(result) if finding.tag]
+
+
 def _free(name: str, taken: set[str]) -> str:
     candidate, number = name, 2
     while candidate in taken:

@@ -18,17 +18,21 @@ REPORT_NAME = "report.md"
 _OWN_PLOT = re.compile(rf"\]\({FOLDER}/([a-z0-9-]+\.png)\)")
 
 
-def write_stage_report(judgement: Judgement, context: StageContext, out_dir: Path) -> Path:
+def write_stage_report(
+    judgement: Judgement,
+    context: StageContext,
+    out_dir: Path,
+    plots: Sequence[PlotFile] | None = None,
+) -> Path:
     """Write `report.md` and its plots into `out_dir`, each file whole or not at all.
 
     An earlier report there is replaced and those of its plots that are no longer shown are removed;
-    other files stay.
+    other files stay. `plots` are those of `plots_for` when they are drawn already.
 
     Raises:
         OSError: The folder cannot be written or the disk is full; an earlier report stays.
     """
-    config = resolved_config(judgement, context)
-    plots = draw_stage_plots(judgement.result, judgement.log, config)
+    plots = plots_for(judgement, context) if plots is None else plots
     markdown = render_stage_markdown(judgement, context, plots)
     path = out_dir / REPORT_NAME
     outdated = _plots_of(path) - {plot.path for plot in plots}
@@ -39,6 +43,11 @@ def write_stage_report(judgement: Judgement, context: StageContext, out_dir: Pat
     for relative in outdated:
         (out_dir / relative).unlink(missing_ok=True)
     return path
+
+
+def plots_for(judgement: Judgement, context: StageContext) -> tuple[PlotFile, ...]:
+    """Draw the plots of a report."""
+    return draw_stage_plots(judgement.result, judgement.log, resolved_config(judgement, context))
 
 
 def _plots_of(report: Path) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -81,19 +82,24 @@ def gate(
 
       gonogo gate logs/td3_5k --stage 5k --json > gate.json
     """
-    run_and_exit(
-        "flows.commands.gate:gate_directory",
-        debug=debug,
-        directory=directory,
-        stage=stage,
-        gate=gate_file,
-        planned_steps=planned_steps,
-        out=out,
-        config=config,
-        dialect=dialect,
-        cross_check=not no_cross_check,
-        as_json=as_json,
-    )
+    from gates.second_reader import SecondReader
+
+    # First of all: it takes as long to load as everything else here takes together.
+    with nullcontext() if no_cross_check else SecondReader() as second_reader:
+        run_and_exit(
+            "flows.commands.gate:gate_directory",
+            debug=debug,
+            directory=directory,
+            stage=stage,
+            gate=gate_file,
+            planned_steps=planned_steps,
+            out=out,
+            config=config,
+            dialect=dialect,
+            cross_check=not no_cross_check,
+            second_reader=second_reader,
+            as_json=as_json,
+        )
 
 
 @app.command()

@@ -29,6 +29,7 @@ from flows.records.run_dir import PipelineDirectory
 from gates.findings import GateResult
 from gates.judgement import Judgement
 from gates.run_info import load_run_info
+from gates.second_reader import SecondReader
 from reports.context import Command, StageContext
 
 FORMATS = ("md", "html", "latex")
@@ -61,8 +62,11 @@ def judge_with(
     config: Path | None,
     dialect: Path | None,
     cross_check: bool,
+    second_reader: SecondReader | None = None,
 ) -> Judged:
     """Judge a directory of event files by what was given, else by what it says of itself.
+
+    `second_reader` is a process for the cross-check that was started already.
 
     Raises:
         UsageError: There is no such directory, or no stage is known.
@@ -86,6 +90,7 @@ def judge_with(
         dialect=dialect,
         cross_check=cross_check,
         live_stop=live_stop_of(run, stage=rules.stage, planned_steps=rules.planned_steps),
+        second_reader=second_reader,
     )
 
 

@@ -13,8 +13,10 @@ from flows.records.pipeline_record import LiveStopRecord
 from flows.supervising.live_stop import live_stop_sentence
 from gates.findings import Finding, GateResult, Outcome, Verdict
 from gates.judge import Judgement, judge
+from gates.second_reader import SecondReader
 from gates.spec import load_gate
 from reports.context import StageContext
+from reports.stage_plots import PlotFile, same_plots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,7 @@ def judge_directory(
     cross_check: bool = True,
     baseline: GateResult | None = None,
     live_stop: LiveStopRecord | None = None,
+    second_reader: SecondReader | None = None,
 ) -> Judged:
     """Judge the event files below `directory`; write gate.json, report.md and plots into `out`.
 
@@ -54,39 +57,59 @@ def judge_directory(
         cross_check: Read everything a second time with an independent reader.
         baseline: An earlier GO to compare with.
         live_stop: The live gate stopped the training, which makes the verdict a NO_GO.
+        second_reader: Process that reads for the cross-check while plots are drawn here.
 
     Raises:
         GatesError: The directory or a configuration file cannot be used.
         OutputError: `out` cannot be written or the disk is full.
     """
     from gates import gate_file
-    from reports.stage_report import write_stage_report
+    from reports.stage_report import plots_for, write_stage_report
 
-    spec = load_gate(gate)
-    judgement = judge(
-        directory,
-        gate=spec,
-        stage=stage,
-        planned_steps=planned_steps,
-        config=config,
-        dialect=dialect,
-        cross_check=cross_check,
-        baseline=baseline,
-        before=() if live_stop is None else (live_stop_finding(live_stop),),
+    drawn: list[tuple[Judgement, tuple[PlotFile, ...]]] = []
+
+    def draw(judgement: Judgement) -> None:
+        early = _with_what_ended_it(judgement, live_stop)
+        drawn.append((early, plots_for(early, context(early))))
+
+    judgement = _with_what_ended_it(
+        judge(
+            directory,
+            gate=load_gate(gate),
+            stage=stage,
+            planned_steps=planned_steps,
+            config=config,
+            dialect=dialect,
+            cross_check=cross_check,
+            baseline=baseline,
+            before=() if live_stop is None else (live_stop_finding(live_stop),),
+            read=None if second_reader is None else second_reader.read,
+            meanwhile=draw,
+        ),
+        live_stop,
     )
-    if live_stop is not None:
-        deciding = f"{live_stop_sentence(live_stop)}."
-        judgement = replace(judgement, result=replace(judgement.result, deciding=deciding))
-    elif (ended := _ended_early(judgement)) is not None:
-        deciding = f"{judgement.result.deciding} The run {ended}."
-        judgement = replace(judgement, result=replace(judgement.result, deciding=deciding))
+    plots = next(
+        (plots for early, plots in drawn if same_plots(early.result, judgement.result)), None
+    )
     try:
         out.mkdir(parents=True, exist_ok=True)
         gate_file.write(judgement.result, out / GATE_FILE)
-        report = write_stage_report(judgement, context(judgement), out)
+        report = write_stage_report(judgement, context(judgement), out, plots)
     except OSError as error:
         raise OutputError.from_os_error("The report", out, error) from error
     return Judged(judgement=judgement, report=report, gate_json=out / GATE_FILE)
+
+
+def _with_what_ended_it(judgement: Judgement, live_stop: LiveStopRecord | None) -> Judgement:
+    """Say in the deciding sentence what ended the run before its plan, if anything did."""
+    result = judgement.result
+    if live_stop is not None:
+        deciding = f"{live_stop_sentence(live_stop)}."
+    elif (ended := _ended_early(judgement)) is not None:
+        deciding = f"{result.deciding} The run {ended}."
+    else:
+        return judgement
+    return replace(judgement, result=replace(result, deciding=deciding))
 
 
 def _ended_early(judgement: Judgement) -> str | None:

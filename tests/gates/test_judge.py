@@ -128,7 +128,7 @@ def test_a_reader_that_disagrees_is_no_go(tmp_path: Path, monkeypatch: pytest.Mo
         differences=("a/b differs at step 3",),
         reader="other",
     )
-    monkeypatch.setattr(cross_check, "cross_check", lambda log, directory: disagreement)
+    monkeypatch.setattr(cross_check, "cross_check", lambda *_: disagreement)
     result = judge(tmp_path, gate=GATE, stage="5k").result
     assert outcome(result, "independent_reader") is Outcome.INCONCLUSIVE
     assert result.verdict is Verdict.NO_GO
