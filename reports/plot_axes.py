@@ -60,8 +60,9 @@ def prepare_axes(axes: Any, panel: Panel, lines: Sequence[Line]) -> None:
 def _style(axes: Any, panel: Panel, gaps: int) -> None:
     axes.set_facecolor(PAPER)
     title = plot_label(panel.title)
+    # A height that is given needs no search for one, which would measure every tick label.
     axes.set_title(
-        title, fontsize=8, color=INK, loc="left", pad=4, fontweight="bold", parse_math=False
+        title, fontsize=8, color=INK, loc="left", pad=4, y=1.0, fontweight="bold", parse_math=False
     )
     marked = f"; marked: {gaps:,} NaN or infinite" if gaps else ""
     axes.set_xlabel(panel.x_label + marked, fontsize=SMALL, color=FAINT, labelpad=1)

@@ -40,19 +40,29 @@ _SINGLE_POINTS = 60
 
 def draw_panel(panel: Panel) -> bytes:
     """Draw one panel as a PNG with its own opaque background."""
-    figure = new_figure(*PANEL_SIZE_IN)
-    _draw(figure.add_subplot(), panel)
-    return _png(figure)
+    return png(panel_picture(panel))
 
 
 def draw_overview(panels: Sequence[Panel], *, columns: int = 3) -> bytes:
     """Draw panels as small multiples in one PNG."""
+    return png(overview_picture(panels, columns=columns))
+
+
+def panel_picture(panel: Panel) -> Image.Image:
+    """Draw one panel."""
+    figure = new_figure(*PANEL_SIZE_IN)
+    _draw(figure.add_subplot(), panel)
+    return _picture(figure)
+
+
+def overview_picture(panels: Sequence[Panel], *, columns: int = 3) -> Image.Image:
+    """Draw panels as small multiples in one picture."""
     columns = min(columns, len(panels))
     rows = math.ceil(len(panels) / columns)
     figure = new_figure(3.55 * columns, 2.0 * rows, rows=rows, columns=columns)
     for i, panel in enumerate(panels):
         _draw(figure.add_subplot(rows, columns, i + 1), panel)
-    return _png(figure)
+    return _picture(figure)
 
 
 def _draw(axes: Any, panel: Panel) -> None:
@@ -125,6 +135,8 @@ def _mark_gaps(axes: Any, lines: Sequence[Line]) -> None:
     """Mark NaN and -infinity at the bottom, +infinity at the top: no axis has a place for them."""
     for name, marker, height in _GAP_MARKS:
         steps = np.concatenate([getattr(line, name) for line in lines])
+        if not len(steps):
+            continue
         axes.plot(
             steps, np.full(len(steps), height), transform=axes.get_xaxis_transform(),
             color=_ALARM, marker=marker, ms=3.5, mew=1.0, ls="", clip_on=False,
@@ -180,13 +192,19 @@ def _annotate(axes: Any, text: str, x: float, y: float, side: str, colour: str =
     )  # fmt: skip
 
 
-def _png(figure: Any) -> bytes:
-    """Render to a PNG of few colours; flat plots lose nothing and shrink to a third."""
+def _picture(figure: Any) -> Image.Image:
     figure.canvas.draw()
-    pixels = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
+    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
+
+
+def png(picture: Image.Image) -> bytes:
+    """Write a picture as a PNG of few colours; flat plots lose nothing and shrink to a third.
+
+    It may run beside drawing, in another thread.
+    """
     for colours in (128, 64, 24, 8):
         content = io.BytesIO()
-        few = pixels.quantize(colours, method=Image.Quantize.FASTOCTREE)
+        few = picture.quantize(colours, method=Image.Quantize.FASTOCTREE)
         few.save(content, "PNG", compress_level=6, dpi=(DPI, DPI))
         if content.tell() <= MAX_BYTES:
             break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from gates.facts import RunFacts
@@ -43,32 +44,28 @@ def draw_stage_plots(
     from reports import plots
 
     phase = before_learning(config, log)
-    files: list[PlotFile] = []
-    overview = overview_panels(result.findings, log, phase)
-    if overview:
-        titles = ", ".join(panel.title for panel in overview)
-        missing = overview_missing(log)
-        files.append(
-            PlotFile(
-                path=f"{FOLDER}/overview.png",
-                alt=f"{titles} over environment steps"
-                + (f"; not logged: {', '.join(missing)}" if missing else ""),
-                png=plots.draw_overview(overview),
-            )
-        )
     taken = {"overview"}
-    for finding, panel in check_panels(ordered(result), log, phase):
-        name = _free(file_name(panel.name), taken)
-        taken.add(name)
-        files.append(
-            PlotFile(
-                path=f"{FOLDER}/{name}.png",
-                alt=describe_panel(panel),
-                png=plots.draw_panel(panel),
-                check=finding.check,
-            )
+    # A picture is made a small file on another processor while the next one is drawn.
+    with ThreadPoolExecutor(1, thread_name_prefix="png") as beside:
+        files: list[tuple[str, str, str, Future[bytes]]] = []
+        overview = overview_panels(result.findings, log, phase)
+        if overview:
+            titles = ", ".join(panel.title for panel in overview)
+            missing = overview_missing(log)
+            alt = f"{titles} over environment steps"
+            alt += f"; not logged: {', '.join(missing)}" if missing else ""
+            picture = plots.overview_picture(overview)
+            files.append(("overview", alt, "", beside.submit(plots.png, picture)))
+        for finding, panel in check_panels(ordered(result), log, phase):
+            name = _free(file_name(panel.name), taken)
+            taken.add(name)
+            picture = plots.panel_picture(panel)
+            drawn = beside.submit(plots.png, picture)
+            files.append((name, describe_panel(panel), finding.check, drawn))
+        return tuple(
+            PlotFile(path=f"{FOLDER}/{name}.png", alt=alt, png=content.result(), check=check)
+            for name, alt, check, content in files
         )
-    return tuple(files)
 
 
 def same_plots(one: GateResult, other: GateResult) -> bool:

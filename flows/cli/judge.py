@@ -89,6 +89,7 @@ def gate(
         run_and_exit(
             "flows.commands.gate:gate_directory",
             debug=debug,
+            brief=True,
             directory=directory,
             stage=stage,
             gate=gate_file,
@@ -119,7 +120,11 @@ def report(
       gonogo report runs/mine/1m/run-001 --format html
     """
     run_and_exit(
-        "flows.commands.gate:render_report", debug=debug, directory=directory, form=form.value
+        "flows.commands.gate:render_report",
+        debug=debug,
+        brief=True,
+        directory=directory,
+        form=form.value,
     )
 
 
@@ -144,6 +149,7 @@ def history(
     run_and_exit(
         "flows.commands.history:show_history",
         debug=debug,
+        brief=True,
         directory=directory,
         preset=preset,
         stage=stage,
@@ -194,6 +200,7 @@ def compare(
     run_and_exit(
         "flows.commands.compare:compare_runs",
         debug=debug,
+        brief=True,
         a=a,
         b=b,
         stage=stage,
