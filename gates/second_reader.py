@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -18,19 +19,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gates.second_reading import FileToRead, Reading
 
+_MODULE = "gates.second_reader_process"
+
+
+def second_reader(*, wanted: bool = True) -> AbstractContextManager[SecondReader | None]:
+    """Start a second reader for a `with` block; None when none is wanted or no process is to be had."""
+    with contextlib.suppress(OSError):
+        if wanted:
+            return SecondReader()
+    return contextlib.nullcontext()
+
 
 class SecondReader:
     """A process of its own that reads one list of files with tbparse.
 
     It ends with the `with` block, and by itself when we are killed. It prints nothing, and Ctrl-C does
     not reach it.
+
+    Raises:
+        OSError: No process can be started.
     """
 
     def __init__(self) -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gates.second_reader_process"],
+                [sys.executable, "-m", _MODULE],
                 # The folder that a module is looked for in first must not be the user's.
                 cwd=Path(__file__).resolve().parents[1],
                 stdin=subprocess.PIPE,
@@ -41,6 +55,11 @@ class SecondReader:
         except BaseException:
             self._said.close()
             raise
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
 
     def __enter__(self) -> SecondReader:
         """Return the reader; it is loading already."""

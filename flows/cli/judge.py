@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -82,10 +81,10 @@ def gate(
 
       gonogo gate logs/td3_5k --stage 5k --json > gate.json
     """
-    from gates.second_reader import SecondReader
+    from gates.second_reader import second_reader
 
-    # First of all: it takes as long to load as everything else here takes together.
-    with nullcontext() if no_cross_check else SecondReader() as second_reader:
+    # First of all: loading it takes longer than judging a short run.
+    with second_reader(wanted=not no_cross_check) as reader:
         run_and_exit(
             "flows.commands.gate:gate_directory",
             debug=debug,
@@ -98,7 +97,7 @@ def gate(
             config=config,
             dialect=dialect,
             cross_check=not no_cross_check,
-            second_reader=second_reader,
+            second_reader=reader,
             as_json=as_json,
         )
 
