@@ -41,8 +41,10 @@ PIECES = [
 KNOWN_GROUP = re.compile(r"[a-z_]+/")
 HOSTILE = (
     st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join) | st.text(max_size=20)
-).filter(lambda text: one_line(text).strip(" -") and not KNOWN_GROUP.match(text))
-"""Names that are no tags of ours: those would rightly get a place of their own in a report."""
+).filter(
+    lambda text: one_line(text).strip(" -") and not KNOWN_GROUP.match(text) and "seed" not in text
+)
+"""Names that are no tags of ours, which would rightly get a place of their own in a report, nor speak of seeds."""
 
 
 def _judgement(build, name):
