@@ -15,12 +15,16 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
+from gates.event_checksums import SHORT_BYTES, crc32c_of_short
+
 HEADER_BYTES = 12
 FRAME_BYTES = 16
 """Header and trailing checksum: what a record needs besides its data."""
 RECORD_LIMIT_BYTES = 64 * 1024 * 1024
 """A longer record is refused unread; an event with 20,000 scalars takes about 1 MiB."""
 _SHORT = 65_536
+_MANY = 2_048
+"""Short records from which on tables for their checksums are worth their making."""
 _SCAN_BYTES = 4 * 1024 * 1024
 _MASK_DELTA = 0xA282EAD8
 
@@ -145,15 +149,24 @@ def _zero_runs(data: ByteArray) -> IntArray:
 
 def intact(buffer: bytes, positions: IntArray, lengths: IntArray) -> NDArray[np.bool_]:
     """Check the data of many whole records; positions are those of their headers."""
-    starts = positions + HEADER_BYTES
-    ends = starts + lengths
-    crc32c = _crc32c
-    computed = np.array(
-        [crc32c(buffer[a:b]) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)],
-        dtype=np.uint32,
-    )
+    ends = positions + HEADER_BYTES + lengths
+    short = (lengths <= SHORT_BYTES) & (ends >= SHORT_BYTES)
+    if np.count_nonzero(short) < _MANY:
+        computed = _checksums(buffer, ends, lengths)
+    else:
+        computed = np.empty(len(ends), dtype=np.uint32)
+        computed[short] = crc32c_of_short(buffer, ends[short], lengths[short])
+        computed[~short] = _checksums(buffer, ends[~short], lengths[~short])
     result: NDArray[np.bool_] = _masked(computed) == unaligned(buffer, "<u4")[ends]
     return result
+
+
+def _checksums(buffer: bytes, ends: IntArray, lengths: IntArray) -> NDArray[np.uint32]:
+    starts = ends - lengths
+    return np.array(
+        [_crc32c(buffer[a:b]) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)],
+        dtype=np.uint32,
+    )
 
 
 def unaligned(buffer: bytes, dtype: str) -> NDArray[np.generic]:
