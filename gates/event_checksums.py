@@ -14,12 +14,10 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
+from gates.event_rows import ROW_BYTES, rows
 from gates.series import IntArray
 
-SHORT_BYTES = 64
-"""Longest data that is looked up; for much more, a call costs less."""
-_WORDS = SHORT_BYTES // 8
-_PAIRS = SHORT_BYTES // 2
+_PAIRS = ROW_BYTES // 2
 _BYTES = np.arange(256, dtype=np.uint32)
 
 _crc32c = google_crc32c.value
@@ -30,39 +28,29 @@ def crc32c_of_short(buffer: bytes, ends: IntArray, lengths: IntArray) -> NDArray
 
     Args:
         buffer: Holds them all.
-        ends: End of each stretch, at least `SHORT_BYTES`.
-        lengths: Length of each, at most `SHORT_BYTES`.
+        ends: End of each stretch, at least `ROW_BYTES`.
+        lengths: Length of each, at most `ROW_BYTES`.
     """
-    windows = np.ndarray((len(buffer) - SHORT_BYTES + 1,), f"V{SHORT_BYTES}", buffer, 0, (1,))
-    rows = windows[ends - SHORT_BYTES].view(np.uint64).reshape(-1, _WORDS)
-    rows &= _masks()[lengths]
-    pairs = np.ascontiguousarray(rows.view("<u2").T)
+    pairs = np.ascontiguousarray(rows(buffer, ends, lengths).view("<u2").T)
     checksums: NDArray[np.uint32] = _of_zeros()[lengths]
     # Bytes before a stretch count as zeros, which contribute nothing.
-    for column in range((SHORT_BYTES - int(lengths.max(initial=0))) // 2, _PAIRS):
+    for column in range((ROW_BYTES - int(lengths.max(initial=0))) // 2, _PAIRS):
         checksums ^= _contributions()[column].take(pairs[column], mode="clip")
     return checksums
 
 
 @lru_cache(maxsize=1)
-def _masks() -> NDArray[np.uint64]:
-    """Return `uint64[length, words]`, all ones in the last `length` bytes."""
-    bytes_kept = np.arange(SHORT_BYTES) >= SHORT_BYTES - np.arange(SHORT_BYTES + 1)[:, None]
-    return np.where(bytes_kept, np.uint8(0xFF), np.uint8(0)).view(np.uint64)
-
-
-@lru_cache(maxsize=1)
 def _of_zeros() -> NDArray[np.uint32]:
     """Return the checksum of each number of zero bytes."""
-    return np.array([_crc32c(bytes(n)) for n in range(SHORT_BYTES + 1)], dtype=np.uint32)
+    return np.array([_crc32c(bytes(n)) for n in range(ROW_BYTES + 1)], dtype=np.uint32)
 
 
 @lru_cache(maxsize=1)
 def _contributions() -> NDArray[np.uint32]:
-    """Return `uint32[pairs, 65536]`: what two bytes at a place of a window change (8 MiB)."""
+    """Return `uint32[pairs, 65536]`: what two bytes at a place of a row change (8 MiB)."""
     table = np.empty((_PAIRS, 65_536), dtype=np.uint32)
     for pair in range(_PAIRS):
-        first, second = (_of_byte(SHORT_BYTES - 1 - place) for place in (2 * pair, 2 * pair + 1))
+        first, second = (_of_byte(ROW_BYTES - 1 - place) for place in (2 * pair, 2 * pair + 1))
         table[pair] = (second[:, None] ^ first[None, :]).ravel()
     return table
 

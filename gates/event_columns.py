@@ -11,20 +11,20 @@ from __future__ import annotations
 import numpy as np
 
 from gates.event_batch import OpenBatch, split
+from gates.event_keys import KEY_LIMIT_BYTES, KeyTable
 from gates.event_layouts import Layout, make_layout, take_matching
 from gates.event_points import Decoded
 from gates.event_proto import ParsedEvent, parse_event
 from gates.event_records import RecordBatch, unaligned
-from gates.event_tags import TAG_LIMIT, TAG_NAME_LIMIT_BYTES, TagTable
+from gates.event_tags import TagTable
 from gates.event_wire import MalformedEventError
 
 _FIRST_ALONE = 64
 """Events decoded one by one before the kinds that they teach are tried on the rest; doubles each
 round."""
 _LAYOUTS_PER_LENGTH = 16
-_KEYS_LIMIT = 4 * TAG_LIMIT
-_KEY_LIMIT_BYTES = TAG_NAME_LIMIT_BYTES + 64
 _FLOAT_BYTES = 4
+_LENGTH_LIMIT = KEY_LIMIT_BYTES + _FLOAT_BYTES
 
 
 class EventDecoder:
@@ -32,9 +32,8 @@ class EventDecoder:
 
     def __init__(self, tags: TagTable) -> None:
         self._tags = tags
-        self._keys: dict[bytes, int] = {}
-        """Tail without its last four bytes -> tag, of events that end with their one number (a
-        float32)."""
+        self._keys = KeyTable()
+        """Of events that end with their one number (a float32)."""
         self._layouts: dict[int, list[Layout]] = {}
         """Other kinds, by the length of their tail."""
 
@@ -63,15 +62,11 @@ class EventDecoder:
 
     def _match_keys(self, batch: OpenBatch) -> None:
         lengths = batch.tail_lengths()
-        records = np.flatnonzero((lengths > _FLOAT_BYTES) & (lengths <= _KEY_LIMIT_BYTES))
-        if not len(records) or not self._keys:
+        records = np.flatnonzero((lengths > _FLOAT_BYTES) & (lengths <= _LENGTH_LIMIT))
+        if not len(records):
             return
-        buffer, get = batch.batch.buffer, self._keys.get
-        starts, ends = batch.tails[records], batch.ends[records] - _FLOAT_BYTES
-        numbers = np.array(
-            [get(buffer[a:b], -1) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)],
-            dtype=np.int64,
-        )
+        buffer, ends = batch.batch.buffer, batch.ends[records] - _FLOAT_BYTES
+        numbers = self._keys.find(buffer, batch.tails[records], ends)
         hit = numbers >= 0
         if hit.any():
             values = unaligned(buffer, "<f4")[ends[hit]].astype(np.float64)
@@ -109,8 +104,7 @@ class EventDecoder:
         raw = batch.record(index)[tail:]
         places = [(value.position - tail, value.form) for value in event.values]
         if places == [(len(raw) - _FLOAT_BYTES, "<f4")]:
-            if len(raw) <= _KEY_LIMIT_BYTES and len(self._keys) < _KEYS_LIMIT:
-                self._keys[raw[:-_FLOAT_BYTES]] = tags[0]
+            self._keys.add(raw[:-_FLOAT_BYTES], tags[0])
             return
         layouts = self._layouts.setdefault(len(raw), [])
         if len(layouts) < _LAYOUTS_PER_LENGTH:

@@ -15,7 +15,8 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from gates.event_checksums import SHORT_BYTES, crc32c_of_short
+from gates.event_checksums import crc32c_of_short
+from gates.event_rows import ROW_BYTES
 
 HEADER_BYTES = 12
 FRAME_BYTES = 16
@@ -150,13 +151,16 @@ def _zero_runs(data: ByteArray) -> IntArray:
 def intact(buffer: bytes, positions: IntArray, lengths: IntArray) -> NDArray[np.bool_]:
     """Check the data of many whole records; positions are those of their headers."""
     ends = positions + HEADER_BYTES + lengths
-    short = (lengths <= SHORT_BYTES) & (ends >= SHORT_BYTES)
-    if np.count_nonzero(short) < _MANY:
+    short = np.flatnonzero((lengths <= ROW_BYTES) & (ends >= ROW_BYTES))
+    if len(short) < _MANY:
         computed = _checksums(buffer, ends, lengths)
+    elif len(short) == len(ends):
+        computed = crc32c_of_short(buffer, ends, lengths)
     else:
+        rest = np.delete(np.arange(len(ends)), short)
         computed = np.empty(len(ends), dtype=np.uint32)
         computed[short] = crc32c_of_short(buffer, ends[short], lengths[short])
-        computed[~short] = _checksums(buffer, ends[~short], lengths[~short])
+        computed[rest] = _checksums(buffer, ends[rest], lengths[rest])
     result: NDArray[np.bool_] = _masked(computed) == unaligned(buffer, "<u4")[ends]
     return result
 

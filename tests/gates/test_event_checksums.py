@@ -6,14 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gates import event_records
-from gates.event_checksums import SHORT_BYTES, crc32c_of_short
+from gates.event_checksums import crc32c_of_short
 from gates.event_records import HEADER_BYTES, frame, intact
+from gates.event_rows import ROW_BYTES
 
-contents = st.lists(st.binary(max_size=SHORT_BYTES), min_size=1, max_size=40)
+contents = st.lists(st.binary(max_size=ROW_BYTES), min_size=1, max_size=40)
 
 
 @settings(max_examples=300, deadline=None)
-@given(contents=contents, before=st.binary(min_size=SHORT_BYTES, max_size=SHORT_BYTES + 9))
+@given(contents=contents, before=st.binary(min_size=ROW_BYTES, max_size=ROW_BYTES + 9))
 def test_looked_up_checksums_are_those_of_the_c_function(
     contents: list[bytes], before: bytes
 ) -> None:
@@ -24,23 +25,21 @@ def test_looked_up_checksums_are_those_of_the_c_function(
 
 
 def test_every_length_and_every_byte_at_every_place() -> None:
-    for length in range(SHORT_BYTES + 1):
+    for length in range(ROW_BYTES + 1):
         data = [bytes(length)]
         data += [
             bytes([b if k == place else 0 for k in range(length)])
             for place in range(length)
             for b in (1, 0x80, 0xFF)
         ]
-        ends = SHORT_BYTES + length * np.arange(1, len(data) + 1)
-        found = crc32c_of_short(
-            bytes(SHORT_BYTES) + b"".join(data), ends, np.full(len(data), length)
-        )
+        ends = ROW_BYTES + length * np.arange(1, len(data) + 1)
+        found = crc32c_of_short(bytes(ROW_BYTES) + b"".join(data), ends, np.full(len(data), length))
         assert found.tolist() == [google_crc32c.value(item) for item in data]
 
 
 def test_each_flipped_bit_among_many_short_and_long_records_is_found() -> None:
     rng = np.random.default_rng(0)
-    sizes = rng.integers(0, SHORT_BYTES + 20, 4 * event_records._MANY)
+    sizes = rng.integers(0, ROW_BYTES + 20, 4 * event_records._MANY)
     records = [frame(rng.bytes(size)) for size in sizes.tolist()]
     positions = np.concatenate([[0], np.cumsum(sizes + event_records.FRAME_BYTES)])[:-1]
     buffer = bytearray(b"".join(records))
