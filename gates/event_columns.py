@@ -91,11 +91,15 @@ class EventDecoder:
                 tags.append(self._tags.number(parsed.tag))
                 values.append(parsed.value)
         batch.wall_times[index], batch.steps[index] = event.wall_time, event.step
-        batch.take_alone(index, tags, values)
         self._learn(batch, index, event, tags)
+        if batch.open[index]:
+            batch.take_alone(index, tags, values)
 
     def _learn(self, batch: OpenBatch, index: int, event: ParsedEvent, tags: list[int]) -> None:
-        """Remember the kind of an event whose numbers all stand at fixed places behind the step."""
+        """Remember the kind of an event whose numbers all stand at fixed places behind the step.
+
+        Events of a new layout, this one among them, are taken at once.
+        """
         tail = int(batch.tails[index] - batch.batch.starts[index])
         if not batch.regular[index] or event.summary_start != tail or not event.values:
             return

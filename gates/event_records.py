@@ -144,7 +144,7 @@ def _zero_runs(data: ByteArray) -> IntArray:
     four = two[:-2] & two[2:]
     count = len(data) - HEADER_BYTES + 1
     high = four[2 : 2 + count] & two[6 : 6 + count]
-    high &= ~(two[:count] & four[8 : 8 + count])
+    np.greater(high, two[:count] & four[8 : 8 + count], out=high)
     return np.flatnonzero(high)
 
 

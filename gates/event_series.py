@@ -85,11 +85,15 @@ def _series(tag: str, pieces: list[_Piece]) -> Series:
         (piece,) = pieces
         steps, values, wall_times = piece.steps, piece.values, piece.wall_times
     else:
-        # Stable: a tag that stands twice in an event keeps the order of its values.
-        order = np.argsort(np.concatenate([piece.records for piece in pieces]), kind="stable")
-        steps = np.concatenate([piece.steps for piece in pieces])[order]
-        values = np.concatenate([piece.values for piece in pieces])[order]
-        wall_times = np.concatenate([piece.wall_times for piece in pieces])[order]
+        pieces = sorted(pieces, key=lambda piece: int(piece.records[0]))
+        records = np.concatenate([piece.records for piece in pieces])
+        steps = np.concatenate([piece.steps for piece in pieces])
+        values = np.concatenate([piece.values for piece in pieces])
+        wall_times = np.concatenate([piece.wall_times for piece in pieces])
+        if (records[1:] < records[:-1]).any():
+            # Stable: a tag that stands twice in an event keeps the order of its values.
+            order = np.argsort(records, kind="stable")
+            steps, values, wall_times = steps[order], values[order], wall_times[order]
     for array in (steps, values, wall_times):
         array.setflags(write=False)
     return Series(tag=tag, steps=steps, values=values, wall_times=wall_times)
