@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from trainer.linear import Linear
 
@@ -53,6 +54,23 @@ class Layers(nn.Sequential):
         return values
 
 
+class PictureNorm(nn.LayerNorm):
+    """`torch.nn.LayerNorm` over `[channels, height, width]` that leaves pictures in channels-last memory."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise each picture of `float32[batch, channels, height, width]` as a whole."""
+        # Whoever averages over everything need not care for the order; torch's layer would reorder twice.
+        channels, height, width = self.normalized_shape
+        normalised = functional.layer_norm(
+            input.permute(0, 2, 3, 1),
+            [height, width, channels],
+            self.weight.permute(1, 2, 0),
+            self.bias.permute(1, 2, 0),
+            self.eps,
+        )
+        return normalised.permute(0, 3, 1, 2)
+
+
 class Encoder(nn.Module):
     """Convolutions and one linear layer: `float32[batch, stack, height, width]` to `float32[batch, features_dim]`.
 
@@ -80,8 +98,9 @@ class Encoder(nn.Module):
                 )
             parts.append(nn.Conv2d(channels, out_channels, kernel, stride))
             if layer_norm:
-                parts.append(nn.LayerNorm([out_channels, height, width]))
-            parts.append(nn.ReLU(inplace=True))
+                parts.append(PictureNorm([out_channels, height, width]))
+            # In place on a view, as the norm returns one, autograd would copy more than that saves.
+            parts.append(nn.ReLU(inplace=not layer_norm))
             channels = out_channels
         parts += [nn.Flatten(), Linear(channels * height * width, features_dim)]
         if layer_norm:
