@@ -22,6 +22,7 @@ from torch import Tensor
 
 from trainer.frame_mirror import FrameMirror
 from trainer.networks import Observation, ObservationShape
+from trainer.staging import Staging
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class ReplayBuffer:
         """Slots up to here have been written in some environment."""
         self._episode_age = np.zeros(num_envs, dtype=np.int64)
         self._rows = np.arange(num_envs)
+        self._staging: Staging | None = None
         self._mirror: FrameMirror | None = None
         if mirror is not None and self._has_camera:
             self._mirror = FrameMirror(num_envs, self._slots, (height, width), mirror)
@@ -157,27 +159,42 @@ class ReplayBuffer:
         """
         rows, slots = self._draw(batch_size, rng)
         following = (slots + 1) % self._slots
-        age = self._age[rows, slots].astype(np.int64)
-
-        def tensor(array: NDArray[np.generic]) -> Tensor:
-            return torch.from_numpy(array).to(device)
-
-        def observation(last: NDArray[np.int64], age: NDArray[np.int64]) -> Observation:
-            vector = tensor(self._vectors[rows, last])
-            if not self._has_camera:
-                return Observation(None, vector)
-            stack = self._stack_slots(last, age)
-            if self._mirror is not None:
-                return Observation(self._mirror.gather(rows, stack), vector)
-            return Observation(tensor(self._frames[rows[:, None], stack]), vector)
-
-        return Batch(
-            obs=observation(slots, age),
-            action=tensor(self._actions[rows, slots]),
-            reward=tensor(self._rewards[rows, slots]),
-            next_obs=observation(following, np.minimum(age + 1, self._stack - 1)),
-            terminated=tensor(self._terminated[rows, slots]),
+        here, there = rows * self._slots + slots, rows * self._slots + following
+        if self._staging is None or self._staging.device != device:
+            self._staging = Staging(device)
+        staging = self._staging
+        staging.begin()
+        obs_frames, next_frames = self._pictures(rows, slots, following, staging)
+        batch = Batch(
+            obs=Observation(obs_frames, staging.send("vector", _flat(self._vectors), here)),
+            action=staging.send("action", _flat(self._actions), here),
+            reward=staging.send("reward", _flat(self._rewards), here),
+            next_obs=Observation(
+                next_frames, staging.send("next_vector", _flat(self._vectors), there)
+            ),
+            terminated=staging.send("terminated", _flat(self._terminated), here),
         )
+        staging.end()
+        return batch
+
+    def _pictures(
+        self,
+        rows: NDArray[np.int64],
+        slots: NDArray[np.int64],
+        following: NDArray[np.int64],
+        staging: Staging,
+    ) -> tuple[Tensor, Tensor] | tuple[None, None]:
+        """Return the stacks of observations and of their successors, which share all frames but one."""
+        if not self._has_camera:
+            return None, None
+        stack = self._stack_slots(slots, self._age[rows, slots].astype(np.int64))
+        window = np.concatenate([stack, following[:, None]], axis=1)
+        if self._mirror is not None:
+            frames = self._mirror.gather(rows, window)
+        else:
+            places = rows[:, None] * self._slots + window
+            frames = staging.send("frames", _flat(self._frames), places)
+        return frames[:, :-1], frames[:, 1:]
 
     def _draw(
         self, count: int, rng: np.random.Generator
@@ -264,3 +281,8 @@ class ReplayBuffer:
         back = np.minimum(np.arange(self._stack - 1, -1, -1), age[:, None])
         slots: NDArray[np.int64] = (last[:, None] - back) % self._slots
         return slots
+
+
+def _flat(rings: NDArray[Any]) -> NDArray[Any]:
+    """View `[num_envs, slots, ...]` as `[num_envs * slots, ...]`."""
+    return rings.reshape(-1, *rings.shape[2:])
