@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flows.records.decisions import Name, Reason
 from flows.records.run_dir import PipelineDirectory
-from flows.settings.plan import DEFAULT_PRESET, DEFAULT_STAGES, PipelinePlan, resolve_plan
-from flows.settings.setting_files import reference
+from flows.settings.plan import DEFAULT_PRESET, PipelinePlan, resolve_plan
+from flows.settings.setting_files import DEFAULT_STAGES, reference
 from flows.settings.supervision import LiveMode
 from flows.settings.warm_start import WarmStartOption
 

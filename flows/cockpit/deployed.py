@@ -33,7 +33,8 @@ from flows.cockpit.one_sentence import in_one_sentence
 from flows.cockpit.this_run import created_at, flow_run_id, is_retried
 from flows.pipeline import run_pipeline
 from flows.request import OnConditional, OnTimeout
-from flows.settings.plan import DEFAULT_PRESET, DEFAULT_STAGES
+from flows.settings.plan import DEFAULT_PRESET
+from flows.settings.setting_files import DEFAULT_STAGES
 
 
 @flow(name="staged-validation", persist_result=False, retries=0)

@@ -8,14 +8,12 @@ from typing import Any
 
 from flows.commands.terminal import EXIT_CODES, result_lines, say
 from flows.errors import OutputError, UsageError
-from flows.judging.decision_shown import translated_events
 from flows.judging.judge_run import (
     GATE_FILE,
     Judged,
     free_judgement_folder,
     judge_directory,
 )
-from flows.judging.pipeline_report import save_pipeline_report
 from flows.judging.rules import (
     foreign_folder,
     live_stop_of,
@@ -122,6 +120,9 @@ def render_report(directory: Path, form: str) -> int:
         UsageError: There is nothing judged in the folder.
         OutputError: The report cannot be written.
     """
+    from flows.judging.decision_shown import translated_events
+    from flows.judging.pipeline_report import save_pipeline_report
+
     pipeline = PipelineDirectory.view(directory)
     if pipeline is not None:
         if form != "md":

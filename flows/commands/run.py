@@ -21,9 +21,9 @@ from flows.records.pipeline_record import read_record
 from flows.records.run_dir import PipelineDirectory, default_directory
 from flows.request import LONGEST_WAIT_H, NoGoOverride, OnConditional, OnTimeout, PipelineRequest
 from flows.seeds.request import Engine
-from flows.settings.plan import DEFAULT_PRESET, DEFAULT_STAGES, SEED_LIMIT
+from flows.settings.plan import DEFAULT_PRESET, SEED_LIMIT
 from flows.settings.seeds import parse_seeds
-from flows.settings.setting_files import is_path, known_stages
+from flows.settings.setting_files import DEFAULT_STAGES, is_path, known_stages
 from flows.settings.supervision import LiveMode
 from flows.settings.warm_start import Carry, parse_warm_start
 from flows.supervising.stopping import raise_on_stop_signals

@@ -18,9 +18,9 @@ from flows.records.group_dir import default_group_directory
 from flows.records.group_record import GroupRecord, read_group
 from flows.request import PipelineRequest
 from flows.seeds.request import Engine, SeedsRequest
-from flows.settings.plan import DEFAULT_PRESET, DEFAULT_STAGES
+from flows.settings.plan import DEFAULT_PRESET
 from flows.settings.seeds import seeds_text
-from flows.settings.setting_files import is_path
+from flows.settings.setting_files import DEFAULT_STAGES, is_path
 from flows.settings.warm_start import Carry
 from flows.supervising.stopping import raise_on_stop_signals
 from gates.findings import Outcome, Verdict

@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flows.judging.judge_run import GATE_FILE
-from flows.judging.supervision_rows import interim_gates, raised_alerts, supervision_rows
 from flows.records.decisions import Decision, read_decisions
 from flows.records.pipeline_record import RunRecord, utc_now
 from flows.records.recipe import flat_config
 from flows.records.run_dir import PipelineDirectory, read_json
-from flows.settings.plan import DEFAULT_STAGES
-from flows.settings.setting_files import known_stages
+from flows.settings.setting_files import DEFAULT_STAGES, known_stages
 from gates.errors import InputError
 from gates.findings import GateResult, Verdict
 from gates.gate_file import from_json
@@ -53,6 +51,9 @@ def stage_context(
     stage: str, run: RunRecord, directory: PipelineDirectory, judgement: Judgement
 ) -> StageContext:
     """Collect the context of a stage's report."""
+    # A directory without a pipeline was not supervised, and its report begins a little sooner.
+    from flows.judging.supervision_rows import interim_gates, raised_alerts, supervision_rows
+
     folder = directory.run_path(stage, run)
     earlier = _earlier_runs(stage, run, directory)
     own = read_json(folder / "run.json") or {}

@@ -43,7 +43,7 @@ Way = Literal["command line", "Prefect", "setting", "time-out"]
 class Decision(BaseModel):
     """One decision about one verdict."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     format: Literal[1] = 1
     kind: Kind

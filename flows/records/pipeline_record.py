@@ -18,8 +18,9 @@ FILE_NAME = "pipeline.json"
 
 
 class _Record(BaseModel):
-    # A newer gonogo may have written more keys; they are dropped, not refused.
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    # A newer gonogo may have written more keys; they are dropped, not refused. Not every directory that
+    # is judged belongs to a pipeline, so the models are built when they are used.
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class AttemptRecord(_Record):

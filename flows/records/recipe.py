@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flows.settings.plan import StagePlan
 from flows.settings.trainer_command import trainer_source
+
+if TYPE_CHECKING:
+    from flows.settings.plan import StagePlan
 
 
 def recipe_hash(stage: StagePlan) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.errors import OutputError, UsageError
 from flows.records.locked_folder import LockedFolder, lock_folder
@@ -24,9 +24,12 @@ from flows.records.pipeline_record import (
     utc_now,
     write_record,
 )
-from flows.settings.plan import DEFAULT_STAGES, PipelinePlan, StagePlan
+from flows.settings.setting_files import DEFAULT_STAGES
 from gates.files import write_atomically
 from reports.context import StageState
+
+if TYPE_CHECKING:
+    from flows.settings.plan import PipelinePlan, StagePlan
 
 LEFT_ALONE = "gonogo was killed"
 """End of an attempt whose supervisor ended without a word; its guard stopped the trainer."""

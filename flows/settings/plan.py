@@ -11,7 +11,13 @@ from typing import Any
 from flows.errors import ConfigError
 from flows.settings.long_stage import LongStage
 from flows.settings.overrides import Override, parse_overrides
-from flows.settings.setting_files import PresetFile, StageFile, gate_of, load_file
+from flows.settings.setting_files import (
+    DEFAULT_STAGES,
+    PresetFile,
+    StageFile,
+    gate_of,
+    load_file,
+)
 from flows.settings.slots import derived_slots
 from flows.settings.stage_request import check_by_command, stage_request
 from flows.settings.supervision import LiveMode, Supervision
@@ -21,7 +27,6 @@ from flows.settings.warm_start import WarmMode
 from gates.errors import GateConfigError
 
 DEFAULT_PRESET = "drive"
-DEFAULT_STAGES = ("5k", "50k", "1m")
 SEED_LIMIT = 2**31
 
 
