@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from gates.series import FloatArray
 from reports.decimate import Line
 from reports.escaping import plot_label
+from reports.matplotlib_figure import Figure, FigureCanvasAgg
 from reports.number_format import format_number
 from reports.plot_panels import Panel
 
