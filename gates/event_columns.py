@@ -17,11 +17,12 @@ from gates.event_points import Decoded
 from gates.event_proto import ParsedEvent, parse_event
 from gates.event_records import RecordBatch, unaligned
 from gates.event_tags import TagTable
+from gates.event_values import ValueTable
 from gates.event_wire import MalformedEventError
 
 _FIRST_ALONE = 64
-"""Events decoded one by one before the kinds that they teach are tried on the rest; doubles each
-round."""
+"""Events decoded one by one before the kinds that they teach, if any, are tried on the rest; doubles
+each round."""
 _LAYOUTS_PER_LENGTH = 16
 _FLOAT_BYTES = 4
 _LENGTH_LIMIT = KEY_LIMIT_BYTES + _FLOAT_BYTES
@@ -35,7 +36,11 @@ class EventDecoder:
         self._keys = KeyTable()
         """Of events that end with their one number (a float32)."""
         self._layouts: dict[int, list[Layout]] = {}
-        """Other kinds, by the length of their tail."""
+        """Other kinds, by the length of their tail, up to a limit for each length."""
+        self._values = ValueTable()
+        """Of events with kinds beyond the limit."""
+        self._learned = 0
+        """Counts the kinds."""
 
     def decode(self, records: RecordBatch) -> Decoded:
         """Return the points of some records in the order in which they were written."""
@@ -45,10 +50,13 @@ class EventDecoder:
             while True:
                 self._match_layouts(batch)
                 self._match_keys(batch)
-                unknown = np.flatnonzero(batch.open)
-                if not len(unknown):
+                unknown = np.flatnonzero(batch.open).tolist()
+                if not unknown:
                     return batch.decoded()
-                for index in unknown[:alone].tolist():
+                learned = self._learned
+                for count, index in enumerate(unknown):
+                    if count >= alone and self._learned > learned:
+                        break
                     if batch.open[index]:
                         self._decode_alone(batch, index)
                 alone *= 2
@@ -74,8 +82,17 @@ class EventDecoder:
 
     def _decode_alone(self, batch: OpenBatch, index: int) -> None:
         """Decode one event field by field, and learn its kind."""
+        record, tail = batch.record(index), int(batch.tails[index] - batch.batch.starts[index])
+        if (
+            batch.regular[index]
+            and len(self._layouts.get(len(record) - tail, ())) == _LAYOUTS_PER_LENGTH
+        ):
+            known = self._values.read(record, tail)
+            if known is not None:
+                batch.take_alone(index, *known)
+                return
         try:
-            event = parse_event(batch.record(index))
+            event = parse_event(record)
         except MalformedEventError as error:
             batch.malformed.append((index, str(error)))
             batch.open[index] = False
@@ -109,8 +126,11 @@ class EventDecoder:
         places = [(value.position - tail, value.form) for value in event.values]
         if places == [(len(raw) - _FLOAT_BYTES, "<f4")]:
             self._keys.add(raw[:-_FLOAT_BYTES], tags[0])
+            self._learned += 1
             return
+        self._values.add(batch.record(index), tail, event.values, tags)
         layouts = self._layouts.setdefault(len(raw), [])
         if len(layouts) < _LAYOUTS_PER_LENGTH:
             layouts.append(make_layout(raw, places, tags))
+            self._learned += 1
             take_matching(batch, layouts[-1], np.flatnonzero(batch.tail_lengths() == len(raw)))

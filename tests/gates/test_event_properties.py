@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 
+from gates import event_columns, event_file, event_keys, event_records
 from gates.errors import InputError
 from gates.event_reader import read_events
 from gates.event_records import frame
@@ -105,6 +107,41 @@ def test_flipped_bits_are_reported_and_never_invent_a_point(
     assert log.damage
     if sound.purged_points == 0:  # a lost session start leaves points that it would have voided
         assert points(log) <= points(sound)
+
+
+def read_with(folder: Path, **limits: int) -> EventLog:
+    """Read with other limits between the ways in which a record can be read."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in (
+            (event_file, "_BLOCK_BYTES"),
+            (event_records, "_MANY"),
+            (event_keys, "_FEW"),
+            (event_columns, "_FIRST_ALONE"),
+            (event_columns, "_LAYOUTS_PER_LENGTH"),
+        ):
+            patch.setattr(module, name, limits[name])
+        return EventTail(folder).poll()
+
+
+@settings(max_examples=200, deadline=None)
+@given(file=files, times=st.integers(1, 20), data=st.data())
+def test_every_way_of_reading_finds_the_same(
+    file: list[bytes], times: int, data: st.DataObject
+) -> None:
+    content = bytearray(b"".join([*file[:1], *file[1:] * times]))
+    for place in data.draw(st.lists(st.integers(0, len(content) * 8 - 1), max_size=3)):
+        content[place // 8] ^= 1 << place % 8
+    quick = {
+        "_MANY": 1,
+        "_FEW": 0,
+        "_BLOCK_BYTES": data.draw(st.sampled_from([300, 3_000])),
+        "_FIRST_ALONE": data.draw(st.sampled_from([1, 64])),
+        "_LAYOUTS_PER_LENGTH": data.draw(st.sampled_from([1, 16])),
+    }
+    plain = dict.fromkeys(quick, 1 << 30) | {"_LAYOUTS_PER_LENGTH": 0}
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / FIRST).write_bytes(content)
+        same(read_with(Path(folder), **quick), read_with(Path(folder), **plain))
 
 
 @settings(max_examples=200, deadline=None)

@@ -138,6 +138,19 @@ def test_an_event_of_another_kind_within_many_is_read_alone(tmp_path: Path) -> N
     assert_tensorboard_agrees(log, tmp_path)
 
 
+def test_sets_of_tags_that_hardly_ever_repeat(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    long = "a name that makes the value longer than 127 bytes " * 3
+    events = []
+    for step in range(EVENTS):
+        kept = [(f"tag{k:02d}", step + k / 16) for k in range(11) if rng.random() < 0.6]
+        kept += [(long, 0.5)] * (step % 40 == 0) + [("tag00", -1.0)] * (step % 30 == 0)
+        events.append(event(step, *kept))
+    log = read(tmp_path, framed(*events))
+    assert len(log.series[long]) == len(range(0, EVENTS, 40))
+    assert_tensorboard_agrees(log, tmp_path)
+
+
 def test_a_session_start_within_many_events_voids_rows(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     first, again = updates(rng), updates(rng)
