@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.errors import UsageError
 from flows.judging.decision_shown import show_decision
@@ -29,6 +30,9 @@ from flows.stage import StageOutcome, other_than
 from flows.supervising.warm_start import warm_started
 from reports.context import StageState
 from reports.escaping import code_markdown, escape_markdown
+
+if TYPE_CHECKING:
+    from flows.pages.decision_form import Place
 
 POLL_S = 1.0
 NOBODY = "nobody"
@@ -66,15 +70,9 @@ def _wait(
     from flows.pages.decision_form import place
 
     page = place()
-    until = datetime.now(timezone.utc) + timedelta(hours=request.wait_h)
     run = directory.record.last_run(outcome.stage)
     assert run is not None, "a judged run is recorded"
-    waits = WaitRecord(
-        since=utc_now(),
-        until=until.isoformat(timespec="seconds"),
-        flow_run=page.flow_run if page else "",
-        api_url=page.api_url if page else "",
-    )
+    waits = waiting(request, page)
     directory.save(
         directory.record.with_changed_run(outcome.stage, run.model_copy(update={"waits": waits}))
     )
@@ -84,7 +82,13 @@ def _wait(
         f'gonogo approve {shown(outcome.run)} --reason "..."'
     )
     if page is not None:
-        return _wait_for_the_form(outcome, request, directory)
+        ask_in_the_form(
+            outcome.run,
+            question(outcome.stage, outcome.deciding, outcome.report),
+            key=f"{outcome.stage}-{outcome.run.name}",
+            request=request,
+        )
+        return note_decision(outcome, directory)
     deadline = time.monotonic() + request.wait_h * 3600
     while newest_decision(outcome.run) is None:
         if time.monotonic() >= deadline:
@@ -93,9 +97,26 @@ def _wait(
     return note_decision(outcome, directory)
 
 
-def _wait_for_the_form(
-    outcome: StageOutcome, request: PipelineRequest, directory: PipelineDirectory
-) -> StageOutcome:
+def waiting(request: PipelineRequest, page: Place | None) -> WaitRecord:
+    """Return what is recorded of a pipeline that begins to wait for a decision."""
+    until = datetime.now(timezone.utc) + timedelta(hours=request.wait_h)
+    return WaitRecord(
+        since=utc_now(),
+        until=until.isoformat(timespec="seconds"),
+        flow_run=page.flow_run if page else "",
+        api_url=page.api_url if page else "",
+    )
+
+
+def ask_in_the_form(folder: Path, question: str, *, key: str, request: PipelineRequest) -> None:
+    """Suspend the flow run until a person has decided about a judged folder, then record the decision.
+
+    Args:
+        folder: Of one run or of a joint judgement.
+        question: Markdown above the form.
+        key: Names what is asked, so that a flow run that begins anew finds the answer.
+        request: Says how long to wait, and what follows when nobody decides.
+    """
     from flows.pages.decision_form import DecisionForm, ask
 
     by_time_out = False
@@ -103,33 +124,31 @@ def _wait_for_the_form(
     def time_out() -> DecisionForm:
         nonlocal by_time_out
         by_time_out = True
-        return DecisionForm(name=NOBODY, reason=_waited(request))
+        return DecisionForm(name=NOBODY, reason=waited(request))
 
     answer = ask(
-        question(outcome),
-        key=f"{outcome.stage}-{outcome.run.name}",
+        question,
+        key=key,
         timeout_s=request.wait_h * 3600,
         at_timeout=time_out if request.on_timeout == "continue" else None,
     )
-    if newest_decision(outcome.run) is not None:
-        # Decided on the command line, which then resumed us.
-        return note_decision(outcome, directory)
-    return _decide(
-        outcome,
-        directory,
-        kind="approved" if answer.decision == "approve" else "rejected",
-        by=answer.name,
-        reason=answer.reason,
-        way="time-out" if by_time_out else "Prefect",
-    )
+    # Else it was decided on the command line, which then resumed us.
+    if newest_decision(folder) is None:
+        record_decision(
+            folder,
+            kind="approved" if answer.decision == "approve" else "rejected",
+            by=answer.name,
+            reason=answer.reason,
+            way="time-out" if by_time_out else "Prefect",
+        )
 
 
-def question(outcome: StageOutcome) -> str:
+def question(stage: str, deciding: str, report: Path) -> str:
     """Write what a person is asked, as Markdown."""
     return "\n\n".join(
         (
-            f"**{escape_markdown(outcome.stage)} ended CONDITIONAL.** {escape_markdown(outcome.deciding)}",
-            f"Read its report first: {code_markdown(outcome.report)}, or the artifact of this run.",
+            f"**{escape_markdown(stage)} ended CONDITIONAL.** {escape_markdown(deciding)}",
+            f"Read its report first: {code_markdown(report)}, or the artifact of this run.",
             "May the next stage start?",
         )
     )
@@ -139,11 +158,12 @@ def _timed_out(
     outcome: StageOutcome, request: PipelineRequest, directory: PipelineDirectory
 ) -> StageOutcome:
     if request.on_timeout == "continue":
-        return _decide(outcome, directory, by=NOBODY, reason=_waited(request), way="time-out")
+        return _decide(outcome, directory, by=NOBODY, reason=waited(request), way="time-out")
     return note_decision(outcome, directory)
 
 
-def _waited(request: PipelineRequest) -> str:
+def waited(request: PipelineRequest) -> str:
+    """Return the reason of a decision that the time-out made."""
     return f"{request.wait_h:g} h went by, after which the pipeline was asked to continue"
 
 

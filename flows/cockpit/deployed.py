@@ -12,7 +12,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas import State
 
-from flows.cockpit import form_requests
+from flows.cockpit import form_requests, seed_groups
 from flows.cockpit.form_fields import (
     BY_STAGE_FILE,
     NO_STAGE,
@@ -33,6 +33,7 @@ from flows.cockpit.one_sentence import in_one_sentence
 from flows.cockpit.this_run import created_at, flow_run_id, is_retried
 from flows.pipeline import run_pipeline
 from flows.request import OnConditional, OnTimeout
+from flows.seeds.group_pipeline import run_seeds
 from flows.settings.plan import DEFAULT_PRESET
 from flows.settings.setting_files import DEFAULT_STAGES
 
@@ -43,6 +44,7 @@ def staged_validation(
     preset: Preset = DEFAULT_PRESET,
     stages: list[Stage] = list(DEFAULT_STAGES),  # noqa: B006  # the form shows it as the default
     seed: Seed = 0,
+    more_seeds: list[Seed] = [],  # noqa: B006
     overrides: list[Override] = [],  # noqa: B006
     live_gate: Live = BY_STAGE_FILE,
     on_conditional: OnConditional = "wait",
@@ -63,6 +65,8 @@ def staged_validation(
         preset: Recipe to train: the environment and every hyperparameter.
         stages: Stages in the order in which they run. The shortest one comes first.
         seed: Seed of the training, 0 or larger.
+        more_seeds: Further seeds. Each stage is then trained with all of them, as many at a time as
+            fit, and judged over all of them before the next one starts.
         overrides: Changes to the recipe, each as KEY=VALUE, for example train.actor_lr=1.0e-4.
         live_gate: What to do with a run that certainly fails its gate while it still trains.
         on_conditional: What follows a CONDITIONAL: wait for a person's decision, continue, or stop.
@@ -77,6 +81,28 @@ def staged_validation(
         overridden_by: Your name, for an override.
         override_reason: Why the NO_GO is overridden.
     """
+    if more_seeds or seed_groups.is_group(go_on_in):
+        group = seed_groups.whole_group(
+            preset=preset,
+            stage_names=stages,
+            seed=seed,
+            more_seeds=more_seeds,
+            overrides=overrides,
+            changed=changed,
+            expected=expected,
+            live_gate=live_gate,
+            go_on_in=go_on_in,
+            created=created_at(),
+            flow_run=flow_run_id(),
+            on_conditional=on_conditional,
+            wait_h=wait_h,
+            on_timeout=on_timeout,
+            override_no_go=None if override_no_go == NO_STAGE else override_no_go,
+            name=overridden_by.strip(),
+            reason=override_reason.strip(),
+            resume=is_retried(),
+        )
+        return run_seeds(group)
     request = form_requests.whole_pipeline(
         preset=preset,
         stage_names=stages,

@@ -61,7 +61,7 @@ def whole_pipeline(
         name=overridden_by.strip() if override_no_go else "",
         reason=override_reason.strip() if override_no_go else "",
         retrain=False,
-        live=_live(live_gate),
+        live=live_mode(live_gate),
     )
     return request.model_copy(update={"retried": retried})
 
@@ -92,7 +92,7 @@ def one_stage(
         expectation=expected.strip(),
         retrain=True,
         resume=resume,
-        live=_live(live_gate),
+        live=live_mode(live_gate),
     )
     return request.model_copy(update={"retried": retried})
 
@@ -137,6 +137,7 @@ def _stage_of(pipeline: Path, name: str) -> str:
     return stages()[name]
 
 
-def _live(choice: str) -> LiveMode | None:
+def live_mode(choice: str) -> LiveMode | None:
+    """Return what `--live` takes for a choice of the form."""
     modes: dict[str, LiveMode | None] = {BY_STAGE_FILE: None, "stop": "stop", "warn": "warn"}
     return modes.get(choice, "off")

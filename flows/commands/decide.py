@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from flows.commands.decide_jointly import decide_jointly, is_joint
 from flows.commands.terminal import say
+from flows.commands.wake import wake
 from flows.errors import InUseError, OutputError, UsageError
 from flows.judging.decision_shown import show_decision
 from flows.judging.stage_context import next_stage, read_result, shown
-from flows.prefect_environment import home_for, prepare_environment
 from flows.records.decisions import (
     Decision,
     Kind,
@@ -140,19 +139,5 @@ def _say_what_follows(folder: Path, decision: Decision) -> None:
 
 
 def _wake(folder: Path, record: RunRecord, decision: Decision) -> None:
-    """Resume the flow run that waits; a pipeline that waits in its own process sees the file."""
-    waits = record.waits
-    if waits is None or not waits.flow_run:
-        say("The pipeline that waits for it goes on by itself.")
-        return
-    os.environ.setdefault("PREFECT_API_URL", waits.api_url)
-    prepare_environment(home_for(folder.parents[1]))
-    from flows.pages.decision_form import ResumeError, resume_waiting
-
-    try:
-        resume_waiting(waits.flow_run, decision)
-    except ResumeError as error:
-        say(f"Its flow run could not be resumed: {error}")
+    if record.waits is not None and not wake(record.waits, folder.parents[1], decision):
         _say_what_follows(folder, decision)
-    else:
-        say(f"Resumed flow run {waits.flow_run}.")

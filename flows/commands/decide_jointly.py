@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flows.commands.terminal import say
+from flows.commands.wake import wake
 from flows.errors import UsageError
 from flows.judging.group_commands import stage_after
 from flows.judging.joint_judgement import read_joint
@@ -24,7 +25,7 @@ def is_joint(path: Path) -> bool:
 def decide_jointly(path: Path, decision: Callable[[Path], Decision]) -> int:
     """Record what a person decided about a joint CONDITIONAL.
 
-    A group that waits sees the decision by itself, the next `gonogo run` does otherwise.
+    A group that waits hears of it; the next `gonogo run` sees it otherwise.
 
     Raises:
         UsageError: There is nothing to decide, or the reason is missing.
@@ -47,6 +48,10 @@ def decide_jointly(path: Path, decision: Callable[[Path], Decision]) -> int:
     write_decision(folder, decided)
     say(f"{folder.parent.name}/{folder.name}: {decided.text}")
     directory = GroupDirectory.view(group)
+    last = directory.record.last_joint(result.stage) if directory is not None else None
+    waits = last.waits if last is not None and last.joint == folder.name else None
+    if waits is not None and wake(waits, group, decided):
+        return 0
     following = stage_after(directory, result.stage) if directory is not None else None
     if decided.goes_on and following is not None:
         say(f"Go on with {following} of all seeds:  gonogo run --out {shown(group)}")

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.records.decisions import Decision
+from flows.records.pipeline_record import WaitRecord
 from flows.records.state_file import read_state, write_state
 from gates.findings import Verdict
 
@@ -35,6 +36,8 @@ class JointRecord(_Record):
     """The run of each seed that was looked at, `run-002`; empty for one that has none."""
     decision: Decision | None = None
     """What a person decided about a verdict that is not GO."""
+    waits: WaitRecord | None = None
+    """Set while a group waits for a person's decision about this judgement."""
     training_s: float | None = None
     """Time of the trainings of all seeds together."""
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from flows.deciding import record_decision, record_override
+from flows.deciding import (
+    NOBODY,
+    ask_in_the_form,
+    question,
+    record_decision,
+    record_override,
+    waited,
+    waiting,
+)
 from flows.errors import UsageError
 from flows.judging.group_report import save_group_report
 from flows.judging.joint_judgement import read_joint, show_joint
@@ -18,6 +26,7 @@ from flows.request import NoGoOverride, PipelineRequest
 from flows.seeds.kept import same_runs
 from flows.settings.plan import StagePlan
 from gates.findings import Verdict
+from reports.stage_report import REPORT_NAME
 
 POLL_S = 1.0
 
@@ -44,7 +53,7 @@ def note_joint_decision(
     decision = newest_decision(folder)
     if decision == record.decision:
         return record
-    record = record.model_copy(update={"decision": decision})
+    record = record.model_copy(update={"decision": decision, "waits": None})
     group.save_joint(stage, record)
     result = read_joint(folder)
     if result is not None:
@@ -82,19 +91,24 @@ def override_joint_no_go(
 def _wait(
     stage: StagePlan, record: JointRecord, group: GroupDirectory, request: PipelineRequest
 ) -> None:
+    from flows.pages.decision_form import place
+
     folder = group.joint_path(stage.name, record)
+    page = place()
+    waits = waiting(request, page)
+    group.save_joint(stage, record.model_copy(update={"waits": waits}))
     say(
-        f"{stage.name}: CONDITIONAL. {record.deciding} Waiting {request.wait_h:g} h for: "
+        f"{stage.name}: CONDITIONAL. {record.deciding} Waiting until {waits.until} for: "
         f'gonogo approve {shown(folder)} --reason "..."'
     )
+    if page is not None:
+        asked = question(f"{stage.name} of all seeds", record.deciding, folder / REPORT_NAME)
+        ask_in_the_form(folder, asked, key=f"{stage.name}-{record.joint}", request=request)
+        return
     deadline = time.monotonic() + request.wait_h * 3600
     while newest_decision(folder) is None:
         if time.monotonic() >= deadline:
             if request.on_timeout == "continue":
-                reason = (
-                    f"nobody decided within {request.wait_h:g} h, and the pipeline was asked to "
-                    "continue then"
-                )
-                record_decision(folder, by="time-out", reason=reason, way="time-out")
+                record_decision(folder, by=NOBODY, reason=waited(request), way="time-out")
             return
         time.sleep(POLL_S)

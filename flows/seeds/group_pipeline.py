@@ -125,14 +125,14 @@ def _run_stages(
         page.stage(stage.name, "running")
         try:
             outcome = _run_stage(stage.name, plans, group, request, since)
-            if stage is not order[-1]:
-                if outcome.record.verdict is Verdict.CONDITIONAL:
-                    page.stage(stage.name, "CONDITIONAL, waits for a decision")
-                record = decided_jointly(stage, outcome.record, group, request.pipeline)
-                outcome = replace(outcome, record=record)
         except BaseException as error:
             page.stage(stage.name, "broken" if isinstance(error, Exception) else "stopped")
             raise
+        if stage is not order[-1]:
+            if outcome.record.verdict is Verdict.CONDITIONAL:
+                page.stage(stage.name, "CONDITIONAL, waits for a decision")
+            record = decided_jointly(stage, outcome.record, group, request.pipeline)
+            outcome = replace(outcome, record=record)
         outcomes.append(outcome)
         decision = outcome.record.decision
         page.stage(

@@ -172,6 +172,24 @@ def test_a_person_approves_a_conditional(pages: Pages, cockpit: Cockpit) -> None
     assert run["decision"]["way"] == "Prefect"
 
 
+def test_a_person_approves_a_conditional_of_several_seeds(pages: Pages, cockpit: Cockpit) -> None:
+    stages = ["doubtful", "first"]
+    begun = cockpit.start("staged-validation", preset="small", stages=stages, more_seeds=[3])
+    wait_for(lambda: cockpit.state(begun) == "PAUSED", 240)
+    pages.open_run(begun)
+    pages.shows("small seeds 0,3: doubtful CONDITIONAL, waits for a decision")
+    pages.menu("Resume")
+    dialog = pages.page.get_by_role("dialog")
+    dialog.get_by_text("doubtful of all seeds ended CONDITIONAL.").wait_for()
+    pages.write("Name", "Ada")
+    pages.write("Reason", "the limit is meant for longer runs")
+    dialog.get_by_role("button", name=re.compile("Submit|Resume")).click()
+    assert cockpit.wait_for_end(begun, 240)["state"]["name"] == "GO"
+    group = json.loads((pipeline_of(cockpit, begun) / "group.json").read_text())
+    (joint,) = group["stages"]["doubtful"]["joints"]
+    assert (joint["decision"]["by"], joint["decision"]["way"]) == ("Ada", "Prefect")
+
+
 def test_the_pages_ask_no_other_host(pages: Pages, outside: Outside) -> None:
     for path in ("/dashboard", "/runs", "/deployments", "/settings"):
         pages.open(path)

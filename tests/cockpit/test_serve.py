@@ -105,6 +105,62 @@ def test_go_no_go_fix_and_go_again(cockpit: Cockpit) -> None:
     assert again["state"]["name"] == "UNCHANGED"
 
 
+def test_several_seeds_are_trained_and_judged_together(cockpit: Cockpit) -> None:
+    twice = cockpit.start("staged-validation", preset="small", stages=["first"], more_seeds=[0])
+    refused = cockpit.wait_for_end(twice)["state"]
+    assert refused["name"] == "Refused", refused
+    assert "seed 0 is named twice" in refused["message"]
+    begun = cockpit.start(
+        "staged-validation", preset="small", stages=["first", "second"], more_seeds=[3]
+    )
+    run = cockpit.wait_for_end(begun, 240)
+    assert (run["state"]["name"], run["name"]) == (
+        "GO",
+        "small seeds 0,3: first GO, second GO",
+    ), run["state"]
+    report = cockpit.artifacts(begun)["small-seeds-second"]["data"]
+    assert "2 of 2 seeds passed" in report
+    assert "data:image/" in report
+    (group,) = cockpit.runs.glob("small-seeds0_3-*")
+    assert runs_of(group / "seed-3", "second") == ["run-001"]
+
+    long = {"preset": "small", "stages": ["long"], "more_seeds": [3]}
+    cancelled = cockpit.start("staged-validation", **long)
+    for seed in (0, 3):
+        wait_for(lambda s=seed: f"small-seed{s}-long-progress" in cockpit.artifacts(cancelled), 120)
+    assert len(trainers_of(cockpit.runs)) >= 2
+    cockpit.cancel(cancelled)
+    assert cockpit.wait_for_end(cancelled, 60)["state"]["name"] == "Cancelled"
+    assert trainers_of(cockpit.runs) == []
+    for group in cockpit.runs.glob(f"small-seeds0_3-*-{cancelled[:4]}"):
+        for status in group.glob("seed-*/long/run-001/status.json"):
+            assert json.loads(status.read_text())["phase"] == "stopped"
+
+
+def test_a_joint_conditional_is_approved_on_the_command_line(cockpit: Cockpit) -> None:
+    begun = cockpit.start(
+        "staged-validation", preset="small", stages=["doubtful", "first"], more_seeds=[3]
+    )
+    wait_for(lambda: cockpit.state(begun) == "PAUSED", 240)
+    waits = "small seeds 0,3: doubtful CONDITIONAL, waits for a decision"
+    assert cockpit.run(begun)["name"] == waits
+    (group,) = cockpit.runs.glob(f"small-seeds0_3-*-{begun[:4]}")
+    approve = ["approve", str(group), "--name", "Ada", "--reason", "short runs differ"]
+    done = subprocess.run(
+        [sys.executable, "-m", "flows", *approve], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"Resumed flow run {begun}." in done.stdout
+    run = cockpit.wait_for_end(begun, 240)
+    assert run["state"]["name"] == "GO", run["state"]
+    assert run["name"] == "small seeds 0,3: doubtful CONDITIONAL, approved, first GO"
+    for seed in (0, 3):
+        assert runs_of(group / f"seed-{seed}", "doubtful") == ["run-001"], "trained once"
+    (joint,) = json.loads((group / "group.json").read_text())["stages"]["doubtful"]["joints"]
+    assert (joint["decision"]["by"], joint["decision"]["way"]) == ("Ada", "command line")
+    assert joint["waits"] is None
+
+
 def test_retry_trains_only_what_failed(cockpit: Cockpit) -> None:
     stages = ["first", "second"]
     begun = cockpit.start("staged-validation", preset="small", stages=stages, changed="try")
