@@ -58,18 +58,19 @@ class Pages:
         box = self.page.locator("div:has(> fieldset)").filter(has=label).last
         box.locator("textarea, input").first.fill(text)
 
-    def add(self, texts: Sequence[str]) -> None:
-        """Add items to the form's only list."""
+    def add(self, field: str, texts: Sequence[str]) -> None:
+        """Add items to a list of the form."""
         for text in texts:
-            self.page.get_by_role("button", name="Add item").click()
-            self.item().fill(text)
+            self._list(field).get_by_role("button", name="Add item").click()
+            self.item(field).fill(text)
 
-    def item(self) -> Any:
-        """Return the newest item of the form's only list."""
-        card = self.page.locator("[data-slot=card]").filter(
-            has=self.page.get_by_role("button", name="Add item")
-        )
-        return card.locator("textarea").last
+    def item(self, field: str) -> Any:
+        """Return the newest item of a list of the form."""
+        return self._list(field).locator("[data-slot=card]").locator("textarea, input").last
+
+    def _list(self, field: str) -> Any:
+        label = self.page.get_by_text(re.compile(rf"^{field}( \(Optional\))?$"))
+        return self.page.locator("div:has(> fieldset)").filter(has=label).last
 
     def submit(self) -> None:
         self.page.get_by_role("button", name="Submit").click()
@@ -106,6 +107,17 @@ class Pages:
         """Choose from the menu of the page."""
         self.page.locator("button[aria-haspopup=menu]:has(svg)").first.click()
         self.page.get_by_role("menuitem", name=item, exact=True).click()
+
+    def decide(self, name: str, reason: str, *, picture: str = "") -> None:
+        """Fill in the form of a run that waits, and submit it until it is accepted."""
+        dialog = self.page.get_by_role("dialog")
+        while dialog.count():
+            self.write("Name", name)
+            self.write("Reason", reason)
+            if picture:
+                self.picture(picture)
+            dialog.get_by_role("button", name=re.compile("Submit|Resume")).click()
+            self.page.wait_for_timeout(2_000)
 
     def open_artifact(self, flow_run: str, key: str) -> None:
         """Go from a run's page over the list of all versions to the newest artifact of a key."""

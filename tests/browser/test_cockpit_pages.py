@@ -59,11 +59,11 @@ def test_start_from_the_form_and_read_the_report(pages: Pages, cockpit: Cockpit)
     pages.choose_all("stages", ["first", "second"])
     pages.page.get_by_role("heading", name="Parameters").scroll_into_view_if_needed()
     pages.picture("form")
-    pages.add(["lr=3"])
+    pages.add("overrides", ["lr=3"])
     pages.submit()
     pages.shows("'lr=3' does not match")
     assert cockpit.ask("/flow_runs/count", {}) == 0, "a wrong value starts nothing"
-    pages.item().fill("train.tau=0.01")
+    pages.item("overrides").fill("train.tau=0.01")
     begun = pages.submit_and_find()
 
     wait_for(lambda: "second" in cockpit.run(begun)["name"], 120)
@@ -91,7 +91,7 @@ def test_a_no_go_is_mended_and_one_stage_runs_again(pages: Pages, cockpit: Cockp
     pages.open_form("staged-validation")
     pages.choose("preset", "small")
     pages.choose_all("stages", ["first"])
-    pages.add(BAD_RECIPE)
+    pages.add("overrides", BAD_RECIPE)
     begun = pages.submit_and_find()
     assert cockpit.wait_for_end(begun)["state"]["name"] == "NO_GO"
     pages.open_run(begun)
@@ -107,7 +107,7 @@ def test_a_no_go_is_mended_and_one_stage_runs_again(pages: Pages, cockpit: Cockp
     pages.open_form("single-stage")
     pages.choose("stage", "first")
     pages.write("pipeline", pipeline.name)
-    pages.add(["train.actor_lr=1.0e-4", "train.preact_penalty=0.02"])
+    pages.add("overrides", ["train.actor_lr=1.0e-4", "train.preact_penalty=0.02"])
     pages.write("changed", "a lower rate of the actor")
     pages.write("expected", "saturation stays below 0.9")
     pages.picture("again")
@@ -159,10 +159,7 @@ def test_a_person_approves_a_conditional(pages: Pages, cockpit: Cockpit) -> None
     pages.menu("Resume")
     dialog = pages.page.get_by_role("dialog")
     dialog.get_by_text("doubtful ended CONDITIONAL.").wait_for()
-    pages.write("Name", "Ada")
-    pages.write("Reason", "the limit is meant for longer runs")
-    pages.picture("approve")
-    dialog.get_by_role("button", name=re.compile("Submit|Resume")).click()
+    pages.decide("Ada", "the limit is meant for longer runs", picture="approve")
     assert cockpit.wait_for_end(begun)["state"]["name"] == "GO"
     pages.open_artifact(begun, "small-seed0-doubtful")
     pages.shows("the limit is meant for longer runs")
@@ -173,17 +170,18 @@ def test_a_person_approves_a_conditional(pages: Pages, cockpit: Cockpit) -> None
 
 
 def test_a_person_approves_a_conditional_of_several_seeds(pages: Pages, cockpit: Cockpit) -> None:
-    stages = ["doubtful", "first"]
-    begun = cockpit.start("staged-validation", preset="small", stages=stages, more_seeds=[3])
+    pages.open_form("staged-validation")
+    pages.choose("preset", "small")
+    pages.choose_all("stages", ["doubtful", "first"])
+    pages.add("more_seeds", ["3"])
+    begun = pages.submit_and_find()
     wait_for(lambda: cockpit.state(begun) == "PAUSED", 240)
     pages.open_run(begun)
     pages.shows("small seeds 0,3: doubtful CONDITIONAL, waits for a decision")
     pages.menu("Resume")
     dialog = pages.page.get_by_role("dialog")
     dialog.get_by_text("doubtful of all seeds ended CONDITIONAL.").wait_for()
-    pages.write("Name", "Ada")
-    pages.write("Reason", "the limit is meant for longer runs")
-    dialog.get_by_role("button", name=re.compile("Submit|Resume")).click()
+    pages.decide("Ada", "the limit is meant for longer runs")
     assert cockpit.wait_for_end(begun, 240)["state"]["name"] == "GO"
     group = json.loads((pipeline_of(cockpit, begun) / "group.json").read_text())
     (joint,) = group["stages"]["doubtful"]["joints"]
