@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import os
 import select
 import signal
@@ -24,7 +23,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -37,6 +35,8 @@ def main(arguments: list[str]) -> int:
     parent_pipe, grace_s, command = int(arguments[0]), float(arguments[1]), arguments[2:]
     when_killed: list[str] = []
     if command[0] == "--when-killed":
+        import json  # slow to load, and most have no such command
+
         when_killed, command = json.loads(command[1]), command[2:]
     if os.getpgrp() != os.getpid():
         os.setpgrp()
@@ -94,10 +94,14 @@ def main(arguments: list[str]) -> int:
 def _descendants(pid: int) -> list[int]:
     """Return the processes below a process, nearest first; empty where /proc does not tell."""
     children: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[0-9]*"):
+    names: list[str] = []
+    with contextlib.suppress(OSError):
+        names = os.listdir("/proc")  # noqa: PTH208 - pathlib is slow to load
+    for name in filter(str.isdecimal, names):
         with contextlib.suppress(OSError, ValueError, IndexError):
-            parent = int((entry / "stat").read_bytes().rpartition(b")")[2].split()[1])
-            children.setdefault(parent, []).append(int(entry.name))
+            with open(f"/proc/{name}/stat", "rb") as stat:  # noqa: PTH123
+                parent = int(stat.read().rpartition(b")")[2].split()[1])
+            children.setdefault(parent, []).append(int(name))
     found = list(children.get(pid, ()))
     for each in found:
         found += children.get(each, ())

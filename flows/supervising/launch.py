@@ -77,7 +77,7 @@ class OwnTrainer:
         """Do nothing: the heartbeat tells the process."""
 
     def status(self) -> TrainerStatus | None:
-        """Read status.json, when it was written anew: we are asked ten times a second."""
+        """Read status.json, when it was written anew: we are asked several times a second."""
         try:
             file = (self.cwd / STATUS_NAME).stat()
         except OSError:

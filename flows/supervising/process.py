@@ -82,6 +82,10 @@ class ChildProcess:
             os.close(alive_read)
         self.pid = self._guard.pid
         """Leader of the child's process group."""
+        self.ended: int | None = None
+        """File descriptor that becomes readable when the child has ended; None where there are none."""
+        with contextlib.suppress(AttributeError, OSError):
+            self.ended = os.pidfd_open(self.pid)
 
     def poll(self) -> int | None:
         """Return the exit code, negative for the signal that ended it; None while it runs."""
@@ -151,5 +155,8 @@ class ChildProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self._guard.wait()
-        with contextlib.suppress(OSError):
-            os.close(self._alive)
+        for descriptor in (self._alive, self.ended):
+            if descriptor is not None:
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+        self.ended = None

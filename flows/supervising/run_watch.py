@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -92,6 +93,11 @@ class RunWatch:
         """The live verdict of the last judgement."""
         self.broken = ""
         """Why the run could not be judged the last time; empty when it could."""
+
+    @property
+    def due(self) -> float:
+        """Time of the next look, by the clock."""
+        return math.inf if self._off else self._due
 
     @property
     def gate(self) -> GateSpec:

@@ -8,6 +8,7 @@ wakes up and unwinds as the main thread would.
 from __future__ import annotations
 
 import contextlib
+import select
 import signal
 import threading
 import time
@@ -72,8 +73,8 @@ class StopSwitch:
         self._hurry.clear()
         self._file.unlink(missing_ok=True)
 
-    def sleep(self, seconds: float) -> None:
-        """Sleep, or raise as soon as the switch was turned.
+    def sleep(self, seconds: float, ended: int | None = None) -> None:
+        """Sleep, or raise as soon as the switch was turned; see the function `sleep`.
 
         Raises:
             StopRequested: It was.
@@ -83,7 +84,10 @@ class StopSwitch:
             left = deadline - time.monotonic()
             if left <= 0:
                 return
-            self._stop.wait(min(left, _SLICE_S))
+            if ended is None:
+                self._stop.wait(min(left, _SLICE_S))
+            elif _readable(ended, min(left, _SLICE_S)):
+                return
         raise StopRequested("a request to stop all seeds")
 
 
@@ -100,17 +104,27 @@ def stopped_by(switch: StopSwitch) -> Iterator[None]:
         _switch.reset(token)
 
 
-def sleep(seconds: float) -> None:
+def sleep(seconds: float, ended: int | None = None) -> None:
     """Sleep; where a switch is open, raise as soon as it is turned.
+
+    `ended` is a file descriptor that becomes readable when there is nothing left to wait for.
 
     Raises:
         StopRequested: It was turned.
     """
     switch = _switch.get()
-    if switch is None:
+    if switch is not None:
+        switch.sleep(seconds, ended)
+    elif ended is None:
         time.sleep(seconds)
     else:
-        switch.sleep(seconds)
+        _readable(ended, seconds)
+
+
+def _readable(descriptor: int, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 def hurried() -> bool:

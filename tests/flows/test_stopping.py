@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from contextvars import copy_context
@@ -24,6 +25,23 @@ def test_without_a_switch_sleep_only_sleeps() -> None:
     stopping.sleep(0.05)
     assert time.monotonic() - started >= 0.05
     assert not stopping.hurried()
+
+
+@pytest.mark.parametrize("switched", [False, True])
+def test_the_end_of_a_child_wakes_whoever_sleeps(tmp_path: Path, switched: bool) -> None:
+    switch = StopSwitch(tmp_path / ".stop")
+    with ChildProcess(["/bin/true"], cwd=tmp_path, log=tmp_path / "log") as child:
+        if child.ended is None:
+            pytest.skip("this system cannot wait for a process beside other things")
+        with stopped_by(switch) if switched else contextlib.nullcontext():
+            stopping.sleep(1000, child.ended)
+        assert child.poll() == 0
+        assert child.ended is None
+    switch.stop()
+    with ChildProcess(["/bin/sleep", "1000"], cwd=tmp_path, log=tmp_path / "log") as child:
+        with pytest.raises(StopRequested), stopped_by(switch):
+            stopping.sleep(1000, child.ended)
+        child.stop()
 
 
 def test_a_thread_wakes_up_and_unwinds_when_the_switch_is_turned(tmp_path: Path) -> None:
