@@ -266,7 +266,9 @@ class Supervisor:
     ) -> LiveStopRecord | EndedEarly | None:
         """Return why the run is to be ended now; None when it is not."""
         left = max(0, self._planned_steps - step)
-        saved_s = round(left / steps_per_s, 1) if steps_per_s > 0 else None
+        saved_s = None if left else 0.0
+        if steps_per_s > 0:
+            saved_s = round(left / steps_per_s, 1)
         lost = news.verdict.lost if news.verdict is not None else None
         found: Hopeless | None = news.hopeless
         if lost is not None:
