@@ -12,14 +12,19 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gates.second_reading import FileToRead, Reading
 
-_MODULE = "gates.second_reader_process"
+_PROGRAM = """
+import sys
+sys.path[:] = sys.argv[1:]
+from gates.second_reader_process import main
+main()
+"""
+"""It imports from where we import from, however we were started."""
 
 
 def second_reader(*, wanted: bool = True) -> AbstractContextManager[SecondReader | None]:
@@ -44,9 +49,7 @@ class SecondReader:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", _MODULE],
-                # The folder that a module is looked for in first must not be the user's.
-                cwd=Path(__file__).resolve().parents[1],
+                [sys.executable, "-c", _PROGRAM, *sys.path],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._said,

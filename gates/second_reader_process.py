@@ -1,4 +1,4 @@
-"""`python -m gates.second_reader_process`: reads files with tbparse for the process that started it.
+"""The process that `gates.second_reader` starts: reads files with tbparse for whoever started it.
 
 It loads tbparse, waits for one request on stdin, answers on stdout and ends. When stdin closes, whoever
 asked is gone, and it ends at once.
@@ -43,7 +43,3 @@ def _listen(requests: queue.SimpleQueue[bytes]) -> None:
         if part.endswith(b"\n"):
             requests.put(line)
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

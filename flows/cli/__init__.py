@@ -7,6 +7,7 @@ import sys
 
 # Each of these modules adds its commands to `app`; the help lists them in this order.
 from flows.cli import train, decide, judge, serve, machine  # noqa: F401
+from flows.cli import exit as leaving
 from flows.cli.app import app
 
 __all__ = ["app", "main"]
@@ -14,4 +15,5 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Run the command line; the process ends with the documented exit code."""
+    leaving.process_ends_with_the_command = True
     sys.exit(app())

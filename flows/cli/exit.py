@@ -11,6 +11,9 @@ import typer
 _OFTEN_ENOUGH = 100_000
 """Objects made until cyclic garbage is looked for, in a process that ends in a second or two."""
 
+process_ends_with_the_command = False
+"""Whether we were called by `main`; other callers go on afterwards."""
+
 
 def run_and_exit(work: str, *, debug: bool, brief: bool = False, **options: Any) -> None:
     """Do the work of one command and leave the command line with its exit code.
@@ -26,7 +29,8 @@ def run_and_exit(work: str, *, debug: bool, brief: bool = False, **options: Any)
     """
     from flows.commands.terminal import Ended, one_sentence_for_errors
 
-    if brief:
+    ends = brief and process_ends_with_the_command
+    if ends:
         gc.set_threshold(_OFTEN_ENOUGH)
     module, _, function = work.partition(":")
     try:
@@ -34,6 +38,6 @@ def run_and_exit(work: str, *, debug: bool, brief: bool = False, **options: Any)
             code = getattr(import_module(module), function)(**options)
     except Ended as ended:
         code = ended.code
-    if brief:
+    if ends:
         gc.freeze()  # nor is all that was imported looked through once more at the end
     raise typer.Exit(code)

@@ -94,9 +94,21 @@ def test_a_process_that_dies_is_no_agreement(tmp_path: Path, log: EventLog) -> N
 def test_what_a_broken_process_said_last_is_told(
     tmp_path: Path, log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_MODULE", "gates.no_such_module")
+    monkeypatch.setattr(module, "_PROGRAM", "import gates.no_such_module")
     with SecondReader() as reader, pytest.raises(ReadingBrokeError, match="no_such_module"):
         reader.read(())
+
+
+def test_nothing_is_imported_from_the_folder_that_we_work_in(
+    tmp_path: Path, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work").mkdir()
+    for name in ("tbparse", "json", "queue", "numpy"):
+        (tmp_path / "work" / f"{name}.py").write_text("raise SystemExit('not this one')")
+    here = cross_check(log, tmp_path)
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    assert beside(log, tmp_path) == here
 
 
 def test_without_a_process_it_is_read_here(monkeypatch: pytest.MonkeyPatch) -> None:
