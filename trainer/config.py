@@ -147,8 +147,8 @@ class TrainConfig(BaseModel):
     replay_on_device: bool = False
     """Keep a second copy of the replay's pictures on `device`: batches are gathered there instead of sent there."""
     threads: PositiveInt = 1
-    """Threads of an update; acting and stepping take one. Two help with pictures of 84 pixels and processors that nobody
-    else uses. Results repeat bit by bit only at the same number."""
+    """Threads of an update; acting and stepping take one. Two help with pictures of 84 pixels, on processors that
+    nobody else uses. Results repeat bit by bit only at the same number."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of the encoders in updates: bf16 is quicker where the processor has it and rounds to three digits.
     Weights, optimisers, MLPs, targets and actions stay fp32."""
