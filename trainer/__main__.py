@@ -82,7 +82,7 @@ def _run(run: Path, resume: bool) -> int:
     request, env = read_request(run / "request.json")
     if request.train.threads > 1:
         # A thread that waits for another one gives its processor back after some microseconds, not milliseconds: where
-        # others want it too, an update would take ten times as long. libgomp reads this when torch is imported.
+        # others want it too, an update would take several times as long. libgomp reads this when torch is imported.
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     with _quick_imports():
         from trainer.loop import config_fits_machine

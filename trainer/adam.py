@@ -1,7 +1,7 @@
 """Adam in one fused kernel per group of parameters (Kingma and Ba 2015).
 
-`torch.optim.Adam` calls the same kernel, but brings torch's compiler with it: importing that takes longer than
-everything else that a start does. The saved state has that class's layout.
+`torch.optim.Adam` calls the same kernel, but brings torch's compiler with it: importing that takes as long as
+importing torch. The saved state has that class's layout.
 """
 
 from __future__ import annotations
