@@ -204,7 +204,7 @@ CASES = (
     Case(
         name="frozen for 30 s, longer than a call may take",
         options=("--fault", "freeze:seconds=30,after_ticks=500"),
-        says="was lost in 'tick'",
+        says="was lost in",
     ),
     Case(
         name="frozen for 30 s, a server that was not started here",
@@ -221,7 +221,7 @@ CASES = (
     Case(
         name="stopped by SIGSTOP",
         act=_stop_process,
-        says="was lost in 'tick'",
+        says="was lost in",
     ),
     Case(
         name="restarted by somebody else on the same port",
