@@ -98,8 +98,8 @@ def staged_validation(
             wait_h=wait_h,
             on_timeout=on_timeout,
             override_no_go=None if override_no_go == NO_STAGE else override_no_go,
-            name=overridden_by.strip(),
-            reason=override_reason.strip(),
+            overridden_by=overridden_by,
+            override_reason=override_reason,
             resume=is_retried(),
         )
         return run_seeds(group)

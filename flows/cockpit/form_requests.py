@@ -99,8 +99,12 @@ def one_stage(
 
 def new_pipeline_folder(preset: str, seed: int, created: datetime, flow_run: UUID) -> Path:
     """Return the folder of a flow run's pipeline: the same one whenever that run is retried."""
-    stamp = f"{created.astimezone():%Y%m%d-%H%M%S}-{str(flow_run)[:4]}"
-    return runs_folder() / default_directory(preset, seed, stamp).name
+    return runs_folder() / default_directory(preset, seed, stamp(created, flow_run)).name
+
+
+def stamp(created: datetime, flow_run: UUID) -> str:
+    """Return what tells a flow run's folder from others, the same whenever that run is retried."""
+    return f"{created.astimezone():%Y%m%d-%H%M%S}-{str(flow_run)[:4]}"
 
 
 def existing_pipeline(name: str) -> Path:

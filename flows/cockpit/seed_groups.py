@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from flows.cockpit.choices import pipeline_folder, presets, runs_folder, stages
-from flows.cockpit.form_requests import live_mode
+from flows.cockpit.form_requests import live_mode, stamp
 from flows.commands.run_seeds import build_seeds_request
 from flows.records.group_dir import default_group_directory
 from flows.records.group_record import read_group
@@ -35,6 +34,9 @@ def whole_group(
     go_on_in: str,
     created: datetime,
     flow_run: UUID,
+    override_no_go: str | None,
+    overridden_by: str,
+    override_reason: str,
     **options: Any,
 ) -> SeedsRequest:
     """Return the request of `staged-validation` for several seeds.
@@ -51,6 +53,9 @@ def whole_group(
         go_on_in: Folder of an existing group, or empty.
         created: When the flow run was created.
         flow_run: Its id.
+        override_no_go: Stage whose joint NO_GO is overridden, or None.
+        overridden_by: Who overrides; ignored without `override_no_go`.
+        override_reason: Why; ignored without `override_no_go`.
         options: Of `build_seeds_request`.
 
     Raises:
@@ -60,8 +65,8 @@ def whole_group(
     group = read_group(out) if out is not None else None
     seeds = checked_seeds({*group.seeds, *more_seeds} if group else [seed, *more_seeds])
     if out is None:
-        stamp = f"{created.astimezone():%Y%m%d-%H%M%S}-{str(flow_run)[:4]}"
-        out = runs_folder() / default_group_directory(preset, seeds, stamp).name
+        name = default_group_directory(preset, seeds, stamp(created, flow_run)).name
+        out = runs_folder() / name
     return build_seeds_request(
         seeds=seeds,
         jobs=None,
@@ -70,11 +75,14 @@ def whole_group(
         seed=None,
         preset=None if group else presets()[preset],
         stages=None if group else [stages()[name] for name in stage_names],
-        out=Path(out),
+        out=out,
         overrides=[text.strip() for text in overrides],
         retrain=False,
         note=changed.strip(),
         expectation=expected.strip(),
         live=live_mode(live_gate),
+        override_no_go=override_no_go,
+        name=overridden_by.strip() if override_no_go else "",
+        reason=override_reason.strip() if override_no_go else "",
         **options,
     )

@@ -48,9 +48,12 @@ def decide(run: Path, *, kind: Kind, reason: str, name: str) -> int:
     say(f"{folder.parent.name}/{folder.name}: {decision.text}")
     suspended = record.waits if record and record.waits and record.waits.flow_run else None
     _show(folder, suspended)
-    if record is not None and record.waits is not None:
-        _wake(folder, record, decision)
-    elif record is not None:
+    heard = (
+        record is not None
+        and record.waits is not None
+        and wake(record.waits, folder.parents[1], decision)
+    )
+    if record is not None and not heard:
         _say_what_follows(folder, decision)
     return 0
 
@@ -136,8 +139,3 @@ def _say_what_follows(folder: Path, decision: Decision) -> None:
         say(f"Go on with {following.name}:  gonogo run --out {out}")
     elif not decision.goes_on:
         say(f"Train it again:  gonogo stage {folder.parent.name} --out {out} --set KEY=VALUE")
-
-
-def _wake(folder: Path, record: RunRecord, decision: Decision) -> None:
-    if record.waits is not None and not wake(record.waits, folder.parents[1], decision):
-        _say_what_follows(folder, decision)

@@ -204,7 +204,7 @@ CASES = (
     Case(
         name="frozen for 30 s, longer than a call may take",
         options=("--fault", "freeze:seconds=30,after_ticks=500"),
-        says="was lost in",
+        says="was lost in 'tick'",
     ),
     Case(
         name="frozen for 30 s, a server that was not started here",

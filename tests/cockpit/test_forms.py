@@ -14,7 +14,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from flows import prefect_server
-from flows.cockpit import choices, form_requests
+from flows.cockpit import choices, form_requests, seed_groups
 from flows.cockpit.api import Api, pages_of, without_password
 from flows.cockpit.form_fields import BY_STAGE_FILE, Override, Preset, Seed, Stage
 from flows.cockpit.judging_flows import slug
@@ -124,6 +124,26 @@ def test_a_request_says_what_the_form_says(runs: Path) -> None:
 def test_an_override_of_a_no_go_needs_a_pipeline_and_a_reason(runs: Path) -> None:
     with pytest.raises(UsageError, match="needs go_on_in"):
         form_requests.whole_pipeline(**{**WHOLE, "override_no_go": "5k"}, new_folder=runs / "new")
+
+
+def test_a_group_has_one_folder_and_a_name_without_an_override_means_nothing(runs: Path) -> None:
+    asked = {name: value for name, value in WHOLE.items() if name != "retried"}
+    created, flow_run = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc), UUID(int=7 << 96)
+    first, again = (
+        seed_groups.whole_group(
+            **asked | {"overridden_by": "Ada", "override_reason": "none"},
+            more_seeds=[3],
+            created=created,
+            flow_run=flow_run,
+            resume=resume,
+        )
+        for resume in (False, True)
+    )
+    assert first.seeds == (0, 3)
+    assert first.pipeline.override_no_go is None
+    assert first.pipeline.out == again.pipeline.out
+    assert first.pipeline.out.parent == runs
+    assert first.pipeline.out.name.startswith("drive-seeds0_3-")
 
 
 def test_several_mistakes_are_one_sentence() -> None:

@@ -81,7 +81,7 @@ def test_without_gradients_the_values_are_the_same(mode: type) -> None:
     assert not quick.requires_grad
 
 
-def test_a_single_observation_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_product_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     done = counted(monkeypatch)
     with torch.inference_mode():
         Linear(3136, 256)(torch.randn(1, 3136))
