@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmarks.measure import side_by_side
 from benchmarks.rows import Row, against_peer
-from trainer.envs.drive import DriveEnv
-from trainer.envs.drive_config import DriveConfig
+from trainer.envs.drive.config import DriveConfig
+from trainer.envs.drive.env import DriveEnv
 
 HIGHWAY = "highway-env racetrack"
 STEPS = 200

@@ -10,8 +10,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from trainer.event_writer import EventWriter
-from trainer.tags import EPISODE_TAGS, EVALUATION_TAGS, UPDATE_TAGS
+from trainer.run.event_writer import EventWriter
+from trainer.run.tags import EPISODE_TAGS, EVALUATION_TAGS, UPDATE_TAGS
 
 SCALARS = 1_100_000
 TAGS = tuple(tag.name for tag in UPDATE_TAGS)

@@ -24,7 +24,7 @@ from benchmarks.event_files import (
 )
 from benchmarks.measure import Timing, side_by_side
 from benchmarks.rows import Row, against_floor, against_limit, against_peer
-from gates.event_tail import EventTail
+from gates.events.tail import EventTail
 
 ROOT = Path(__file__).resolve().parents[1]
 BYTES, TBPARSE, ACCUMULATOR = "reading the bytes", "tbparse", "EventAccumulator"
@@ -32,7 +32,7 @@ RUSTBOARD = "TensorBoard's data server"
 NEW_EVENTS = 2_500
 MOST_POLL_S = 0.020
 SETUP = {
-    "gonogo": "from gates.event_reader import read_events",
+    "gonogo": "from gates.events.reader import read_events",
     BYTES: "from pathlib import Path",
     TBPARSE: "from tbparse import SummaryReader",
     ACCUMULATOR: "from tensorboard.backend.event_processing.event_accumulator import EventAccumulator",

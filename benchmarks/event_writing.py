@@ -11,7 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 from benchmarks.event_files import TAGS, values
 from benchmarks.measure import side_by_side
 from benchmarks.rows import Row, against_peer
-from trainer.event_writer import EventWriter
+from trainer.run.event_writer import EventWriter
 
 TORCH, X = "torch's SummaryWriter", "tensorboardX"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.event_files import write_a_run
 from benchmarks.measure import CHILDREN, side_by_side
 from benchmarks.rows import Row, against_limit
-from gates.event_reader import read_events
+from gates.events.reader import read_events
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = 1_000_000

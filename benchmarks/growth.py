@@ -15,8 +15,8 @@ from benchmarks.event_files import write_as_torch
 from benchmarks.gate import a_run, judge
 from benchmarks.measure import CHILDREN, CPU, Clock, Timing, side_by_side
 from benchmarks.rows import Row, growth
-from flows.judging.history import read_history
-from gates.event_reader import read_events
+from flows.stored.history import read_history
+from gates.events.reader import read_events
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 RUNS = (1, 10, 100, 1_000)

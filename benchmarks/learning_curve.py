@@ -18,7 +18,7 @@ import numpy as np
 import yaml
 from matplotlib.figure import Figure
 
-from gates.event_reader import read_events
+from gates.events.reader import read_events
 
 ROOT = Path(__file__).resolve().parents[1]
 

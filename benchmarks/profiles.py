@@ -21,10 +21,11 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.event_files import SCALARS, write_as_ours, write_as_torch
 from benchmarks.gate import ROOT, a_run, as_installed, judge
 from benchmarks.tasks import CNN, MLP, Task
-from gates import event_scanner, event_tail
-from gates.event_columns import EventDecoder
-from gates.event_reader import read_events
-from trainer.td3 import TD3
+from gates.events import scanner as event_scanner
+from gates.events import tail as event_tail
+from gates.events.decoder import EventDecoder
+from gates.events.reader import read_events
+from trainer.agents.td3 import TD3
 
 KINDS = (
     ("convolutions", ("convolution", "conv")),

@@ -10,7 +10,7 @@ from benchmarks.measure import side_by_side
 from benchmarks.peers.sb3 import Spaces
 from benchmarks.rows import Row, against_peer
 from benchmarks.tasks import BATCH, CNN
-from trainer.replay import ReplayBuffer
+from trainer.replay.buffer import ReplayBuffer
 
 MILLION = 1_000_000
 STORED = 5_000

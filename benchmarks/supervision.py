@@ -15,10 +15,10 @@ from pathlib import Path
 
 from benchmarks.measure import CHILDREN, Timing
 from benchmarks.rows import Row, against_share
+from flows.pipeline.request import PipelineRequest
+from flows.pipeline.stage import train
 from flows.progress import SilentReporter, Tick
 from flows.records.trainer_files import TrainerStatus
-from flows.request import PipelineRequest
-from flows.stage import train
 
 MOST = 0.01
 _TICKS = os.sysconf("SC_CLK_TCK")

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from trainer.config import TrainConfig
-from trainer.networks import Observation, ObservationShape
-from trainer.replay import Batch
+from trainer.observation import Observation, ObservationShape
+from trainer.replay.buffer import Batch
 
 BATCH = 256
 

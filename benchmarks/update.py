@@ -14,10 +14,10 @@ from benchmarks.peers import cleanrl_style, sb3, sbx
 from benchmarks.rows import Row, against_floor, against_peer
 from benchmarks.tasks import BATCH, CNN, MLP, Task
 from benchmarks.update_floor import Floor
+from trainer.agents.td3 import TD3
 from trainer.loop import config_fits_machine
-from trainer.networks import Observation
-from trainer.replay import Batch
-from trainer.td3 import TD3
+from trainer.observation import Observation
+from trainer.replay.buffer import Batch
 
 BF16 = "gonogo, bf16"
 SB3, SCRIPT, FLOOR = "Stable-Baselines3", "single-file script", "kernels alone"

@@ -14,8 +14,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from trainer.linear import matmul_transposed
-from trainer.networks import NATURE_LAYERS
+from trainer.agents.linear import matmul_transposed
+from trainer.agents.networks import NATURE_LAYERS
 
 BIAS = [True]
 aten = torch.ops.aten

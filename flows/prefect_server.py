@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from flows.errors import OutputError, ServerError, UsageError
-from flows.supervising.process import ChildProcess
+from flows.training.process.process import ChildProcess
 
 LOOPBACK = "127.0.0.1"
 PREFECTS_APP = "prefect.server.api.server:create_app"

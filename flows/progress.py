@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from flows.records.trainer_files import TrainerStatus
-from gates.number_text import duration, in_words
+from gates.text import duration, in_words
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gates.causes import CAUSES
 from gates.checks.derived_limit import DerivedLimitCheck
+from gates.checks.gate_file import CHECK_TYPES, GateSpec, load_gate
 from gates.checks.growth import GrowthCheck
 from gates.checks.improvement import ImprovementCheck, RetentionCheck
 from gates.checks.keys import CommonKeys, Levels, TwoSided
@@ -13,9 +13,9 @@ from gates.checks.limit import ConsistencyCheck, LimitCheck
 from gates.checks.phases import CollapseCheck, PhaseComparisonCheck
 from gates.checks.presence import CompletenessCheck, FiniteCheck, PresenceCheck
 from gates.checks.relative import RelativeCheck
-from gates.laws import LAW_WORDS, LAWS
+from gates.diagnosis.causes import CAUSES
+from gates.laws.table import LAW_WORDS, LAWS
 from gates.metrics import STATISTIC_WORDS
-from gates.spec import CHECK_TYPES, GateSpec, load_gate
 
 STAGES = ("5k", "50k", "1m")
 
@@ -188,7 +188,7 @@ task."""
 
 _CAUSES_HEAD = """# Causes
 
-This page is generated from `gates/causes.py` by `make docs`.
+This page is generated from `gates/diagnosis/causes.py` by `make docs`.
 
 The causes that a diagnosis can name, in the order in which they come first: what is wrong in the code or in the data
 before what follows from it. A diagnosis names a cause only with evidence from the events, in numbers and steps; when

@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from gates.dialects import choose_dialect, translate
-from gates.event_reader import read_events
+from gates.audit.files import declared_dialect, files_intact, independent_reader
+from gates.checks.gate_file import GateSpec
+from gates.events.reader import read_events
 from gates.findings import Finding, GateResult
-from gates.integrity import declared_dialect, files_intact, independent_reader
 from gates.judgement import Judgement, judge_log
-from gates.run_info import RunInfo, load_config, load_run_info
-from gates.second_reading import Read
+from gates.runs.run_info import RunInfo, load_config, load_run_info
+from gates.runs.translate import choose_dialect, translate
+from gates.second_reader.tbparse_reader import Read
 from gates.series import EventLog
-from gates.spec import GateSpec
 
 __all__ = ["Judgement", "judge"]
 

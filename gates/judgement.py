@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from gates.audit import audit
-from gates.diagnosis import diagnose
+from gates.audit.gate import sanity
+from gates.audit.run import audit
+from gates.checks.gate_file import GateSpec
+from gates.checks.run import run_checks
+from gates.diagnosis.diagnose import diagnose
 from gates.errors import InputError
-from gates.facts import RunFacts
+from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, GateResult
-from gates.run_checks import run_checks
-from gates.run_info import RunInfo
-from gates.sanity import sanity
+from gates.runs.run_info import RunInfo
 from gates.series import EventLog
-from gates.spec import GateSpec
 from gates.verdict import decide
 
 

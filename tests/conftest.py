@@ -52,7 +52,7 @@ def carla_server(request: pytest.FixtureRequest) -> Iterator[CarlaAddress]:
         yield CarlaAddress(host=host, port=request.config.getoption("--carla-port"), real=True)
         return
     with subprocess.Popen(
-        [sys.executable, "-m", "trainer.carla_double", "--port", "0"],
+        [sys.executable, "-m", "carla_double", "--port", "0"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gates.documents import causes_document, gates_document
-from trainer.tags import markdown_table
+from trainer.run.tags import markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -19,12 +19,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer.config_mistakes import ConfigMistakesError
+from trainer.mistakes import ConfigMistakesError
 
 if TYPE_CHECKING:
-    from trainer.checkpoint import Manifest
     from trainer.config import Request
     from trainer.envs.registry import EnvConfig
+    from trainer.run.checkpoint import Manifest
 
 FINISHED, BROKEN, BAD_CONFIG, DIVERGED, SIMULATOR_LOST, STOPPED = 0, 1, 2, 3, 75, 143
 
@@ -58,14 +58,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _tags() -> int:
-    from trainer.tags import markdown_table
+    from trainer.run.tags import markdown_table
 
     print(markdown_table())
     return FINISHED
 
 
 def _check(path: Path) -> int:
-    from trainer.run_files import read_request, resolved
+    from trainer.run.run_json import read_request, resolved
 
     request, env = read_request(path)
     if request.warm_start is not None:
@@ -77,7 +77,7 @@ def _check(path: Path) -> int:
 
 
 def _run(run: Path, resume: bool) -> int:
-    from trainer.run_files import read_request
+    from trainer.run.run_json import read_request
 
     request, env = read_request(run / "request.json")
     if request.train.threads > 1:
@@ -113,10 +113,10 @@ def _train(
     run: Path, request: Request, env: EnvConfig, stop_requested: Callable[[], bool], *, resume: bool
 ) -> int:
     """Train, and tell by heartbeat, standard error and exit code how it ended."""
-    from trainer import checkpoint
     from trainer.envs.errors import EnvironmentSetupError, SimulatorLostError
     from trainer.loop import DivergedError, StopRequestedError, Trainer
-    from trainer.run_files import Heartbeat, write_run_json
+    from trainer.run import checkpoint
+    from trainer.run.run_json import Heartbeat, write_run_json
 
     heartbeat = Heartbeat(run, request.planned_steps)
     try:
@@ -176,7 +176,7 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
 
 def _resumable(run: Path) -> Manifest | None:
     """Find the checkpoint to go on from, and say which newer ones are damaged."""
-    from trainer.checkpoint import newest_good
+    from trainer.run.checkpoint import newest_good
 
     manifest, damage = newest_good(run / "checkpoints")
     for sentence in damage:

@@ -14,18 +14,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer import checkpoint as checkpoints
-from trainer.checkpoint import CheckpointError, Manifest
+from trainer.agents.td3 import TD3
 from trainer.config import Request, TrainConfig
 from trainer.envs.registry import EnvConfig, describe_env, make_vector_env
-from trainer.episodes import EpisodeTally
 from trainer.evaluate import evaluate
-from trainer.event_writer import EventWriter
-from trainer.networks import Observation, ObservationShape
-from trainer.replay import ReplayBuffer
-from trainer.run_files import Heartbeat, Phase
-from trainer.seeding import RandomStreams
-from trainer.td3 import TD3
+from trainer.observation import Observation, ObservationShape
+from trainer.replay.buffer import ReplayBuffer
+from trainer.run import checkpoint as checkpoints
+from trainer.run.checkpoint import CheckpointError, Manifest
+from trainer.run.episodes import EpisodeTally
+from trainer.run.event_writer import EventWriter
+from trainer.run.run_json import Heartbeat, Phase
+from trainer.run.seeding import RandomStreams
 from trainer.warm_start import load_carried
 
 Arrays = Mapping[str, NDArray[Any]]

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainer import checkpoint
-from trainer.checkpoint import CheckpointError
+from trainer.agents.td3 import NETWORKS, TD3
 from trainer.config import Request, WarmStart
-from trainer.config_mistakes import ConfigMistakesError
 from trainer.envs.registry import EnvConfig, describe_env
-from trainer.networks import ObservationShape
-from trainer.td3 import NETWORKS, TD3
+from trainer.mistakes import ConfigMistakesError
+from trainer.observation import ObservationShape
+from trainer.run import checkpoint
+from trainer.run.checkpoint import CheckpointError
 
 
 def load_carried(run: Path, warm: WarmStart, agent: TD3) -> Mapping[str, Any]:

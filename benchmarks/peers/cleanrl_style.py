@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn, optim
 from torch.nn import functional
 
-from trainer.networks import NATURE_LAYERS
+from trainer.agents.networks import NATURE_LAYERS
 
 
 class Network(nn.Module):

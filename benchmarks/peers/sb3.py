@@ -12,7 +12,7 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 
-from trainer.networks import NATURE_LAYERS
+from trainer.agents.networks import NATURE_LAYERS
 
 
 class Features(BaseFeaturesExtractor):

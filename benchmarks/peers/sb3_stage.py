@@ -16,8 +16,8 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.monitor import Monitor
 
 from benchmarks.peers.sb3 import agent
-from trainer.envs.drive import DriveEnv
-from trainer.envs.drive_config import DriveConfig
+from trainer.envs.drive.config import DriveConfig
+from trainer.envs.drive.env import DriveEnv
 
 PRESET = Path(__file__).resolve().parents[2] / "config" / "presets" / "drive-84.yaml"
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from flows.backtesting.judge_again import Case, Comparison
 from flows.backtesting.labels import Label, Labels
 from flows.errors import ConfigError, FlowsError, UsageError
-from flows.judging.judge_run import GATE_FILE
 from flows.judging.rules import foreign_folder, own_run, rules_for
-from flows.judging.stage_context import read_result
-from flows.judging.stored_runs import RUN_FILE, find_runs
 from flows.records.run_dir import read_json
+from flows.records.stored_result import GATE_FILE, RUN_FILE, read_result
 from flows.settings.setting_files import is_path, load_stage
+from flows.stored.find import find_runs
+from gates.checks.gate_file import load_gate
 from gates.findings import GateResult
-from gates.spec import load_gate
 
 
 @dataclass(frozen=True, kw_only=True)

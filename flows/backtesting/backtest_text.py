@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from flows.backtesting.judge_again import Case, Cause, Comparison
 from flows.backtesting.labels import first_cause
-from flows.judging.stage_context import shown
+from flows.settings.shell_path import shell_path
 from gates.findings import Finding, GateResult
-from gates.number_text import in_words
+from gates.text import in_words
 
 
 def label_answers(comparison: Comparison) -> tuple[bool | None, bool | None]:
@@ -24,14 +24,14 @@ def run_line(comparison: Comparison) -> str:
     """Show one run as it comes."""
     case, before, after = comparison.case, comparison.before, comparison.after
     if after is None:
-        return f"FAILED  {'-':24}  {shown(case.run)}: {comparison.problem}"
+        return f"FAILED  {'-':24}  {shell_path(case.run)}: {comparison.problem}"
     kind = "FLIP" if comparison.flipped else ("same" if before is not None else "new")
     verdict = after.verdict.value
     if comparison.flipped and before is not None:
         verdict = f"{before.verdict.value} -> {verdict}"
     notes = "".join(f" ({note})" for note in comparison.notes)
     cause = f"  {first_cause(after)}" if after.diagnoses else ""
-    return f"{kind:6}  {verdict:24}  {shown(case.run)}{cause}{notes}"
+    return f"{kind:6}  {verdict:24}  {shell_path(case.run)}{cause}{notes}"
 
 
 def flip_lines(comparisons: Sequence[Comparison]) -> list[str]:
@@ -42,7 +42,7 @@ def flip_lines(comparisons: Sequence[Comparison]) -> list[str]:
         if not comparison.flipped or before is None or after is None:
             continue
         change = f"{before.verdict.value} -> {after.verdict.value}"
-        lines += ["", f"{shown(comparison.case.run)}  {change}"]
+        lines += ["", f"{shell_path(comparison.case.run)}  {change}"]
         lines += [f"  {cause_line(cause)}" for cause in comparison.causes]
         reasons = dict.fromkeys(c.after.reason for c in comparison.causes if c.after)
         lines += [f"    {reason}" for reason in reasons]
@@ -90,7 +90,7 @@ def label_lines(comparisons: Sequence[Comparison]) -> list[str]:
         label, after = comparison.case.label, comparison.after
         if label is None or False not in (verdict, cause):
             continue
-        lines += ["", f"{shown(comparison.case.run)}  not as labelled"]
+        lines += ["", f"{shell_path(comparison.case.run)}  not as labelled"]
         if verdict is False:
             wanted = label.verdict.value if label.verdict else "any verdict"
             wanted += f" but {label.verdict_not.value}" if label.verdict_not else ""

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from flows.backtesting.labels import Label
 from flows.errors import UsageError
-from flows.judging.stage_context import read_result
+from flows.records.stored_result import read_result
+from gates.checks.gate_file import GateSpec, load_gate
 from gates.errors import GatesError
 from gates.findings import Finding, GateResult, Outcome, Verdict
 from gates.judge import judge
-from gates.spec import GateSpec, load_gate
 from gates.verdict import decide
-from reports.comparison import paired_findings
+from reports.comparison.compare import paired_findings
 
 _GRAVITY = {Verdict.GO: 0, Verdict.CONDITIONAL: 1, Verdict.NO_GO: 2}
 _SECOND_READER = "independent_reader"

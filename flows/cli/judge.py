@@ -81,7 +81,7 @@ def gate(
 
       gonogo gate logs/td3_5k --stage 5k --json > gate.json
     """
-    from gates.second_reader import second_reader
+    from gates.second_reader.process import second_reader
 
     # First of all: loading it takes longer than judging a short run.
     with second_reader(wanted=not no_cross_check) as reader:

@@ -31,8 +31,8 @@ from flows.cockpit.form_fields import (
 )
 from flows.cockpit.one_sentence import in_one_sentence
 from flows.cockpit.this_run import created_at, flow_run_id, is_retried
-from flows.pipeline import run_pipeline
-from flows.request import OnConditional, OnTimeout
+from flows.pipeline.flow import run_pipeline
+from flows.pipeline.request import OnConditional, OnTimeout
 from flows.seeds.group_pipeline import run_seeds
 from flows.settings.plan import DEFAULT_PRESET
 from flows.settings.setting_files import DEFAULT_STAGES

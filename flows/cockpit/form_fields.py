@@ -10,7 +10,7 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from flows.cockpit.choices import presets, stages
-from flows.request import LONGEST_WAIT_H
+from flows.pipeline.request import LONGEST_WAIT_H
 from flows.settings.plan import SEED_LIMIT
 
 OWN_STAGE: Final = "as the run says"

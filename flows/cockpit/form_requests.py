@@ -9,11 +9,11 @@ from uuid import UUID
 
 from flows.cockpit.choices import pipeline_folder, presets, runs_folder, stages
 from flows.cockpit.form_fields import BY_STAGE_FILE
-from flows.commands.run import build_request
+from flows.commands.run_request import build_request
 from flows.errors import UsageError
+from flows.pipeline.request import OnConditional, OnTimeout, PipelineRequest
 from flows.records.pipeline_record import FILE_NAME, read_record
 from flows.records.run_dir import default_directory
-from flows.request import OnConditional, OnTimeout, PipelineRequest
 from flows.settings.supervision import LiveMode
 
 _SHOWN = 5

@@ -19,12 +19,12 @@ from flows.cockpit.choices import runs_folder, stages
 from flows.commands.backtest import closing_lines, judge_all_again, something_is_wrong
 from flows.commands.gate import judge_with
 from flows.judging.judge_run import Judged
-from flows.judging.stage_context import shown
 from flows.pages.artifacts import publish_checks, publish_report
 from flows.pages.page_reporter import log
 from flows.pages.run_page import RunPage
+from flows.settings.shell_path import shell_path
 from gates.findings import Verdict
-from reports.escaping import code_markdown, escape_markdown, fence_markdown
+from reports.text.escaping import code_markdown, escape_markdown, fence_markdown
 
 
 def judge_folder(
@@ -136,7 +136,7 @@ def _row(comparison: Comparison) -> dict[str, str]:
     before, after = comparison.before, comparison.after
     why = ", ".join(cause.check for cause in comparison.causes) or comparison.problem
     return {
-        "Run": code_markdown(shown(comparison.case.run)),
+        "Run": code_markdown(shell_path(comparison.case.run)),
         "Stage": escape_markdown(comparison.case.stage),
         "Before": before.verdict.value if before else "-",
         "Now": after.verdict.value if after else "-",

@@ -16,10 +16,10 @@ from flows.cockpit.choices import check_files
 from flows.cockpit.served_processes import ServedProcesses
 from flows.commands.terminal import say
 from flows.errors import FlowsError, OutputError, ServerError, UsageError
-from flows.judging.stage_context import shown
 from flows.prefect_environment import prepare_environment
 from flows.prefect_server import LOOPBACK, PrefectServer, free_port
-from flows.supervising.stopping import StopRequested, raise_on_stop_signals
+from flows.settings.shell_path import shell_path
+from flows.training.process.stopping import StopRequested, raise_on_stop_signals
 
 NAMES = ("staged-validation", "single-stage", "gate-only", "backtest")
 DEFAULT_PORT = 4200
@@ -92,7 +92,9 @@ def serve(
                     why = f"The process that served {name} ended while this run was going on."
                     # Its guard has ended what it ran, trainers included.
                     _mark_left_alone(api, why, [name], since_before=datetime.now(timezone.utc))
-                    say(f"{name} had ended and was started again; see {shown(served.log_of(name))}")
+                    say(
+                        f"{name} had ended and was started again; see {shell_path(served.log_of(name))}"
+                    )
         except (KeyboardInterrupt, StopRequested) as stop:
             say(f"Stopping ({str(stop) or 'Ctrl-C'}): trainers save a checkpoint first ...")
             served.stop()
@@ -217,7 +219,7 @@ def _say_ready(address: str, runs: Path, *, own: bool) -> None:
     page = f"{address}/v2/deployments" if own else address
     say(f"Cockpit: {page}")
     say(f"  Deployments: {', '.join(NAMES)}")
-    say(f"  Runs: {shown(runs)}")
+    say(f"  Runs: {shell_path(runs)}")
     if own:
         say("  Telemetry is off, and the pages may ask no other host.")
     say("Stop with Ctrl-C.")

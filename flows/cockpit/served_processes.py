@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flows.cockpit.choices import OWN_PRESETS, OWN_STAGES, RUNS
 from flows.errors import OutputError
-from flows.supervising.process import ChildProcess
+from flows.training.process.process import ChildProcess
 
 STOP_GRACE_S = 100.0
 """For a runner to stop its runs: a trainer has a minute to save itself, Prefect's engine half of one."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from flows.commands.terminal import complain, say
 from flows.errors import FlowsError, UsageError
-from flows.settings.trainer_command import trainer_environment
-from flows.supervising.process import ChildProcess
-from flows.supervising.stopping import StopRequested, raise_on_stop_signals
+from flows.settings.own_trainer import trainer_environment
+from flows.training.process.process import ChildProcess
+from flows.training.process.stopping import StopRequested, raise_on_stop_signals
 
 GRACE_S = 10.0
 """Time that the double has to end after Ctrl-C."""
@@ -28,7 +28,7 @@ def serve(*, port: int, map_name: str | None, seed: int, faults: Sequence[str]) 
         UsageError: A port is taken, or the map or a fault is not known.
         FlowsError: It ended by itself.
     """
-    command = [sys.executable, "-m", "trainer.carla_double", "--port", str(port)]
+    command = [sys.executable, "-m", "carla_double", "--port", str(port)]
     command += ["--seed", str(seed), *(part for fault in faults for part in ("--fault", fault))]
     if map_name is not None:
         command += ["--map", map_name]

@@ -13,7 +13,7 @@ from typing import Any
 
 from flows.commands.facts import Fact
 from flows.errors import UsageError
-from flows.settings.trainer_command import trainer_environment
+from flows.settings.own_trainer import trainer_environment
 
 PROBE_TIMEOUT_S = 120.0
 """Longest time that a look at a server may take: its client can hang for ever."""
@@ -43,7 +43,7 @@ def carla_facts(address: str) -> list[Fact]:
 def _look(host: str, port: int) -> Mapping[str, Any]:
     try:
         answer = subprocess.run(
-            [sys.executable, "-m", "trainer.envs.carla_probe", host, str(port)],
+            [sys.executable, "-m", "trainer.envs.carla.probe", host, str(port)],
             capture_output=True,
             text=True,
             timeout=PROBE_TIMEOUT_S,

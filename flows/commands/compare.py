@@ -8,14 +8,14 @@ from typing import Any
 
 from flows.commands.terminal import say
 from flows.errors import OutputError
-from flows.judging.compared_runs import find_run, load_run, stage_of
 from flows.judging.rules import REPORTS_FOLDER
-from flows.judging.stage_context import shown
 from flows.records.pipeline_record import utc_now
 from flows.records.run_dir import read_json
 from flows.records.strict_json import strict_json
+from flows.settings.shell_path import shell_path
+from flows.stored.compared import find_run, load_run, stage_of
 from gates.files import write_atomically
-from reports.comparison import (
+from reports.comparison.compare import (
     ChangeKind,
     CheckChange,
     ComparedRun,
@@ -23,10 +23,10 @@ from reports.comparison import (
     change_text,
     value_text,
 )
-from reports.comparison import compare_runs as compared
-from reports.escaping import file_name
-from reports.hyperparameters import show_value
-from reports.number_format import ABSENT, format_count, format_number
+from reports.comparison.compare import compare_runs as compared
+from reports.stage.hyperparameters import show_value
+from reports.text.escaping import file_name
+from reports.text.numbers import ABSENT, format_count, format_number
 
 TWIN = "comparison.json"
 _MOST_LINES = 12
@@ -55,12 +55,12 @@ def compare_runs(a: Path, b: Path, *, stage: str | None, out: Path | None, as_js
         return 0
     for line in comparison_lines(comparison):
         say(line)
-    say(f"Report: {shown(report) if report else ABSENT}")
+    say(f"Report: {shell_path(report) if report else ABSENT}")
     return 0
 
 
 def _write(comparison: Comparison, text: str, out: Path) -> Path:
-    from reports.comparison_report import write_comparison_report
+    from reports.comparison.report import write_comparison_report
 
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,6 @@ from flows.commands.terminal import say
 from flows.commands.wake import wake
 from flows.errors import InUseError, OutputError, UsageError
 from flows.judging.decision_shown import show_decision
-from flows.judging.stage_context import next_stage, read_result, shown
 from flows.records.decisions import (
     Decision,
     Kind,
@@ -22,6 +21,9 @@ from flows.records.decisions import (
 )
 from flows.records.pipeline_record import RunRecord, WaitRecord, read_record, utc_now
 from flows.records.run_dir import PipelineDirectory
+from flows.records.stored_result import read_result
+from flows.report_context.stage import next_stage
+from flows.settings.shell_path import shell_path
 from gates.findings import Verdict
 
 
@@ -74,7 +76,7 @@ def _judged_run(path: Path) -> Path:
             and newest_decision(path / name / run.run) is None
         ]
         if len(open_runs) != 1:
-            found = ", ".join(shown(run) for run in open_runs) or "none"
+            found = ", ".join(shell_path(run) for run in open_runs) or "none"
             raise UsageError(
                 f"{path} must hold exactly one CONDITIONAL that nobody decided about; there are: "
                 f"{found}. Name the run's folder."
@@ -86,7 +88,7 @@ def _judged_run(path: Path) -> Path:
     if result.verdict is Verdict.NO_GO:
         raise UsageError(
             f"{path} ended NO_GO, which nobody can approve. To go on all the same, on record: "
-            f"gonogo run --out {shown(path.parents[1])} --override-no-go {path.parent.name} "
+            f"gonogo run --out {shell_path(path.parents[1])} --override-no-go {path.parent.name} "
             '--reason "..."'
         )
     if result.verdict is Verdict.GO:
@@ -132,7 +134,7 @@ def _show(folder: Path, suspended: WaitRecord | None) -> None:
 
 
 def _say_what_follows(folder: Path, decision: Decision) -> None:
-    out = shown(folder.parents[1])
+    out = shell_path(folder.parents[1])
     directory = PipelineDirectory.view(folder.parents[1])
     following = next_stage(folder.parent.name, directory) if directory else None
     if decision.goes_on and following is not None:

@@ -8,12 +8,12 @@ from pathlib import Path
 from flows.commands.terminal import say
 from flows.commands.wake import wake
 from flows.errors import UsageError
-from flows.judging.group_commands import stage_after
 from flows.judging.joint_judgement import read_joint
-from flows.judging.stage_context import shown
 from flows.records.decisions import JOINT_FILE, Decision, newest_decision, write_decision
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import GroupRecord, read_group
+from flows.report_context.group_commands import stage_after
+from flows.settings.shell_path import shell_path
 from gates.findings import Verdict
 
 
@@ -40,7 +40,7 @@ def decide_jointly(path: Path, decision: Callable[[Path], Decision]) -> int:
     if result.verdict is Verdict.NO_GO:
         raise UsageError(
             f"{folder} ended NO_GO, which nobody can approve. To go on all the same, on record: "
-            f'gonogo run --out {shown(group)} --override-no-go {result.stage} --reason "..."'
+            f'gonogo run --out {shell_path(group)} --override-no-go {result.stage} --reason "..."'
         )
     if result.verdict is Verdict.GO:
         raise UsageError(f"{folder} ended GO; there is nothing to decide.")
@@ -54,9 +54,9 @@ def decide_jointly(path: Path, decision: Callable[[Path], Decision]) -> int:
         return 0
     following = stage_after(directory, result.stage) if directory is not None else None
     if decided.goes_on and following is not None:
-        say(f"Go on with {following} of all seeds:  gonogo run --out {shown(group)}")
+        say(f"Go on with {following} of all seeds:  gonogo run --out {shell_path(group)}")
     elif not decided.goes_on:
-        say(f"Train it again:  gonogo run --out {shown(group)}")
+        say(f"Train it again:  gonogo run --out {shell_path(group)}")
     return 0
 
 
@@ -71,7 +71,7 @@ def _open_joint(path: Path, record: GroupRecord) -> Path:
         and newest_decision(path / name / joint.joint) is None
     ]
     if len(waiting) != 1:
-        found = ", ".join(shown(joint) for joint in waiting) or "none"
+        found = ", ".join(shell_path(joint) for joint in waiting) or "none"
         raise UsageError(
             f"{path} must hold exactly one joint CONDITIONAL that nobody decided about; there are: "
             f"{found}. Name the folder of the joint judgement."

@@ -8,12 +8,7 @@ from typing import Any
 
 from flows.commands.terminal import EXIT_CODES, result_lines, say
 from flows.errors import OutputError, UsageError
-from flows.judging.judge_run import (
-    GATE_FILE,
-    Judged,
-    free_judgement_folder,
-    judge_directory,
-)
+from flows.judging.judge_run import Judged, free_judgement_folder, judge_directory
 from flows.judging.rules import (
     foreign_folder,
     live_stop_of,
@@ -21,13 +16,15 @@ from flows.judging.rules import (
     recorded_run,
     rules_for,
 )
-from flows.judging.stage_context import read_result, shown, stage_context
 from flows.records.pipeline_record import utc_now
 from flows.records.run_dir import PipelineDirectory
+from flows.records.stored_result import GATE_FILE, read_result
+from flows.report_context.stage import stage_context
+from flows.settings.shell_path import shell_path
 from gates.findings import GateResult
 from gates.judgement import Judgement
-from gates.run_info import load_run_info
-from gates.second_reader import SecondReader
+from gates.runs.run_info import load_run_info
+from gates.second_reader.process import SecondReader
 from reports.context import Command, StageContext
 
 FORMATS = ("md", "html", "latex")
@@ -45,7 +42,7 @@ def gate_directory(directory: Path, *, as_json: bool, **options: Any) -> int:
     else:
         for line in result_lines(result):
             say(line)
-        say(f"Report: {shown(judged.report)}")
+        say(f"Report: {shell_path(judged.report)}")
         say(f"{result.verdict.value}  {result.stage}: {result.deciding}")
     return EXIT_CODES[result.verdict]
 
@@ -99,7 +96,7 @@ def context_of(directory: Path, stage: str, judgement: Judgement) -> StageContex
     if run and pipeline and (recorded := recorded_run(run, pipeline.record)):
         return stage_context(run.absolute().parent.name, recorded, pipeline, judgement)
     info = judgement.run_info
-    again = f"gonogo gate {shown(directory)} --stage {stage}"
+    again = f"gonogo gate {shell_path(directory)} --stage {stage}"
     return StageContext(
         title=f"{directory.resolve().name}, {stage}",
         generated_at=utc_now(),
@@ -120,8 +117,8 @@ def render_report(directory: Path, form: str) -> int:
         UsageError: There is nothing judged in the folder.
         OutputError: The report cannot be written.
     """
-    from flows.judging.decision_shown import translated_events
-    from flows.judging.pipeline_report import save_pipeline_report
+    from flows.judging.translated_log import translated_log
+    from flows.report_context.pipeline import save_pipeline_report
 
     pipeline = PipelineDirectory.view(directory)
     if pipeline is not None:
@@ -136,9 +133,7 @@ def render_report(directory: Path, form: str) -> int:
     if result is None:
         raise UsageError(f"{directory} holds no {GATE_FILE}; judge it first with gonogo gate.")
     source = _judged_folder(directory, result)
-    judgement = Judgement(
-        result=result, log=translated_events(source), run_info=load_run_info(source)
-    )
+    judgement = Judgement(result=result, log=translated_log(source), run_info=load_run_info(source))
     try:
         path = _writer(form)(judgement, context_of(source, result.stage, judgement), directory)
     except OSError as error:
@@ -149,14 +144,14 @@ def render_report(directory: Path, form: str) -> int:
 
 def _writer(form: str) -> Callable[[Judgement, StageContext, Path], Path]:
     if form == "html":
-        from reports.html_report import write_html_report
+        from reports.stage.html import write_html_report
 
         return write_html_report
     if form == "latex":
-        from reports.latex_report import write_latex_report
+        from reports.stage.latex import write_latex_report
 
         return write_latex_report
-    from reports.stage_report import write_stage_report
+    from reports.stage.markdown import write_stage_report
 
     return write_stage_report
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from flows.commands.terminal import say
 from flows.errors import OutputError, UsageError
-from flows.judging.stage_context import shown
 from flows.records.pipeline_record import AttemptRecord, read_record, utc_now
 from flows.records.run_dir import PipelineDirectory, read_json
 from flows.records.trainer_files import best_step, read_status
-from flows.supervising.early_stop import forget_ended_early
-from flows.supervising.stalls import ENDED
+from flows.settings.shell_path import shell_path
+from flows.training.health.stalls import ENDED
+from flows.training.live.early_stop import forget_ended_early
 from reports.context import StageState
 
 BEST = "best"
@@ -121,7 +121,7 @@ def _roll_back(run: Path, to_step: int, yes: bool, *, record: Callable[[], None]
     removal = plan_removal(run, to_step)
     for path in removal.files:
         say(
-            f"{'Removing' if yes else 'Would remove'} {shown(path)} ({path.stat().st_size:,} bytes)"
+            f"{'Removing' if yes else 'Would remove'} {shell_path(path)} ({path.stat().st_size:,} bytes)"
         )
     if not removal.files:
         say(f"There are no checkpoints after step {to_step:,}.")
@@ -136,8 +136,8 @@ def _roll_back(run: Path, to_step: int, yes: bool, *, record: Callable[[], None]
         raise OutputError(f"{error.filename} cannot be removed: {error.strerror}.") from error
     forget_ended_early(run)
     record()
-    say(f"{shown(run)} goes on from step {to_step:,} when it is resumed.")
-    say(f"  gonogo stage {run.parent.name} --out {shown(run.parents[1])} --resume")
+    say(f"{shell_path(run)} goes on from step {to_step:,} when it is resumed.")
+    say(f"  gonogo stage {run.parent.name} --out {shell_path(run.parents[1])} --resume")
     return 0
 
 

@@ -8,23 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flows.commands.run import check_wait, merge_overrides, no_go_override, unused_folder
+from flows.commands.run_request import check_wait, merge_overrides, no_go_override, unused_folder
 from flows.commands.terminal import EXIT_CODES, reporter, say
 from flows.errors import UsageError
-from flows.judging.stage_context import shown
+from flows.pipeline.request import PipelineRequest
 from flows.prefect_environment import home_for, prepare_environment
 from flows.prefect_server import prefect_server
 from flows.records.group_dir import default_group_directory
 from flows.records.group_record import GroupRecord, read_group
-from flows.request import PipelineRequest
 from flows.seeds.request import Engine, SeedsRequest
 from flows.settings.plan import DEFAULT_PRESET
 from flows.settings.seeds import seeds_text
 from flows.settings.setting_files import DEFAULT_STAGES, is_path
+from flows.settings.shell_path import shell_path
 from flows.settings.warm_start import Carry
-from flows.supervising.stopping import raise_on_stop_signals
+from flows.training.process.stopping import raise_on_stop_signals
 from gates.findings import Outcome, Verdict
-from gates.joint_result import JointResult
+from gates.seeds.result import JointResult
 
 
 def build_seeds_request(
@@ -144,13 +144,13 @@ def run_seeds(request: SeedsRequest, *, show_prefect: bool) -> int:
     say(f"Preset {plan.preset}, seeds {seeds_text(request.seeds)}. Stages: {names}.")
     for text in plan.overrides:
         say(f"  --set {text}")
-    say(f"Group directory: {shown(out)}")
+    say(f"Group directory: {shell_path(out)}")
     raise_on_stop_signals()
     prepare_environment(home_for(out), quiet=not show_prefect)
     if "PREFECT_API_URL" not in os.environ:
         say("Starting Prefect's server, which takes about ten seconds ...")
     with prefect_server():
-        from flows.pipeline import reporting_to
+        from flows.pipeline.flow import reporting_to
         from flows.seeds.group_pipeline import SeedsOutcome, joint_result, validate_seeds
 
         with reporting_to(reporter()):
@@ -163,16 +163,16 @@ def run_seeds(request: SeedsRequest, *, show_prefect: bool) -> int:
     result = joint_result(last)
     for line in joint_lines(result) if result is not None else ():
         say(line)
-    say(f"Joint report of {last.stage}: {shown(last.report)}")
-    say(f"Report of all seeds: {shown(outcome.report)}")
+    say(f"Joint report of {last.stage}: {shell_path(last.report)}")
+    say(f"Report of all seeds: {shell_path(outcome.report)}")
     say(f"{outcome.verdict.value}  {last.stage}: {last.record.deciding}")
     return EXIT_CODES[outcome.verdict]
 
 
 def joint_lines(result: JointResult) -> list[str]:
     """Sum a joint judgement up: each seed, then what is not passed."""
-    from reports.joint_report import fixes, returns_sentence
-    from reports.number_format import format_number
+    from reports.seeds.joint import fixes, returns_sentence
+    from reports.text.numbers import format_number
 
     lines = []
     for seed in result.seeds:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from flows.errors import FlowsError, TrainingBrokenError
 from flows.progress import LiveReporter, PlainReporter, Reporter
 from flows.records.trainer_files import printable
-from flows.supervising.stopping import StopRequested
+from flows.training.process.stopping import StopRequested
 from gates.errors import GatesError
 from gates.findings import GateResult, Outcome, Verdict
 

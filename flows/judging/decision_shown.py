@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.errors import OutputError
-from flows.judging.pipeline_report import save_pipeline_report
-from flows.judging.stage_context import read_result, stage_context
+from flows.judging.translated_log import translated_log
 from flows.records.decisions import newest_decision
 from flows.records.pipeline_record import WaitRecord
 from flows.records.run_dir import PipelineDirectory
-from gates.dialects import choose_dialect, translate
+from flows.records.stored_result import read_result
+from flows.report_context.pipeline import save_pipeline_report
+from flows.report_context.stage import stage_context
 from gates.errors import GatesError
-from gates.event_reader import read_events
 from gates.judgement import Judgement
-from gates.run_info import load_run_info
-from gates.series import EventLog
-from reports.stage_report import write_stage_report
+from gates.runs.run_info import load_run_info
+from reports.stage.markdown import write_stage_report
 
 
 def show_decision(
@@ -37,7 +36,7 @@ def show_decision(
     if result is not None:
         try:
             judgement = Judgement(
-                result=result, log=translated_events(folder), run_info=load_run_info(folder)
+                result=result, log=translated_log(folder), run_info=load_run_info(folder)
             )
         except GatesError:
             pass
@@ -48,9 +47,3 @@ def show_decision(
             except OSError as error:
                 raise OutputError.from_os_error("The report", folder, error) from error
     save_pipeline_report(directory)
-
-
-def translated_events(folder: Path) -> EventLog:
-    """Read the events of a judged run again, under the tag names that the reports know."""
-    raw, info = read_events(folder), load_run_info(folder)
-    return translate(raw, choose_dialect(raw, info.dialect if info else ""))

@@ -7,29 +7,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.errors import OutputError, UsageError
-from flows.judging.compared_runs import read_log
-from flows.judging.group_commands import joint_commands
-from flows.judging.stage_context import read_result
+from flows.judging.translated_log import read_log
 from flows.records.decisions import JOINT_FILE
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
 from flows.records.pipeline_record import RunRecord, utc_now
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
+from flows.records.stored_result import read_result
+from flows.report_context.group_commands import joint_commands
 from flows.settings.plan import StagePlan
 from flows.settings.seeds import seeds_text
-from flows.supervising.warm_start import warm_started
-from gates import joint_file
+from flows.training.warm_start import warm_started
+from gates.checks.gate_file import load_gate
 from gates.errors import InputError
 from gates.findings import Verdict
-from gates.joint import judge_seeds
-from gates.joint_result import JointResult, SeedRun
-from gates.seed_scores import Evaluation, seed_score
-from gates.spec import load_gate
+from gates.seeds import result_file as joint_file
+from gates.seeds.judge import judge_seeds
+from gates.seeds.result import JointResult, SeedRun
+from gates.seeds.scores import Evaluation, seed_score
 from reports.context import StageState
-from reports.joint_context import JointContext, SeedShown
-from reports.joint_report import write_joint_report
-from reports.stage_report import REPORT_NAME
+from reports.seeds.context import JointContext, SeedShown
+from reports.seeds.joint import write_joint_report
+from reports.stage.markdown import REPORT_NAME
 
 _VERDICTS = {verdict.value for verdict in Verdict}
 

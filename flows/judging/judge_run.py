@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flows.errors import OutputError
-from flows.records.decisions import GATE_FILE as GATE_FILE
 from flows.records.pipeline_record import LiveStopRecord
-from flows.supervising.live_stop import live_stop_sentence
+from flows.records.stored_result import GATE_FILE
+from flows.training.live.stop import live_stop_sentence
+from gates.checks.gate_file import load_gate
 from gates.findings import Finding, GateResult, Outcome, Verdict
 from gates.judge import Judgement, judge
-from gates.second_reader import SecondReader
-from gates.spec import load_gate
+from gates.second_reader.process import SecondReader
 from reports.context import StageContext
-from reports.stage_plots import PlotFile, same_plots
+from reports.stage.plots import PlotFile, same_plots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +63,8 @@ def judge_directory(
         GatesError: The directory or a configuration file cannot be used.
         OutputError: `out` cannot be written or the disk is full.
     """
-    from gates import gate_file
-    from reports.stage_report import plots_for, write_stage_report
+    from gates import result_file as gate_file
+    from reports.stage.markdown import plots_for, write_stage_report
 
     drawn: list[tuple[Judgement, tuple[PlotFile, ...]]] = []
 

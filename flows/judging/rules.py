@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.errors import ConfigError, UsageError
-from flows.judging.stage_context import read_result
 from flows.records.pipeline_record import (
     LiveStopRecord,
     PipelineRecord,
@@ -14,6 +13,7 @@ from flows.records.pipeline_record import (
     read_record,
 )
 from flows.records.run_dir import read_json
+from flows.records.stored_result import read_result
 from flows.settings.setting_files import gate_of, is_path, load_stage
 
 REPORTS_FOLDER = "gonogo-reports"

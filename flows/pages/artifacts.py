@@ -24,7 +24,7 @@ def publish_report(report: Path, *, key: str, description: str, run: Path | None
     """
     from prefect.artifacts import create_markdown_artifact
 
-    from reports.embed import embed_plots
+    from reports.stage.embed import embed_plots
 
     markdown = report.read_text(encoding="utf-8")
     if run is not None:
@@ -47,8 +47,8 @@ def publish_checks(result: GateResult, *, key: str) -> None:
 
 def check_table(result: GateResult) -> list[dict[str, str]]:
     """Return one row for each check; every cell is escaped, the pages render Markdown in them."""
-    from reports.check_rows import check_rows
-    from reports.escaping import escape_markdown
+    from reports.stage.checks import check_rows
+    from reports.text.escaping import escape_markdown
 
     return [
         {
@@ -64,7 +64,7 @@ def check_table(result: GateResult) -> list[dict[str, str]]:
 
 def with_places(markdown: str, run: Path, key: str) -> str:
     """Add the earlier reports, TensorBoard and the run's folder above the first section."""
-    from reports.escaping import fence_markdown
+    from reports.text.escaping import fence_markdown
 
     links = [f"[All reports of this stage](/v2/artifacts/key/{key})"]
     url = os.environ.get(TENSORBOARD_URL, "").rstrip("/")

@@ -12,7 +12,7 @@ from typing import Any
 
 from flows.records.pipeline_record import utc_now
 from flows.records.run_dir import read_json, write_json
-from flows.settings.trainer_by_command import TrainerCommand
+from flows.settings.command_trainer import TrainerCommand
 
 DISCARDED = "attempt-"
 """Beginning of the folders with the events of an attempt whose successor started from scratch."""

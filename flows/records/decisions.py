@@ -19,9 +19,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from flows.errors import OutputError
-from reports.escaping import one_line
+from flows.records.stored_result import GATE_FILE
+from reports.text.escaping import one_line
 
-GATE_FILE = "gate.json"
 JOINT_FILE = "joint.json"
 """The verdict over several seeds; decisions about it are made and kept in the same way."""
 LONGEST_NAME, LONGEST_REASON = 100, 2_000

@@ -34,7 +34,7 @@ class AttemptRecord(_Record):
     to_step: int | None = None
     """Last step of its heartbeat; None when there was none."""
     end: str = ""
-    """A value of `flows.supervising.attempt_ends.End`; empty while it runs."""
+    """A value of `flows.training.process.attempt_ends.End`; empty while it runs."""
     why: str = ""
     """One sentence; empty for a training that finished."""
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from flows.settings.trainer_command import trainer_source
+from flows.settings.own_trainer import trainer_source
 
 if TYPE_CHECKING:
     from flows.settings.plan import StagePlan

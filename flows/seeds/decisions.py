@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from flows.deciding import (
+from flows.errors import UsageError
+from flows.judging.group_context import save_group_report
+from flows.judging.joint_judgement import read_joint, show_joint
+from flows.pipeline.decide import (
     NOBODY,
     ask_in_the_form,
     question,
@@ -14,19 +17,16 @@ from flows.deciding import (
     waited,
     waiting,
 )
-from flows.errors import UsageError
-from flows.judging.group_report import save_group_report
-from flows.judging.joint_judgement import read_joint, show_joint
-from flows.judging.stage_context import shown
-from flows.pipeline import say
+from flows.pipeline.flow import say
+from flows.pipeline.request import NoGoOverride, PipelineRequest
 from flows.records.decisions import newest_decision, user_name
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
-from flows.request import NoGoOverride, PipelineRequest
 from flows.seeds.kept import same_runs
 from flows.settings.plan import StagePlan
+from flows.settings.shell_path import shell_path
 from gates.findings import Verdict
-from reports.stage_report import REPORT_NAME
+from reports.stage.markdown import REPORT_NAME
 
 POLL_S = 1.0
 
@@ -99,7 +99,7 @@ def _wait(
     group.save_joint(stage, record.model_copy(update={"waits": waits}))
     say(
         f"{stage.name}: CONDITIONAL. {record.deciding} Waiting until {waits.until} for: "
-        f'gonogo approve {shown(folder)} --reason "..."'
+        f'gonogo approve {shell_path(folder)} --reason "..."'
     )
     if page is not None:
         asked = question(f"{stage.name} of all seeds", record.deciding, folder / REPORT_NAME)

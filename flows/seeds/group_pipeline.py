@@ -12,12 +12,12 @@ from prefect.client.schemas import State
 from prefect.states import Completed, Failed
 
 from flows.errors import UsageError
-from flows.judging.group_report import save_group_report
+from flows.judging.group_context import save_group_report
 from flows.judging.joint_judgement import judge_jointly, read_joint
 from flows.pages.artifacts import publish_report
 from flows.pages.events import JOINT_VERDICT, emit_gate_event
 from flows.pages.run_page import RunPage
-from flows.pipeline import say, try_to_publish
+from flows.pipeline.flow import say, try_to_publish
 from flows.records.decisions import JOINT_FILE
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
@@ -30,8 +30,8 @@ from flows.seeds.training import train_seeds
 from flows.settings.plan import PipelinePlan, StagePlan
 from flows.settings.seeds import seeds_text
 from gates.findings import Verdict
-from gates.joint_result import JointResult
-from reports.stage_report import REPORT_NAME
+from gates.seeds.result import JointResult
+from reports.stage.markdown import REPORT_NAME
 
 
 @dataclass(frozen=True, kw_only=True)

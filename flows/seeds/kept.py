@@ -12,8 +12,8 @@ from flows.records.group_record import JointRecord
 from flows.seeds.request import SeedsRequest
 from flows.settings.plan import StagePlan
 from flows.settings.setting_files import known_stages
+from gates.checks.gate_file import load_gate
 from gates.findings import Verdict
-from gates.spec import load_gate
 from reports.context import StageState
 
 

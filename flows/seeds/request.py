@@ -8,13 +8,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.errors import ConfigError
+from flows.pipeline.request import PipelineRequest
 from flows.records.group_dir import GroupDirectory, seed_folder
-from flows.request import PipelineRequest
 from flows.settings.placeholders import names_in
 from flows.settings.plan import PipelinePlan
 from flows.settings.seeds import MOST_SEEDS, checked_seeds
 from flows.settings.setting_files import reference
-from gates.spec import load_gate
+from gates.checks.gate_file import load_gate
 
 Engine = Literal["local", "dask"]
 

@@ -10,16 +10,16 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.errors import UsageError
-from flows.pipeline import current_reporter, reporting_to, run_stage
+from flows.pipeline.flow import current_reporter, reporting_to, run_stage
+from flows.pipeline.request import PipelineRequest
+from flows.pipeline.stage import StageOutcome
 from flows.progress import Reporter, SilentReporter, Tick
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
-from flows.request import PipelineRequest
 from flows.settings.plan import PipelinePlan, StagePlan
-from flows.stage import StageOutcome
-from flows.supervising.interrupted import interrupted_run
-from flows.supervising.stopping import stoppable_by_file
-from flows.supervising.warm_start import warm_started
+from flows.training.interrupted import interrupted_run
+from flows.training.process.stopping import stoppable_by_file
+from flows.training.warm_start import warm_started
 
 
 @task(

@@ -11,17 +11,17 @@ from typing import Any
 from prefect.futures import PrefectFuture
 
 from flows.errors import FlowsError
-from flows.pipeline import current_reporter, say
+from flows.pipeline.flow import current_reporter, say
+from flows.pipeline.request import PipelineRequest
+from flows.pipeline.stage import StageOutcome
 from flows.records.group_dir import GroupDirectory
-from flows.request import PipelineRequest
 from flows.seeds.engines import task_runner
 from flows.seeds.kept import Work
 from flows.seeds.progress import heartbeats, newest_status, seeds_display
 from flows.seeds.request import SeedsRequest
 from flows.seeds.seed_stage import seed_task
 from flows.settings.plan import PipelinePlan, StagePlan
-from flows.stage import StageOutcome
-from flows.supervising.stopping import StopSwitch, stopped_by
+from flows.training.process.stopping import StopSwitch, stopped_by
 from gates.errors import GatesError
 
 _LOOK_EVERY_S = 0.5

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gates.ended_early import PlateauRule
+from gates.runs.ended_early import PlateauRule
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 

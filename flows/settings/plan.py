@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import ConfigError
+from flows.settings.command_trainer import TrainerCommand
 from flows.settings.long_stage import LongStage
 from flows.settings.overrides import Override, parse_overrides
 from flows.settings.setting_files import (
@@ -21,7 +22,6 @@ from flows.settings.setting_files import (
 from flows.settings.slots import derived_slots
 from flows.settings.stage_request import check_by_command, stage_request
 from flows.settings.supervision import LiveMode, Supervision
-from flows.settings.trainer_by_command import TrainerCommand
 from flows.settings.trainer_check import CheckResult, check_requests
 from flows.settings.warm_start import WarmMode
 from gates.errors import GateConfigError
@@ -37,7 +37,7 @@ class StagePlan:
     name: str
     steps: int
     gate: str
-    """Name or absolute path, as `gates.spec.load_gate` takes it."""
+    """Name or absolute path, as `gates.checks.gate_file.load_gate` takes it."""
     source: Path
     """Stage file."""
     request: Mapping[str, Any]
@@ -53,7 +53,7 @@ class StagePlan:
     long: LongStage = field(default_factory=LongStage)
     """What ends or judges the training on its way."""
     begin: WarmMode = "fresh"
-    """What the stage takes over from the stage before it; `flows.supervising.warm_start` finds it."""
+    """What the stage takes over from the stage before it; `flows.training.warm_start` finds it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +155,7 @@ def resolve_plan(
 
 
 def _gate(path: Path, stage: StageFile, mistakes: list[str]) -> str:
-    from gates.spec import load_gate
+    from gates.checks.gate_file import load_gate
 
     gate = gate_of(path, stage)
     try:

@@ -15,7 +15,7 @@ from flows.settings.slots import Slot
 from flows.settings.supervision import Supervision
 from flows.settings.warm_start import WarmMode
 from flows.settings.yaml_file import YamlError, non_finite_keys, read_mapping
-from gates.config_files import config_dir
+from gates.runs.config_files import config_dir
 
 DEFAULT_STAGES = ("5k", "50k", "1m")
 SLUG = r"^[a-z0-9][a-z0-9-]*$"
@@ -94,7 +94,7 @@ class PresetFile(_File):
     train: dict[str, Any] | None = None
     """Hyperparameters, the same for all stages."""
     trainer: Any = None
-    """A trainer by command, checked by `flows.settings.trainer_by_command` after the overrides."""
+    """A trainer by command, checked by `flows.settings.command_trainer` after the overrides."""
     slots: tuple[Slot, ...] | None = None
     """What only one training at a time may use on this machine: names of your own, such as `gpu-a`.
     Without the key: the CUDA device and the simulator ports of `env` and `train`."""
@@ -140,7 +140,7 @@ def known_stages(references: Iterable[str]) -> list[StageFile]:
 
 
 def gate_of(path: Path, stage: StageFile) -> str:
-    """Return the stage's gate as `gates.spec.load_gate` takes it."""
+    """Return the stage's gate as `gates.checks.gate_file.load_gate` takes it."""
     if stage.gate.endswith((".yaml", ".yml")):
         return str((path.parent / stage.gate).resolve())
     return stage.gate

@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.settings.overrides import Override, apply_overrides
-from flows.settings.placeholders import Value
-from flows.settings.setting_files import PresetFile, StageFile
-from flows.settings.trainer_by_command import (
+from flows.settings.command_trainer import (
     TrainerCommand,
     TrainerSection,
     parse_trainer,
     resolve_trainer,
 )
+from flows.settings.overrides import Override, apply_overrides
+from flows.settings.placeholders import Value
+from flows.settings.setting_files import PresetFile, StageFile
 from flows.settings.trainer_check import CheckResult
 
 

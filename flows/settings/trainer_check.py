@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import TrainingBrokenError
-from flows.settings.trainer_command import (
+from flows.settings.own_trainer import (
     BAD_CONFIG,
     FINISHED,
     trainer_command,

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from gates.checks.keys import CommonKeys, Patience, Side
-from gates.episodes import Missing
-from gates.facts import RunFacts
+from gates.facts.episodes import Missing
+from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, Outcome
 from gates.metrics import Reduced, first_breach, has_n_of_m
-from gates.number_text import as_sentence, in_words
 from gates.series import FloatArray, Series
+from gates.text import as_sentence, in_words
 
 
 @dataclass(frozen=True, kw_only=True)

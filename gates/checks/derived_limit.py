@@ -7,11 +7,11 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gates.bounds import Bound
 from gates.checks.base import Outcomes, judge_value, missing
 from gates.checks.keys import CommonKeys, Patience, Side, Tag, Window
-from gates.episodes import Missing
-from gates.facts import RunFacts
+from gates.facts.bounds import Bound
+from gates.facts.episodes import Missing
+from gates.facts.run_facts import RunFacts
 from gates.metrics import STATISTIC_WORDS, Statistic, reduce
 
 BoundName = Literal["q_value", "q_reach", "actor_loss"]

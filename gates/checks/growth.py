@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 
 from gates.checks.base import Outcomes, judge_value, missing
 from gates.checks.keys import CommonKeys, Levels, Side, Tag, Window
-from gates.episodes import Missing
-from gates.facts import RunFacts
+from gates.facts.episodes import Missing
+from gates.facts.run_facts import RunFacts
 from gates.metrics import Growth, Reduced, fit_growth
-from gates.number_text import in_words
+from gates.text import in_words
 
 
 class GrowthCheck(CommonKeys):

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from gates.checks.base import Outcomes, judge_value, missing
 from gates.checks.keys import CommonKeys, Levels, Side, Tag
-from gates.episodes import Missing
-from gates.facts import RunFacts
+from gates.facts.episodes import Missing
+from gates.facts.run_facts import RunFacts
 from gates.metrics import Reduced, after_step, reduce, select, window
-from gates.number_text import in_words
 from gates.series import Series
+from gates.text import in_words
 
 
 class ImprovementCheck(CommonKeys):

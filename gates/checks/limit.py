@@ -6,9 +6,9 @@ from typing import Literal
 
 from gates.checks.base import Outcomes, judge_value, missing
 from gates.checks.keys import Patience, Tag, TwoSided, Window
-from gates.episodes import Missing
-from gates.facts import RunFacts
-from gates.laws import LAW_WORDS, Law, evaluate
+from gates.facts.episodes import Missing
+from gates.facts.run_facts import RunFacts
+from gates.laws.table import LAW_WORDS, Law, evaluate
 from gates.metrics import STATISTIC_WORDS, Statistic, reduce
 
 

@@ -9,11 +9,11 @@ from pydantic import Field, model_validator
 
 from gates.checks.base import Outcomes, judge_value, missing
 from gates.checks.keys import CommonKeys, Levels, Side
-from gates.episodes import Episodes, Missing
-from gates.facts import RunFacts
+from gates.facts.episodes import Episodes, Missing
+from gates.facts.run_facts import RunFacts
 from gates.metrics import Reduced, bootstrap_ratio
-from gates.number_text import in_words
 from gates.series import Series
+from gates.text import in_words
 
 
 class PhaseComparisonCheck(CommonKeys):

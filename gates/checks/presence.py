@@ -9,9 +9,9 @@ from pydantic import Field
 
 from gates.checks.base import Outcomes, finding, is_required
 from gates.checks.keys import CommonKeys, Tag
-from gates.facts import UPDATE_GROUPS, RunFacts
+from gates.facts.plateau import plateau_of
+from gates.facts.run_facts import UPDATE_GROUPS, RunFacts
 from gates.findings import Outcome
-from gates.plateau import plateau_of
 from gates.series import Series
 
 

@@ -7,11 +7,11 @@ from typing import Literal
 
 from gates.checks.base import Outcomes, judge_value, missing
 from gates.checks.keys import TwoSided
-from gates.episodes import Missing
-from gates.facts import RunFacts
+from gates.facts.episodes import Missing
+from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, GateResult, Verdict
 from gates.metrics import Reduced, select
-from gates.number_text import in_words
+from gates.text import in_words
 
 
 class RelativeCheck(TwoSided):

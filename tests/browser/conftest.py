@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.cockpit.postgres import postgres, usable
-from tests.cockpit.served import Cockpit, write_small_recipe
+from tests.flows.cockpit.postgres import postgres, usable
+from tests.flows.cockpit.served import Cockpit, write_small_recipe
 
 ARGUMENTS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.cockpit.served import Cockpit, wait_for
+from tests.flows.cockpit.served import Cockpit, wait_for
 
 PATIENCE_MS = 30_000
 WIDTH, HEIGHT = 1280, 860

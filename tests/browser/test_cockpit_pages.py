@@ -13,7 +13,7 @@ import pytest
 
 from tests.browser.conftest import Outside
 from tests.browser.pages import Pages
-from tests.cockpit.served import BAD_RECIPE, Cockpit, wait_for
+from tests.flows.cockpit.served import BAD_RECIPE, Cockpit, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

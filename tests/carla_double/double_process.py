@@ -22,7 +22,7 @@ class DoubleProcess:
     def start(self) -> None:
         """Start it, on the ports that it had before if it ran before."""
         port, stream_port, door_port = self._ports
-        command = [sys.executable, "-m", "trainer.carla_double", "--port", str(port)]
+        command = [sys.executable, "-m", "carla_double", "--port", str(port)]
         command += ["--stream-port", str(stream_port), "--door-port", str(door_port)]
         self.process = subprocess.Popen(
             [*command, *self._arguments], stdout=subprocess.PIPE, text=True

@@ -15,20 +15,20 @@ from tests.carla_double.double_process import running_double
 def test_it_needs_nothing_else_of_the_trainer_and_no_simulator_library() -> None:
     script = """
 import sys
-import trainer.carla_double.calls
-import trainer.carla_double.control_door
-import trainer.carla_double.__main__
+import carla_double.calls.table
+import carla_double.control_door
+import carla_double.__main__
 print(" ".join(sys.modules))
 """
     pytest.importorskip("msgpack", reason="pip install 'gonogo[carla]'")
     loaded = subprocess.check_output([sys.executable, "-c", script], text=True).split()
     for name in loaded:
         assert name.partition(".")[0] not in ("torch", "carla", "gymnasium", "flows", "gates")
-        assert not name.startswith("trainer.") or name.startswith("trainer.carla_double")
+        assert not name.startswith("trainer.") or name.startswith("carla_double")
 
 
 def start(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "trainer.carla_double", *arguments]
+    command = [sys.executable, "-m", "carla_double", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 

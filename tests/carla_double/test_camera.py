@@ -4,10 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from trainer.carla_double.actors import Description
-from trainer.carla_double.camera import Camera
-from trainer.carla_double.encodings import Transform
-from trainer.carla_double.world import World
+from carla_double.sensors.camera import Camera
+from carla_double.wire.encodings import Transform
+from carla_double.world.actors import Description
+from carla_double.world.world import World
 
 
 @pytest.fixture(scope="module")

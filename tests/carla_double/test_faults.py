@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from trainer.carla_double import faults
-from trainer.carla_double.faults import FaultError, Faults, parse_fault_option
+from carla_double import faults
+from carla_double.faults import FaultError, Faults, parse_fault_option
 
 
 def test_options_are_read() -> None:

@@ -5,10 +5,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from trainer.carla_double.lane_graph import LaneGraph, build_lanes
-from trainer.carla_double.opendrive import opendrive_text
-from trainer.carla_double.road_network import LANE_WIDTH_M
-from trainer.carla_double.town import PLANS, build_town
+from carla_double.town.lane_graph import LaneGraph, build_lanes
+from carla_double.town.opendrive import opendrive_text
+from carla_double.town.road_network import LANE_WIDTH_M
+from carla_double.town.town import PLANS, build_town
 
 towns = pytest.mark.parametrize("name", list(PLANS))
 

@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("msgpack", reason="pip install 'gonogo[carla]' for the double of CARLA")
 
-from trainer.carla_double import payloads, rpc_wire
-from trainer.carla_double.encodings import (
+from carla_double.wire import payloads, rpc_wire
+from carla_double.wire.encodings import (
     CallError,
     EpisodeSettings,
     Transform,
@@ -18,8 +18,8 @@ from trainer.carla_double.encodings import (
     token,
     value,
 )
-from trainer.carla_double.payloads import ACTOR_RECORD, SensorType
-from trainer.carla_double.rpc_wire import Request, RequestReader, WireError
+from carla_double.wire.payloads import ACTOR_RECORD, SensorType
+from carla_double.wire.rpc_wire import Request, RequestReader, WireError
 
 VERSION_CALL = bytes.fromhex("940001a7") + b"version" + bytes.fromhex("9191c2")
 

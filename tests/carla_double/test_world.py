@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trainer.carla_double.actors import Actor, Description
-from trainer.carla_double.contacts import touching
-from trainer.carla_double.encodings import CallError, EpisodeSettings, Transform, VehicleControl
-from trainer.carla_double.vehicle_model import GRIP_MPS2, MAX_STEER_RAD
-from trainer.carla_double.world import World, spawn_points
+from carla_double.wire.encodings import CallError, EpisodeSettings, Transform, VehicleControl
+from carla_double.world.actors import Actor, Description
+from carla_double.world.contacts import touching
+from carla_double.world.vehicle_model import GRIP_MPS2, MAX_STEER_RAD
+from carla_double.world.world import World, spawn_points
 
 EGO = "vehicle.tesla.model3"
 

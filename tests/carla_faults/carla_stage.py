@@ -12,10 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from flows import stage as stages
 from flows.commands.terminal import Ended, one_sentence_for_errors
-from flows.request import PipelineRequest
-from flows.supervising.stopping import raise_on_stop_signals
+from flows.pipeline import stage as stages
+from flows.pipeline.request import PipelineRequest
+from flows.training.process.stopping import raise_on_stop_signals
 from tests.fault_matrix.run_stage import Said
 
 STEPS, CHECKPOINT_EVERY = 600, 200

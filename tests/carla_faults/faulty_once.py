@@ -16,7 +16,7 @@ def main(port: str, marker: Path, options: list[str]) -> None:
     once, _, always = " ".join(options).partition("--always")
     first = not marker.exists()
     marker.touch()
-    command = [sys.executable, "-m", "trainer.carla_double", "--port", port, *always.split()]
+    command = [sys.executable, "-m", "carla_double", "--port", port, *always.split()]
     os.execv(sys.executable, [*command, *once.split()] if first else command)
 
 

@@ -56,7 +56,7 @@ class Scene:
         for pid in processes_of(token_of(self.folder)):
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                if words[1:3] == [b"-m", b"trainer.carla_double"]:
+                if words[1:3] == [b"-m", b"carla_double"]:
                     return pid
         raise ProcessLookupError("no double was started")
 

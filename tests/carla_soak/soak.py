@@ -19,13 +19,13 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from tests.carla_double.double_process import DoubleProcess, running_double  # noqa: E402
-from trainer.envs.carla_config import CarlaConfig  # noqa: E402
-from trainer.envs.carla_env import CarlaVectorEnv  # noqa: E402
-from trainer.envs.driving_observation import HORIZON_M, WAYPOINTS  # noqa: E402
+from trainer.envs.carla.config import CarlaConfig  # noqa: E402
+from trainer.envs.carla.env import CarlaVectorEnv  # noqa: E402
+from trainer.envs.driving.observation import HORIZON_M, WAYPOINTS  # noqa: E402
 
 SAMPLES = 10
 EPISODE_STEPS = 200
-DOUBLE = ("{python}", "-m", "trainer.carla_double", "--port", "{port}")
+DOUBLE = ("{python}", "-m", "carla_double", "--port", "{port}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from trainer.envs.carla_config import CarlaConfig, CarlaServerConfig
-from trainer.envs.carla_server import server_command
+from trainer.envs.carla.config import CarlaConfig, CarlaServerConfig
+from trainer.envs.carla.server import server_command
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "carla.md").read_text(encoding="utf-8")

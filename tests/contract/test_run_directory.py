@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from trainer.tags import ALL_TAGS, markdown_table
+from trainer.run.tags import ALL_TAGS, markdown_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "run-directory.md").read_text(encoding="utf-8")
@@ -19,7 +19,7 @@ def test_document_holds_the_trainers_table_of_tags():
 def test_document_names_every_phase_of_the_heartbeat():
     from typing import get_args
 
-    from trainer.run_files import Phase
+    from trainer.run.run_json import Phase
 
     for phase in get_args(Phase):
         assert f"`{phase}`" in DOCUMENT
@@ -65,7 +65,7 @@ def _strings(node) -> str:
 def test_the_trainer_understands_the_warm_start_that_flows_ask_for(tmp_path):
     from flows.records.pipeline_record import PipelineRecord
     from flows.records.run_dir import PipelineDirectory
-    from flows.supervising.warm_start import _chosen
+    from flows.training.warm_start import _chosen
     from trainer.config import WarmStart
 
     file = tmp_path / "5k" / "run-001" / "checkpoints" / "step-000000001.ckpt"

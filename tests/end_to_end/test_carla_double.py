@@ -48,7 +48,7 @@ def test_the_first_stage_of_the_preset(
     ) as command:
         deadline = time.monotonic() + PATIENCE_S
         while command.poll() is None:
-            doubles |= {pid for pid, words in ours(tmp_path) if "trainer.carla_double" in words}
+            doubles |= {pid for pid, words in ours(tmp_path) if "carla_double" in words}
             if time.monotonic() > deadline:
                 command.terminate()
             time.sleep(0.2)

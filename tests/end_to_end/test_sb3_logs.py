@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gates.checks.gate_file import load_gate
 from gates.findings import Outcome, Verdict
 from gates.judge import judge
-from gates.spec import load_gate
 
 pytestmark = [
     pytest.mark.slow,

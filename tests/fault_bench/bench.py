@@ -96,9 +96,9 @@ def score(case: Case, run: Path) -> Score:
     """Judge a run directory."""
     from faults import FAULTS
 
+    from gates.checks.gate_file import load_gate
     from gates.findings import Outcome
     from gates.judge import judge
-    from gates.spec import load_gate
 
     result = judge(run, gate=load_gate(STAGE), stage=STAGE, planned_steps=STEPS).result
     cause = result.diagnoses[0].cause if result.diagnoses else "none"

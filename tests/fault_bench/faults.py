@@ -17,11 +17,12 @@ from unittest import mock
 import numpy as np
 import torch
 
-from trainer import run_files, td3
+from trainer.agents import td3
+from trainer.agents.networks import Actor
+from trainer.agents.td3 import TD3
 from trainer.loop import Trainer
-from trainer.networks import Actor
-from trainer.replay import ReplayBuffer
-from trainer.td3 import TD3
+from trainer.replay.buffer import ReplayBuffer
+from trainer.run import run_json as run_files
 
 Patch = Callable[[], AbstractContextManager[Any]]
 

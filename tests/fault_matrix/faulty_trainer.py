@@ -21,9 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from trainer import __main__ as command_line  # noqa: E402
-from trainer import checkpoint, event_writer, files, run_files  # noqa: E402
+from trainer.agents.td3 import TD3  # noqa: E402
 from trainer.loop import Trainer  # noqa: E402
-from trainer.td3 import TD3  # noqa: E402
+from trainer.run import checkpoint, event_writer, files  # noqa: E402
+from trainer.run import run_json as run_files  # noqa: E402
 
 AT = 700
 """Step at which most faults strike: between the checkpoints of steps 400 and 800."""

@@ -23,7 +23,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
 from gates.errors import InputError  # noqa: E402
-from gates.event_reader import read_events  # noqa: E402
+from gates.events.reader import read_events  # noqa: E402
 
 GO, BROKEN, USAGE, NO_GO = 0, 1, 2, 3
 TOKEN = "GONOGO_FAULT_MATRIX"

@@ -18,13 +18,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from flows import stage as stages  # noqa: E402
 from flows.commands.terminal import Ended, one_sentence_for_errors  # noqa: E402
+from flows.pipeline import stage as stages  # noqa: E402
+from flows.pipeline.request import PipelineRequest  # noqa: E402
 from flows.progress import Tick  # noqa: E402
-from flows.request import PipelineRequest  # noqa: E402
-from flows.supervising import training  # noqa: E402
-from flows.supervising.interrupted import interrupted_run  # noqa: E402
-from flows.supervising.stopping import raise_on_stop_signals  # noqa: E402
+from flows.training import stage_training as training  # noqa: E402
+from flows.training.interrupted import interrupted_run  # noqa: E402
+from flows.training.process.stopping import raise_on_stop_signals  # noqa: E402
 
 STEPS, CHECKPOINT_EVERY = 1_600, 400
 PRESET = """

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import flows.settings.trainer_check
-import flows.supervising.training
+import flows.training.stage_training
+from flows.pipeline.request import PipelineRequest
 from flows.records.run_dir import PipelineDirectory
-from flows.request import PipelineRequest
 
 FAKE = Path(__file__).with_name("fake_trainer.py")
 
@@ -31,7 +31,7 @@ def server() -> Iterator[None]:
 @pytest.fixture
 def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let flows start the stand-in of this folder in place of the real trainer."""
-    monkeypatch.setattr(flows.supervising.training, "trainer_command", _command)
+    monkeypatch.setattr(flows.training.stage_training, "trainer_command", _command)
     monkeypatch.setattr(flows.settings.trainer_check, "trainer_command", _command)
     monkeypatch.setattr(flows.settings.trainer_check, "_known", {})
 

@@ -6,14 +6,14 @@ import json
 import textwrap
 from pathlib import Path
 
-from flows.judging.judge_run import GATE_FILE
 from flows.records.pipeline_record import PipelineRecord, RunRecord, StageRecord, write_record
-from gates import gate_file
+from flows.records.stored_result import GATE_FILE
+from gates import result_file as gate_file
+from gates.checks.gate_file import load_gate
 from gates.findings import GateResult, Verdict
 from gates.judge import judge
-from gates.spec import load_gate
 from reports.context import StageState
-from trainer.event_writer import EventWriter
+from trainer.run.event_writer import EventWriter
 
 STEPS = 400
 

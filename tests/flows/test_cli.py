@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 
 import flows.commands.run
 from flows.cli import app
-from flows.commands.run import build_request, merge_overrides
-from flows.request import PipelineRequest
+from flows.commands.run_request import build_request, merge_overrides
+from flows.pipeline.request import PipelineRequest
 from gates.findings import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gates.run_info import RunInfo
+from gates.runs.run_info import RunInfo
 from gates.series import EventLog, Series
 
 Values = NDArray[np.float64]

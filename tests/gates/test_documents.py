@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gates.causes import CAUSES
+from gates.checks.gate_file import load_gate
+from gates.diagnosis.causes import CAUSES
 from gates.documents import causes_document, gate_section, gates_document
-from gates.spec import load_gate
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

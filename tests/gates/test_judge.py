@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
+from gates.checks.gate_file import load_gate
 from gates.errors import GateConfigError, InputError
-from gates.event_records import frame
+from gates.events.framing import frame
 from gates.findings import Outcome, Verdict
-from gates.gate_file import from_json, to_json
 from gates.judge import judge
 from gates.judgement import judge_log
+from gates.result_file import from_json, to_json
 from gates.series import Series
-from gates.spec import load_gate
 from tests.gates.synthetic_runs import FAULTS, Recipe, Run, log_of, make, series
 
 GATE = load_gate("5k")
@@ -117,7 +117,7 @@ def test_a_torn_tail_is_a_warning_and_lost_records_are_inconclusive(tmp_path: Pa
 
 
 def test_a_reader_that_disagrees_is_no_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gates import cross_check
+    from gates.second_reader import compare as cross_check
 
     write_events(make(Recipe()), tmp_path)
     disagreement = cross_check.CrossCheck(

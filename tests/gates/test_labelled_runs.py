@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from gates.checks.gate_file import load_gate
 from gates.findings import GateResult, Outcome
 from gates.judge import judge
-from gates.spec import load_gate
 
 RUNS = Path(__file__).resolve().parents[3] / "shared" / "runs"
 LABELS: dict[str, dict[str, Any]] = (

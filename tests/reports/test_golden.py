@@ -19,11 +19,11 @@ from reports.context import (
     PipelineStage,
     StageState,
 )
-from reports.html_report import render_html
-from reports.latex_report import render_latex
-from reports.pipeline_report import render_pipeline_markdown
-from reports.stage_plots import PlotFile, draw_stage_plots
-from reports.stage_report import render_stage_markdown
+from reports.pipeline import render_pipeline_markdown
+from reports.stage.html import render_html
+from reports.stage.latex import render_latex
+from reports.stage.markdown import render_stage_markdown
+from reports.stage.plots import PlotFile, draw_stage_plots
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 UPDATE = os.environ.get("GONOGO_UPDATE_GOLDEN") == "1"

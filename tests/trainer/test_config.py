@@ -6,8 +6,8 @@ import json
 import pytest
 
 from trainer.config import TrainConfig
-from trainer.config_mistakes import ConfigMistakesError
-from trainer.run_files import read_request, resolved
+from trainer.mistakes import ConfigMistakesError
+from trainer.run.run_json import read_request, resolved
 
 
 def _request(tmp_path, **changes):

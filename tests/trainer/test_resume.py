@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from gates.event_reader import read_events
+from gates.events.reader import read_events
 from trainer import __main__ as command_line
-from trainer import checkpoint
 from trainer.loop import Trainer
+from trainer.run import checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 1200

@@ -13,12 +13,13 @@ import pytest
 import torch
 
 from trainer import __main__ as command_line
-from trainer import checkpoint, loop
+from trainer import loop
 from trainer.config import Request
 from trainer.envs.registry import parse_env_config
 from trainer.loop import Trainer
-from trainer.run_files import Heartbeat
-from trainer.tags import EPISODE_TAGS, EVALUATION_TAGS, REWARD_TAGS, UPDATE_TAGS
+from trainer.run import checkpoint
+from trainer.run.run_json import Heartbeat
+from trainer.run.tags import EPISODE_TAGS, EVALUATION_TAGS, REWARD_TAGS, UPDATE_TAGS
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAIN = {

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from trainer import __main__ as command_line
-from trainer import checkpoint
+from trainer.agents.td3 import NETWORKS, TD3
 from trainer.config import TrainConfig
-from trainer.networks import ObservationShape
-from trainer.td3 import NETWORKS, TD3
+from trainer.observation import ObservationShape
+from trainer.run import checkpoint
 
 STEPS = 120
 SMALL = {

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
-from trainer.envs.carla_client import INSTALL_ADVICE, is_installed
-from trainer.envs.carla_config import CarlaConfig
-from trainer.envs.drive_config import DriveConfig
-from trainer.envs.driving_observation import VECTOR_DIM
-from trainer.envs.driving_reward import REWARD_COMPONENTS
-from trainer.envs.driving_spaces import ACTION_DIM
+from trainer.envs.carla.client import INSTALL_ADVICE, is_installed
+from trainer.envs.carla.config import CarlaConfig
+from trainer.envs.drive.config import DriveConfig
+from trainer.envs.driving.observation import VECTOR_DIM
+from trainer.envs.driving.reward import REWARD_COMPONENTS
+from trainer.envs.driving.spaces import ACTION_DIM
 from trainer.envs.errors import UnknownEnvironmentError
-from trainer.envs.gym_config import GYM_PREFIX, GymConfig
+from trainer.envs.gym.config import GYM_PREFIX, GymConfig
 
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
@@ -88,7 +88,7 @@ def what_hinders(config: EnvConfig, num_envs: int) -> str | None:
         return None
     if not is_installed():
         return INSTALL_ADVICE
-    from trainer.envs.carla_env import too_few_servers
+    from trainer.envs.carla.env import too_few_servers
 
     return too_few_servers(config, num_envs)
 
@@ -115,18 +115,18 @@ def make_vector_env(
             it needs is not installed.
     """
     if isinstance(config, DriveConfig):
-        from trainer.envs.drive import DriveVectorEnv
+        from trainer.envs.drive.env import DriveVectorEnv
 
         env: VectorEnv[dict[str, Any], Any, Any] = DriveVectorEnv(config, num_envs=num_envs)
     elif isinstance(config, CarlaConfig):
-        from trainer.envs.carla_env import CarlaVectorEnv
+        from trainer.envs.carla.env import CarlaVectorEnv
 
         carla_env = CarlaVectorEnv(config, num_envs=num_envs, report=report)
         # A reset would start episodes that nobody wants yet: minutes on a real simulator.
         carla_env.seed(seed)
         return carla_env
     else:
-        from trainer.envs.gym_env import GymVectorEnv
+        from trainer.envs.gym.env import GymVectorEnv
 
         env = GymVectorEnv(config, num_envs=num_envs)
     env.reset(seed=seed)
@@ -150,7 +150,7 @@ def describe_env(config: EnvConfig) -> EnvSpec:
             reward_components=REWARD_COMPONENTS,
             exclusive=isinstance(config, CarlaConfig),
         )
-    from trainer.envs.gym_env import GymVectorEnv
+    from trainer.envs.gym.env import GymVectorEnv
 
     env = GymVectorEnv(config)
     try:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from trainer.envs.drive_config import DriveConfig
+from trainer.envs.drive.config import DriveConfig
 from trainer.envs.errors import UnknownEnvironmentError
-from trainer.envs.gym_config import GymConfig
+from trainer.envs.gym.config import GymConfig
 from trainer.envs.registry import describe_env, make_vector_env, parse_env_config
-from trainer.tags import REWARD_COMPONENTS
+from trainer.run.tags import REWARD_COMPONENTS
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -1,0 +1,253 @@
+"""One stage: kept from an earlier run, or trained, judged and reported; the verdict is data."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.judging.judge_run import judge_directory
+from flows.progress import Reporter
+from flows.records.decisions import Decision, newest_decision
+from flows.records.pipeline_record import RunRecord, utc_now
+from flows.records.recipe import recipe_hash
+from flows.records.run_dir import PipelineDirectory
+from flows.records.stored_result import GATE_FILE, read_result
+from flows.records.trainer_files import newest_checkpoint
+from flows.report_context.pipeline import save_pipeline_report
+from flows.report_context.stage import baseline_of, stage_context
+from flows.settings.plan import StagePlan
+from flows.settings.warm_start import warm_start_words
+from flows.training.health.needs import refuse_what_cannot_fit
+from flows.training.interrupted import trained_already
+from flows.training.stage_training import train_stage
+from gates.checks.gate_file import load_gate
+from gates.errors import GatesError
+from gates.findings import Verdict
+from gates.runs.ended_early import read_ended_early
+from reports.context import StageState
+from reports.stage.evaluations import evaluation_points
+from reports.stage.markdown import REPORT_NAME
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Seeds are judged in threads, but warning filters and matplotlib belong to the whole process."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class StageOutcome:
+    """How a stage ended; there is one only when the stage was judged."""
+
+    stage: str
+    verdict: Verdict
+    deciding: str
+    """The one sentence that decided."""
+    run: Path
+    report: Path
+    gate_json: Path
+    kept: bool = False
+    """An earlier run of the same recipe was kept, nothing was trained."""
+    decision: Decision | None = None
+    """What a person decided about a verdict that is not GO."""
+
+    def __repr__(self) -> str:
+        """Return what Prefect's logs show of a state that holds us."""
+        return f"{self.stage}/{self.run.name}: {self.verdict.value}"
+
+    @property
+    def may_go_on(self) -> bool:
+        """True when the next stage may start."""
+        decided = self.decision is not None and self.decision.goes_on
+        return self.verdict is Verdict.GO or decided
+
+    @property
+    def undecided(self) -> bool:
+        """True when a person has to decide."""
+        return self.verdict is Verdict.CONDITIONAL and self.decision is None
+
+    @property
+    def verdict_text(self) -> str:
+        """`GO`, or `CONDITIONAL, approved by Ada: known spike`; a decision never makes it a GO."""
+        return self.decision.text if self.decision is not None else self.verdict.value
+
+
+def reason_to_train(
+    stage: StagePlan, directory: PipelineDirectory, *, waited_by: str = ""
+) -> str | None:
+    """Say why the stage must be trained; None when its newest run may stand.
+
+    Of exactly this recipe and these gate rules may stand: a GO, a CONDITIONAL unless a person
+    rejected it, a NO_GO only if a person overrode it. The flow run `waited_by`, which waited for
+    the rejection, ends with it and does not train again.
+    """
+    run = directory.record.last_run(stage.name)
+    if run is None:
+        return "it was not run yet"
+    decision = newest_decision(directory.run_path(stage.name, run))
+    if run.state is StageState.CONDITIONAL:
+        heard = run.waits is not None and run.waits.flow_run == waited_by != ""
+        if decision is not None and not decision.goes_on and not heard:
+            return f"{decision.by} rejected {run.run}: {decision.reason}"
+    elif run.state is not StageState.GO and not (run.state is StageState.NO_GO and decision):
+        return f"{run.run} ended {run.state.value}"
+    return other_than(stage, run, directory.run_path(stage.name, run))
+
+
+def other_than(stage: StagePlan, run: RunRecord, folder: Path) -> str | None:
+    """Say why a judged run is not one of this recipe and these rules; None when it is."""
+    if run.recipe != recipe_hash(stage):
+        return f"the recipe is not that of {run.run}"
+    if run.gate_sha256 != load_gate(stage.gate).sha256:
+        return f"the gate's rules changed since {run.run}"
+    ended = read_ended_early(folder)
+    if ended is not None and ended.rule != stage.long.early_stop.rule:
+        return f"{run.run} was ended early by another rule than the stage's"
+    result = read_result(folder)
+    if result is None or result.verdict.value != run.state.value:
+        return f"{run.run} holds no verdict that agrees with pipeline.json"
+    return None
+
+
+def kept_outcome(stage: StagePlan, directory: PipelineDirectory) -> StageOutcome:
+    """Return the outcome of the newest run, for which `reason_to_train` said None."""
+    run = directory.record.last_run(stage.name)
+    assert run is not None, "reason_to_train comes first"
+    folder = directory.run_path(stage.name, run)
+    decision = newest_decision(folder)
+    if decision != run.decision or (decision is not None and run.waits is not None):
+        directory.save_run(stage, run.model_copy(update={"decision": decision, "waits": None}))
+        save_pipeline_report(directory)
+    return _outcome(
+        stage, folder, Verdict(run.state.value), run.deciding, kept=True, decision=decision
+    )
+
+
+def train(
+    stage: StagePlan,
+    directory: PipelineDirectory,
+    reporter: Reporter,
+    *,
+    note: str = "",
+    expectation: str = "",
+) -> Path:
+    """Train the stage in a new run folder and return it.
+
+    Raises:
+        TrainingBrokenError: The training did not end as it should.
+        UsageError: Its replay and checkpoints cannot fit into memory or onto the disk.
+        OutputError: The run's folder cannot be written.
+    """
+    refuse_what_cannot_fit(stage, directory.path)
+    run = directory.new_run(stage, recipe=recipe_hash(stage), note=note, expectation=expectation)
+    warm = stage.request.get("warm_start")
+    begins = f", beginning with {warm_start_words(warm)}" if warm else ""
+    reporter.say(f"{stage.name}: training {stage.steps:,} steps in {run}{begins}")
+    save_pipeline_report(directory)
+    try:
+        train_stage(stage, run, directory, reporter)
+    except BaseException:
+        save_pipeline_report(directory)
+        raise
+    return run
+
+
+def resume(
+    stage: StagePlan, run: RunRecord, directory: PipelineDirectory, reporter: Reporter
+) -> Path:
+    """Go on with an interrupted training in its own run folder and return it.
+
+    Raises:
+        TrainingBrokenError: The training did not end as it should.
+        UsageError: Its replay and checkpoints cannot fit into memory or onto the disk.
+        OutputError: The run's folder cannot be written.
+    """
+    folder = directory.run_path(stage.name, run)
+    if trained_already(run):
+        reporter.say(
+            f"{stage.name}: {run.run} was trained to its end but not judged; it is judged now, "
+            "not trained again"
+        )
+        return folder
+    checkpoint = newest_checkpoint(folder)
+    where = "the start" if checkpoint is None else f"the checkpoint of step {checkpoint:,}"
+    reporter.say(f"{stage.name}: going on with {folder} from {where}")
+    there_mib = sum(p.stat().st_size for p in folder.glob("checkpoints/*")) / 2**20
+    refuse_what_cannot_fit(stage, folder, there_mib=there_mib)
+    # Should the trainer's source have changed, the verdict will be of what is run now.
+    update = {"state": StageState.RUNNING, "message": "", "recipe": recipe_hash(stage)}
+    directory.save_run(stage, run.model_copy(update=update))
+    save_pipeline_report(directory)
+    try:
+        train_stage(stage, folder, directory, reporter, resume=True)
+    except BaseException:
+        save_pipeline_report(directory)
+        raise
+    return folder
+
+
+def judge(stage: StagePlan, folder: Path, directory: PipelineDirectory) -> StageOutcome:
+    """Judge a trained run, write its report and record the verdict.
+
+    Raises:
+        GatesError: The run left nothing that can be judged.
+        OutputError: The report cannot be written.
+    """
+    run = next(r for r in directory.record.stages[stage.name].runs if r.run == folder.name)
+    try:
+        with _ONE_AT_A_TIME:
+            judged = judge_directory(
+                folder,
+                stage=stage.name,
+                gate=stage.gate,
+                planned_steps=stage.steps,
+                out=folder,
+                context=lambda judgement: stage_context(stage.name, run, directory, judgement),
+                baseline=baseline_of(directory, stage.name),
+                live_stop=run.live_stop,
+            )
+    except BaseException as error:
+        _record_unjudged(stage, run, directory, error)
+        raise
+    result = judged.judgement.result
+    done = {
+        "state": StageState(result.verdict.value),
+        "ended_at": utc_now(),
+        "deciding": result.deciding,
+        "gate_sha256": result.gate_sha256,
+        "decision": None,
+        "evaluations": evaluation_points(judged.judgement.log),
+    }
+    directory.save_run(stage, run.model_copy(update=done))
+    save_pipeline_report(directory)
+    return _outcome(stage, folder, result.verdict, result.deciding)
+
+
+def _record_unjudged(
+    stage: StagePlan, run: RunRecord, directory: PipelineDirectory, error: BaseException
+) -> None:
+    expected = isinstance(error, (GatesError, OSError))
+    message = f"Not judged: {error}" if expected else f"Not judged: {type(error).__name__}: {error}"
+    state = StageState.CRASHED if isinstance(error, Exception) else StageState.CANCELLED
+    update = {"state": state, "ended_at": utc_now(), "message": message}
+    directory.save_run(stage, run.model_copy(update=update))
+    save_pipeline_report(directory)
+
+
+def _outcome(
+    stage: StagePlan,
+    folder: Path,
+    verdict: Verdict,
+    deciding: str,
+    *,
+    kept: bool = False,
+    decision: Decision | None = None,
+) -> StageOutcome:
+    return StageOutcome(
+        stage=stage.name,
+        verdict=verdict,
+        deciding=deciding,
+        run=folder,
+        report=folder / REPORT_NAME,
+        gate_json=folder / GATE_FILE,
+        kept=kept,
+        decision=decision,
+    )

@@ -1,0 +1,185 @@
+"""Collects what the reports show besides the judgement: earlier runs, changes, commands, speed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from flows.records.decisions import Decision, read_decisions
+from flows.records.pipeline_record import RunRecord, utc_now
+from flows.records.recipe import flat_config
+from flows.records.run_dir import PipelineDirectory, read_json
+from flows.records.stored_result import read_result
+from flows.settings.setting_files import DEFAULT_STAGES, known_stages
+from flows.settings.shell_path import shell_path
+from gates.findings import GateResult, Verdict
+from gates.judge import Judgement
+from reports.context import (
+    ChangeNote,
+    Command,
+    ConfigChange,
+    DecisionNote,
+    NextStage,
+    PreviousRun,
+    Speed,
+    StageContext,
+    StageState,
+)
+
+
+def baseline_of(directory: PipelineDirectory, stage: str) -> GateResult | None:
+    """Return the stage's last GO: a run is never compared with one that failed."""
+    record = directory.record.stages.get(stage)
+    for run in reversed(record.runs if record else ()):
+        if run.state is StageState.GO:
+            return read_result(directory.run_path(stage, run))
+    return None
+
+
+def stage_context(
+    stage: str, run: RunRecord, directory: PipelineDirectory, judgement: Judgement
+) -> StageContext:
+    """Collect the context of a stage's report."""
+    # A directory without a pipeline was not supervised, and its report begins a little sooner.
+    from flows.report_context.supervision_rows import interim_gates, raised_alerts, supervision_rows
+
+    folder = directory.run_path(stage, run)
+    earlier = _earlier_runs(stage, run, directory)
+    own = read_json(folder / "run.json") or {}
+    last = read_json(directory.run_path(stage, earlier[-1][0]) / "run.json") if earlier else {}
+    following = next_stage(stage, directory)
+    result = judgement.result
+    decisions = read_decisions(folder)
+    decided = decisions[-1] if decisions else None
+    return StageContext(
+        title=f"{directory.record.preset}, seed {directory.record.seed}, {stage}, {run.run}",
+        generated_at=utc_now(),
+        preset=directory.record.preset,
+        seed=directory.record.seed,
+        next_commands=stage_commands(result.verdict, folder, following, directory.path, decided),
+        rerun_command=f"gonogo stage {stage} --out {shell_path(directory.path)}",
+        previous=tuple(PreviousRun(name=r.run, result=result) for r, result in earlier),
+        config={key: own.get(key, {}) for key in ("env", "train")} if own else {},
+        config_changes=_changes(last or {}, own) if earlier else (),
+        git_revision=_text(own.get("git_revision")),
+        previous_git_revision=_text((last or {}).get("git_revision")),
+        change_note=_change_note(run),
+        speed=_speed(run, result),
+        next_stage=following,
+        decisions=tuple(map(decision_note, decisions)),
+        supervision=(*_stages_before(stage, directory), *supervision_rows(run, folder)),
+        interim=interim_gates(folder),
+        alerts=raised_alerts(folder),
+    )
+
+
+def decision_note(decision: Decision) -> DecisionNote:
+    """Return a decision as reports show it."""
+    return DecisionNote(
+        text=decision.text, decided_at=decision.decided_at, goes_on=decision.goes_on
+    )
+
+
+def _stages_before(stage: str, directory: PipelineDirectory) -> tuple[tuple[str, str], ...]:
+    """Say which earlier stages did not end GO and who let the pipeline go on all the same."""
+    names = [known.name for known in known_stages(directory.record.stages_asked)]
+    earlier = names[: names.index(stage)] if stage in names else []
+    runs = ((name, directory.record.last_run(name)) for name in earlier)
+    return tuple(
+        (f"Stage {name} before", f"{run.decision.text} ({run.run})")
+        for name, run in runs
+        if run is not None and run.decision is not None
+    )
+
+
+def next_stage(name: str, directory: PipelineDirectory) -> NextStage | None:
+    """Return the stage that follows in the pipeline's order; None after the last one."""
+    stages = known_stages(directory.record.stages_asked)
+    names = [stage.name for stage in stages]
+    if name not in names or names.index(name) + 1 == len(names):
+        return None
+    following = stages[names.index(name) + 1]
+    return NextStage(name=following.name, steps=following.steps)
+
+
+def stage_commands(
+    verdict: Verdict,
+    folder: Path,
+    following: NextStage | None,
+    path: Path,
+    decision: Decision | None = None,
+) -> tuple[Command, ...]:
+    """Return what to do now, most useful first; `folder` is the judged run's."""
+    out, stage = shell_path(path), folder.parent.name
+    again = f"gonogo stage {stage} --out {out} --set KEY=VALUE"
+    if verdict is Verdict.NO_GO and not (decision and decision.goes_on):
+        return (Command(text=again, purpose="train and judge this stage again after a fix"),)
+    if verdict is Verdict.CONDITIONAL and decision is None:
+        purpose = "accept this result"
+        if following is not None:
+            purpose += f", so that {following.name} may start"
+        return (
+            Command(text=f'gonogo approve {shell_path(folder)} --reason "..."', purpose=purpose),
+            Command(
+                text=f'gonogo reject {shell_path(folder)} --reason "..."', purpose="or refuse it"
+            ),
+            Command(text=again, purpose="or train and judge this stage again after a fix"),
+        )
+    if decision is not None and not decision.goes_on:
+        return (Command(text=again, purpose="train and judge this stage again after a fix"),)
+    if following is None:
+        return _after_the_last(stage, out)
+    return (
+        Command(
+            text=f"gonogo run --out {out}",
+            purpose=f"go on with {following.name}, keeping what was passed with the same recipe",
+        ),
+    )
+
+
+def _after_the_last(stage: str, out: str) -> tuple[Command, ...]:
+    """Offer the usual next stage when the pipeline was asked for fewer."""
+    if stage not in DEFAULT_STAGES[:-1]:
+        return ()
+    following = DEFAULT_STAGES[DEFAULT_STAGES.index(stage) + 1]
+    return (
+        Command(
+            text=f"gonogo stage {following} --out {out}",
+            purpose=f"train and judge {following}, which this pipeline was not asked for",
+        ),
+    )
+
+
+def _earlier_runs(
+    stage: str, run: RunRecord, directory: PipelineDirectory
+) -> Sequence[tuple[RunRecord, GateResult]]:
+    runs = directory.record.stages[stage].runs
+    before = runs[: [r.run for r in runs].index(run.run)]
+    found = ((r, read_result(directory.run_path(stage, r))) for r in before)
+    return [(r, result) for r, result in found if result is not None]
+
+
+def _changes(before: dict[str, object], after: dict[str, object]) -> tuple[ConfigChange, ...]:
+    old = flat_config({key: before.get(key) or {} for key in ("env", "train")})
+    new = flat_config({key: after.get(key) or {} for key in ("env", "train")})
+    return tuple(
+        ConfigChange(key=key, before=old.get(key), after=new.get(key))
+        for key in sorted({*old, *new})
+        if old.get(key) != new.get(key)
+    )
+
+
+def _speed(run: RunRecord, result: GateResult) -> Speed | None:
+    if not run.training_s or not result.last_step:
+        return None
+    return Speed(steps_per_s=result.last_step / run.training_s, training_s=run.training_s)
+
+
+def _change_note(run: RunRecord) -> ChangeNote | None:
+    if not run.note and not run.expectation:
+        return None
+    return ChangeNote(change=run.note, expectation=run.expectation)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

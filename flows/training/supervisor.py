@@ -1,0 +1,349 @@
+"""Keeps one training going: follows it, stops it when it is lost, restarts it when that may help."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flows.records.pipeline_record import AttemptRecord, LiveStopRecord, utc_now
+from flows.records.trainer_files import (
+    LOG_NAME,
+    TrainerStatus,
+    log_tail,
+    newest_checkpoint,
+)
+from flows.settings.supervision import Supervision
+from flows.training.health.resources import ResourceWatch
+from flows.training.health.stalls import NOT_YET_STEPPING, Stall, StallWatch
+from flows.training.health.traces import capture_traces
+from flows.training.live.early_stop import forget_ended_early, write_ended_early
+from flows.training.live.interim import InterimJudgement
+from flows.training.live.stop import live_stop_sentence
+from flows.training.live.watch import Hopeless, News, RunWatch
+from flows.training.process import stopping
+from flows.training.process.attempt_ends import JUDGED, End, Ending, kernel_oom_kills
+from flows.training.process.process import GRACE_S, ChildProcess
+from flows.training.process.restarts import Progress, RestartPolicy
+from flows.training.trainers.launch import Launch
+from gates.runs.ended_early import EndedEarly, PlateauRule
+
+POLL_S = 0.1
+"""Time between two looks at the heartbeat, until there is one of a trainer that steps."""
+_STEPPING_POLL_S = 0.25
+"""The same from then on, where the trainer's end wakes us."""
+_POLL_MOST_S = 0.5
+_POLL_SHARE = 0.002
+"""Of the time since an attempt began: later on nothing is urgent by a quarter of a second."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supervised:
+    """How a training ended, over all its attempts."""
+
+    ending: Ending
+    """Of the last attempt."""
+    attempts: tuple[AttemptRecord, ...]
+    live_stop: LiveStopRecord | None = None
+    not_restarted: str = ""
+    """Why there was no further attempt, half a sentence; empty when the gate judges."""
+
+    @property
+    def judged(self) -> bool:
+        """True when the gate judges what was logged."""
+        return self.ending.end in JUDGED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listener:
+    """Who is told what happens while a training is supervised."""
+
+    tick: Callable[[TrainerStatus], None]
+    """Gets each heartbeat, with the live verdict in it."""
+    say: Callable[[str], None]
+    """Gets a sentence when something happened."""
+    attempts: Callable[[tuple[AttemptRecord, ...]], None]
+    """Gets the attempts whenever one began or ended."""
+    interim: Callable[[InterimJudgement], None] = lambda _: None
+    """Gets each interim gate's verdict."""
+
+
+class Supervisor:
+    """Runs the attempts of one training one after the other, never two at a time."""
+
+    def __init__(
+        self,
+        run: Path,
+        *,
+        trainer: Launch,
+        planned_steps: int,
+        settings: Supervision,
+        watch: RunWatch | None,
+        plateau_rule: PlateauRule | None = None,
+        listener: Listener,
+        keep_open: Iterable[int] = (),
+        grace_s: float = GRACE_S,
+        earlier: Sequence[AttemptRecord] = (),
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[..., None] = stopping.sleep,
+    ) -> None:
+        """Prepare to supervise.
+
+        Args:
+            run: Run directory.
+            trainer: What is supervised.
+            planned_steps: Of the stage.
+            settings: Limits and modes.
+            watch: Judges the run while it goes on; None: nobody does.
+            plateau_rule: By which `watch` finds that the evaluations stopped to improve.
+            listener: Is told what happens.
+            keep_open: File descriptors of locks that live as long as the trainer.
+            grace_s: Time that the trainer has to save itself after SIGTERM.
+            earlier: Attempts of the same run before this supervisor was started.
+            clock: Seconds that never jump.
+            sleep: Waits between two looks and before a restart.
+        """
+        self._run = run
+        self._trainer = trainer
+        self._planned_steps = planned_steps
+        self._settings = settings
+        self._watch = watch
+        self._plateau_rule = plateau_rule
+        self._listener = listener
+        self._keep_open = tuple(keep_open)
+        self._grace_s = grace_s
+        self._attempts = list(earlier)
+        self._clock = clock
+        self._sleep = sleep
+        self._warned: set[str] = set()
+        self._resources = ResourceWatch(run, settings.resources, clock)
+
+    def supervise(self, *, resume: bool = False) -> Supervised:
+        """Train until the run ends, is lost or cannot be restarted any more.
+
+        Whatever ends this function, no process of the trainer is left.
+
+        Raises:
+            OutputError: The run's folder cannot be written.
+        """
+        policy = RestartPolicy(self._settings.restarts)
+        forget_ended_early(self._run)
+        while True:
+            ending, stopped = self._attempt(resume)
+            step = self._attempts[-1].to_step
+            restart = policy.after(
+                ending.end, Progress(step=step or 0, checkpoint=newest_checkpoint(self._run))
+            )
+            judged = ending.end in JUDGED
+            if judged or restart.refused:
+                return Supervised(
+                    ending=ending,
+                    attempts=tuple(self._attempts),
+                    live_stop=stopped,
+                    not_restarted="" if judged else restart.refused,
+                )
+            self._listener.say(
+                f"{ending.why}. Going on in {restart.wait_s:.0f} s, {self._trainer.outlook()}."
+            )
+            self._sleep(restart.wait_s)
+            resume = True
+
+    def _attempt(self, resume: bool) -> tuple[Ending, LiveStopRecord | None]:
+        """Run one process to its end and record it, however we are left."""
+        log_start = _size(self._run / LOG_NAME)
+        oom_before = kernel_oom_kills()
+        number = len(self._attempts) + 1
+        command, environment = self._trainer.begin(number, resume=resume)
+        attempt = AttemptRecord(
+            attempt=number,
+            started_at=utc_now(),
+            from_step=self._trainer.first_step(resume=resume),
+        )
+        self._attempts.append(attempt)
+        self._listener.attempts(tuple(self._attempts))
+        watch = StallWatch(self._settings.stalls, before=None, now=self._clock())
+        ending = Ending(end=End.INTERRUPTED, why="Stopped on request")
+        stopped: LiveStopRecord | None = None
+        try:
+            with ChildProcess(
+                command,
+                cwd=self._trainer.cwd,
+                log=self._run / LOG_NAME,
+                environment=environment,
+                grace_s=self._grace_s,
+                keep_open=self._keep_open,
+                when_killed=self._trainer.when_killed,
+            ) as child:
+                self._trainer.started(child.pid)
+                code, reason = self._follow(child, watch)
+            status = self._trainer.status()
+            if isinstance(reason, Stall):
+                ending = Ending(end=End.HUNG, why=f"The trainer {reason.text}")
+            elif isinstance(reason, EndedEarly):
+                write_ended_early(self._run, reason)
+                ending = Ending(end=End.EARLY_STOP, why=_capitalised(reason.sentence))
+            elif reason is not None:
+                stopped = reason
+                ending = Ending(end=End.LIVE_STOP, why=live_stop_sentence(reason))
+            else:
+                ending = self._trainer.classify(
+                    code,
+                    step=status.step if status else None,
+                    said=self._last_words(status, log_start),
+                    oom_kills=kernel_oom_kills() - oom_before,
+                )
+        finally:
+            self._trainer.ended(ending)
+            status = self._trainer.status()
+            self._attempts[-1] = attempt.model_copy(
+                update={
+                    "ended_at": utc_now(),
+                    "from_step": self._trainer.first_step(resume=resume),
+                    "to_step": status.step if status else None,
+                    "end": ending.end.value,
+                    "why": "" if ending.end is End.FINISHED else f"{ending.why}.",
+                }
+            )
+            self._listener.attempts(tuple(self._attempts))
+        return ending, stopped
+
+    def _follow(
+        self, child: ChildProcess, stalls: StallWatch
+    ) -> tuple[int, Stall | LiveStopRecord | EndedEarly | None]:
+        """Watch one process until it ends or has to be ended; says why we ended it."""
+        speed = _Speed()
+        began = self._clock()
+        while (code := child.poll()) is None:
+            now = self._clock()
+            status = self._trainer.status()
+            news = self._watch.look_when_due() if self._watch is not None else None
+            if self._watch is not None and self._watch.broken:
+                self._say_once(
+                    "broken", f"The live gate cannot judge this run: {self._watch.broken}."
+                )
+            if status is not None:
+                speed.observe(status, now)
+                text = self._watch.text if self._watch is not None else ""
+                self._listener.tick(replace(status, live=text))
+            if news is not None:
+                self._tell(news)
+                step = max(news.step, status.step if status else 0)
+                reason = self._to_end(news, step, speed.per_s(step, now))
+                if reason is not None:
+                    return child.stop(), reason
+            self._resources.sample_when_due(child.pid, status.step if status else 0)
+            stall = stalls.observe(status, now)
+            if stall is not None:
+                self._listener.say(f"The trainer {stall.text}. Stopping it.")
+                capture_traces(
+                    self._run,
+                    pid=status.pid if status else None,
+                    group=child.pid,
+                    why=f"The trainer {stall.text}.",
+                )
+                return child.stop(self._settings.stalls.grace_s), stall
+            least = _STEPPING_POLL_S if speed.known and child.ended is not None else POLL_S
+            self._sleep(self._pause_s(least, began), child.ended)
+        return code, None
+
+    def _pause_s(self, least: float, began: float) -> float:
+        """Return how long to wait for the next heartbeat, but no longer than until the next judgement."""
+        now = self._clock()
+        pause = min(_POLL_MOST_S, max(least, _POLL_SHARE * (now - began)))
+        return pause if self._watch is None else min(pause, max(0.0, self._watch.due - now))
+
+    def _tell(self, news: News) -> None:
+        """Say what a look found besides reasons to end the run."""
+        for alert in news.alerts:
+            self._listener.say(_capitalised(alert.sentence))
+        for judged in news.interim:
+            self._listener.say(_capitalised(judged.verdict.sentence))
+            self._listener.interim(judged)
+
+    def _to_end(
+        self, news: News, step: int, steps_per_s: float
+    ) -> LiveStopRecord | EndedEarly | None:
+        """Return why the run is to be ended now; None when it is not."""
+        left = max(0, self._planned_steps - step)
+        saved_s = None if left else 0.0
+        if steps_per_s > 0:
+            saved_s = round(left / steps_per_s, 1)
+        lost = news.verdict.lost if news.verdict is not None else None
+        found: Hopeless | None = news.hopeless
+        if lost is not None:
+            if self._settings.live.mode == "stop":
+                found = Hopeless(
+                    check=lost.check, title=lost.title, group=lost.group, reason=lost.reason
+                )
+            else:
+                text = f"Warning: this run is lost at step {step:,}. {lost.title}: {lost.reason}"
+                self._say_once(lost.check, text)
+        if found is not None:
+            record = LiveStopRecord(
+                step=step,
+                planned_steps=self._planned_steps,
+                saved_s=saved_s,
+                check=found.check,
+                title=found.title,
+                group=found.group,
+                reason=found.reason,
+            )
+            self._listener.say(f"{live_stop_sentence(record)}. Stopping the trainer.")
+            return record
+        if news.plateau is None or self._plateau_rule is None or not left:
+            return None
+        ended = EndedEarly(
+            step=step,
+            planned_steps=self._planned_steps,
+            since_step=news.plateau.since_step,
+            best=news.plateau.best,
+            rule=self._plateau_rule,
+            saved_s=saved_s,
+        )
+        self._listener.say(f"{_capitalised(ended.sentence)}. Stopping the trainer.")
+        return ended
+
+    def _say_once(self, key: str, text: str) -> None:
+        if key not in self._warned:
+            self._warned.add(key)
+            self._listener.say(text)
+
+    def _last_words(self, status: TrainerStatus | None, log_start: int) -> str:
+        if status is not None and status.message:
+            return status.message
+        tail = log_tail(self._run, since=log_start)
+        return tail[-1] if tail else ""
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+class _Speed:
+    """Steps per second since an attempt left its start behind."""
+
+    def __init__(self) -> None:
+        self._began: tuple[float, int] | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether there was a heartbeat since."""
+        return self._began is not None
+
+    def observe(self, status: TrainerStatus, now: float) -> None:
+        """Take note of a heartbeat."""
+        if self._began is None and status.phase not in NOT_YET_STEPPING:
+            self._began = (now, status.step)
+
+    def per_s(self, step: int, now: float) -> float:
+        """Return the speed up to a step; 0 while it is unknown."""
+        since, first = self._began or (now, step)
+        return (step - first) / (now - since) if now > since else 0.0
+
+
+def _capitalised(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"

@@ -1,0 +1,202 @@
+"""A heartbeat for trainers that write none: inferred from the growth of their event files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from flows.records.pipeline_record import utc_now
+from flows.records.run_dir import write_json
+from flows.records.trainer_files import TrainerStatus
+from gates.errors import GatesError
+from gates.events.tail import EventTail
+from gates.facts.run_facts import STEP_INDEXED
+from gates.runs.translate import Dialect, translate
+from gates.series import EventLog
+from gates.tags import CANONICAL_TAGS
+
+LOOK_S = 1.0
+"""Time between two looks at the event files."""
+WRITE_S = 5.0
+"""Time between two writes of status.json while the phase stays the same."""
+_MOST_SHARE = 0.005
+"""Share of one processor that reading may take."""
+_SPEED_POINTS = 20
+_EPISODES = 20
+"""Newest episodes that the means are over; a trainer that logs means of its own gives the newest ones."""
+_LENGTH, _RETURN = "train/episode_length", "train/episode_reward"
+
+
+class EventHeartbeat:
+    """Follows the event files of one attempt and writes status.json in the trainer's place.
+
+    The step is the largest one of any tag that the dialect indexes by environment step. Points of
+    earlier attempts in the same folder do not count.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        *,
+        planned_steps: int,
+        dialect: Dialect,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin with what is there already, which is not of this attempt."""
+        self._run = run
+        self._planned_steps = planned_steps
+        self._dialect = dialect
+        self._clock = clock
+        self._tail = EventTail(run)
+        self._bytes = -1
+        self._points = 0
+        self._step = 0
+        self._seen: deque[tuple[float, int]] = deque(maxlen=_SPEED_POINTS)
+        self._due = self._write_due = clock()
+        self._episodes = {tag: deque[float](maxlen=_EPISODES) for tag in (_LENGTH, _RETURN)}
+        self._newest: TrainerStatus | None = None
+        self.first_step: int | None = None
+        """Lowest environment step that this attempt logged; None before the first."""
+        self._read()
+
+    def look(self, pid: int | None) -> TrainerStatus | None:
+        """Return the heartbeat as of now; None before the first point was logged."""
+        now = self._clock()
+        if now >= self._due:
+            grew = self._look()
+            cost = self._clock() - now
+            self._due = now + max(LOOK_S, cost / _MOST_SHARE)
+            if grew:
+                self._set("training", pid)
+        if self._newest is not None and now >= self._write_due:
+            self._write(self._newest)
+        return self._newest
+
+    def read_to_the_end(self) -> TrainerStatus | None:
+        """Read what was logged last by a process that has ended."""
+        if self._look():
+            self._set("training", None)
+        return self._newest
+
+    def end(self, phase: str, message: str) -> TrainerStatus:
+        """Read what was logged last and say how the attempt ended."""
+        self._look()
+        status = self._set(phase, None, message)
+        self._write(status)
+        return status
+
+    def _look(self) -> bool:
+        """Read on; tells whether anything is new."""
+        log = self._read()
+        points = sum(len(series) for series in log.series.values())
+        if not points:
+            return False
+        self._points += points
+        self._note_episodes(log)
+        steps = [
+            series.steps for tag, series in log.series.items() if len(series) and self._counts(tag)
+        ]
+        if steps:
+            every = np.concatenate(steps)
+            lowest, highest = int(every.min()), int(every.max())
+            if self.first_step is None:
+                self.first_step = lowest
+            if highest > self._step or not self._seen:
+                self._step = max(highest, self._step)
+                self._seen.append((self._clock(), self._step))
+        return True
+
+    def _note_episodes(self, log: EventLog) -> None:
+        """Keep the newest lengths and returns, whatever the trainer calls them."""
+        translated = translate(log, self._dialect).series
+        for tag, kept in self._episodes.items():
+            series = translated.get(tag)
+            if series is None or not len(series):
+                continue
+            values = series.values[np.isfinite(series.values)]
+            if series.aggregated:
+                kept.clear()
+                values = values[-1:]
+            kept.extend(values[-_EPISODES:].tolist())
+
+    def _mean(self, tag: str) -> float | None:
+        kept = self._episodes[tag]
+        return float(np.mean(kept)) if kept else None
+
+    def _read(self) -> EventLog:
+        size = _size(self._run / "events")
+        if size == self._bytes:
+            return EventLog(series={}, files=())
+        self._bytes = size
+        # A folder with several runs in it is for the gate to refuse, not for the heartbeat.
+        with contextlib.suppress(GatesError):
+            log = self._tail.poll()
+            # After a file was replaced everything is read again, and none of it need be new.
+            return log if not log.restarted else EventLog(series={}, files=())
+        return EventLog(series={}, files=())
+
+    def _counts(self, tag: str) -> bool:
+        """Tell whether a tag's steps are environment steps."""
+        entry = self._dialect.tags.get(tag)
+        if entry is not None:
+            return entry.axis == "env_step"
+        return tag in CANONICAL_TAGS and tag.startswith(STEP_INDEXED)
+
+    def _set(self, phase: str, pid: int | None, message: str = "") -> TrainerStatus:
+        changed = self._newest is None or self._newest.phase != phase
+        self._newest = TrainerStatus(
+            phase=phase,
+            step=self._step,
+            planned_steps=self._planned_steps,
+            steps_per_s=self._speed(),
+            message=message,
+            pid=pid,
+            updates=self._points,
+            episode_length=self._mean(_LENGTH),
+            episode_return=self._mean(_RETURN),
+            updated_at=utc_now(),
+        )
+        if changed:
+            self._write_due = self._clock()
+        return self._newest
+
+    def _speed(self) -> float | None:
+        if len(self._seen) < 2:
+            return None
+        (then, before), (now, step) = self._seen[0], self._seen[-1]
+        return (step - before) / (now - then) if now > then else None
+
+    def _write(self, status: TrainerStatus) -> None:
+        self._write_due = self._clock() + WRITE_S
+        content = {
+            "format": 1,
+            "pid": status.pid,
+            "phase": status.phase,
+            "step": status.step,
+            "planned_steps": status.planned_steps,
+            "updates": None,
+            "steps_per_s": status.steps_per_s,
+            "mean_episode_length": status.episode_length,
+            "mean_episode_return": status.episode_return,
+            "updated_at": utc_now(),
+            "message": status.message,
+        }
+        # A full disk must not end the training that it watches.
+        with contextlib.suppress(OSError):
+            write_json(self._run / "status.json", content)
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of all files below a folder."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += (Path(place) / name).stat().st_size
+    return total

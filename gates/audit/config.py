@@ -1,0 +1,232 @@
+"""Holds what was configured against what the events show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gates.facts.run_facts import RunFacts
+from gates.findings import Finding, Outcome
+from gates.series import Series
+from gates.text import in_words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One configured value beside what the events show."""
+
+    key: str
+    configured: float
+    observed: float
+    agrees: bool
+    where: str
+    """Where the observed value comes from."""
+
+
+def config_applied(facts: RunFacts) -> Finding | None:
+    """Compare every configured value that the events can show; None when there is none."""
+    if facts.run is None:
+        return None
+    compared = [c for rule in RULES for c in rule(facts)]
+    if not compared:
+        return None
+    wrong = [c for c in compared if not c.agrees]
+    names = ", ".join(c.key for c in compared)
+    if wrong:
+        parts = [
+            f"{c.key} is {in_words(c.observed)} in the events ({c.where}), configured is {in_words(c.configured)}"
+            for c in wrong
+        ]
+        reason = "; ".join(parts)
+    else:
+        reason = f"{len(compared)} configured values agree with the events ({names})"
+    return Finding(
+        check="config_applied",
+        title="Configuration was applied",
+        outcome=Outcome.FAIL if wrong else Outcome.PASS,
+        required=True,
+        reason=f"{reason}.",
+        value=float(len(wrong)),
+        limit=0.0,
+        direction="max",
+        statistic="configured values that the events contradict",
+        last_step=facts.last_step,
+        points=len(compared),
+        rationale="A stage validates a recipe only if it ran that recipe.",
+        limit_source=f"configuration: {facts.run.source}",
+        group="audit",
+    )
+
+
+def _updates(facts: RunFacts) -> Iterator[Comparison]:
+    run, total = facts.run, facts.series("agent/total_updates")
+    if run is None:
+        return
+    frequency, per_round = run.number("train_freq"), run.number("gradient_steps") or 1.0
+    starts = run.number("learning_starts")
+    if starts is None and facts.learning_starts is not None:
+        starts = facts.learning_starts.value
+    claimed = run.number("updates")
+    logged = _logged_updates(facts)
+    if frequency and starts is not None:
+        last = float(total.steps.max()) if total is not None else float(facts.last_step or 0)
+        claimed = max(0.0, last - starts) / frequency * per_round
+    if claimed is None:
+        return
+    if total is not None and np.isfinite(total.values).all():
+        observed, where = (
+            float(total.values.max()),
+            f"agent/total_updates at step {int(total.steps.max()):,}",
+        )
+        slack = max(2.0 * per_round, 0.1 * claimed)
+        # Vectorised environments may round the schedule to whole rounds.
+        agrees = abs(observed - claimed) <= slack + (run.number("num_envs") or 1.0) * per_round
+    elif logged is not None:
+        observed, where = float(logged), "logged updates, at least"
+        agrees = logged <= 1.1 * claimed + 2.0
+    else:
+        return
+    yield Comparison(
+        key="updates", configured=claimed, observed=observed, agrees=agrees, where=where
+    )
+    shown = None if agrees or total is None else _shown_frequency(total, per_round)
+    if frequency and shown is not None and abs(shown - frequency) > 0.1 * frequency:
+        yield Comparison(
+            key="train_freq",
+            configured=frequency,
+            observed=round(shown, 2),
+            agrees=False,
+            where="steps between logged updates over updates between them",
+        )
+
+
+def _shown_frequency(total: Series, per_round: float) -> float | None:
+    """Return environment steps per round of updates between the first and the last logged update."""
+    updates, steps = float(np.ptp(total.values)), float(np.ptp(total.steps))
+    return steps * per_round / updates if updates > 0 and steps > 0 else None
+
+
+def _logged_updates(facts: RunFacts) -> int | None:
+    found = [facts.series(tag) for tag in ("train/q1_value", "train/critic_loss")]
+    return max((len(np.unique(s.steps)) for s in found if s is not None), default=None)
+
+
+def _learning_starts(facts: RunFacts) -> Iterator[Comparison]:
+    run, first = facts.run, facts.first_update_step
+    starts = run.number("learning_starts") if run else None
+    if run is None or starts is None or first is None:
+        return
+    frequency = run.number("train_freq") or 1.0
+    warmup = (run.number("critic_warmup_updates") or 0.0) / (run.number("gradient_steps") or 1.0)
+    series = facts.series("train/q1_value") or facts.series("train/critic_loss")
+    steps = np.unique(series.steps) if series is not None else np.zeros(0)
+    interval = float(np.median(np.diff(steps))) if len(steps) > 1 else 0.0
+    latest = (
+        starts + frequency * (warmup + (run.number("policy_delay") or 1.0) + 1.0) + 2.0 * interval
+    )
+    latest += run.number("num_envs") or 1.0
+    yield Comparison(
+        key="learning_starts",
+        configured=starts,
+        observed=float(first),
+        agrees=starts <= first <= latest,
+        where="step of the first logged update",
+    )
+
+
+def _rates(facts: RunFacts) -> Iterator[Comparison]:
+    for key in ("actor_lr", "critic_lr", "actor_cnn_lr", "critic_cnn_lr"):
+        yield from _same(facts, key, f"agent/{key}", 1e-3)
+
+
+def _reward_scale(facts: RunFacts) -> Iterator[Comparison]:
+    if facts.run is not None and not facts.run.flag("reward_normalization"):
+        yield from _same(facts, "reward_scale", "agent/reward_scale", 1e-3)
+
+
+def _same(facts: RunFacts, key: str, tag: str, tolerance: float) -> Iterator[Comparison]:
+    configured = facts.run.number(key) if facts.run else None
+    series = facts.series(tag)
+    if configured is None or series is None or not np.isfinite(series.values).all():
+        return
+    farthest = series.values[np.argmax(np.abs(series.values - configured))]
+    agrees = abs(float(farthest) - configured) <= tolerance * abs(configured)
+    yield Comparison(
+        key=key, configured=configured, observed=float(farthest), agrees=agrees, where=tag
+    )
+
+
+def _gamma(facts: RunFacts) -> Iterator[Comparison]:
+    configured = facts.run.number("gamma") if facts.run else None
+    measured = facts.measured_gamma
+    if configured is None or measured is None:
+        return
+    agrees = abs(measured.value - configured) <= 1e-3
+    yield Comparison(
+        key="gamma",
+        configured=configured,
+        observed=measured.value,
+        agrees=agrees,
+        where=measured.source,
+    )
+
+
+def _clipping(facts: RunFacts) -> Iterator[Comparison]:
+    """A norm above its limit must have been clipped, and without a limit nothing may be."""
+    run = facts.run
+    if run is None:
+        return
+    for module in ("actor_cnn", "actor_mlp", "critic_cnn", "critic_mlp"):
+        norm, share = (
+            facts.series(f"gradients/{module}_norm"),
+            facts.series(f"gradients/{module}_clipped_share"),
+        )
+        if norm is None or share is None or f"{module}_max_grad_norm" not in run.train:
+            continue
+        limit = run.number(f"{module}_max_grad_norm")
+        over = limit is not None and bool((norm.values > limit * 1.001).any())
+        clipped = bool((share.values > 0).any())
+        if over or (limit is None and clipped):
+            yield Comparison(
+                key=f"{module}_max_grad_norm",
+                configured=limit if limit is not None else float("inf"),
+                observed=_largest(norm),
+                agrees=clipped == (limit is not None),
+                where=f"largest norm; clipped share {in_words(_largest(share))}",
+            )
+
+
+def _largest(series: Series) -> float:
+    finite = series.values[np.isfinite(series.values)]
+    return float(finite.max()) if len(finite) else float("nan")
+
+
+def _buffer(facts: RunFacts) -> Iterator[Comparison]:
+    size, limit = (
+        facts.series("agent/buffer_size"),
+        facts.run.number("buffer_size") if facts.run else None,
+    )
+    if size is None or limit is None or not np.isfinite(size.values).all():
+        return
+    expected = min(float(size.steps[-1]), limit)
+    agrees = abs(float(size.values[-1]) - expected) <= 0.02 * expected + 100.0
+    yield Comparison(
+        key="buffer_size",
+        configured=expected,
+        observed=float(size.values[-1]),
+        agrees=agrees,
+        where="agent/buffer_size",
+    )
+
+
+RULES: tuple[Callable[[RunFacts], Iterator[Comparison]], ...] = (
+    _updates,
+    _learning_starts,
+    _rates,
+    _reward_scale,
+    _gamma,
+    _clipping,
+    _buffer,
+)

@@ -1,0 +1,121 @@
+"""Findings about the event files themselves: damage, and what an independent reader says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gates.findings import Finding, Outcome
+from gates.runs.dialect_file import UNKNOWN, Dialect
+from gates.runs.translate import detect, match
+from gates.second_reader.tbparse_reader import Read, read_files
+from gates.series import Damage, EventLog
+from gates.tags import CANONICAL_TAGS
+
+TOLERATED_LOSS = 0.01
+"""Share of a file or of its records whose loss is a warning; more is INCONCLUSIVE."""
+ONE_RECORD_BYTES = 65_536
+"""No single record of scalars is larger; a torn tail beyond this hides more than the last one."""
+
+
+def files_intact(log: EventLog) -> Finding:
+    """Judge what could not be read."""
+    sizes = {file.path: file.size_bytes for file in log.files}
+    records = {file.path: file.records for file in log.files}
+    shares = [_lost_share(d, sizes.get(d.path, 0), records.get(d.path, 0)) for d in log.damage]
+    lost = sum(shares)
+    total = sum(records.values())
+    if not log.damage:
+        outcome = Outcome.PASS
+        text = f"{total:,} records in {len(log.files)} file{'s' if len(log.files) != 1 else ''} read without damage"
+    else:
+        first = log.damage[0]
+        kinds = ", ".join(sorted({d.kind for d in log.damage}))
+        text = (
+            f"{len(log.damage)} damaged place{'s' if len(log.damage) != 1 else ''} ({kinds}), first in "
+            f"{first.path.name} at "
+            f"byte {first.offset:,}: {first.note.rstrip('.')}; about {lost:.1%} of the data is lost"
+        )
+        outcome = Outcome.INCONCLUSIVE if lost > TOLERATED_LOSS else Outcome.WARN
+    return Finding(
+        check="files_intact",
+        title="Event files intact",
+        outcome=outcome,
+        required=True,
+        reason=f"{text}.",
+        value=lost,
+        limit=TOLERATED_LOSS,
+        direction="max",
+        statistic="share of the data that could not be read",
+        unit="share",
+        points=total,
+        rationale="A verdict on what is left of a damaged file may miss what was lost.",
+        limit_source="a torn last record is normal when a run is cut off; more is not",
+        group="integrity",
+    )
+
+
+def declared_dialect(log: EventLog, dialect: Dialect) -> Finding | None:
+    """Find a declared dialect whose tags are all absent while another one's are there; else None."""
+    own_names = dialect.tags or CANONICAL_TAGS
+    if match(log, dialect) > 0 or any(tag in log.series for tag in own_names):
+        return None
+    fitting = detect(log)
+    if fitting is UNKNOWN or fitting.name == dialect.name:
+        return None
+    return Finding(
+        check="declared_dialect",
+        title="Tags are those of the declared dialect",
+        outcome=Outcome.INCONCLUSIVE,
+        required=True,
+        reason=(
+            f"declared is {dialect.name}, of whose tags none is logged; the tags are those of "
+            f"{fitting.name} ({fitting.title}). Set the dialect to {fitting.name}."
+        ),
+        points=len(log.series),
+        rationale="Read under wrong names, values that matter are missing.",
+        limit_source="signatures in config/dialects",
+        group="integrity",
+    )
+
+
+def _lost_share(damage: Damage, size: int, records: int) -> float:
+    if damage.kind == "torn_tail":
+        lost = max(0, size - damage.offset)
+        return lost / size if size and lost > ONE_RECORD_BYTES else 0.0
+    if damage.kind == "bad_length":
+        return max(0, size - damage.offset) / size if size else 1.0
+    return 1.0 / max(1, records)
+
+
+def independent_reader(log: EventLog, directory: Path, read: Read = read_files) -> Finding:
+    """Read the same files with another reader and compare; a difference that damage does not explain is no GO."""
+    from gates.second_reader.compare import STRETCHES, WHOLE_POINTS, cross_check
+
+    check = cross_check(log, directory, read)
+    points = sum(map(len, log.series.values()))
+    compared = f"{check.compared_points:,} points"
+    if points > WHOLE_POINTS:
+        compared = f"{compared} of {points:,}, in {STRETCHES} stretches of each file,"
+    shown = "; ".join(str(d) for d in check.differences[:3])
+    more = f" and {len(check.differences) - 3} more" if len(check.differences) > 3 else ""
+    if check.agrees:
+        outcome, text = Outcome.PASS, "agree"
+    elif check.explained_by_damage:
+        outcome, text = Outcome.PASS, f"differ only where files are damaged ({shown}{more})"
+    else:
+        outcome, text = Outcome.INCONCLUSIVE, f"differ: {shown}{more}"
+    return Finding(
+        check="independent_reader",
+        title="A second reader agrees",
+        outcome=outcome,
+        required=True,
+        reason=f"{compared} of {check.compared_tags:,} tags read with {check.reader} {text}.",
+        value=float(len(check.differences)),
+        limit=0.0,
+        direction="max",
+        statistic="differences between two readers",
+        points=check.compared_points,
+        rationale="A verdict must not hang on one implementation of a file format.",
+        limit_source=f"independent reader: {check.reader}",
+        group="integrity",
+    )

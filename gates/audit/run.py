@@ -1,0 +1,138 @@
+"""Holds what was configured against what the events show, and the event files against each other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gates.audit.config import config_applied
+from gates.facts.episodes import Missing
+from gates.facts.run_facts import UPDATE_GROUPS, RunFacts
+from gates.findings import Finding, Outcome
+from gates.text import in_words
+
+ENDED_BADLY = ("stopped", "diverged", "failed")
+PINNED_CV = 0.12
+"""Spread over mean below which a gradient norm counts as pinned at a clip limit."""
+
+
+def audit(facts: RunFacts) -> tuple[Finding, ...]:
+    """Return the findings of the audit; those that nothing is known for are left out."""
+    found = (
+        run_finished(facts),
+        config_applied(facts),
+        steps_rise(facts),
+        gradient_norm_before_clip(facts),
+    )
+    return tuple(finding for finding in found if finding is not None)
+
+
+def run_finished(facts: RunFacts) -> Finding | None:
+    """Judge the trainer's own word about how the run ended."""
+    run = facts.run
+    if run is None or not run.phase:
+        return None
+    step = f" at step {run.status_step:,}" if run.status_step is not None else ""
+    if run.phase == "finished":
+        outcome, text = Outcome.PASS, f"the trainer finished{step}"
+    elif run.phase == "stopped" and run.ended_early is not None:
+        outcome, text = Outcome.PASS, f"early stopping ended the training{step}"
+    elif run.phase in ENDED_BADLY:
+        outcome, text = Outcome.FAIL, f"the trainer {_ENDINGS[run.phase]}{step}"
+    else:
+        outcome = Outcome.INCONCLUSIVE
+        text = f"the trainer is still {run.phase}{step}, or was killed there"
+    return Finding(
+        check="run_finished",
+        title="Training ended as planned",
+        outcome=outcome,
+        required=True,
+        reason=f"{text}.",
+        points=1,
+        last_step=run.status_step,
+        rationale="A verdict on half a run is no verdict on the run.",
+        limit_source="status.json of the trainer",
+        group="audit",
+    )
+
+
+_ENDINGS = {"stopped": "was stopped", "diverged": "diverged", "failed": "failed"}
+
+
+def steps_rise(facts: RunFacts) -> Finding | None:
+    """Find updates whose steps fall: two writers in one directory, or a restart without a purge step."""
+    falls: list[tuple[int, int, str]] = []
+    points = 0
+    for tag, series in facts.log.series.items():
+        if not tag.startswith(UPDATE_GROUPS) or tag.startswith("train/episode_"):
+            continue
+        points += len(series)
+        down = np.flatnonzero(np.diff(series.steps) < 0)
+        falls += [(int(series.steps[i]), int(series.steps[i + 1]), tag) for i in down]
+    if points == 0:
+        return None
+    outcome, reason = Outcome.PASS, "the steps of all updates rise."
+    if falls:
+        start, end, tag = max(falls, key=lambda fall: fall[0] - fall[1])
+        outcome = Outcome.INCONCLUSIVE
+        reason = (
+            f"the steps of {tag} fall from {start:,} to {end:,} ({len(falls):,} falls in all): two runs wrote "
+            "into this "
+            "directory, or one restarted without making its earlier points void. Judge each run in a "
+            "directory of its own."
+        )
+    return Finding(
+        check="steps_rise",
+        title="One run in the directory",
+        outcome=outcome,
+        required=True,
+        reason=reason,
+        value=float(len(falls)),
+        limit=0.0,
+        direction="max",
+        statistic="falling steps among updates",
+        points=points,
+        rationale="Mixed runs average a bad one away.",
+        limit_source="each update has a later step than the one before",
+        group="integrity",
+    )
+
+
+def gradient_norm_before_clip(facts: RunFacts) -> Finding | None:
+    """Find gradient norms that are pinned while the loss spans more than two decades."""
+    found = facts.need("gradients/actor_cnn_norm", "train/actor_loss")
+    if isinstance(found, Missing):
+        found = facts.need("gradients/actor_mlp_norm", "train/actor_loss")
+    if isinstance(found, Missing):
+        return None
+    norm, loss = found
+    values = norm.values[np.isfinite(norm.values)]
+    size = np.abs(loss.values[np.isfinite(loss.values) & (loss.values != 0)])
+    if len(values) < 5 or len(size) < 5 or float(values.mean()) <= 0:
+        return None
+    spread = float(values.std() / values.mean())
+    decades = float(np.log10(np.quantile(size, 0.95) / np.quantile(size, 0.05)))
+    pinned = spread < PINNED_CV and decades > 2.0
+    reason = (
+        f"{norm.tag} stays at {in_words(float(np.median(values)))} (spread / mean {spread:.1%}) while |actor "
+        "loss| spans "
+        f"{decades:.1f} decades, from {in_words(float(size.min()))} to {in_words(float(size.max()))}"
+    )
+    tail = ": it was measured after clipping and cannot show an explosion." if pinned else "."
+    return Finding(
+        check="gradient_norm_before_clip",
+        title="Gradient norms are measured before clipping",
+        outcome=Outcome.WARN if pinned else Outcome.PASS,
+        required=False,
+        reason=reason + tail,
+        value=spread,
+        limit=PINNED_CV,
+        direction="min",
+        statistic=f"spread / mean of {norm.tag}",
+        tag=norm.tag,
+        first_step=int(norm.steps.min()),
+        last_step=int(norm.steps.max()),
+        points=len(norm),
+        rationale="A norm after clipping says nothing about the gradient.",
+        limit_source="heuristic: a free norm follows a loss that spans more than two decades",
+        group="audit",
+    )

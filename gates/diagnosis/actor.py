@@ -1,0 +1,70 @@
+"""Diagnosis rules about whether the actor still learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gates.diagnosis.signs import Signs
+from gates.diagnosis.suspicion import Suspicion
+from gates.text import in_words
+
+
+def actor_frozen(signs: Signs) -> Suspicion | None:
+    """Weights stay while gradients flow."""
+    quantity = signs.law("actor_weights_move")
+    weights, gradient = signs.trace("weights/actor_mlp_l2"), signs.trace("gradients/actor_mlp_norm")
+    if (
+        quantity is None
+        or weights is None
+        or quantity.points < 5
+        or quantity.series.values[0] > 1e-9
+    ):
+        return None
+    if gradient is None or gradient.largest <= 0:
+        return None
+    evidence = [
+        f"weights/actor_mlp_l2 is exactly {weights.last:.9g} in all {weights.points} logged updates, steps "
+        f"{weights.first_step:,} to {weights.last_step:,}.",
+        f"The actor's MLP gradient is not 0: {in_words(gradient.last)} (median at the end).",
+    ]
+    saturation = signs.trace("policy/tanh_saturation")
+    if saturation is not None and saturation.last < 0.5:
+        evidence.append(f"The tanh is not saturated (share {in_words(saturation.last)}).")
+    return Suspicion(cause="actor_frozen", evidence=tuple(evidence))
+
+
+def dead_actor(signs: Signs) -> Suspicion | None:
+    """No gradient is left in the actor."""
+    quantity = signs.law("actor_is_dead")
+    saturation = signs.trace("policy/tanh_saturation")
+    first = saturation.last_step if saturation is not None else 0
+    gone = saturation is not None and saturation.last >= 0.99
+    if quantity is not None and quantity.points >= 3:
+        values = np.nan_to_num(quantity.series.values)
+        gone = gone or float(np.mean(values[-max(1, len(values) // 4) :])) >= 0.8
+        if values.any():
+            first = int(quantity.series.steps[np.flatnonzero(values > 0)[0]])
+    if not gone:
+        return None
+    evidence = []
+    if saturation is not None:
+        evidence.append(
+            f"Share of saturated actions is {in_words(saturation.last)} at the end, first dead at step {first:,}."
+        )
+    for tag, name in (("gradients/actor_mlp_norm", "MLP"), ("gradients/actor_cnn_norm", "encoder")):
+        trace = signs.trace(tag)
+        if trace is not None and abs(trace.last) < 1e-4:
+            evidence.append(
+                f"The actor's {name} gradient fell from {in_words(trace.first)} to {in_words(trace.last)} by "
+                f"step {trace.last_step:,}."
+            )
+    return Suspicion(
+        cause="dead_actor",
+        evidence=tuple(evidence),
+        does_not_explain=("Why the outputs grew; a cause named above may be the reason.",),
+    )
+
+
+ACTOR_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (actor_frozen, dead_actor)

@@ -1,0 +1,88 @@
+"""Names the likely causes of a failed gate: rules over the run's signs, the best-supported cause first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gates.diagnosis.actor import ACTOR_RULES
+from gates.diagnosis.causes import CAUSES
+from gates.diagnosis.critic import CRITIC_RULES
+from gates.diagnosis.run import RUN_RULES, RunRule
+from gates.diagnosis.signs import Signs
+from gates.diagnosis.suspicion import Suspicion
+from gates.diagnosis.wiring import WIRING_RULES
+from gates.facts.run_facts import RunFacts
+from gates.findings import Diagnosis, Finding, Fix, Outcome
+
+LOG_NEXT_TIME: tuple[tuple[str, str], ...] = (
+    ("debug/actor_q_mean", "whether the actor's Q agrees with the critic's"),
+    ("train/q1_value", "whether the critic diverges"),
+    ("gradients/actor_cnn_norm", "which way the encoder's gradient takes, before clipping"),
+    ("gradients/actor_mlp_norm", "whether the actor is dead, before clipping"),
+    ("policy/tanh_saturation", "whether the actions are at their limits"),
+    ("policy/action_abs", "whether the actions are bounded"),
+    ("weights/actor_mlp_l2", "whether the optimiser moves the actor"),
+    ("debug/done_ratio", "whether terminations reach the targets"),
+    ("debug/effective_discount", "which discount the targets use"),
+    ("debug/reward_mean", "which rewards the buffer holds"),
+    ("debug/target_q_mean", "how fast the targets follow the critic"),
+    ("agent/total_updates", "how many updates were made"),
+)
+"""Tags and the question that each one answers."""
+
+Rule = Callable[[Signs], Suspicion | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """What diagnosis has to say."""
+
+    diagnoses: tuple[Diagnosis, ...]
+    unexplained: str
+    """What to log next time, when something failed and no cause fits."""
+
+
+def diagnose(facts: RunFacts, findings: tuple[Finding, ...]) -> Explanation:
+    """Return the causes that the evidence supports, or what to log to find one."""
+    signs = Signs(facts)
+    rules: tuple[Rule, ...] = (*WIRING_RULES, *CRITIC_RULES, *ACTOR_RULES)
+    suspicions = [s for s in (rule(signs) for rule in rules) if s is not None]
+    run_rules: tuple[RunRule, ...] = RUN_RULES
+    suspicions += [s for s in (rule(signs, findings) for rule in run_rules) if s is not None]
+    suspicions.sort(key=lambda s: (CAUSES[s.cause].rank, -len(s.evidence), s.cause))
+    diagnoses = tuple(_diagnosis(s, facts) for s in suspicions)
+    failed = [f for f in findings if f.outcome is Outcome.FAIL and not f.dry_run]
+    return Explanation(
+        diagnoses=diagnoses,
+        unexplained="" if diagnoses or not failed else _what_to_log(facts, failed),
+    )
+
+
+def _diagnosis(suspicion: Suspicion, facts: RunFacts) -> Diagnosis:
+    cause = CAUSES[suspicion.cause]
+    train = facts.run.train if facts.run else {}
+    config = {
+        key: value
+        for key, value in (suspicion.config or dict(cause.config)).items()
+        if facts.own_trainer and train.get(key.removeprefix("train.")) != value
+    }
+    return Diagnosis(
+        cause=suspicion.cause,
+        title=cause.title,
+        evidence=suspicion.evidence,
+        refuted_by=cause.refuted_by,
+        does_not_explain=suspicion.does_not_explain,
+        fix=Fix(text=suspicion.instruction or cause.instruction, config=config),
+    )
+
+
+def _what_to_log(facts: RunFacts, failed: list[Finding]) -> str:
+    names = ", ".join(f.check for f in failed)
+    absent = [f"{tag} ({why})" for tag, why in LOG_NEXT_TIME if facts.series(tag) is None]
+    if absent:
+        return f"No known cause fits what failed ({names}). Log next time: {'; '.join(absent)}."
+    return (
+        f"No known cause fits what failed ({names}), although everything that the rules read is logged. "
+        "Compare with a passed run of the same recipe, metric by metric."
+    )

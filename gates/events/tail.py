@@ -1,0 +1,150 @@
+"""Reads the event files of a run while they grow: each poll returns the points that are new."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from gates.errors import InputError
+from gates.events.decoder import EventDecoder
+from gates.events.file import FileReplacedError, FileTail
+from gates.events.folder import EventFolder, NoEventFilesError, event_files, find_event_folder
+from gates.events.pieces import by_tag
+from gates.events.points import Decoded, purge
+from gates.events.tag_table import TagTable
+from gates.series import EventLog, Series
+
+
+class EventTail:
+    """The event files of one run, read piece by piece.
+
+    Files follow one another in the order in which they were begun. When two of them grow at the
+    same time, their points come in the order of the polls.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._begin()
+
+    def _begin(self) -> None:
+        self._folder: EventFolder | None = None
+        self._tags = TagTable()
+        self._decoder = EventDecoder(self._tags)
+        self._files: list[FileTail] = []
+        self._delivered = False
+
+    def poll(self) -> EventLog:
+        """Return the points that were added since the last poll.
+
+        `series` and `purged_points` are of this poll alone; `files`, `damage` and `skipped_tags`
+        describe all that was read so far. Points of earlier polls are void where `void_from_step`
+        or `restarted` says so; `join` obeys that. Before the run has an event file the log is
+        empty.
+
+        Raises:
+            InputError: The directory holds several runs, or a file cannot be read.
+        """
+        restarted = False
+        for _ in range(3):
+            try:
+                log = self._poll()
+            except FileReplacedError:
+                restarted = restarted or self._delivered
+                self._begin()
+            else:
+                return replace(log, restarted=True) if restarted else log
+        raise InputError(f"the event files in {self._directory} change while they are read")
+
+    def _poll(self) -> EventLog:
+        if self._folder is None:
+            try:
+                self._folder = find_event_folder(self._directory)
+            except NoEventFilesError:
+                return EventLog(series={}, files=())
+        decoded = self._read_files(self._folder.path)
+        kept, purged = purge([(file.lowest_start, decoded[file.path]) for file in self._files])
+        starts = [step for part in decoded.values() for d in part for _, step in d.session_starts]
+        log = EventLog(
+            series=by_tag(kept, self._tags.names),
+            files=tuple(file.as_event_file() for file in self._files if file.was_read),
+            damage=tuple(damage for file in self._files for damage in file.damage()),
+            purged_points=purged,
+            skipped_tags=self._tags.skipped_tags(),
+            ignored=self._folder.ignored,
+            void_from_step=min(starts) if starts and self._delivered else None,
+        )
+        self._delivered = self._delivered or bool(kept)
+        return log
+
+    def _read_files(self, folder: Path) -> dict[Path, list[Decoded]]:
+        """Read what is new in every file and put new files in their place.
+
+        Raises:
+            FileReplacedError: What was delivered cannot be continued: a file is gone or another
+            one, or something
+                came to light that belongs before it.
+        """
+        known = {file.path: file for file in self._files}
+        paths = event_files(folder)
+        if not known.keys() <= set(paths):
+            raise FileReplacedError("an event file is gone")
+        files = [known.get(path) or FileTail(path, self._decoder) for path in paths]
+        decoded = {file.path: file.read() for file in files}
+        files.sort(key=FileTail.order)
+        if self._delivered:
+            if files[: len(known)] != self._files:
+                raise FileReplacedError("an event file belongs before others that were read")
+            if any(
+                d.session_starts for file in files[: len(known) - 1] for d in decoded[file.path]
+            ):
+                raise FileReplacedError("a session started in an event file that is not the last")
+        self._files = files
+        return decoded
+
+
+def join(logs: Sequence[EventLog]) -> EventLog:
+    """Return consecutive polls of one tail as one log."""
+    parts: dict[str, list[Series]] = {}
+    purged = 0
+    for log in logs:
+        if log.restarted:
+            parts, purged = {}, 0
+        if log.void_from_step is not None:
+            for tag, pieces in parts.items():
+                kept = [_before(piece, log.void_from_step) for piece in pieces]
+                purged += sum(map(len, pieces)) - sum(map(len, kept))
+                parts[tag] = kept
+        purged += log.purged_points
+        for tag, series in log.series.items():
+            parts.setdefault(tag, []).append(series)
+    joined = {tag: _concatenated(tag, pieces) for tag, pieces in parts.items()}
+    last = logs[-1] if logs else EventLog(series={}, files=())
+    return replace(
+        last,
+        series={tag: series for tag, series in joined.items() if len(series)},
+        purged_points=purged,
+        void_from_step=None,
+        restarted=False,
+    )
+
+
+def _before(series: Series, step: int) -> Series:
+    keep = series.steps < step
+    return replace(
+        series,
+        steps=series.steps[keep],
+        values=series.values[keep],
+        wall_times=series.wall_times[keep],
+    )
+
+
+def _concatenated(tag: str, pieces: list[Series]) -> Series:
+    return Series(
+        tag=tag,
+        steps=np.concatenate([piece.steps for piece in pieces]),
+        values=np.concatenate([piece.values for piece in pieces]),
+        wall_times=np.concatenate([piece.wall_times for piece in pieces]),
+    )

@@ -1,0 +1,106 @@
+"""The bound on Q: |Q| <= max|r| / (1 - gamma), the sum of a geometric series, from a run's own rewards and discount."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gates.facts.episodes import Episodes, Fact, Missing
+from gates.series import Series
+
+ASSUMED_GAMMA = 0.99
+"""Discount of nearly every published TD3 recipe; used, and said so, when the run does not tell its own."""
+UNTRAINED_Q = 1.0
+"""Size of an untrained network's output; no bound on Q is set below it."""
+PEAK_FACTOR = 5.0
+"""Largest single reward over the best episode's mean reward per step, when no batch rewards are logged."""
+_TAGS = ("debug/reward_max", "debug/reward_min")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """A range that a value cannot leave, with its derivation in numbers."""
+
+    low: float
+    high: float
+    derivation: str
+
+
+def largest_reward(
+    extremes: Sequence[Series], episodes: Episodes | Missing, scale: float
+) -> Fact | Missing:
+    """Return the largest |reward| of the logged batches; without them a generous guess from the episodes."""
+    values = np.concatenate([s.values for s in extremes]) if extremes else np.zeros(0)
+    values = values[np.isfinite(values)]
+    if len(values):
+        tags = " and ".join(s.tag for s in extremes)
+        source = f"largest |reward| in a logged batch ({tags})"
+        return Fact(value=float(np.abs(values).max()), source=source)
+    if isinstance(episodes, Missing) or episodes.returns is None:
+        reason = "neither batch rewards nor single episodes' rewards are logged"
+        return Missing(reason=reason, tags=_TAGS)
+    per_step = np.abs(episodes.returns) / np.maximum(episodes.lengths, 1.0)
+    per_step = per_step[np.isfinite(per_step)]
+    if not len(per_step):
+        return Missing(reason="no finite episode reward", tags=_TAGS)
+    factor = PEAK_FACTOR * scale
+    source = f"{factor:g} x the largest mean |reward| per step of an episode, since debug/reward_* is not logged"
+    return Fact(value=factor * float(per_step.max()), source=source)
+
+
+def q_value_bound(reward: Fact | Missing, gamma: Fact) -> Bound | Missing:
+    """Return the range of an honest Q value, two-sided.
+
+    A discount of 1 or more has no bound; that of a usual discount stands in and says so.
+    """
+    if isinstance(reward, Missing):
+        return reward
+    if gamma.value >= 1.0:
+        origin = f"{ASSUMED_GAMMA:g} in place of {gamma.value:g}, at which no bound exists"
+        gamma = Fact(value=ASSUMED_GAMMA, source=origin)
+    if reward.value <= 0:
+        reason = "all logged rewards are 0, so that no bound on Q can be derived"
+        return Missing(reason=reason, tags=_TAGS[:1])
+    limit = reward.value / (1.0 - gamma.value)
+    if limit < UNTRAINED_Q:
+        text = f"max|r| / (1 - gamma) = {limit:.4g}, raised to {UNTRAINED_Q:g}, the size of an untrained output"
+        return Bound(low=-UNTRAINED_Q, high=UNTRAINED_Q, derivation=text)
+    derivation = (
+        f"|Q| <= max|r| / (1 - gamma) = {reward.value:.4g} / (1 - {gamma.value:g}) = {limit:,.6g}; "
+        f"max|r|: {reward.source}; gamma: {gamma.source}"
+    )
+    return Bound(low=-limit, high=limit, derivation=derivation)
+
+
+def q_reach(highest: Fact | Missing, largest: Fact | Missing, gamma: Fact) -> Bound | Missing:
+    """Return how high an honest Q value can be: the best reward at every step, for ever.
+
+    Tighter than `q_value_bound` where the largest |reward| is a penalty. At least a twentieth of that bound, since
+    values of a task with negative rewards only start near 0 as well.
+    """
+    bound = q_value_bound(largest, gamma)
+    if isinstance(bound, Missing):
+        return bound
+    if isinstance(highest, Missing):
+        return highest
+    discount = gamma.value if gamma.value < 1.0 else ASSUMED_GAMMA
+    limit = max(0.0, highest.value) / (1.0 - discount)
+    floor = max(UNTRAINED_Q, 0.05 * bound.high)
+    text = f"Q <= max r / (1 - gamma) = {highest.value:.4g} / (1 - {discount:g}) = {limit:,.6g}"
+    if limit < floor:
+        text += f", raised to {floor:,.4g}, a twentieth of the bound with max|r| or the size of an untrained output"
+    text += f"; max r: {highest.source}; gamma: {gamma.source}"
+    return Bound(low=-math.inf, high=max(limit, floor), derivation=text)
+
+
+def highest_reward(series: Series | None) -> Fact | Missing:
+    """Return the highest reward of the logged batches."""
+    values = series.values[np.isfinite(series.values)] if series is not None else np.zeros(0)
+    if not len(values) or series is None:
+        return Missing(reason="debug/reward_max is not logged", tags=("debug/reward_max",))
+    return Fact(
+        value=float(values.max()), source=f"highest reward in a logged batch ({series.tag})"
+    )

@@ -1,0 +1,270 @@
+"""What a run says about itself: discount, rewards, phases and episodes, each with its origin in words."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from gates.facts.bounds import (
+    ASSUMED_GAMMA,
+    Bound,
+    highest_reward,
+    largest_reward,
+    q_reach,
+    q_value_bound,
+)
+from gates.facts.episodes import Episodes, Fact, Missing, time_limit
+from gates.metrics import align
+from gates.runs.run_info import RunInfo
+from gates.series import EventLog, FloatArray, IntArray, Series
+
+UPDATE_TAGS = ("train/q1_value", "train/critic_loss", "debug/target_q_mean", "train/actor_loss")
+UPDATE_GROUPS = ("train/", "debug/", "gradients/")
+"""Groups of tags that are logged with updates; `train/episode_*` is not."""
+STEP_INDEXED = (
+    "train/", "debug/", "gradients/", "features/", "policy/", "weights/", "agent/", "eval/", "time/", "probe/",
+)  # fmt: skip
+"""Groups of tags whose axis is known to be the environment step; a foreign tag may count anything."""
+
+
+class RunFacts:
+    """Facts of one run, computed when they are first asked for."""
+
+    def __init__(
+        self,
+        *,
+        log: EventLog,
+        run: RunInfo | None,
+        stage: str,
+        planned_steps: int | None,
+        planned_source: str = "",
+        next_steps: int | None = None,
+    ) -> None:
+        self.log = log
+        self.run = run
+        self.stage = stage
+        self.planned_steps = planned_steps
+        self.planned_source = planned_source
+        self.next_steps = next_steps
+        """Environment steps of the stage that a GO would start."""
+
+    @property
+    def own_trainer(self) -> bool:
+        """True when run.json says that our trainer wrote the run, so that every documented tag must be there."""
+        return self.run is not None and self.run.complete
+
+    def series(self, tag: str) -> Series | None:
+        """Return a series with at least one point."""
+        found = self.log.series.get(tag)
+        return found if found is not None and len(found) else None
+
+    def need(self, *tags: str) -> tuple[Series, ...] | Missing:
+        """Return all of these series, or which are missing."""
+        found = [self.series(tag) for tag in tags]
+        absent = tuple(tag for tag, series in zip(tags, found, strict=True) if series is None)
+        if absent:
+            return Missing(
+                reason=f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not logged",
+                tags=absent,
+            )
+        return tuple(series for series in found if series is not None)
+
+    @cached_property
+    def last_step(self) -> int | None:
+        """Largest environment step of any known tag."""
+        known = [s for tag, s in self.log.series.items() if tag.startswith(STEP_INDEXED)]
+        return max((int(s.steps.max()) for s in known if len(s)), default=None)
+
+    @cached_property
+    def first_update_step(self) -> int | None:
+        """Step of the first logged update."""
+        steps = [int(s.steps.min()) for s in map(self.series, UPDATE_TAGS) if s is not None]
+        return min(steps, default=None)
+
+    @cached_property
+    def learning_starts(self) -> Fact | None:
+        """Step at which random exploration ends."""
+        configured = self.run.number("learning_starts") if self.run else None
+        if configured is not None:
+            return Fact(value=configured, source="learning_starts of the configuration")
+        first = self.first_update_step
+        return (
+            None
+            if first is None
+            else Fact(value=float(first), source="step of the first logged update")
+        )
+
+    @cached_property
+    def gamma(self) -> Fact:
+        """Discount that the targets really used, else the configured one, else the usual one."""
+        measured = self.measured_gamma
+        if measured is not None:
+            return measured
+        configured = self.run.number("gamma") if self.run else None
+        if configured is not None:
+            return Fact(value=configured, source="gamma of the configuration")
+        return Fact(
+            value=ASSUMED_GAMMA,
+            source="assumed, since neither debug/effective_discount nor a configuration tells it",
+        )
+
+    @cached_property
+    def measured_gamma(self) -> Fact | None:
+        """Discount from the logged batches, None when they do not tell it."""
+        pair = self.need("debug/effective_discount", "debug/done_ratio")
+        if isinstance(pair, Missing):
+            return None
+        _, (effective, done) = align(*pair)
+        usable = np.isfinite(effective) & np.isfinite(done) & (done < 0.95)
+        if usable.sum() < 3:
+            return None
+        if self.terminations_ignored:
+            text = "debug/effective_discount, which does not follow debug/done_ratio"
+            return Fact(value=round(float(np.median(effective[usable])), 6), source=text)
+        value = float(np.median(effective[usable] / (1.0 - done[usable])))
+        return Fact(
+            value=round(value, 6), source="debug/effective_discount / (1 - debug/done_ratio)"
+        )
+
+    @cached_property
+    def terminations_ignored(self) -> bool:
+        """True when the discount stays the same in batches with and without terminations."""
+        pair = self.need("debug/effective_discount", "debug/done_ratio")
+        if isinstance(pair, Missing):
+            return False
+        _, (effective, done) = align(*pair)
+        if len(done) < 3 or not np.isfinite(effective).all() or not np.isfinite(done).all():
+            return False
+        return float(np.ptp(done)) > 0.0 and float(np.ptp(effective)) < 1e-6
+
+    @cached_property
+    def reward_scale(self) -> Fact | None:
+        """Factor between the environment's reward and the critic's, None when nothing tells it."""
+        logged = self.series("agent/reward_scale")
+        if logged is not None and np.isfinite(logged.values).all():
+            return Fact(value=float(np.median(logged.values)), source="agent/reward_scale")
+        if self.run is not None and not self.run.flag("reward_normalization"):
+            configured = self.run.number("reward_scale")
+            if configured is not None:
+                return Fact(value=configured, source="reward_scale of the configuration")
+        return None
+
+    def reward_scale_at(self, steps: IntArray) -> FloatArray | float:
+        """Return the known scale at these steps, which a running normalisation changes; 1 when unknown."""
+        logged = self.series("agent/reward_scale")
+        if logged is None or not np.isfinite(logged.values).all() or not (logged.values > 0).all():
+            return self.reward_scale.value if self.reward_scale else 1.0
+        known, (values,) = align(logged)
+        return np.interp(steps, known, values)
+
+    @cached_property
+    def buffer_size(self) -> float:
+        """Steps that the replay buffer holds, infinite when nothing tells a limit."""
+        configured = self.run.number("buffer_size") if self.run else None
+        if configured is not None:
+            return configured
+        logged = self.series("agent/buffer_size")
+        if logged is None or len(logged) < 3 or not np.isfinite(logged.values).all():
+            return float("inf")
+        # A size that no longer grows is a full buffer.
+        full = float(logged.values.max())
+        return full if float(logged.values[-2]) == full else float("inf")
+
+    @cached_property
+    def reward_abs_max(self) -> Fact | Missing:
+        """Largest absolute reward that the critic saw."""
+        extremes = (self.series("debug/reward_max"), self.series("debug/reward_min"))
+        scale = self.reward_scale.value if self.reward_scale else 1.0
+        return largest_reward([s for s in extremes if s is not None], self.episodes, scale)
+
+    @cached_property
+    def q_bound(self) -> Bound | Missing:
+        """Range of an honest Q value."""
+        return q_value_bound(self.reward_abs_max, self.gamma)
+
+    @cached_property
+    def q_reach(self) -> Bound | Missing:
+        """How high an honest Q value can be."""
+        return q_reach(
+            highest_reward(self.series("debug/reward_max")), self.reward_abs_max, self.gamma
+        )
+
+    @cached_property
+    def episodes(self) -> Episodes | Missing:
+        """Finished training episodes."""
+        found = self.need("train/episode_length")
+        if isinstance(found, Missing):
+            return found
+        (length,) = found
+        if length.aggregated:
+            reason = f"train/episode_length holds no single episodes but {length.aggregated}"
+            return Missing(reason=reason, tags=("train/episode_length",))
+        returns = self._beside("train/episode_reward", length)
+        terminated = self._beside("train/episode_terminated", length)
+        return Episodes(
+            end_steps=length.steps,
+            lengths=length.values,
+            returns=returns,
+            terminated=terminated,
+            time_limit=time_limit(length.values, terminated),
+        )
+
+    def _beside(self, tag: str, length: Series) -> FloatArray | None:
+        series = self.series(tag)
+        if (
+            series is None
+            or len(series) != len(length)
+            or not np.array_equal(series.steps, length.steps)
+        ):
+            return None
+        return series.values
+
+    def in_learning(self, episodes: Episodes) -> np.ndarray | None:
+        """`bool[n]`: episodes that ended after exploration; None when its end is unknown."""
+        start = self.learning_starts
+        return None if start is None else episodes.end_steps > start.value
+
+    def updates_at(self, steps: IntArray) -> tuple[FloatArray, str]:
+        """Return critic updates done at these steps, with the sentence of how they are known."""
+        total = self.series("agent/total_updates")
+        if total is not None and len(total) >= 2 and np.isfinite(total.values).all():
+            order = np.argsort(total.steps, kind="stable")
+            return np.interp(steps, total.steps[order], total.values[order]), "agent/total_updates"
+        start = self.learning_starts
+        elapsed = np.maximum(steps - (start.value if start else 0.0), 1.0).astype(np.float64)
+        frequency = self.run.number("train_freq") if self.run else None
+        gradient_steps = self.run.number("gradient_steps") if self.run else None
+        if frequency and gradient_steps:
+            return elapsed * gradient_steps / frequency, "configured update schedule"
+        return (
+            elapsed,
+            "environment steps since the first update, as the number of updates is not logged",
+        )
+
+    @cached_property
+    def before_first_actor_update(self) -> str:
+        """Why no tag of the actor can be there, when the configuration says so; empty otherwise."""
+        run, total = self.run, self.series("agent/total_updates")
+        warmup = run.number("critic_warmup_updates") if run else None
+        if run is None or not warmup or self.series("train/actor_loss") is not None:
+            return ""
+        done = run.status_updates
+        if done is None and total is not None:
+            done = int(total.values.max())
+        if done is None or done > warmup:
+            return ""
+        return (
+            f"the run ended after {done:,} critic updates, before the first actor update "
+            f"(critic_warmup_updates is {warmup:g})"
+        )
+
+    @cached_property
+    def guarded_loss(self) -> bool:
+        """True when the configuration says that the actor loss is more than -mean(Q)."""
+        if self.run is None:
+            return False
+        return (
+            bool(self.run.flag("normalize_actor_loss"))
+            or (self.run.number("preact_penalty") or 0.0) > 0.0
+        )

@@ -1,0 +1,128 @@
+"""Judges the seeds of one stage together; pure: values in, a verdict out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from gates.findings import Finding, GateResult, Outcome, Verdict
+from gates.seeds.findings import enough_passed, every_seed_judged, verdicts_agree
+from gates.seeds.recipe import really_different, same_recipe
+from gates.seeds.result import JointResult, SeedRun, SeedVerdict
+from gates.seeds.returns import returns_agree
+from gates.seeds.statistics import bootstrap_interval, interquartile_mean
+from gates.seeds_needed import SeedsNeeded, seeds_needed_of
+from gates.text import in_words
+from gates.verdict import decide
+
+
+def judge_seeds(runs: Sequence[SeedRun], *, stage: str, needed: SeedsNeeded) -> JointResult:
+    """Judge the seeds of a stage together.
+
+    The verdict is the worst of its parts, as within one run: too few seeds that passed are a NO_GO,
+    whatever their mean return is. A seed without a verdict never passes. Disagreement and the
+    spread of returns are advisory: they say what to expect of the next seed.
+
+    Args:
+        runs: Every seed that was asked for, also those that crashed or were never started.
+        stage: Name that the result bears.
+        needed: `seeds_needed` of the stage's gate.
+
+    Raises:
+        ValueError: Fewer than two seeds, or one named twice; one run is judged by its gate alone.
+    """
+    if len({run.seed for run in runs}) != len(runs) or len(runs) < 2:
+        raise ValueError("a joint judgement needs at least two different seeds")
+    seeds = tuple(_seed(run) for run in sorted(runs, key=lambda run: run.seed))
+    count = seeds_needed_of(needed, len(seeds))
+    results = [run.result for run in runs if run.result is not None]
+    scores = np.array([seed.score.value for seed in seeds if seed.score is not None])
+    returns = bootstrap_interval([scores]) if len(scores) else None
+    found: list[Finding | None] = [
+        enough_passed(seeds, count),
+        every_seed_judged(seeds, count),
+        same_recipe(runs),
+        really_different(runs),
+        verdicts_agree(seeds),
+        returns_agree(seeds, returns, learning_judged=_judges_learning(results)),
+    ]
+    findings = tuple(finding for finding in found if finding is not None)
+    verdict, deciding = decide(findings)
+    mean = interquartile_mean(scores)
+    mean_return = mean if math.isfinite(mean) else None
+    if verdict is Verdict.GO:
+        deciding = _why_go(seeds, count, mean_return, findings)
+    planned = {result.planned_steps for result in results}
+    return JointResult(
+        verdict=verdict,
+        stage=stage,
+        deciding=deciding,
+        findings=findings,
+        seeds=seeds,
+        needed=count,
+        rule=str(needed),
+        returns=returns,
+        mean_return=mean_return,
+        gate_sha256=results[0].gate_sha256 if results else "",
+        preset=results[0].preset if results else "",
+        planned_steps=planned.pop() if len(planned) == 1 else None,
+    )
+
+
+def _seed(run: SeedRun) -> SeedVerdict:
+    result = run.result
+    if result is None:
+        failed = bool(run.failed_before)
+        why = run.failed_before or run.missing or "it has no verdict"
+        return SeedVerdict(
+            seed=run.seed, run=run.run, verdict=Verdict.NO_GO if failed else None, deciding=why
+        )
+    first = result.diagnoses[0] if result.diagnoses else None
+    return SeedVerdict(
+        seed=run.seed,
+        run=run.run,
+        verdict=result.verdict,
+        deciding=result.deciding,
+        check=_deciding_check(result),
+        cause=first.cause if first else "",
+        cause_title=first.title if first else "",
+        fix=first.fix.text if first else "",
+        score=run.score,
+    )
+
+
+def _deciding_check(result: GateResult) -> str:
+    """Return the title of the check that kept a verdict from GO; empty after a GO."""
+    if result.verdict is Verdict.GO:
+        return ""
+    for finding in result.findings:
+        if result.deciding == f"{finding.title}: {finding.reason}":
+            return finding.title
+    # The live gate writes its own sentence.
+    return next((f.title for f in result.findings if f.check == "live_gate"), "")
+
+
+def _judges_learning(results: Sequence[GateResult]) -> bool:
+    return any(
+        finding.group == "learning" and finding.outcome is not Outcome.INCONCLUSIVE
+        for result in results
+        for finding in result.findings
+    )
+
+
+def _why_go(
+    seeds: Sequence[SeedVerdict],
+    needed: int,
+    mean_return: float | None,
+    findings: Sequence[Finding],
+) -> str:
+    passed = sum(seed.verdict is Verdict.GO for seed in seeds)
+    text = f"{passed} of {len(seeds)} seeds passed, {needed} needed"
+    if mean_return is not None:
+        text += f"; interquartile mean of the evaluation return {in_words(mean_return)}"
+    doubts = [f.title for f in findings if not f.required and f.outcome is not Outcome.PASS]
+    if doubts:
+        text += f"; advisory only: {', '.join(doubts)}"
+    return f"{text}."

@@ -1,0 +1,69 @@
+"""joint.json: the joint judgement of several seeds as strict JSON, and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gates.errors import InputError
+from gates.files import write_atomically
+from gates.findings import Finding, Outcome, Verdict
+from gates.metrics import Interval
+from gates.result_file import finite_or_text, number
+from gates.seeds.result import JointResult, SeedVerdict
+from gates.seeds.scores import SeedScore
+
+FORMAT = 1
+"""Raised when a key changes its meaning."""
+
+
+def to_json(result: JointResult) -> str:
+    """Render as JSON text, numbers that JSON does not know as in gate.json."""
+    plain = finite_or_text(asdict(result))
+    return (
+        json.dumps({"format": FORMAT, **plain}, indent=2, ensure_ascii=False, allow_nan=False)
+        + "\n"
+    )
+
+
+def from_json(text: str) -> JointResult:
+    """Read what `to_json` wrote.
+
+    Raises:
+        InputError: The text is no joint.json of this format.
+    """
+    try:
+        data = json.loads(text)
+        if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
+            raise InputError(f"not a joint.json of format {FORMAT}")
+        data["verdict"] = Verdict(data["verdict"])
+        data["findings"] = tuple(_finding(finding) for finding in data["findings"])
+        data["seeds"] = tuple(_seed(seed) for seed in data["seeds"])
+        data["returns"] = Interval(**data["returns"]) if data.get("returns") else None
+        return JointResult(**data)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"not a joint.json that can be read: {error}") from error
+
+
+def write(result: JointResult, path: Path) -> None:
+    """Write joint.json whole or not at all.
+
+    Raises:
+        OSError: The folder is missing or read-only, or the disk is full.
+    """
+    write_atomically(path, to_json(result))
+
+
+def _finding(data: dict[str, Any]) -> Finding:
+    numbers: dict[str, Any] = {k: number(data[k]) for k in ("value", "limit") if k in data}
+    fields: dict[str, Any] = {**data, **numbers, "outcome": Outcome(data["outcome"])}
+    return Finding(**fields)
+
+
+def _seed(data: dict[str, Any]) -> SeedVerdict:
+    verdict = None if data["verdict"] is None else Verdict(data["verdict"])
+    score = SeedScore(**data["score"]) if data.get("score") else None
+    fields: dict[str, Any] = {**data, "verdict": verdict, "score": score}
+    return SeedVerdict(**fields)

@@ -1,0 +1,133 @@
+"""The integrity block: how much of the run is there, and in what state its files are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from gates.findings import GateResult
+from gates.series import EventLog
+from reports.text.numbers import format_bytes, format_count, format_plural, format_share
+
+Rows = tuple[tuple[str, str], ...]
+"""Label and text."""
+
+SECOND_READER = "independent_reader"
+"""The check that reads the same files with another reader."""
+_SHOWN = 3
+
+
+def integrity_rows(result: GateResult, log: EventLog) -> Rows:
+    """Return what was reached, logged, read and damaged."""
+    rows = [
+        ("Steps", _steps(result)),
+        ("Updates", _updates(log)),
+        ("Episodes", _episodes(result, log)),
+        ("Scalars", _scalars(log)),
+        ("Not finite", _not_finite(log)),
+        ("Event files", _files(log)),
+        ("Damage", _damage(log)),
+    ]
+    readers = [f for f in result.findings if f.check == SECOND_READER]
+    rows += [(finding.title, f"{finding.outcome.value}: {finding.reason}") for finding in readers]
+    if not readers:
+        rows.append(("Second reader", "0 independent readers compared"))
+    return tuple((label, text) for label, text in rows if text)
+
+
+def _steps(result: GateResult) -> str:
+    if result.last_step is None:
+        return "no step was logged"
+    text = format_count(result.last_step)
+    if result.planned_steps:
+        share = format_share(result.last_step / result.planned_steps)
+        return f"{text} of {format_count(result.planned_steps)} planned ({share})"
+    return f"{text}; the planned number is unknown"
+
+
+def _updates(log: EventLog) -> str:
+    parts: list[str] = []
+    for tag, name in (("agent/total_updates", "critic"), ("agent/actor_updates", "actor")):
+        last = last_finite(log, tag)
+        if last is not None:
+            parts.append(f"{format_count(int(last))} {name} updates")
+    logged = log.series.get("train/critic_loss") or log.series.get("train/actor_loss")
+    if logged is not None:
+        parts.append(f"{format_count(len(logged))} of them logged" if parts else "")
+        parts[-1] = parts[-1] or f"{format_plural(len(logged), 'update')} logged, total not logged"
+    return ", ".join(parts) or "none logged"
+
+
+def last_finite(log: EventLog, tag: str) -> float | None:
+    """Return the last finite value of a tag, or None."""
+    series = log.series.get(tag)
+    if series is None:
+        return None
+    finite = series.values[np.isfinite(series.values)]
+    return float(finite[-1]) if len(finite) else None
+
+
+def _episodes(result: GateResult, log: EventLog) -> str:
+    series = log.series.get("train/episode_length")
+    if series is None or not len(series):
+        return "none logged"
+    text = format_plural(len(series), "episode")
+    total = float(np.nansum(np.where(np.isfinite(series.values), series.values, np.nan)))
+    if result.last_step:
+        share = format_share(total / result.last_step)
+        text += f", {format_count(round(total))} steps long together ({share} of the steps)"
+    return text
+
+
+def _scalars(log: EventLog) -> str:
+    total = sum(len(series) for series in log.series.values() if not series.derived_from)
+    tags = sum(1 for series in log.series.values() if not series.derived_from)
+    text = f"{format_count(total)} in {format_plural(tags, 'tag')}"
+    if log.purged_points:
+        text += f"; {format_plural(log.purged_points, 'point')} void after a resume"
+    if log.skipped_tags:
+        text += f"; {format_plural(len(log.skipped_tags), 'tag')} not read: "
+        text += _some(f"{_quoted(tag)} ({why})" for tag, why in log.skipped_tags.items())
+    return text
+
+
+def _not_finite(log: EventLog) -> str:
+    counts = {
+        tag: int(np.count_nonzero(~np.isfinite(series.values)))
+        for tag, series in log.series.items()
+        if not series.derived_from
+    }
+    bad = {tag: count for tag, count in counts.items() if count}
+    if not bad:
+        return "0 values"
+    total = format_plural(sum(bad.values()), "value")
+    return f"{total}: " + _some(f"{_quoted(tag)} {format_count(n)}" for tag, n in bad.items())
+
+
+def _files(log: EventLog) -> str:
+    if not log.files:
+        return "none"
+    size = format_bytes(sum(file.size_bytes for file in log.files))
+    records = format_plural(sum(file.records for file in log.files), "record")
+    return f"{format_plural(len(log.files), 'file')}, {size}, {records}"
+
+
+def _damage(log: EventLog) -> str:
+    if not log.damage:
+        return "0 damaged places"
+    places = (
+        f"{damage.kind} at byte {format_count(damage.offset)} of {_quoted(damage.path.name)}"
+        for damage in log.damage
+    )
+    return f"{format_plural(len(log.damage), 'damaged place')}: {_some(places)}"
+
+
+def _some(items: Iterable[str]) -> str:
+    texts = list(items)
+    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return ", ".join(texts[:_SHOWN]) + more
+
+
+def _quoted(name: str) -> str:
+    return f"`{name}`"

@@ -1,0 +1,90 @@
+"""The report of one stage as Markdown with plots beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from gates.files import write_atomically
+from gates.judge import Judgement
+from reports.context import Command, StageContext
+from reports.stage.plots import FOLDER, PlotFile, draw_stage_plots
+from reports.stage.view import ConfigLine, build_stage_view, resolved_config
+from reports.text.escaping import Safe
+from reports.text.templates import markdown_environment, tidy_lines
+
+REPORT_NAME = "report.md"
+_OWN_PLOT = re.compile(rf"\]\({FOLDER}/([a-z0-9-]+\.png)\)")
+
+
+def write_stage_report(
+    judgement: Judgement,
+    context: StageContext,
+    out_dir: Path,
+    plots: Sequence[PlotFile] | None = None,
+) -> Path:
+    """Write `report.md` and its plots into `out_dir`, each file whole or not at all.
+
+    An earlier report there is replaced and those of its plots that are no longer shown are removed;
+    other files stay. `plots` are those of `plots_for` when they are drawn already.
+
+    Raises:
+        OSError: The folder cannot be written or the disk is full; an earlier report stays.
+    """
+    plots = plots_for(judgement, context) if plots is None else plots
+    markdown = render_stage_markdown(judgement, context, plots)
+    path = out_dir / REPORT_NAME
+    outdated = _plots_of(path) - {plot.path for plot in plots}
+    (out_dir / FOLDER).mkdir(parents=True, exist_ok=True)
+    for plot in plots:
+        write_atomically(out_dir / plot.path, plot.png)
+    write_atomically(path, markdown)
+    for relative in outdated:
+        (out_dir / relative).unlink(missing_ok=True)
+    return path
+
+
+def plots_for(judgement: Judgement, context: StageContext) -> tuple[PlotFile, ...]:
+    """Draw the plots of a report."""
+    return draw_stage_plots(judgement.result, judgement.log, resolved_config(judgement, context))
+
+
+def _plots_of(report: Path) -> set[str]:
+    """Paths of the plots that an earlier report shows; nothing else in the folder is ours."""
+    try:
+        text = report.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return set()
+    return {f"{FOLDER}/{name}" for name in _OWN_PLOT.findall(text)}
+
+
+def render_stage_markdown(
+    judgement: Judgement, context: StageContext, plots: Sequence[PlotFile]
+) -> str:
+    """Render the report; `plots` are those of `draw_stage_plots`, or none."""
+    template = markdown_environment().get_template("stage.md.j2")
+    text = template.render(
+        v=build_stage_view(judgement, context, plots),
+        command_lines=command_lines,
+        diff_lines=diff_lines,
+        safe_path=Safe,
+    )
+    return tidy_lines(text)
+
+
+def command_lines(commands: Sequence[Command]) -> tuple[str, ...]:
+    """Return commands for a code block, each under a comment with its purpose."""
+    return tuple(line for c in commands for line in (f"# {c.purpose}", c.text))
+
+
+def diff_lines(lines: Sequence[ConfigLine]) -> tuple[str, ...]:
+    """Return a fix as the lines of a diff."""
+    return tuple(
+        text
+        for line in lines
+        for text in (
+            *((f"- {line.key}: {line.before}",) if line.before else ()),
+            f"+ {line.key}: {line.after}",
+        )
+    )

@@ -1,0 +1,270 @@
+"""Everything that a stage's report says, as text and rows: the templates only arrange it."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gates.findings import Diagnosis, GateResult, Outcome, Verdict
+from gates.judge import Judgement
+from reports.context import DecisionNote, StageContext
+from reports.stage.changes import Changes, describe_changes
+from reports.stage.checks import CheckRow, check_rows, last_go
+from reports.stage.episodes import Quarter, episode_quarters
+from reports.stage.evaluations import NamedEvaluation, evaluation_points, notable_evaluations
+from reports.stage.hyperparameters import (
+    HyperparameterRow,
+    Source,
+    config_value,
+    has_value,
+    hyperparameter_rows,
+    published_sources,
+    show_value,
+)
+from reports.stage.integrity import Rows, integrity_rows
+from reports.stage.limits import not_applicable, stage_limits
+from reports.stage.outlook import StageCost, next_stage_cost
+from reports.stage.plots import PlotFile, explored_steps
+from reports.stage.reward_components import RewardSplit, reward_split
+from reports.text.numbers import format_bytes, format_count, format_plural
+from reports.text.set_arguments import set_argument
+
+VERDICT_NAMES = {Verdict.GO: "GO", Verdict.CONDITIONAL: "CONDITIONAL", Verdict.NO_GO: "NO-GO"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigLine:
+    """A key that a fix changes."""
+
+    key: str
+    before: str
+    """Empty when the run's value is unknown."""
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiagnosisView:
+    """A diagnosis with its fix as a configuration diff and a command."""
+
+    diagnosis: Diagnosis
+    config: tuple[ConfigLine, ...]
+    command: str
+    """Empty when the configuration cannot fix it or no command is known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckPlot:
+    """A check that did not pass, with its plot when it has a series."""
+
+    row: CheckRow
+    plot: PlotFile | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageView:
+    """What the report of a stage says; all texts are unescaped."""
+
+    context: StageContext
+    result: GateResult
+    verdict: str
+    subtitle: tuple[str, ...]
+    outlook: tuple[str, ...]
+    """What happens next, in one or two sentences."""
+    open_rows: tuple[CheckRow, ...]
+    """Checks that did not pass."""
+    passed_rows: tuple[CheckRow, ...]
+    last_go: str
+    """Name of the last run that ended GO; empty when there is none."""
+    no_reference: str
+    """Why the table has no column for it."""
+    integrity: Rows
+    overview: PlotFile | None
+    plotted: tuple[CheckPlot, ...]
+    unplotted: tuple[CheckPlot, ...]
+    diagnoses: tuple[DiagnosisView, ...]
+    changes: Changes | None
+    reward_split: RewardSplit | None
+    quarters: tuple[Quarter, ...]
+    evaluations: tuple[NamedEvaluation, ...]
+    evaluation_count: int
+    hyperparameters: tuple[HyperparameterRow, ...]
+    sources: tuple[Source, ...]
+    limits: tuple[str, ...]
+    not_applicable: tuple[str, ...]
+    cost: StageCost | None
+    footer: Rows
+
+
+def build_stage_view(
+    judgement: Judgement, context: StageContext, plots: Sequence[PlotFile]
+) -> StageView:
+    """Collect what the report says from the judgement and its context."""
+    result, log = judgement.result, judgement.log
+    config = resolved_config(judgement, context)
+    rows = check_rows(result, context.previous)
+    passed = tuple(r for r in rows if r.finding.outcome is Outcome.PASS)
+    opened = tuple(r for r in rows if r.finding.outcome is not Outcome.PASS)
+    by_check = {plot.check: plot for plot in plots if plot.check}
+    check_plots = [CheckPlot(row=row, plot=by_check.get(row.finding.check)) for row in opened]
+    reference = last_go(context.previous)
+    points = evaluation_points(log)
+    cost = next_stage_cost(context.next_stage, context.speed, log, result.last_step)
+    return StageView(
+        context=context,
+        result=result,
+        verdict=VERDICT_NAMES[result.verdict],
+        subtitle=_subtitle(result, context),
+        outlook=_outlook(result, context, cost),
+        open_rows=opened,
+        passed_rows=passed,
+        last_go=reference.name if reference is not None else "",
+        no_reference=_no_reference(context) if reference is None else "",
+        integrity=(*integrity_rows(result, log), *context.supervision),
+        overview=next((plot for plot in plots if not plot.check), None),
+        plotted=tuple(c for c in check_plots if c.plot is not None),
+        unplotted=tuple(c for c in check_plots if c.plot is None and _needs_words(c.row)),
+        diagnoses=tuple(
+            _diagnosis(d, config, context, first=i == 0) for i, d in enumerate(result.diagnoses)
+        ),
+        changes=describe_changes(result, context, config),
+        reward_split=reward_split(log),
+        quarters=episode_quarters(log),
+        evaluations=notable_evaluations(points, explored_steps(config)),
+        evaluation_count=len(points),
+        hyperparameters=hyperparameter_rows(config),
+        sources=published_sources(),
+        not_applicable=not_applicable(result),
+        limits=stage_limits(result, points, context.next_stage),
+        cost=cost,
+        footer=_footer(judgement, context),
+    )
+
+
+def resolved_config(judgement: Judgement, context: StageContext) -> Mapping[str, object]:
+    """Return the configuration from the context, or else what the run itself says it was."""
+    if context.config or judgement.run_info is None:
+        return context.config
+    return {"env": judgement.run_info.env, "train": judgement.run_info.train}
+
+
+def _subtitle(result: GateResult, context: StageContext) -> tuple[str, ...]:
+    counts = Counter(finding.outcome for finding in result.findings)
+    outcomes = ", ".join(f"{counts[o]} {o.value}" for o in reversed(Outcome) if counts[o])
+    steps = format_count(result.last_step) if result.last_step is not None else "0"
+    planned = f" of {format_count(result.planned_steps)}" if result.planned_steps else ""
+    parts = (
+        context.title,
+        f"{steps}{planned} steps",
+        f"{format_plural(len(result.findings), 'check')}: {outcomes}",
+        context.generated_at,
+    )
+    return tuple(part for part in parts if part)
+
+
+def _outlook(result: GateResult, context: StageContext, cost: StageCost | None) -> tuple[str, ...]:
+    following = context.next_stage
+    name = f"{following.name} ({format_count(following.steps)} steps)" if following else ""
+    sentences: list[str] = []
+    if result.verdict is Verdict.GO:
+        if following is not None and cost is not None:
+            sentences.append(f"{name} may start: about {cost.duration} at {cost.measured}.")
+        elif following is not None:
+            sentences.append(f"{name} may start.")
+        else:
+            done = format_count(result.last_step)
+            sentences.append(f"0 further stages are planned after these {done} steps.")
+    elif result.verdict is Verdict.NO_GO:
+        if following is not None and not context.decisions:
+            sentences.append(f"{name} does not start.")
+        sentences += _cause(result)
+    elif not context.decisions:
+        undecided = sum(finding.outcome is not Outcome.PASS for finding in result.findings)
+        what = f"whether {name} starts" if following is not None else "whether this run counts"
+        sentences.append(
+            f"A person decides {what}: {format_plural(undecided, 'check')} did not pass."
+        )
+        sentences += _cause(result)
+    if context.decisions:
+        sentences = [_decided(context.decisions[-1], name), *sentences]
+    return tuple(sentences)
+
+
+def _decided(decision: DecisionNote, following: str) -> str:
+    if following:
+        what = f"{following} {'may' if decision.goes_on else 'does not'} start"
+    else:
+        what = f"This run {'counts' if decision.goes_on else 'does not count'}"
+    return f"{what}: {decision.text.rstrip('.')}."
+
+
+def _cause(result: GateResult) -> list[str]:
+    if result.diagnoses:
+        first = result.diagnoses[0]
+        return [f"Likely cause: {first.title} (`{first.cause}`), see Diagnosis."]
+    if result.unexplained:
+        return [f"0 known causes fit. {result.unexplained}"]
+    return []
+
+
+def _no_reference(context: StageContext) -> str:
+    if not context.previous:
+        return ""
+    runs = format_plural(len(context.previous), "earlier run")
+    return f"No column for the last passed run: 0 of {runs} of this stage ended GO."
+
+
+def _needs_words(row: CheckRow) -> bool:
+    """Whether a check has more to say than its row, which already holds why there is no value."""
+    return row.finding.value is not None or row.finding.required
+
+
+def _diagnosis(
+    diagnosis: Diagnosis, config: Mapping[str, object], context: StageContext, *, first: bool
+) -> DiagnosisView:
+    lines = tuple(
+        ConfigLine(
+            key=key,
+            before=show_value(config_value(config, key)) if has_value(config, key) else "",
+            after=show_value(value),
+        )
+        for key, value in diagnosis.fix.config.items()
+    )
+    command = ""
+    if context.rerun_command and (first or lines):
+        arguments = [
+            f"--set {shlex.quote(set_argument(k, v))}" for k, v in diagnosis.fix.config.items()
+        ]
+        command = " ".join([context.rerun_command, *arguments])
+    return DiagnosisView(diagnosis=diagnosis, config=lines, command=command)
+
+
+def _footer(judgement: Judgement, context: StageContext) -> Rows:
+    result = judgement.result
+    rows = [("Event file", _input(entry)) for entry in result.inputs[:6]]
+    if len(result.inputs) > 6:
+        rows.append(("Event files", f"{len(result.inputs) - 6} more in `{context.json_twin}`"))
+    rows.append(("Rule set", f"sha256 `{result.gate_sha256[:12]}`"))
+    if result.config_sha256:
+        rows.append(("Configuration", f"sha256 `{result.config_sha256[:12]}`"))
+    if context.git_revision:
+        rows.append(("Trainer revision", f"`{context.git_revision}`"))
+    if result.dialect:
+        rows.append(("Tag dialect", f"`{result.dialect}`"))
+    if result.baseline:
+        rows.append(("Compared with", f"`{result.baseline}`"))
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(result.versions.items()))
+    rows.append(("Versions", versions))
+    rows.append(("Same as JSON", f"`{context.json_twin}`"))
+    return tuple((label, text) for label, text in rows if text)
+
+
+def _input(entry: Mapping[str, object]) -> str:
+    sha256 = str(entry.get("sha256", ""))[:12]
+    return f"`{entry.get('path', '')}` sha256 `{sha256}`, {_size(entry)}"
+
+
+def _size(entry: Mapping[str, object]) -> str:
+    size = entry.get("size_bytes")
+    return format_bytes(size) if isinstance(size, int) else "size unknown"

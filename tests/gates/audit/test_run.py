@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gates.audit.run import audit
+from gates.facts.run_facts import RunFacts
+from gates.findings import Finding, Outcome
+from gates.runs.run_info import RunInfo
+from tests.gates.synthetic_runs import FAULTS, Recipe, Run, log_of, make, series
+
+
+def audited(run: Run, **changes: object) -> dict[str, Finding]:
+    info = run.run_info()
+    if changes and info is None:
+        info = RunInfo(source="c.yaml", train=changes)
+    elif changes and info is not None:
+        info = replace(info, train={**info.train, **changes})
+    return findings(RunFacts(log=run.log(), run=info, stage="5k", planned_steps=5000))
+
+
+def findings(facts: RunFacts) -> dict[str, Finding]:
+    return {finding.check: finding for finding in audit(facts)}
+
+
+def test_a_run_that_used_its_configuration() -> None:
+    found = audited(make(Recipe(own=True)))
+    assert {f.outcome for f in found.values()} == {Outcome.PASS}
+    reason = found["config_applied"].reason
+    assert all(key in reason for key in ("updates", "learning_starts", "gamma", "actor_lr"))
+
+
+def test_without_a_configuration_nothing_is_compared() -> None:
+    found = audited(make(Recipe()))
+    assert "config_applied" not in found
+    assert "run_finished" not in found
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("train_freq", 50, "train_freq is 5 in the events"),
+        ("gradient_steps", 10, "updates is 796 in the events"),
+        ("learning_starts", 3000, "learning_starts is 1,005 in the events"),
+        ("gamma", 0.9, "gamma is 0.99 in the events"),
+        ("actor_lr", 3e-4, "actor_lr is 0.0001 in the events"),
+        ("reward_scale", 0.1, "reward_scale is 1 in the events"),
+    ],
+)
+def test_a_value_that_was_not_applied(key: str, value: float, words: str) -> None:
+    finding = audited(make(Recipe(own=True)), **{key: value})["config_applied"]
+    assert finding.outcome is Outcome.FAIL
+    assert finding.required
+    assert words in finding.reason
+    assert "configured is" in finding.reason
+
+
+def test_claims_about_another_trainers_run_are_held_against_its_events() -> None:
+    run = make(Recipe())
+    finding = audited(run, train_freq=50, gradient_steps=1, learning_starts=200)["config_applied"]
+    assert finding.outcome is Outcome.FAIL
+    assert "learning_starts is 1,005" in finding.reason
+    assert audited(run, train_freq=5, learning_starts=1000)["config_applied"].outcome is (
+        Outcome.PASS
+    )
+
+
+def test_more_logged_updates_than_claimed_ones_are_a_contradiction() -> None:
+    finding = audited(make(Recipe()), updates=80)["config_applied"]
+    assert finding.outcome is Outcome.FAIL
+    assert "logged updates, at least" in finding.reason
+
+
+@pytest.mark.parametrize(
+    ("limit", "share", "outcome"),
+    [
+        (None, 0.0, Outcome.PASS),
+        (None, 0.5, Outcome.FAIL),
+        (1e-4, 0.5, Outcome.PASS),
+        (1e-4, 0.0, Outcome.FAIL),
+        (1e4, 0.0, Outcome.PASS),
+    ],
+)
+def test_clipping(limit: float | None, share: float, outcome: Outcome) -> None:
+    run = make(Recipe(own=True))
+    run.set("gradients/actor_mlp_clipped_share", share)
+    finding = audited(run, actor_mlp_max_grad_norm=limit)["config_applied"]
+    assert finding.outcome is outcome, finding.reason
+
+
+@pytest.mark.parametrize(
+    ("phase", "outcome"),
+    [
+        ("finished", Outcome.PASS),
+        ("stopped", Outcome.FAIL),
+        ("failed", Outcome.FAIL),
+        ("diverged", Outcome.FAIL),
+        ("training", Outcome.INCONCLUSIVE),
+    ],
+)
+def test_how_the_run_ended(phase: str, outcome: Outcome) -> None:
+    info = RunInfo(source="run.json", phase=phase, status_step=10)
+    facts = RunFacts(log=log_of({}), run=info, stage="5k", planned_steps=10)
+    finding = findings(facts)["run_finished"]
+    assert finding.outcome is outcome
+    assert finding.required
+
+
+def test_falling_steps_are_two_runs() -> None:
+    q1 = series("train/q1_value", [10, 20, 30, 15, 25, 35], np.ones(6))
+    lengths = series("train/episode_length", [10, 9, 8], np.ones(3))
+    facts = RunFacts(
+        log=log_of({q1.tag: q1, lengths.tag: lengths}), run=None, stage="5k", planned_steps=10
+    )
+    finding = findings(facts)["steps_rise"]
+    assert finding.outcome is Outcome.INCONCLUSIVE
+    assert finding.required
+    assert "from 30 to 15" in finding.reason
+    equal = replace(q1, steps=np.array([10, 10, 20, 20, 30, 30]))
+    facts = RunFacts(log=log_of({q1.tag: equal}), run=None, stage="5k", planned_steps=10)
+    assert findings(facts)["steps_rise"].outcome is Outcome.PASS
+
+
+def test_a_pinned_norm_beside_an_exploding_loss_was_measured_after_clipping() -> None:
+    run = make(Recipe(layer_norm=False), FAULTS["actor_encoder_leak"])
+    assert audited(run)["gradient_norm_before_clip"].outcome is Outcome.PASS
+    run.set("gradients/actor_cnn_norm", 2.0 + run.noise(0.02))
+    finding = audited(run)["gradient_norm_before_clip"]
+    assert finding.outcome is Outcome.WARN
+    assert not finding.required
+    assert "decades" in finding.reason
+    calm = make(Recipe())
+    calm.set("gradients/actor_cnn_norm", 2.0 + calm.noise(0.02))
+    calm.set("train/actor_loss", -10.0 + calm.noise(1.0))
+    assert audited(calm)["gradient_norm_before_clip"].outcome is Outcome.PASS

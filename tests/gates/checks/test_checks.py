@@ -1,0 +1,507 @@
+"""One table for each check type: what passes, warns, fails, and what cannot be judged."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gates.checks.base import NotApplicable
+from gates.checks.gate_file import parse_gate
+from gates.checks.run import run_checks
+from gates.facts.run_facts import RunFacts
+from gates.findings import Finding, Outcome, Verdict
+from gates.judgement import judge_log
+from gates.runs.run_info import RunInfo
+from gates.series import Series
+from tests.gates.synthetic_runs import Recipe, Run, log_of, make, series, stopped_early
+
+PASS, WARN, FAIL = Outcome.PASS, Outcome.WARN, Outcome.FAIL
+INCONCLUSIVE = Outcome.INCONCLUSIVE
+NAN, INF = math.nan, math.inf
+
+
+def facts_of(
+    *found: Series,
+    run: RunInfo | None = None,
+    planned_steps: int | None = 100,
+    next_steps: int | None = None,
+) -> RunFacts:
+    return RunFacts(
+        log=log_of({s.tag: s for s in found}),
+        run=run,
+        stage="5k",
+        planned_steps=planned_steps,
+        next_steps=next_steps,
+    )
+
+
+def check(facts: RunFacts, **keys: Any) -> Finding | NotApplicable:
+    common = {
+        "id": "it",
+        "title": "It",
+        "group": "integrity",
+        "rationale": "Because.",
+        "source": "a source",
+    }
+    gate = parse_gate({"name": "g", "description": "d", "checks": [{**common, **keys}]}, "g.yaml")
+    results = run_checks(gate, facts)
+    return (*results.findings, *results.not_applicable)[0]
+
+
+def finding(facts: RunFacts, **keys: Any) -> Finding:
+    found = check(facts, **keys)
+    assert isinstance(found, Finding)
+    return found
+
+
+OWN = RunInfo(source="run.json", complete=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "keys", "outcome"),
+    [
+        ([1, 1, 1], {"max": {"warn": 2, "fail": 3}}, PASS),
+        ([2, 2, 2], {"max": {"warn": 2, "fail": 3}}, PASS),
+        ([2.5] * 3, {"max": {"warn": 2, "fail": 3}}, WARN),
+        ([9, 9, 9], {"max": {"warn": 2, "fail": 3}}, FAIL),
+        ([9, 9, 9], {"max": {"warn": 2}}, WARN),
+        ([-9, -9, -9], {"max": {"fail": 3}}, PASS),
+        ([-9, -9, -9], {"max": {"fail": 3}, "min": {"fail": -3}}, FAIL),
+        ([1, 1, 1], {"min": {"warn": 2, "fail": 0}}, WARN),
+        ([1, 9, 1], {"max": {"fail": 3}}, PASS),
+        ([1, 9, 1], {"max": {"fail": 3}, "statistic": "max"}, FAIL),
+        ([9, 1, 1], {"max": {"fail": 3}, "statistic": "max", "window": {"last_points": 2}}, PASS),
+        ([INF] * 3, {"max": {"fail": 3}}, FAIL),
+        ([NAN, 1, 1], {"max": {"fail": 3}}, INCONCLUSIVE),
+        ([NAN] * 3, {"max": {"fail": 3}}, INCONCLUSIVE),
+        ([NAN] * 3, {"min": {"fail": 3}}, INCONCLUSIVE),
+        ([1], {"max": {"fail": 3}}, INCONCLUSIVE),
+        ([9], {"max": {"fail": 3}}, FAIL),
+        ([], {"max": {"fail": 3}}, INCONCLUSIVE),
+        ([9, 1, 9, 1], {"max": {"fail": 3}, "patience": {"breaches": 2, "of": 3}}, FAIL),
+        ([9, 1, 1, 9], {"max": {"fail": 3}, "patience": {"breaches": 2, "of": 3}}, PASS),
+    ],
+)
+def test_limit(values: list[float], keys: dict[str, Any], outcome: Outcome) -> None:
+    facts = facts_of(series("a/b", range(10, 10 + len(values)), values))
+    found = finding(facts, type="limit", tag="a/b", min_points=2, **keys)
+    assert found.outcome is outcome, found.reason
+
+
+def test_a_limit_names_value_limit_and_first_breach() -> None:
+    facts = facts_of(series("a/b", [10, 20, 30], [1, 7, 9]))
+    found = finding(facts, type="limit", tag="a/b", min_points=1, max={"warn": 2, "fail": 4})
+    assert (found.value, found.limit, found.warn_limit, found.direction) == (7, 4, 2, "max")
+    assert (found.first_step, found.last_step, found.points, found.breach_step) == (10, 30, 3, 20)
+    assert found.reason == "a/b is 7 (median of all points), above the limit 4, first at step 20."
+    assert found.limit_source == "a source"
+
+
+def test_a_share_of_the_points_never_means_too_few() -> None:
+    facts = facts_of(series("a/b", range(20), range(20)))
+    found = finding(
+        facts, type="limit", tag="a/b", min_points=5, window={"last_share": 0.1}, max={"fail": 99}
+    )
+    assert found.outcome is PASS
+    assert found.points == 5
+
+
+@pytest.mark.parametrize(
+    ("run", "optional", "required"), [(None, True, False), (None, False, True), (OWN, True, True)]
+)
+def test_what_is_not_logged_is_inconclusive_and_says_what_to_log(
+    run: RunInfo | None, optional: bool, required: bool
+) -> None:
+    facts = facts_of(series("x/y", [1], [1]), run=run)
+    found = finding(
+        facts, type="limit", tag="a/b", max={"fail": 1}, optional_for_other_trainers=optional
+    )
+    assert found.outcome is INCONCLUSIVE
+    assert found.required is required
+    assert found.reason == "cannot be judged: a/b is not logged; log a/b."
+
+
+def test_a_probe_is_judged_only_where_it_is_logged() -> None:
+    keys: dict[str, Any] = {"type": "limit", "tag": "a/b", "only_if_logged": True, "min_points": 1}
+    keys |= {"statistic": "max_abs", "max": {"fail": 0}}
+    assert isinstance(check(facts_of(series("x/y", [1], [1])), **keys), NotApplicable)
+    assert finding(facts_of(series("a/b", [1, 2], [0, 0])), **keys).outcome is PASS
+    assert finding(facts_of(series("a/b", [1, 2], [0, -1e-30])), **keys).outcome is FAIL
+
+
+def rewards(peak: float, discount: float = 0.99, n: int = 6) -> list[Series]:
+    steps = range(10, 10 + n)
+    return [
+        series("debug/reward_max", steps, [peak] * n),
+        series("debug/reward_min", steps, [-1.0] * n),
+        series("debug/done_ratio", steps, [0.1] * n),
+        series("debug/effective_discount", steps, [0.9 * discount] * n),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [
+        ([400.0] * 6, PASS),
+        ([-400.0] * 6, PASS),
+        ([600.0] * 6, WARN),
+        ([-600.0] * 6, WARN),
+        ([1.0] * 5 + [1001.0], FAIL),
+        ([-1001.0] + [1.0] * 5, FAIL),
+        ([-INF] + [1.0] * 5, FAIL),
+        ([1.0] * 5 + [NAN], INCONCLUSIVE),
+        ([1.0] * 3, INCONCLUSIVE),
+    ],
+)
+def test_a_bound_from_the_runs_own_rewards_is_two_sided(
+    values: list[float], outcome: Outcome
+) -> None:
+    q1 = series("train/q1_value", range(10, 10 + len(values)), values)
+    found = finding(
+        facts_of(q1, *rewards(10.0)),
+        type="derived_limit",
+        tag="train/q1_value",
+        bound="q_value",
+        warn_share=0.5,
+    )
+    assert found.outcome is outcome, found.reason
+    if outcome is not INCONCLUSIVE:
+        assert "10 / (1 - 0.99) = 1,000" in found.limit_source
+
+
+def test_a_discount_above_one_has_no_bound_and_says_what_was_used() -> None:
+    q1 = series("train/q1_value", range(10, 16), [2000.0] * 6)
+    found = finding(
+        facts_of(q1, *rewards(10.0, discount=1.02)),
+        type="derived_limit",
+        tag="train/q1_value",
+        bound="q_value",
+    )
+    assert found.outcome is FAIL
+    assert "0.99 in place of 1.02" in found.limit_source
+
+
+def test_an_untrained_output_beside_tiny_rewards_is_no_breach() -> None:
+    q1 = series("train/q1_value", range(10, 16), [0.3] * 6)
+    found = finding(
+        facts_of(q1, *rewards(1e-4)), type="derived_limit", tag="train/q1_value", bound="q_value"
+    )
+    # The smallest reward is -1, so only its size counts here.
+    assert found.outcome is PASS
+
+
+def test_without_rewards_there_is_no_bound() -> None:
+    q1 = series("train/q1_value", range(10, 16), [1.0] * 6)
+    found = finding(facts_of(q1), type="derived_limit", tag="train/q1_value", bound="q_value")
+    assert found.outcome is INCONCLUSIVE
+    assert "debug/reward_max" in found.reason
+
+
+def test_episode_rewards_stand_in_for_batch_rewards_and_say_so() -> None:
+    steps = [5, 15, 20]
+    found = finding(
+        facts_of(
+            series("train/q1_value", range(30, 36), [7000.0] * 6),
+            series("train/episode_length", steps, [5, 10, 5]),
+            series("train/episode_reward", steps, [50, 20, 50]),
+        ),
+        type="derived_limit",
+        tag="train/q1_value",
+        bound="q_value",
+    )
+    assert found.outcome is FAIL
+    assert "5 x the largest mean |reward| per step" in found.limit_source
+    assert found.limit == pytest.approx(5 * 10 / 0.01)
+
+
+@pytest.mark.parametrize(
+    ("train", "loss", "outcome"),
+    [
+        ({}, -900.0, PASS),
+        ({}, -1100.0, FAIL),
+        ({"normalize_actor_loss": True}, -0.99, PASS),
+        ({"normalize_actor_loss": True}, -1.2, FAIL),
+        ({"normalize_actor_loss": True}, 1.2, FAIL),
+        ({"normalize_actor_loss": True, "preact_penalty": 0.02}, 1.1, PASS),
+        ({"normalize_actor_loss": True, "preact_penalty": 0.02}, 5.0, FAIL),
+        ({"preact_penalty": 0.02}, 1000.1, PASS),
+    ],
+)
+def test_the_range_of_a_guarded_actor_loss(
+    train: dict[str, object], loss: float, outcome: Outcome
+) -> None:
+    steps = range(10, 16)
+    facts = facts_of(
+        series("train/actor_loss", steps, [loss] * 6),
+        series("policy/preact_abs", steps, [1.0] * 6),
+        *rewards(10.0),
+        run=RunInfo(source="run.json", complete=True, train=train),
+    )
+    found = finding(facts, type="derived_limit", tag="train/actor_loss", bound="actor_loss")
+    assert found.outcome is outcome, found.reason
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [([1, 2, 3], PASS), ([1, NAN, 3], FAIL), ([1, INF, 3], FAIL), ([1], INCONCLUSIVE)],
+)
+def test_finite(values: list[float], outcome: Outcome) -> None:
+    facts = facts_of(
+        series("train/a", range(5, 5 + len(values)), values), series("other/b", [1], [NAN])
+    )
+    found = finding(facts, type="finite", prefixes=["train/"], min_points=2)
+    assert found.outcome is outcome
+    assert found.breach_step == (6 if outcome is FAIL else None)
+
+
+@pytest.mark.parametrize(
+    ("tags", "outcome"),
+    [(["a", "b", "c"], PASS), (["a", "b"], WARN), (["a", "c"], INCONCLUSIVE)],
+)
+def test_presence(tags: list[str], outcome: Outcome) -> None:
+    facts = facts_of(*(series(tag, [1], [1]) for tag in tags))
+    found = finding(facts, type="presence", needed=["a", "b"], expected=["c"])
+    assert found.outcome is outcome
+    missing = {"a", "b", "c"} - set(tags)
+    assert all(tag in found.reason for tag in missing)
+
+
+def test_one_of_several_tags_is_enough() -> None:
+    keys: dict[str, Any] = {"type": "presence", "needed": ["a"], "any_of": ["b", "c"]}
+    assert finding(facts_of(series("a", [1], [1]), series("c", [1], [1])), **keys).outcome is PASS
+    found = finding(facts_of(series("a", [1], [1])), **keys)
+    assert found.outcome is INCONCLUSIVE
+    assert "one of b, c" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("last", "planned", "outcome"),
+    [
+        (1000, 1000, PASS),
+        (1010, 1000, PASS),
+        (980, 1000, WARN),
+        (940, 1000, FAIL),
+        (500, 1000, FAIL),
+        (1000, None, INCONCLUSIVE),
+    ],
+)
+def test_completeness(last: int, planned: int | None, outcome: Outcome) -> None:
+    facts = facts_of(
+        series("train/q1_value", range(0, last + 1, 20), 1.0),
+        series("strange/axis", [10**9], [1.0]),
+        planned_steps=planned,
+    )
+    assert finding(facts, type="completeness").outcome is outcome
+
+
+def test_the_trainers_own_word_covers_the_last_logging_interval() -> None:
+    done = RunInfo(source="run.json", complete=True, phase="finished", status_step=1000)
+    q1 = series("train/q1_value", range(0, 981, 20), 1.0)
+    assert finding(facts_of(q1, planned_steps=1000, run=done), type="completeness").outcome is PASS
+    assert finding(facts_of(q1, planned_steps=2000, run=done), type="completeness").outcome is FAIL
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome", "word"),
+    [
+        (lambda u: 2.0 * u**0.5, PASS, "power law"),
+        (lambda u: 0.5 * u, WARN, "power law with exponent 1.00"),
+        (lambda u: 2.0 ** (u / 100.0), WARN, "exponential, doubling every 100"),
+        (lambda u: 50.0 + np.sin(u), PASS, "no steady growth"),
+        (lambda u: u * NAN, INCONCLUSIVE, "too few usable points"),
+    ],
+)
+def test_growth_forecasts_the_next_stage(values: Any, outcome: Outcome, word: str) -> None:
+    updates = np.arange(1.0, 1000.0, 10.0)
+    steps = 1000 + updates.astype(np.int64)
+    facts = facts_of(
+        series("train/q1_value", steps, values(updates)),
+        series("agent/total_updates", steps, updates),
+        *rewards(10.0),
+        next_steps=11_000,
+    )
+    found = finding(
+        facts,
+        type="growth",
+        tag="train/q1_value",
+        bound="q_value",
+        window={"last_share": 1.0},
+        min_r_squared=0.8,
+    )
+    assert found.outcome is outcome, found.reason
+    assert word in found.reason.lower()
+
+
+def test_a_forecast_needs_a_next_stage() -> None:
+    facts = facts_of(series("train/q1_value", range(10, 90), 1.0), *rewards(10.0))
+    assert isinstance(
+        check(facts, type="growth", tag="train/q1_value", bound="q_value"), NotApplicable
+    )
+
+
+def episodes(exploring: list[float], learning: list[float]) -> list[Series]:
+    lengths = np.array([*exploring, *learning])
+    ends = np.cumsum(lengths).astype(np.int64)
+    start = int(ends[len(exploring) - 1]) if exploring else 0
+    return [
+        series("train/episode_length", ends, lengths),
+        series("train/q1_value", [start + 1], [1.0]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("exploring", "learning", "outcome"),
+    [
+        ([10.0, 12, 14, 9, 11] * 4, [10.0, 13, 15, 9, 12] * 8, PASS),
+        ([50.0, 60, 55, 45, 52] * 4, [25.0, 24, 26, 23, 22] * 8, WARN),
+        ([50.0, 60, 55, 45, 52] * 4, [3.0, 3, 2, 3, 4] * 8, FAIL),
+        ([10.0, 200, 3, 40, 5] * 2, [9.0, 5, 180, 3, 20] * 4, PASS),
+        ([50.0, 60], [3.0, 3, 2, 3, 4] * 8, INCONCLUSIVE),
+    ],
+)
+def test_episode_lengths_are_compared_as_distributions(
+    exploring: list[float], learning: list[float], outcome: Outcome
+) -> None:
+    facts = facts_of(*episodes(exploring, learning))
+    found = finding(facts, type="phase_comparison", min={"warn": 0.8, "fail": 0.25})
+    assert found.outcome is outcome, found.reason
+
+
+@pytest.mark.parametrize("kind", ["phase_comparison", "collapse"])
+def test_a_fixed_episode_length_is_no_collapse(kind: str) -> None:
+    levels = {"min": {"fail": 0.9}} if kind == "phase_comparison" else {}
+    found = check(facts_of(*episodes([200.0] * 10, [200.0] * 40)), type=kind, **levels)
+    assert isinstance(found, NotApplicable) or found.outcome is PASS
+
+
+@pytest.mark.parametrize(
+    ("learning", "outcome"),
+    [
+        ([3.0, 3, 2, 3, 4] * 8, FAIL),
+        ([3.0, 30, 2, 13, 40] * 8, PASS),
+        ([300.0, 299, 300, 300, 298] * 8, PASS),
+        ([3.0, 3, 2], INCONCLUSIVE),
+    ],
+)
+def test_collapse(learning: list[float], outcome: Outcome) -> None:
+    facts = facts_of(*episodes([50.0, 60, 30, 45, 52] * 4, learning))
+    assert finding(facts, type="collapse").outcome is outcome
+
+
+def evaluations(values: list[float], first: int = 0) -> list[Series]:
+    steps = first + 1000 * np.arange(len(values))
+    return [
+        series("eval/mean_reward", steps, values),
+        series("eval/std_reward", steps, [10.0] * len(values)),
+        series("eval/episodes", steps, [10.0] * len(values)),
+        series("train/q1_value", [500, 510], [1.0, 1.0]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [
+        ([100.0, 120, 200, 90, 210], PASS),
+        ([100.0, 100, 101, 99, 101], WARN),
+        ([100.0, 60, 55, 50, 65], FAIL),
+        ([-1400.0, -1300, -200, -150, -180], PASS),
+        ([100.0, NAN, 101, 99], INCONCLUSIVE),
+        ([100.0], INCONCLUSIVE),
+    ],
+)
+def test_improvement_over_the_untrained_policy(values: list[float], outcome: Outcome) -> None:
+    found = finding(
+        facts_of(*evaluations(values)),
+        type="improvement",
+        last_points=3,
+        min_points=2,
+        min={"warn": 2, "fail": -2},
+    )
+    assert found.outcome is outcome, found.reason
+
+
+def test_exploration_stands_in_for_a_missing_first_evaluation() -> None:
+    ends = np.arange(10, 500, 10)
+    returns = np.where(np.arange(len(ends)) % 2, 90.0, 110.0)
+    facts = facts_of(
+        *evaluations([300.0, 320, 310], first=1000),
+        series("train/episode_length", ends, 10.0),
+        series("train/episode_reward", ends, returns),
+    )
+    found = finding(facts, type="improvement", min_points=2, min={"fail": 2})
+    assert found.outcome is PASS
+    assert "49 episodes of random exploration" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [
+        ([10.0, 100, 110, 105, 100], PASS),
+        ([10.0, 100, 110, 60, 50], WARN),
+        ([10.0, 100, 110, 20, 12], FAIL),
+    ],
+)
+def test_retention(values: list[float], outcome: Outcome) -> None:
+    found = finding(
+        facts_of(*evaluations(values)),
+        type="retention",
+        last_points=2,
+        min_points=3,
+        min={"warn": 0.7, "fail": 0.3},
+    )
+    assert found.outcome is outcome, found.reason
+
+
+def test_nothing_learned_is_nothing_lost() -> None:
+    facts = facts_of(*evaluations([10.0, 5, 4, 3]))
+    assert isinstance(check(facts, type="retention", min={"fail": 0.3}), NotApplicable)
+
+
+class TestRelative:
+    checks = (
+        {"id": "q", "type": "limit", "tag": "train/q1_value", "max": {"fail": 1e9}},
+        {"id": "change", "type": "relative", "check": "q", "max": {"warn": 2, "fail": 5}},
+    )
+
+    def judge(self, run: Run, baseline: Any = None, difference: bool = False) -> Any:
+        common = {"title": "It", "group": "critic", "rationale": "Because.", "source": "s"}
+        checks = [{**common, **c} for c in self.checks]
+        if difference:
+            checks[1] |= {"change": "difference", "max": {"fail": 1}}
+        gate = parse_gate({"name": "g", "description": "d", "checks": checks}, "g.yaml")
+        return judge_log(
+            run.log(), run=None, directory=Path("r"),
+            gate=gate, stage="5k", baseline=baseline,
+        ).result  # fmt: skip
+
+    def change(self, result: Any) -> Any:
+        return next((f for f in result.findings if f.check == "change"), None)
+
+    def test_no_baseline_no_finding(self) -> None:
+        assert self.change(self.judge(make(Recipe()))) is None
+
+    @pytest.mark.parametrize(("factor", "outcome"), [(1.0, PASS), (3.0, WARN), (9.0, FAIL)])
+    def test_ratio(self, factor: float, outcome: Outcome) -> None:
+        base, run = make(Recipe()), make(Recipe())
+        run.set("train/q1_value", factor * run.get("train/q1_value"))
+        found = self.change(self.judge(run, self.judge(base)))
+        assert found.outcome is outcome
+        assert found.value == pytest.approx(factor)
+
+    def test_difference(self) -> None:
+        base, run = make(Recipe()), make(Recipe())
+        run.set("train/q1_value", 5.0 + run.get("train/q1_value"))
+        found = self.change(self.judge(run, self.judge(base), difference=True))
+        assert found.outcome is FAIL
+
+    def test_a_failed_run_is_no_measure(self) -> None:
+        short = make(Recipe())
+        stopped_early(short)
+        short.set("train/q1_value", 1e12)
+        failed = self.judge(short)
+        assert failed.verdict is Verdict.NO_GO
+        assert self.change(self.judge(make(Recipe()), failed)) is None

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gates.facts.episodes import Missing
+from gates.facts.run_facts import RunFacts
+from gates.laws.quantity import Quantity
+from gates.laws.table import LAW_WORDS, LAWS, Law, evaluate
+from gates.runs.run_info import RunInfo
+from tests.gates.synthetic_runs import (
+    FAULTS,
+    GAMMA,
+    Recipe,
+    Run,
+    log_of,
+    make,
+    series,
+    terminal_flag_not_used,
+)
+
+
+def facts(run: Run) -> RunFacts:
+    return RunFacts(log=run.log(), run=run.run_info(), stage="5k", planned_steps=run.recipe.steps)
+
+
+def quantity(law: Law, run: Run) -> Quantity:
+    found = evaluate(law, facts(run))
+    assert isinstance(found, Quantity), found
+    return found
+
+
+def median(law: Law, run: Run) -> float:
+    return float(np.median(quantity(law, run).series.values))
+
+
+HEALTHY: dict[Law, tuple[float, float]] = {
+    "actor_q_over_replay_q": (0.9, 1.1),
+    "actor_loss_plus_actor_q": (0.0, 0.0),
+    "actor_cnn_over_mlp_gradient": (0.3, 2.0),
+    "actor_is_dead": (0.0, 0.0),
+    "actor_weights_move": (1e-4, 1.0),
+    "action_without_tanh": (0.0, 0.0),
+    "batch_reward_over_episode_reward": (0.5, 2.0),
+    "done_ratio_over_terminations": (0.6, 1.3),
+    "discount": (GAMMA, GAMMA),
+    "target_network_speed": (0.0, 0.7),
+    "bootstrap_over_policy_q": (0.3, 1.05),
+    "replay_q_over_returns": (0.0, 1.2),
+    "episode_steps_over_steps": (0.99, 1.01),
+    "critic_gradient_growth": (0.5, 2.0),
+}
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("law", HEALTHY)
+def test_a_healthy_run_keeps_the_law(law: Law, own: bool) -> None:
+    if own and law == "actor_cnn_over_mlp_gradient":
+        assert isinstance(evaluate(law, facts(make(Recipe(own=True)))), Missing)
+        return
+    low, high = HEALTHY[law]
+    assert low - 1e-9 <= median(law, make(Recipe(own=own, steps=6000))) <= high + 1e-9
+
+
+BROKEN: list[tuple[Law, str, float, float]] = [
+    ("actor_q_over_replay_q", "actor_encoder_leak", 3.0, np.inf),
+    ("actor_cnn_over_mlp_gradient", "actor_encoder_leak", 18.0, np.inf),
+    ("actor_is_dead", "dead_actor", 0.9, 1.0),
+    ("actor_weights_move", "actor_frozen", 0.0, 0.0),
+    ("action_without_tanh", "unbounded_action", 1.0, 1.0),
+    ("batch_reward_over_episode_reward", "reward_scale", 15.0, 25.0),
+    ("batch_reward_over_episode_reward", "reward_accumulated", 8.0, 80.0),
+    ("distance_to_running_sums", "reward_accumulated", 0.0, 1.5),
+    ("distance_to_running_sums", "reward_scale", 2.5, 20.0),
+    ("done_ratio_over_terminations", "terminal_flag_dropped", 0.0, 0.0),
+    ("discount", "critic_divergence", 1.02, 1.02),
+    ("bootstrap_over_policy_q", "reward_scale", 0.0, 1.1),
+    ("target_network_speed", "target_not_averaged", 1.0, np.inf),
+]
+
+
+@pytest.mark.parametrize(("law", "fault", "low", "high"), BROKEN)
+def test_a_fault_breaks_its_law(law: Law, fault: str, low: float, high: float) -> None:
+    values = quantity(law, make(Recipe(layer_norm=False), FAULTS[fault])).series.values
+    value = float(np.quantile(values, 0.95, method="nearest"))
+    assert low <= value <= high
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_every_law_is_named_and_says_what_is_missing(law: Law) -> None:
+    assert LAW_WORDS[law]
+    empty = RunFacts(
+        log=log_of({"x/y": series("x/y", [1], [1.0])}), run=None, stage="5k", planned_steps=None
+    )
+    found = evaluate(law, empty)
+    assert isinstance(found, Missing)
+    assert found.tags
+    assert all(tag in found.reason for tag in found.tags)
+    assert not found.not_applicable
+
+
+def test_small_values_cannot_show_decoupling() -> None:
+    run = make(Recipe())
+    run.set("train/q1_value", 0.01)
+    run.set("debug/actor_q_mean", 4.0)
+    assert median("actor_q_over_replay_q", run) <= 1.0
+
+
+def test_an_mlp_gradient_of_zero_beside_a_live_encoder_is_infinite() -> None:
+    run = make(Recipe())
+    run.set("gradients/actor_mlp_norm", 0.0)
+    assert np.isinf(quantity("actor_cnn_over_mlp_gradient", run).series.values).all()
+
+
+def test_two_gradients_of_zero_are_a_dead_actor_and_no_leak() -> None:
+    run = make(Recipe())
+    run.set("gradients/actor_mlp_norm", 0.0)
+    run.set("gradients/actor_cnn_norm", 0.0)
+    found = evaluate("actor_cnn_over_mlp_gradient", facts(run))
+    assert isinstance(found, Missing)
+    assert found.not_applicable
+
+
+def test_a_stored_flag_that_is_not_used_is_lost_all_the_same() -> None:
+    run = make(Recipe(), terminal_flag_not_used)
+    assert median("done_ratio_over_terminations", run) == 0.0
+    assert median("discount", run) == pytest.approx(GAMMA)
+
+
+def test_episodes_ended_by_the_time_limit_are_no_terminations() -> None:
+    found = evaluate("done_ratio_over_terminations", facts(make(Recipe(fixed_length=100))))
+    assert isinstance(found, Missing)
+    assert found.not_applicable
+
+
+@pytest.mark.parametrize(("reward", "scale"), [(9.0, 1.0), (9.0, 0.1), (3000.0, 1.0)])
+def test_a_known_scale_is_divided_out(reward: float, scale: float) -> None:
+    run = make(Recipe(own=True, reward=reward, reward_scale=scale))
+    assert 0.5 < median("batch_reward_over_episode_reward", run) < 2.0
+
+
+def test_rewards_that_cancel_have_no_ratio() -> None:
+    run = make(Recipe())
+    run.set("debug/reward_mean", run.noise(0.1))
+    found = evaluate("batch_reward_over_episode_reward", facts(run))
+    assert isinstance(found, Missing)
+    assert found.not_applicable
+
+
+def test_scaled_actions_follow_their_tanh() -> None:
+    run = make(Recipe())
+    z = 0.05 + 0.2 * run.updates
+    run.set("policy/preact_abs", z)
+    run.set("policy/action_abs", 2.0 * np.tanh(z))
+    assert quantity("action_without_tanh", run).series.values.max() == 0.0
+
+
+def test_a_faster_configured_tau_is_allowed_for() -> None:
+    run = make(Recipe(own=True, tau=0.1, learning_starts=500))
+    assert quantity("target_network_speed", run).series.values.max() < 1.0
+
+
+def test_two_runs_in_one_directory_have_too_many_episode_steps() -> None:
+    run = make(Recipe())
+    lengths = run.tags["train/episode_length"]
+    twice = series(lengths.tag, np.repeat(lengths.steps, 2), np.repeat(lengths.values, 2))
+    run.tags["train/episode_length"] = twice
+    assert median("episode_steps_over_steps", run) == pytest.approx(2.0, rel=0.01)
+
+
+def test_means_over_episodes_are_no_episodes() -> None:
+    run = make(Recipe())
+    run.tags["train/episode_length"] = replace(
+        run.tags["train/episode_length"], aggregated="means over 100 episodes"
+    )
+    found = evaluate("episode_steps_over_steps", facts(run))
+    assert isinstance(found, Missing)
+    assert "means over 100 episodes" in found.reason
+
+
+class TestFacts:
+    def test_gamma_is_measured_before_it_is_believed(self) -> None:
+        run = make(Recipe(own=True))
+        assert facts(run).gamma.value == pytest.approx(GAMMA)
+        assert "debug/effective_discount" in facts(run).gamma.source
+
+    def test_a_configured_gamma_stands_in(self) -> None:
+        info = RunInfo(source="c", train={"gamma": 0.5})
+        found = RunFacts(log=log_of({}), run=info, stage="s", planned_steps=None).gamma
+        assert (found.value, found.source) == (0.5, "gamma of the configuration")
+
+    def test_an_assumed_gamma_says_so(self) -> None:
+        found = RunFacts(log=log_of({}), run=None, stage="s", planned_steps=None).gamma
+        assert found.value == 0.99
+        assert "assumed" in found.source
+
+    def test_learning_starts_at_the_first_update_when_nothing_is_configured(self) -> None:
+        run = make(Recipe(own=False))
+        start = facts(run).learning_starts
+        assert start is not None
+        assert start.value == run.steps[0]
+
+    def test_updates_come_from_the_best_source(self) -> None:
+        own, other = make(Recipe(own=True)), make(Recipe(own=False))
+        assert facts(own).updates_at(own.steps)[0].tolist() == own.updates.tolist()
+        counted, source = facts(other).updates_at(other.steps)
+        assert (counted >= other.updates - 1).all(), "at most one update per step"
+        assert "not logged" in source
+
+    def test_a_time_limit_shows_in_the_lengths(self) -> None:
+        ends = np.cumsum([30, 100, 40, 100, 100])
+        lengths = series("train/episode_length", ends, [30, 100, 40, 100, 100])
+        found = RunFacts(
+            log=log_of({lengths.tag: lengths}), run=None, stage="s", planned_steps=None
+        )
+        episodes = found.episodes
+        assert not isinstance(episodes, Missing)
+        assert episodes.time_limit is not None
+        assert episodes.ended_by_termination.tolist() == [True, False, True, False, False]
+
+    def test_unknown_groups_do_not_move_the_last_step(self) -> None:
+        run = make(Recipe())
+        last = facts(run).last_step
+        run.tags["strange/axis"] = series("strange/axis", [10**9], [1.0])
+        assert facts(run).last_step == last
+
+
+def test_a_full_buffer_forgets_old_episodes() -> None:
+    run = make(Recipe(own=True, steps=9000))
+    lengths, returns = (run.tags[f"train/episode_{k}"] for k in ("length", "reward"))
+    late = lengths.steps > 4000
+    run.tags["train/episode_reward"] = replace(
+        returns, values=np.where(late, 100.0, 1.0) * lengths.values
+    )
+    recent = np.where(run.steps > 6000, 100.0, np.where(run.steps > 4000, 50.0, 1.0))
+    run.set("debug/reward_mean", recent)
+    run.set("agent/buffer_size", np.minimum(run.steps, 2000))
+    known = median("batch_reward_over_episode_reward", run)
+    assert 0.8 < known < 1.25
+    del run.tags["agent/buffer_size"]
+    assert median("batch_reward_over_episode_reward", run) > 1.5
+
+
+def test_clipped_rewards_are_not_compared() -> None:
+    run = make(Recipe(own=True))
+    info = run.run_info()
+    assert info is not None
+    clipped = replace(info, train={**info.train, "reward_clip": 1.0})
+    found = evaluate(
+        "batch_reward_over_episode_reward",
+        RunFacts(log=run.log(), run=clipped, stage="5k", planned_steps=5000),
+    )
+    assert isinstance(found, Missing)
+    assert found.not_applicable
+
+
+def test_a_running_scale_is_divided_out_point_by_point() -> None:
+    run = make(Recipe(own=True))
+    scale = np.linspace(1.0, 0.01, len(run.steps))
+    run.set("debug/reward_mean", run.get("debug/reward_mean") * scale)
+    run.set("agent/reward_scale", scale)
+    assert 0.5 < median("batch_reward_over_episode_reward", run) < 2.0
