@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from gates.documents import causes_document, gates_document
+from tests.docs.keys_document import keys_document
 from trainer.run.tags import markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,3 +24,4 @@ if __name__ == "__main__":
     replace_between(ROOT / "docs" / "run-directory.md", "tags", markdown_table())
     (ROOT / "docs" / "gates.md").write_text(gates_document(), encoding="utf-8")
     (ROOT / "docs" / "causes.md").write_text(causes_document(), encoding="utf-8")
+    (ROOT / "docs" / "keys.md").write_text(keys_document(), encoding="utf-8")

@@ -87,6 +87,7 @@ class PresetFile(_File):
     """
 
     name: Slug
+    """Names the recipe in run folders and reports: lower-case letters, digits and dashes."""
     description: str = ""
     """One sentence for people."""
     env: dict[str, Any] | None = None
@@ -94,7 +95,7 @@ class PresetFile(_File):
     train: dict[str, Any] | None = None
     """Hyperparameters, the same for all stages."""
     trainer: Any = None
-    """A trainer by command, checked by `flows.settings.command_trainer` after the overrides."""
+    """A trainer by command, in place of `env` and `train`."""
     slots: tuple[Slot, ...] | None = None
     """What only one training at a time may use on this machine: names of your own, such as `gpu-a`.
     Without the key: the CUDA device and the simulator ports of `env` and `train`."""

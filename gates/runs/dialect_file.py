@@ -79,12 +79,15 @@ class DerivedEntry(_Strict):
     """A canonical tag that follows exactly from others: factor * sum(from) * times / over."""
 
     to: str
+    """Canonical tag that is computed."""
     sources: tuple[str, ...] = Field(alias="from", min_length=1)
     """Tags that are added up, by their canonical or their own names."""
     factor: Factor = 1.0
+    """Multiplies the sum exactly."""
     times: str = ""
+    """Tag that multiplies the sum, point by point."""
     over: str = ""
-    """Tags of a pointwise ratio that multiplies the sum; both or none."""
+    """Tag that divides it; `times` and `over` are given together."""
     replaces_logged: bool = False
     """True when a logged tag of that name means something else; otherwise a logged tag stays."""
     unless_logged: tuple[str, ...] = ()
@@ -127,6 +130,7 @@ class Dialect(_Strict):
     """The tag names of one trainer."""
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
+    """Name of the dialect: lower-case letters, digits and underscores."""
     title: str
     """Name for people."""
     source: str = ""

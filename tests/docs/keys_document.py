@@ -1,0 +1,75 @@
+"""Composes docs/keys.md."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from flows.settings.command_trainer import TrainerSection
+from flows.settings.setting_files import PresetFile, StageFile
+from gates.checks.gate_file import CHECK_TYPES, GateSpec
+from gates.checks.keys import CommonKeys
+from gates.runs.dialect_file import Dialect
+from tests.docs.keys import Key, keys_of, table
+from trainer.config import TrainConfig
+from trainer.envs.carla.config import CarlaConfig
+from trainer.envs.drive.config import DriveConfig
+from trainer.envs.gym.config import GymConfig
+
+HEAD = """\
+# Every key of every file
+
+Generated from the models that check the files (`make docs`). A key that is not listed here is refused, with the nearest
+name that exists. Numbers are written as YAML reads them: `3.0e-4`, not `3e-4`. `a.b` is key `b` inside section `a`,
+`a[].b` is key `b` of each item of list `a`, and `a.<name>.b` is key `b` of each entry of mapping `a`.
+
+- [Preset](#preset): [`train`](#train), [`env` of `drive`](#env-drive), [`env` of `carla`](#env-carla),
+  [`env` of a Gymnasium task](#env-gym), [`trainer`](#trainer)
+- [Stage](#stage)
+- [Gate](#gate), and [each check type](#check-types)
+- [Mapping file](#mapping-file)
+"""
+
+BASED_ON = Key(
+    name="based_on",
+    type="text",
+    unit="",
+    default="none",
+    text="Gate whose checks come first; a check of the same `id` replaces the one there.",
+)
+"""Resolved while the file is loaded, so it is no field of the model."""
+
+
+def keys_document() -> str:
+    """Return docs/keys.md."""
+    common = frozenset(CommonKeys.model_fields) | {"type"}
+    parts = [
+        HEAD,
+        "## Preset\n\nA file of `config/presets`, or your own. `--set train.tau=0.01` overrides one key of `env`, "
+        "`train` or `trainer.values`.",
+        table(keys_of(PresetFile)),
+        '<a id="train"></a>\n\n### `train`: hyperparameters of the built-in trainer',
+        table(keys_of(TrainConfig, "train.")),
+        '<a id="env-drive"></a>\n\n### `env` with `id: drive`',
+        table(keys_of(DriveConfig, "env.")),
+        '<a id="env-carla"></a>\n\n### `env` with `id: carla`',
+        table(keys_of(CarlaConfig, "env.")),
+        '<a id="env-gym"></a>\n\n### `env` with `id: gym:<id>`',
+        table(keys_of(GymConfig, "env.")),
+        '<a id="trainer"></a>\n\n### `trainer`: any trainer by command',
+        table(keys_of(TrainerSection, "trainer.")),
+        "## Stage\n\nA file of `config/stages`, or your own.",
+        table(keys_of(StageFile)),
+        "## Gate\n\nA file of `config/gates`, or your own ([how to write one](write-a-gate.md)).",
+        table(chain([BASED_ON], keys_of(GateSpec))),
+        "### Keys of every check",
+        table(keys_of(CommonKeys, "checks[].")),
+        '<a id="check-types"></a>\n\n### Check types',
+    ]
+    for name, model in CHECK_TYPES.items():
+        summary = (model.__doc__ or "").strip().splitlines()[0]
+        parts += [f"#### `{name}`\n\n{summary}", table(keys_of(model, "checks[].", common))]
+    parts += [
+        "## Mapping file\n\nA file of `config/dialects`, or your own ([how to write one](write-a-mapping-file.md)).",
+        table(keys_of(Dialect)),
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
