@@ -17,7 +17,7 @@ from tests.flows.cockpit.served import BAD_RECIPE, Cockpit, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-BROWSERS_OWN = re.compile(r"\.(google|googleapis|gstatic|gvt1)\.com:443")
+BROWSERS_OWN = re.compile(r"^\w+ (http://)?[\w.-]+\.(google|googleapis|gstatic|gvt1)\.com[:/]")
 """What Chromium asks on its own account, whatever page it shows."""
 
 
