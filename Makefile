@@ -77,7 +77,7 @@ carla-faults: install-dev  ## Break the simulator under a short stage in every w
 	$(BIN)/python tests/carla_faults/table.py --table docs/carla.md $(ARGS)
 
 docs: install-dev  ## Write the tables in docs/ that are generated from code and configuration
-	$(BIN)/python tests/generate_docs.py
+	$(BIN)/python -m tests.generate_docs
 
 clean:  ## Remove the virtual environment and caches, never runs/
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

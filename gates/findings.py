@@ -75,6 +75,15 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotApplicable:
+    """A check that makes no sense for this run; it is named in the result and never counted."""
+
+    check: str
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fix:
     """What to do about a cause: a configuration change when that cures it, an instruction when it does not."""
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gates.documents import causes_document, gates_document
+from tests.docs.gates_and_causes import causes_document, gates_document
 from tests.docs.keys_document import keys_document
 from trainer.run.tags import markdown_table
 

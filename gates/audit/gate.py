@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gates.checks.derived_limit import DerivedLimitCheck
 from gates.checks.gate_file import GateSpec
-from gates.checks.limit import ConsistencyCheck, LimitCheck
+from gates.checks.types.consistency import ConsistencyCheck
+from gates.checks.types.derived_limit import DerivedLimitCheck
+from gates.checks.types.limit import LimitCheck
 from gates.diagnosis.signs import Signs
 from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, GateResult, Outcome

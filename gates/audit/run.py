@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gates.audit.config import config_applied
-from gates.facts.episodes import Missing
 from gates.facts.run_facts import UPDATE_GROUPS, RunFacts
+from gates.facts.values import Missing
 from gates.findings import Finding, Outcome
 from gates.text import in_words
 

@@ -7,41 +7,16 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from gates.checks.derived_limit import DerivedLimitCheck
-from gates.checks.growth import GrowthCheck
-from gates.checks.improvement import ImprovementCheck, RetentionCheck
 from gates.checks.keys import Strict
-from gates.checks.limit import ConsistencyCheck, LimitCheck
-from gates.checks.phases import CollapseCheck, PhaseComparisonCheck
-from gates.checks.presence import CompletenessCheck, FiniteCheck, PresenceCheck
-from gates.checks.relative import RelativeCheck
+from gates.checks.types.registry import CHECK_TYPES, AnyCheck
 from gates.errors import GateConfigError
 from gates.runs.config_files import config_dir, parse_yaml
 from gates.seeds_needed import SeedsNeeded
-
-AnyCheck = (
-    LimitCheck
-    | DerivedLimitCheck
-    | ConsistencyCheck
-    | GrowthCheck
-    | PhaseComparisonCheck
-    | CollapseCheck
-    | ImprovementCheck
-    | RetentionCheck
-    | RelativeCheck
-    | FiniteCheck
-    | PresenceCheck
-    | CompletenessCheck
-)
-CHECK_TYPES: dict[str, type[Strict]] = {
-    get_args(model.model_fields["type"].annotation)[0]: model for model in get_args(AnyCheck)
-}
-"""Every check type by the word that stands under `type`."""
 
 
 class GateSpec(Strict):
@@ -71,8 +46,9 @@ class GateSpec(Strict):
         if all(check.dry_run for check in self.checks):
             raise ValueError("every check is a dry run: nothing could decide")
         for check in self.checks:
-            if isinstance(check, RelativeCheck) and check.check not in ids:
-                raise ValueError(f"{check.id}: there is no check {check.check!r} to compare")
+            for name in check.reads:
+                if name not in ids:
+                    raise ValueError(f"{check.id}: there is no check {name!r} to compare")
         return self
 
     @property

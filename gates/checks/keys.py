@@ -1,4 +1,4 @@
-"""Keys that check types share in a gate file: names, levels, windows, patience."""
+"""Parts of a gate file that check types share: levels, windows, patience, tags."""
 
 from __future__ import annotations
 
@@ -12,18 +12,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from gates.metrics import window
 from gates.series import FloatArray, Series
 from gates.tags import CANONICAL_TAGS
-
-Group = Literal[
-    "integrity",
-    "actor_q",
-    "critic",
-    "actor_loss",
-    "rewards",
-    "episodes",
-    "gradients",
-    "policy",
-    "learning",
-]
 
 
 class Strict(BaseModel):
@@ -90,31 +78,6 @@ class Levels(Strict):
         return self
 
 
-class CommonKeys(Strict):
-    """Keys of every check."""
-
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)
-    """Stable identifier, unique in the gate: `actor_q_bound`."""
-    title: str = Field(min_length=1, max_length=90, pattern=r"^[^\r\n]+$")
-    """Name for people."""
-    group: Group
-    """Family, for the order of the report."""
-    required: bool = True
-    """A required FAIL or INCONCLUSIVE is a NO_GO; an advisory FAIL makes the verdict CONDITIONAL at most."""
-    optional_for_other_trainers: bool = False
-    """Another trainer that does not log what is needed gets an advisory INCONCLUSIVE; our own must log it."""
-    dry_run: bool = False
-    """Shown, never counted: for a new level that was not backtested yet."""
-    live: bool = False
-    """Also judged while the run is training."""
-    min_points: int = Field(default=5, ge=1)
-    """Fewer points are INCONCLUSIVE."""
-    rationale: str = Field(min_length=1, pattern=r"^[^\r\n]+$")
-    """Why this is checked, one line."""
-    source: str = Field(min_length=1, pattern=r"^[^\r\n]+$")
-    """Where the levels come from."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Side:
     """One side of a limit: `max` may not be exceeded, `min` may not be undercut."""
@@ -146,38 +109,3 @@ def known_tag(tag: str) -> str:
 
 Tag = Annotated[str, Field(min_length=1), AfterValidator(known_tag)]
 """A tag of docs/run-directory.md, or one of another trainer that has no canonical name."""
-
-
-class TwoSided(CommonKeys):
-    """Keys of a check whose value has levels above, below or both."""
-
-    max: Levels | None = None
-    """Levels that the value may not exceed."""
-    min: Levels | None = None
-    """Levels that the value may not fall below."""
-
-    @model_validator(mode="after")
-    def _levels_make_sense(self) -> TwoSided:
-        if self.max is None and self.min is None:
-            raise ValueError("give max, min or both: a check without a level cannot fail")
-        for name, levels, sign in (("max", self.max, 1.0), ("min", self.min, -1.0)):
-            pair = (levels.warn, levels.fail) if levels else (None, None)
-            if None not in pair and sign * pair[0] > sign * pair[1]:  # type: ignore[operator]
-                raise ValueError(
-                    f"{name}: warn ({pair[0]:g}) must be reached before fail ({pair[1]:g})"
-                )
-        if self.max and self.min:
-            lows = [v for v in (self.min.warn, self.min.fail) if v is not None]
-            highs = [v for v in (self.max.warn, self.max.fail) if v is not None]
-            if max(lows) > min(highs):
-                raise ValueError("the levels of min lie above those of max: nothing could pass")
-        return self
-
-    def sides(self) -> tuple[Side, ...]:
-        """Return the sides that have levels."""
-        pairs = (("max", self.max), ("min", self.min))
-        return tuple(
-            Side(direction=direction, warn=levels.warn, fail=levels.fail)  # type: ignore[arg-type]
-            for direction, levels in pairs
-            if levels
-        )

@@ -1,54 +1,14 @@
-"""Runs all checks of a gate: each one a pure function from its keys and the run's facts to a finding."""
+"""Runs the checks of a gate; each is a pure function of the run's facts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from gates.checks.base import NotApplicable, Outcomes
-from gates.checks.derived_limit import DerivedLimitCheck, judge_derived_limit
+from gates.checks.check import Peers
 from gates.checks.gate_file import GateSpec
-from gates.checks.growth import GrowthCheck, judge_growth
-from gates.checks.improvement import (
-    ImprovementCheck,
-    RetentionCheck,
-    judge_improvement,
-    judge_retention,
-)
-from gates.checks.limit import ConsistencyCheck, LimitCheck, judge_consistency, judge_limit
-from gates.checks.phases import (
-    CollapseCheck,
-    PhaseComparisonCheck,
-    judge_collapse,
-    judge_phase_comparison,
-)
-from gates.checks.presence import (
-    CompletenessCheck,
-    FiniteCheck,
-    PresenceCheck,
-    judge_completeness,
-    judge_finite,
-    judge_presence,
-)
-from gates.checks.relative import RelativeCheck, judge_relative
 from gates.facts.run_facts import RunFacts
-from gates.findings import Finding, GateResult
+from gates.findings import Finding, GateResult, NotApplicable
 from gates.series import Series
-
-JUDGES: dict[type, Callable[[Any, RunFacts], Outcomes]] = {
-    LimitCheck: judge_limit,
-    DerivedLimitCheck: judge_derived_limit,
-    ConsistencyCheck: judge_consistency,
-    GrowthCheck: judge_growth,
-    PhaseComparisonCheck: judge_phase_comparison,
-    CollapseCheck: judge_collapse,
-    ImprovementCheck: judge_improvement,
-    RetentionCheck: judge_retention,
-    FiniteCheck: judge_finite,
-    PresenceCheck: judge_presence,
-    CompletenessCheck: judge_completeness,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,21 +28,17 @@ def run_checks(
     findings: dict[str, Finding] = {}
     skipped: list[NotApplicable] = []
     series: dict[str, Series] = {}
-    relative = [c for c in gate.checks if isinstance(c, RelativeCheck)]
-    absolute = [c for c in gate.checks if not isinstance(c, RelativeCheck)]
-    for check in [*absolute, *relative]:
+    # Those that read others come after them.
+    for check in sorted(gate.checks, key=lambda check: bool(check.reads)):
         if live_only and not check.live:
             continue
-        if isinstance(check, RelativeCheck):
-            outcome = judge_relative(check, facts, own=findings.get(check.check), baseline=baseline)
+        ruling = check.judge(facts, Peers(findings=findings, baseline=baseline))
+        if isinstance(ruling.finding, NotApplicable):
+            skipped.append(ruling.finding)
         else:
-            outcome = JUDGES[type(check)](check, facts)
-        if isinstance(outcome.finding, NotApplicable):
-            skipped.append(outcome.finding)
-        else:
-            findings[check.id] = outcome.finding
-        if outcome.series is not None:
-            series[outcome.series.tag] = outcome.series
+            findings[check.id] = ruling.finding
+        if ruling.series is not None:
+            series[ruling.series.tag] = ruling.series
     ordered = tuple(findings[c.id] for c in gate.checks if c.id in findings)
     return CheckResults(
         findings=ordered, not_applicable=tuple(skipped), series=tuple(series.values())

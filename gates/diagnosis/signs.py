@@ -7,12 +7,12 @@ from functools import cached_property
 import numpy as np
 
 from gates.facts.bounds import Bound
-from gates.facts.episodes import Missing
 from gates.facts.run_facts import RunFacts
 from gates.facts.trace import Trace, follow, tail_median
+from gates.facts.values import Missing
 from gates.laws.quantity import Quantity
 from gates.laws.reward_shape import RewardShape, reward_shape
-from gates.laws.table import Law, evaluate
+from gates.laws.table import evaluate
 from gates.metrics import Growth, align, fit_growth
 
 OUT_OF_REACH = 1.5
@@ -30,12 +30,12 @@ class Signs:
         series = self.facts.series(tag)
         return None if series is None else follow(series)
 
-    def law(self, law: Law) -> Quantity | None:
+    def law(self, law: str) -> Quantity | None:
         """Evaluate a law, None when it cannot be."""
         quantity = evaluate(law, self.facts)
         return None if isinstance(quantity, Missing) else quantity
 
-    def law_tail(self, law: Law) -> float | None:
+    def law_tail(self, law: str) -> float | None:
         """Median of a law over the last quarter of its points."""
         quantity = self.law(law)
         return None if quantity is None else tail_median(quantity.series.values)

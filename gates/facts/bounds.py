@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gates.facts.episodes import Episodes, Fact, Missing
+from gates.facts.episodes import Episodes
+from gates.facts.values import Fact, Missing
 from gates.series import Series
 
 ASSUMED_GAMMA = 0.99

@@ -1,4 +1,4 @@
-"""Finished training episodes, and the small values that facts are made of."""
+"""Finished training episodes: their lengths, returns and ends."""
 
 from __future__ import annotations
 
@@ -7,26 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
+from gates.facts.values import Fact
 from gates.series import FloatArray, IntArray
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fact:
-    """A number of the run with its origin."""
-
-    value: float
-    source: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Missing:
-    """Why something cannot be computed."""
-
-    reason: str
-    tags: tuple[str, ...] = ()
-    """Tags that would make it possible."""
-    not_applicable: bool = False
-    """The question makes no sense for this run, which is different from an answer that is missing."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

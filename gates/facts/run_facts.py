@@ -14,7 +14,8 @@ from gates.facts.bounds import (
     q_reach,
     q_value_bound,
 )
-from gates.facts.episodes import Episodes, Fact, Missing, time_limit
+from gates.facts.episodes import Episodes, time_limit
+from gates.facts.values import Fact, Missing
 from gates.metrics import align
 from gates.runs.run_info import RunInfo
 from gates.series import EventLog, FloatArray, IntArray, Series
@@ -53,6 +54,11 @@ class RunFacts:
     def own_trainer(self) -> bool:
         """True when run.json says that our trainer wrote the run, so that every documented tag must be there."""
         return self.run is not None and self.run.complete
+
+    @property
+    def warm_start(self) -> bool:
+        """True when the run began with what another one learned."""
+        return self.run is not None and self.run.warm_start
 
     def series(self, tag: str) -> Series | None:
         """Return a series with at least one point."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gates.facts.episodes import Missing
 from gates.facts.run_facts import RunFacts
+from gates.facts.values import Missing
 from gates.laws.quantity import Quantity, derived, of_run, pair_tags
 from gates.metrics import align, finite_median
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gates.facts.episodes import Episodes, Missing, mean_so_far
+from gates.facts.episodes import Episodes, mean_so_far
 from gates.facts.run_facts import RunFacts
 from gates.facts.trace import Trace, follow
+from gates.facts.values import Missing
 from gates.laws.data import batch_reward_over_episode_reward
 from gates.laws.quantity import Quantity, of_run
 from gates.metrics import align

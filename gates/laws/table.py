@@ -1,80 +1,138 @@
-"""Consistency laws: quantities that hold for every correctly wired TD3, computed from several series at once.
-
-A law is a pure function of the run's facts. It returns a series (or one value for the whole run) that a check
-reduces and
-compares with levels, or says what is missing.
-"""
+"""The one list of laws: quantities with known values for every correctly wired run, from several series at once."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from gates.facts.episodes import Missing
 from gates.facts.run_facts import RunFacts
-from gates.laws import actor as laws_actor
-from gates.laws import data as laws_data
-from gates.laws import reward_shape
-from gates.laws import targets as laws_targets
+from gates.facts.values import Missing
+from gates.laws import actor, data, reward_shape, targets
 from gates.laws.quantity import Quantity
 
-Law = Literal[
-    "actor_q_over_replay_q",
-    "actor_loss_plus_actor_q",
-    "actor_cnn_over_mlp_gradient",
-    "actor_is_dead",
-    "actor_weights_move",
-    "action_without_tanh",
-    "batch_reward_over_episode_reward",
-    "distance_to_running_sums",
-    "done_ratio_over_terminations",
-    "discount",
-    "target_network_speed",
-    "bootstrap_over_policy_q",
-    "replay_q_over_returns",
-    "episode_steps_over_steps",
-    "critic_gradient_growth",
-]
+TD3_LIKE = ("td3", "ddpg")
+"""Deterministic actor, Q critics and averaged targets."""
+ANY: tuple[str, ...] = ()
+"""Laws of counting hold for every algorithm."""
 
-LAW_WORDS: dict[Law, str] = {
-    "actor_q_over_replay_q": "actor Q / replay Q",
-    "actor_loss_plus_actor_q": "relative difference of actor loss and -actor Q",
-    "actor_cnn_over_mlp_gradient": "actor gradient, encoder / MLP",
-    "actor_is_dead": "share of updates with a dead actor",
-    "actor_weights_move": "relative spread of the actor's weight norm",
-    "action_without_tanh": "share of updates in which the action is unbounded",
-    "batch_reward_over_episode_reward": "mean batch reward / mean episode reward per step",
-    "distance_to_running_sums": "distance of the batch rewards from running sums",
-    "done_ratio_over_terminations": "terminations in the batches / terminations in the episodes",
-    "discount": "discount in the targets",
-    "target_network_speed": "tau that the targets show / largest plausible tau",
-    "bootstrap_over_policy_q": "value in the targets / critic's Q of the policy",
-    "replay_q_over_returns": "replay Q / discounted return of the episodes",
-    "episode_steps_over_steps": "sum of episode lengths / environment steps",
-    "critic_gradient_growth": "critic gradient / its start",
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """A quantity whose value is known for every correctly wired run."""
+
+    name: str
+    """Key in the gate file."""
+    words: str
+    """What it measures, for sentences and tables."""
+    quantity: Callable[[RunFacts], Quantity | Missing]
+    """Pure function; its docstring says how the quantity is computed."""
+    algorithms: tuple[str, ...] = TD3_LIKE
+    """Algorithms that it holds for; empty: all."""
+
+    def holds_for(self, algorithm: str) -> bool:
+        """Whether it holds for an algorithm by its name (`TD3`, `td3_bc`); an unknown one counts as TD3."""
+        parts = set(re.findall(r"[a-z0-9]+", algorithm.lower()))
+        return not self.algorithms or not parts or bool(parts & set(self.algorithms))
+
+
+LAWS: Mapping[str, Law] = {
+    law.name: law
+    for law in (
+        Law(
+            name="actor_q_over_replay_q",
+            words="actor Q / replay Q",
+            quantity=actor.actor_q_over_replay_q,
+        ),
+        Law(
+            name="actor_loss_plus_actor_q",
+            words="relative difference of actor loss and -actor Q",
+            quantity=actor.actor_loss_plus_actor_q,
+        ),
+        Law(
+            name="actor_cnn_over_mlp_gradient",
+            words="actor gradient, encoder / MLP",
+            quantity=actor.actor_cnn_over_mlp_gradient,
+        ),
+        Law(
+            name="actor_is_dead",
+            words="share of updates with a dead actor",
+            quantity=actor.actor_is_dead,
+        ),
+        Law(
+            name="actor_weights_move",
+            words="relative spread of the actor's weight norm",
+            quantity=actor.actor_weights_move,
+        ),
+        Law(
+            name="action_without_tanh",
+            words="share of updates in which the action is unbounded",
+            quantity=actor.action_without_tanh,
+        ),
+        Law(
+            name="batch_reward_over_episode_reward",
+            words="mean batch reward / mean episode reward per step",
+            quantity=data.batch_reward_over_episode_reward,
+        ),
+        Law(
+            name="distance_to_running_sums",
+            words="distance of the batch rewards from running sums",
+            quantity=reward_shape.distance_to_running_sums,
+        ),
+        Law(
+            name="done_ratio_over_terminations",
+            words="terminations in the batches / terminations in the episodes",
+            quantity=data.done_ratio_over_terminations,
+        ),
+        Law(
+            name="discount",
+            words="discount in the targets",
+            quantity=data.discount,
+        ),
+        Law(
+            name="target_network_speed",
+            words="tau that the targets show / largest plausible tau",
+            quantity=targets.target_network_speed,
+        ),
+        Law(
+            name="bootstrap_over_policy_q",
+            words="value in the targets / critic's Q of the policy",
+            quantity=targets.bootstrap_over_policy_q,
+        ),
+        Law(
+            name="replay_q_over_returns",
+            words="replay Q / discounted return of the episodes",
+            quantity=data.replay_q_over_returns,
+        ),
+        Law(
+            name="episode_steps_over_steps",
+            words="sum of episode lengths / environment steps",
+            quantity=data.episode_steps_over_steps,
+            algorithms=ANY,
+        ),
+        Law(
+            name="critic_gradient_growth",
+            words="critic gradient / its start",
+            quantity=data.critic_gradient_growth,
+        ),
+    )
 }
-"""What each law measures, for sentences and tables."""
+"""Every law by its name, in the order of the documentation."""
+
+if TYPE_CHECKING:
+    LawName = str
+else:
+    LawName = Literal[tuple(LAWS)]
+"""Name of a law, checked when a gate file is read."""
 
 
-def evaluate(law: Law, facts: RunFacts) -> Quantity | Missing:
-    """Compute the quantity of a law."""
-    return LAWS[law](facts)
-
-
-LAWS: Mapping[Law, Callable[[RunFacts], Quantity | Missing]] = {
-    "actor_q_over_replay_q": laws_actor.actor_q_over_replay_q,
-    "actor_loss_plus_actor_q": laws_actor.actor_loss_plus_actor_q,
-    "actor_cnn_over_mlp_gradient": laws_actor.actor_cnn_over_mlp_gradient,
-    "actor_is_dead": laws_actor.actor_is_dead,
-    "actor_weights_move": laws_actor.actor_weights_move,
-    "action_without_tanh": laws_actor.action_without_tanh,
-    "batch_reward_over_episode_reward": laws_data.batch_reward_over_episode_reward,
-    "distance_to_running_sums": reward_shape.distance_to_running_sums,
-    "done_ratio_over_terminations": laws_data.done_ratio_over_terminations,
-    "discount": laws_data.discount,
-    "target_network_speed": laws_targets.target_network_speed,
-    "bootstrap_over_policy_q": laws_targets.bootstrap_over_policy_q,
-    "replay_q_over_returns": laws_data.replay_q_over_returns,
-    "episode_steps_over_steps": laws_data.episode_steps_over_steps,
-    "critic_gradient_growth": laws_data.critic_gradient_growth,
-}
+def evaluate(name: LawName, facts: RunFacts) -> Quantity | Missing:
+    """Compute the quantity of a law; it does not apply to an algorithm that the law does not hold for."""
+    law = LAWS[name]
+    algorithm = facts.run.algorithm if facts.run is not None else ""
+    if not law.holds_for(algorithm):
+        known = " and ".join(name.upper() for name in law.algorithms)
+        reason = f"the law holds for {known}, not for {algorithm}"
+        return Missing(reason=reason, not_applicable=True)
+    return law.quantity(facts)

@@ -6,8 +6,9 @@ from itertools import chain
 
 from flows.settings.command_trainer import TrainerSection
 from flows.settings.setting_files import PresetFile, StageFile
-from gates.checks.gate_file import CHECK_TYPES, GateSpec
-from gates.checks.keys import CommonKeys
+from gates.checks.check import Check
+from gates.checks.gate_file import GateSpec
+from gates.checks.types.registry import CHECK_TYPES
 from gates.runs.dialect_file import Dialect
 from tests.docs.keys import Key, keys_of, table
 from trainer.config import TrainConfig
@@ -41,7 +42,7 @@ BASED_ON = Key(
 
 def keys_document() -> str:
     """Return docs/keys.md."""
-    common = frozenset(CommonKeys.model_fields) | {"type"}
+    common = frozenset(Check.model_fields)
     parts = [
         HEAD,
         "## Preset\n\nA file of `config/presets`, or your own. `--set train.tau=0.01` overrides one key of `env`, "
@@ -62,7 +63,7 @@ def keys_document() -> str:
         "## Gate\n\nA file of `config/gates`, or your own ([how to write one](write-a-gate.md)).",
         table(chain([BASED_ON], keys_of(GateSpec))),
         "### Keys of every check",
-        table(keys_of(CommonKeys, "checks[].")),
+        table(keys_of(Check, "checks[].")),
         '<a id="check-types"></a>\n\n### Check types',
     ]
     for name, model in CHECK_TYPES.items():

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from flows.records.pipeline_record import utc_now
 from flows.settings.supervision import LiveSettings
-from gates.checks.derived_limit import DerivedLimitCheck
 from gates.checks.gate_file import GateSpec
+from gates.checks.types.derived_limit import DerivedLimitCheck
 from gates.findings import Finding, Outcome
 
 FILE_NAME = "alerts.jsonl"

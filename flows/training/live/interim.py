@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from flows.training.live.growing_run import GrowingRun
 from gates.audit.run import audit
 from gates.checks.gate_file import GateSpec
-from gates.checks.presence import CompletenessCheck
 from gates.checks.run import run_checks
+from gates.checks.types.completeness import CompletenessCheck
 from gates.files import write_atomically
 from gates.findings import Finding, Outcome, Verdict
 from gates.verdict import decide

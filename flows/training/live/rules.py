@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flows.settings.supervision import LiveSettings
-from gates.checks.gate_file import AnyCheck, GateSpec
-from gates.checks.keys import Window
-from gates.checks.limit import LimitCheck
-from gates.checks.presence import FiniteCheck
+from gates.checks.gate_file import GateSpec
 from gates.checks.run import run_checks
 from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, Outcome, Verdict
@@ -44,14 +41,14 @@ class LiveRules:
     A check whose evidence is not there yet says nothing: only what already failed can be seen
     early. A run is lost when the same required check failed in several judgements in a row, over
     several logged updates, so that neither noise nor a young run's first values stop it; or at once
-    when nothing that is logged later can undo the failure (`irrevocable`).
+    when nothing that is logged later can undo the failure (`Check.irrevocable`).
     """
 
     def __init__(self, gate: GateSpec, settings: LiveSettings) -> None:
         self._gate = gate
         self._settings = settings
         self._failing: dict[str, _Failing] = {}
-        self._irrevocable = {check.id for check in gate.checks if irrevocable(check)}
+        self._irrevocable = {check.id for check in gate.checks if check.irrevocable}
 
     def begin_anew(self) -> None:
         """Forget what failed: its steps happen again."""
@@ -92,18 +89,6 @@ class LiveRules:
             return None
         gravest = decide(lost)[1]
         return next(f for f in lost if f"{f.title}: {f.reason}" == gravest)
-
-
-def irrevocable(check: AnyCheck) -> bool:
-    """Tell whether a FAIL stays one whatever is logged later: a NaN, or a fixed level exceeded once."""
-    if isinstance(check, FiniteCheck):
-        return True
-    return (
-        isinstance(check, LimitCheck)
-        and check.statistic == "max_abs"
-        and check.window == Window()
-        and check.patience is None
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

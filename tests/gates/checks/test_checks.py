@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gates.checks.base import NotApplicable
 from gates.checks.gate_file import parse_gate
 from gates.checks.run import run_checks
 from gates.facts.run_facts import RunFacts
-from gates.findings import Finding, Outcome, Verdict
+from gates.findings import Finding, NotApplicable, Outcome, Verdict
 from gates.judgement import judge_log
 from gates.runs.run_info import RunInfo
 from gates.series import Series

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from gates.checks.gate_file import CHECK_TYPES, gate_names, load_gate, parse_gate
+from gates.checks.gate_file import gate_names, load_gate, parse_gate
+from gates.checks.types.registry import CHECK_TYPES
 from gates.errors import GateConfigError
 from gates.runs.config_files import parse_yaml
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gates.facts.bounds import UNTRAINED_Q, Bound, highest_reward, q_reach, q_value_bound
-from gates.facts.episodes import Fact, Missing
+from gates.facts.values import Fact, Missing
 from gates.series import Series
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gates.audit.run import run_finished
-from gates.checks.presence import CompletenessCheck, judge_completeness
+from gates.checks.check import Peers
+from gates.checks.types.completeness import CompletenessCheck
 from gates.errors import InputError
 from gates.facts.plateau import find_plateau
 from gates.facts.run_facts import RunFacts
@@ -133,7 +134,7 @@ def early(**changes: object) -> EndedEarly:
 
 
 def completeness(facts: RunFacts) -> tuple[Outcome, str]:
-    finding = judge_completeness(CHECK, facts).finding
+    finding = CHECK.judge(facts, Peers()).finding
     return finding.outcome, finding.reason  # type: ignore[union-attr]
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gates.facts.episodes import Missing
 from gates.facts.run_facts import RunFacts
+from gates.facts.values import Missing
 from gates.laws.quantity import Quantity
-from gates.laws.table import LAW_WORDS, LAWS, Law, evaluate
+from gates.laws.table import LAWS, LawName, evaluate
 from gates.runs.run_info import RunInfo
 from tests.gates.synthetic_runs import (
     FAULTS,
@@ -26,17 +26,17 @@ def facts(run: Run) -> RunFacts:
     return RunFacts(log=run.log(), run=run.run_info(), stage="5k", planned_steps=run.recipe.steps)
 
 
-def quantity(law: Law, run: Run) -> Quantity:
+def quantity(law: LawName, run: Run) -> Quantity:
     found = evaluate(law, facts(run))
     assert isinstance(found, Quantity), found
     return found
 
 
-def median(law: Law, run: Run) -> float:
+def median(law: LawName, run: Run) -> float:
     return float(np.median(quantity(law, run).series.values))
 
 
-HEALTHY: dict[Law, tuple[float, float]] = {
+HEALTHY: dict[LawName, tuple[float, float]] = {
     "actor_q_over_replay_q": (0.9, 1.1),
     "actor_loss_plus_actor_q": (0.0, 0.0),
     "actor_cnn_over_mlp_gradient": (0.3, 2.0),
@@ -56,7 +56,7 @@ HEALTHY: dict[Law, tuple[float, float]] = {
 
 @pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize("law", HEALTHY)
-def test_a_healthy_run_keeps_the_law(law: Law, own: bool) -> None:
+def test_a_healthy_run_keeps_the_law(law: LawName, own: bool) -> None:
     if own and law == "actor_cnn_over_mlp_gradient":
         assert isinstance(evaluate(law, facts(make(Recipe(own=True)))), Missing)
         return
@@ -64,7 +64,7 @@ def test_a_healthy_run_keeps_the_law(law: Law, own: bool) -> None:
     assert low - 1e-9 <= median(law, make(Recipe(own=own, steps=6000))) <= high + 1e-9
 
 
-BROKEN: list[tuple[Law, str, float, float]] = [
+BROKEN: list[tuple[LawName, str, float, float]] = [
     ("actor_q_over_replay_q", "actor_encoder_leak", 3.0, np.inf),
     ("actor_cnn_over_mlp_gradient", "actor_encoder_leak", 18.0, np.inf),
     ("actor_is_dead", "dead_actor", 0.9, 1.0),
@@ -82,15 +82,15 @@ BROKEN: list[tuple[Law, str, float, float]] = [
 
 
 @pytest.mark.parametrize(("law", "fault", "low", "high"), BROKEN)
-def test_a_fault_breaks_its_law(law: Law, fault: str, low: float, high: float) -> None:
+def test_a_fault_breaks_its_law(law: LawName, fault: str, low: float, high: float) -> None:
     values = quantity(law, make(Recipe(layer_norm=False), FAULTS[fault])).series.values
     value = float(np.quantile(values, 0.95, method="nearest"))
     assert low <= value <= high
 
 
 @pytest.mark.parametrize("law", LAWS)
-def test_every_law_is_named_and_says_what_is_missing(law: Law) -> None:
-    assert LAW_WORDS[law]
+def test_every_law_is_named_and_says_what_is_missing(law: LawName) -> None:
+    assert LAWS[law].words
     empty = RunFacts(
         log=log_of({"x/y": series("x/y", [1], [1.0])}), run=None, stage="5k", planned_steps=None
     )
@@ -262,3 +262,19 @@ def test_a_running_scale_is_divided_out_point_by_point() -> None:
     run.set("debug/reward_mean", run.get("debug/reward_mean") * scale)
     run.set("agent/reward_scale", scale)
     assert 0.5 < median("batch_reward_over_episode_reward", run) < 2.0
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "applies"),
+    [("", True), ("td3", True), ("TD3", True), ("ddpg", True), ("td3_bc", True), ("SAC", False)],
+)
+def test_a_law_of_td3_does_not_apply_to_another_algorithm(algorithm: str, applies: bool) -> None:
+    run = make(Recipe())
+    told = replace(run.run_info() or RunInfo(source="given"), algorithm=algorithm)
+    own = RunFacts(log=run.log(), run=told, stage="5k", planned_steps=run.recipe.steps)
+    found = evaluate("actor_loss_plus_actor_q", own)
+    assert isinstance(found, Quantity) is applies
+    if isinstance(found, Missing):
+        assert found.not_applicable
+        assert "SAC" in found.reason
+    assert isinstance(evaluate("episode_steps_over_steps", own), Quantity), "steps add up anywhere"

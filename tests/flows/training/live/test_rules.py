@@ -12,7 +12,6 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from flows.settings.supervision import LiveSettings
-from flows.training.live.rules import irrevocable
 from flows.training.live.watch import RunWatch
 from gates.checks.gate_file import load_gate, parse_gate
 from gates.findings import Verdict
@@ -225,5 +224,5 @@ def test_judging_takes_its_share_of_the_time_at_most(growing: Growing) -> None:
 
 
 def test_only_fixed_levels_over_the_whole_run_are_irrevocable() -> None:
-    found = {check.id for check in load_gate("5k").checks if irrevocable(check)}
+    found = {check.id for check in load_gate("5k").checks if check.irrevocable}
     assert found == {"finite_values", "encoder_leak_probe"}

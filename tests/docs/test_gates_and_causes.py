@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gates.checks.gate_file import load_gate
 from gates.diagnosis.causes import CAUSES
-from gates.documents import causes_document, gate_section, gates_document
+from tests.docs.gates_and_causes import causes_document, gate_section, gates_document
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gates.checks.derived_limit import DerivedLimitCheck
-from gates.checks.gate_file import CHECK_TYPES, GateSpec, load_gate
-from gates.checks.growth import GrowthCheck
-from gates.checks.improvement import ImprovementCheck, RetentionCheck
-from gates.checks.keys import CommonKeys, Levels, TwoSided
-from gates.checks.limit import ConsistencyCheck, LimitCheck
-from gates.checks.phases import CollapseCheck, PhaseComparisonCheck
-from gates.checks.presence import CompletenessCheck, FiniteCheck, PresenceCheck
-from gates.checks.relative import RelativeCheck
+from gates.checks.check import Check
+from gates.checks.gate_file import GateSpec, load_gate
+from gates.checks.types.registry import CHECK_TYPES
 from gates.diagnosis.causes import CAUSES
-from gates.laws.table import LAW_WORDS, LAWS
-from gates.metrics import STATISTIC_WORDS
+from gates.laws.table import LAWS
 
 STAGES = ("5k", "50k", "1m")
 
@@ -41,10 +34,7 @@ def gate_section(gate: GateSpec, shown: set[str] | None = None) -> str:
     lines = [f"## {gate.name}", gate.description]
     if kept:
         lines.append(f"{kept} checks are those of the shorter stages; these are new or stricter.")
-    rows = [
-        (f"`{c.id}`", c.title, _what(c), _levels(c), _kind(c), f"{c.rationale} Source: {c.source}.")
-        for c in new
-    ]
+    rows = [_row(check) for check in new]
     lines.append(_table(("check", "name", "value", "levels", "counts as", "why"), rows))
     if gate.not_decided:
         lines.append(
@@ -68,73 +58,17 @@ def causes_document() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _identity(check: CommonKeys) -> str:
+def _identity(check: Check) -> str:
     return check.model_dump_json()
 
 
-def _what(check: CommonKeys) -> str:
-    if isinstance(check, ConsistencyCheck):
-        where = f", {STATISTIC_WORDS[check.statistic]} {check.window.words()}"
-        return f"{LAW_WORDS[check.law]}{where}"
-    if isinstance(check, (LimitCheck, DerivedLimitCheck)):
-        return f"`{check.tag}`, {STATISTIC_WORDS[check.statistic]} {check.window.words()}"
-    if isinstance(check, GrowthCheck):
-        return f"`{check.tag}`, fitted growth extrapolated to the end of the next stage"
-    if isinstance(check, FiniteCheck):
-        return f"values that are not finite in {', '.join(f'`{p}`' for p in check.prefixes)}"
-    if isinstance(check, PresenceCheck):
-        return "tags that are not logged"
-    if isinstance(check, CompletenessCheck):
-        return "last logged environment step"
-    if isinstance(check, CollapseCheck):
-        return (
-            f"spread / mean of the last {check.last_points} episode lengths, where they are short"
-        )
-    if isinstance(check, PhaseComparisonCheck):
-        return "median episode length, learning / exploration, upper end of the bootstrap interval"
-    if isinstance(check, ImprovementCheck):
-        return f"mean of the last {check.last_points} `{check.tag}` over the untrained policy's, in standard errors"
-    if isinstance(check, RetentionCheck):
-        return f"last {check.last_points} `{check.tag}` over the best ones, the untrained policy's taken off"
-    assert isinstance(check, RelativeCheck)
-    return f"{check.change} of the value of `{check.check}` to that of the baseline"
+def _row(check: Check) -> tuple[str, ...]:
+    said = check.describe()
+    why = f"{check.rationale} Source: {check.source}."
+    return f"`{check.id}`", check.title, said.value, said.levels, _kind(check), why
 
 
-def _levels(check: CommonKeys) -> str:
-    if isinstance(check, DerivedLimitCheck):
-        return _sides("beyond {} of the bound", check.warn_share, check.fail_share)
-    if isinstance(check, GrowthCheck):
-        return _sides("beyond {} of the bound", check.warn_share, check.fail_share)
-    if isinstance(check, CollapseCheck):
-        return f"FAIL below {check.min_cv:g}"
-    if isinstance(check, CompletenessCheck):
-        return "FAIL below the plan; WARN within one logging interval of it"
-    if isinstance(check, FiniteCheck):
-        return "FAIL above 0"
-    if isinstance(check, PresenceCheck):
-        return "INCONCLUSIVE without the needed ones, WARN without the expected ones"
-    parts = []
-    if isinstance(check, TwoSided):
-        for word, levels in (("above", check.max), ("below", check.min)):
-            if levels:
-                parts.append(_sides(f"{word} {{}}", levels.warn, levels.fail))
-    else:
-        levels = getattr(check, "min", None)
-        if isinstance(levels, Levels):
-            parts.append(_sides("below {}", levels.warn, levels.fail))
-    return "; ".join(parts)
-
-
-def _sides(pattern: str, warn: float | None, fail: float | None) -> str:
-    parts = []
-    if warn is not None:
-        parts.append(f"WARN {pattern.format(f'{warn:g}')}")
-    if fail is not None:
-        parts.append(f"FAIL {pattern.format(f'{fail:g}')}")
-    return ", ".join(parts)
-
-
-def _kind(check: CommonKeys) -> str:
+def _kind(check: Check) -> str:
     words = ["required" if check.required else "advisory"]
     if check.required and check.optional_for_other_trainers:
         words.append("advisory where another trainer does not log it")
@@ -151,9 +85,9 @@ def _first_line(text: str | None) -> str:
 
 def _law_rows() -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    for law, function in LAWS.items():
-        how = " ".join((function.__doc__ or "").split())
-        rows.append((f"`{law}`", LAW_WORDS[law], how))
+    for law in LAWS.values():
+        how = " ".join((law.quantity.__doc__ or "").split())
+        rows.append((f"`{law.name}`", law.words, how))
     return rows
 
 

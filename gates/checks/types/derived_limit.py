@@ -1,4 +1,4 @@
-"""Limits that follow from the run itself: its own rewards, discount and configuration."""
+"""`derived_limit`: a series stays within a range that follows from the rewards and the configuration of its run."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gates.checks.base import Outcomes, judge_value, missing
-from gates.checks.keys import CommonKeys, Patience, Side, Tag, Window
+from gates.checks.check import Check, Description, Measured, Peers, Ruling, levels_text
+from gates.checks.keys import Patience, Side, Tag, Window
 from gates.facts.bounds import Bound
-from gates.facts.episodes import Missing
 from gates.facts.run_facts import RunFacts
+from gates.facts.values import Missing
 from gates.metrics import STATISTIC_WORDS, Statistic, reduce
 
 BoundName = Literal["q_value", "q_reach", "actor_loss"]
 
 
-class DerivedLimitCheck(CommonKeys):
+class DerivedLimitCheck(Check):
     """A value stays within a range that is derived from the run; the derivation is printed."""
 
     type: Literal["derived_limit"]
@@ -47,57 +47,58 @@ class DerivedLimitCheck(CommonKeys):
             )
         return self
 
-
-def judge_derived_limit(check: DerivedLimitCheck, facts: RunFacts) -> Outcomes:
-    """Judge a derived limit."""
-    series = facts.series(check.tag)
-    if series is None:
-        return missing(
-            check, facts, Missing(reason=f"{check.tag} is not logged", tags=(check.tag,))
-        )
-    bound = BOUNDS[check.bound](facts)
-    if isinstance(bound, Missing):
-        return missing(check, facts, bound)
-    cut = check.window.cut(series, check.min_points)
-    reduced = reduce(cut, check.statistic)
-    absolute = check.statistic == "max_abs"
-    return Outcomes(
-        finding=judge_value(
-            check,
-            facts,
+    def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
+        """Reduce the series and compare with shares of the bound."""
+        found = facts.need(self.tag)
+        if isinstance(found, Missing):
+            return self.missing(facts, found)
+        (series,) = found
+        bound = BOUNDS[self.bound](facts)
+        if isinstance(bound, Missing):
+            return self.missing(facts, bound)
+        cut = self.window.cut(series, self.min_points)
+        measured = Measured(
+            reduced=reduce(cut, self.statistic),
             series=cut,
             whole=series,
-            reduced=reduced,
-            sides=_sides(check, bound, absolute),
-            patience=check.patience,
-            subject=check.tag,
-            statistic=f"{STATISTIC_WORDS[check.statistic]} {check.window.words()}",
+            subject=self.tag,
+            statistic=self._taken,
             note=f"derived: {series.derived_from}" if series.derived_from else "",
             limit_source=bound.derivation,
         )
-    )
+        absolute = self.statistic == "max_abs"
+        sides = self._sides(bound, absolute)
+        return Ruling(finding=self.compare(facts, measured, sides, self.patience))
 
+    def describe(self) -> Description:
+        """Name the tag, how it is reduced and the shares of the bound."""
+        levels = levels_text("beyond {} of the bound", self.warn_share, self.fail_share)
+        return Description(value=f"`{self.tag}`, {self._taken}", levels=levels)
 
-def _sides(check: DerivedLimitCheck, bound: Bound, absolute: bool) -> tuple[Side, ...]:
-    """Scale the bound; two sides that are not symmetric around 0 are only held at their full width."""
-    if math.isinf(bound.low):
-        warn_at = None if check.warn_share is None else check.warn_share * bound.high
-        fail_at = None if check.fail_share is None else check.fail_share * bound.high
-        return (Side(direction="max", warn=warn_at, fail=fail_at),)
-    symmetric = bound.low == -bound.high
-    warn = check.warn_share if symmetric else None
-    fail = check.fail_share if symmetric or check.fail_share is None else 1.0
-    high = Side(
-        direction="max",
-        warn=None if warn is None else warn * bound.high,
-        fail=None if fail is None else fail * bound.high,
-    )
-    low = Side(
-        direction="min",
-        warn=None if warn is None else warn * bound.low,
-        fail=None if fail is None else fail * bound.low,
-    )
-    return (high,) if absolute and symmetric else (high, low)
+    @property
+    def _taken(self) -> str:
+        return f"{STATISTIC_WORDS[self.statistic]} {self.window.words()}"
+
+    def _sides(self, bound: Bound, absolute: bool) -> tuple[Side, ...]:
+        """Scale the bound; two sides that are not symmetric around 0 are only held at their full width."""
+        if math.isinf(bound.low):
+            warn_at = None if self.warn_share is None else self.warn_share * bound.high
+            fail_at = None if self.fail_share is None else self.fail_share * bound.high
+            return (Side(direction="max", warn=warn_at, fail=fail_at),)
+        symmetric = bound.low == -bound.high
+        warn = self.warn_share if symmetric else None
+        fail = self.fail_share if symmetric or self.fail_share is None else 1.0
+        high = Side(
+            direction="max",
+            warn=None if warn is None else warn * bound.high,
+            fail=None if fail is None else fail * bound.high,
+        )
+        low = Side(
+            direction="min",
+            warn=None if warn is None else warn * bound.low,
+            fail=None if fail is None else fail * bound.low,
+        )
+        return (high,) if absolute and symmetric else (high, low)
 
 
 def actor_loss_bound(facts: RunFacts) -> Bound | Missing:

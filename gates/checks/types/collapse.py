@@ -1,0 +1,81 @@
+"""`collapse`: the last episodes are not all the same and short."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from gates.checks.check import Check, Description, Measured, Peers, Ruling
+from gates.checks.keys import Side
+from gates.facts.phases import split_phases
+from gates.facts.run_facts import RunFacts
+from gates.facts.values import Missing
+from gates.metrics import Reduced
+from gates.text import in_words
+
+
+class CollapseCheck(Check):
+    """The last episodes are not all the same and short."""
+
+    type: Literal["collapse"]
+    last_points: int = Field(default=40, ge=10)
+    """Episodes that are judged."""
+    min_cv: float = Field(default=0.35, gt=0)
+    """Below this spread over mean the lengths count as the same."""
+    max_share_of_exploration: float = Field(default=0.7, gt=0, le=1)
+    """Below this share of the median length of exploration they count as short."""
+
+    @model_validator(mode="after")
+    def _enough_points(self) -> CollapseCheck:
+        if self.min_points > self.last_points:
+            raise ValueError(
+                f"min_points ({self.min_points}) cannot exceed last_points ({self.last_points})"
+            )
+        return self
+
+    def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
+        """Judge the spread of the last episodes, where they are short."""
+        phases, logged = split_phases(facts), facts.need("train/episode_length")
+        if isinstance(phases, Missing):
+            return self.missing(facts, phases)
+        if isinstance(logged, Missing):
+            return self.missing(facts, logged)
+        episodes, exploring = phases.episodes, phases.exploring
+        tail = phases.learning[-self.last_points :]
+        if len(tail) < self.min_points or not len(exploring):
+            reason = f"only {len(tail)} episodes of learning, {self.min_points} are needed"
+            return self.missing(facts, Missing(reason=reason))
+        lengths = episodes.lengths[tail]
+        mean, usual = float(lengths.mean()), float(np.median(episodes.lengths[exploring]))
+        limit = episodes.time_limit
+        at_limit = limit is not None and float(np.median(lengths)) >= limit.value
+        short = mean < self.max_share_of_exploration * usual and not at_limit
+        spread = float(lengths.std()) / max(mean, 1e-12)
+        measured = Measured(
+            reduced=Reduced(
+                # A policy that holds on for long may well do so evenly: only short episodes can collapse.
+                value=spread if short else max(spread, self.min_cv),
+                first_step=int(episodes.end_steps[tail].min()),
+                last_step=int(episodes.end_steps[tail].max()),
+                points=len(tail),
+                nan_points=int(np.isnan(lengths).sum()),
+            ),
+            series=logged[0],
+            subject="spread / mean of the episode length",
+            statistic=f"of the last {len(tail)} episodes",
+            note=(
+                f"mean length {in_words(mean)} of the last {len(tail)} episodes, median "
+                f"{in_words(usual)} while exploring{'' if short else ': not short, so an even length is no collapse'}"
+            ),
+        )
+        side = Side(direction="min", warn=None, fail=self.min_cv)
+        return Ruling(finding=self.compare(facts, measured, (side,)))
+
+    def describe(self) -> Description:
+        """Say what is measured."""
+        value = (
+            f"spread / mean of the last {self.last_points} episode lengths, where they are short"
+        )
+        return Description(value=value, levels=f"FAIL below {self.min_cv:g}")

@@ -1,0 +1,97 @@
+"""`completeness`: the run reached all planned steps, or early stopping ended it by its rule."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from gates.checks.check import Check, Description, Peers, Ruling
+from gates.facts.plateau import plateau_of
+from gates.facts.run_facts import UPDATE_GROUPS, RunFacts
+from gates.findings import Outcome
+
+
+class CompletenessCheck(Check):
+    """The run reached all planned steps."""
+
+    type: Literal["completeness"]
+    tolerated_share: float = Field(default=0.05, ge=0, le=0.2)
+    """A run whose last log stands short of the plan by one logging interval, and by no more than this share,
+    is a WARN."""
+
+    def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
+        """Compare the last step with the plan; early stopping may end a run before it."""
+        planned, last = facts.planned_steps, facts.last_step
+        if planned is None or last is None:
+            why = (
+                "no plan is known; give --planned-steps" if planned is None else "no step is logged"
+            )
+            reason = f"cannot be judged: {why}."
+            return Ruling(finding=self.finding(outcome=Outcome.INCONCLUSIVE, reason=reason))
+        source = facts.planned_source
+        numbers: dict[str, Any] = {
+            "value": float(last),
+            "limit": float(planned),
+            "direction": "min",
+            "statistic": "last logged environment step",
+            "unit": "steps",
+            "last_step": last,
+            "points": sum(len(s) for s in facts.log.series.values()),
+            "limit_source": f"planned steps: {source}" if source else "planned steps",
+        }
+        near = planned - last <= min(_logging_interval(facts), self.tolerated_share * planned)
+        if last >= planned:
+            outcome, text = Outcome.PASS, f"reached step {last:,} of {planned:,} planned"
+        elif near and _trainer_finished(facts, planned):
+            outcome = Outcome.PASS
+            text = (
+                f"the trainer finished step {planned:,} as planned, the last logged one is {last:,}"
+            )
+        elif near:
+            outcome = Outcome.WARN
+            text = f"the last logged step is {last:,}, less than a logging interval short of {planned:,} planned"
+        elif (early := _ended_early(facts, planned, last)) is not None:
+            outcome, text = early
+        else:
+            outcome = Outcome.FAIL
+            text = f"stopped early: step {last:,} of {planned:,} planned ({last / planned:.1%})"
+        return Ruling(finding=self.finding(outcome=outcome, reason=f"{text}.", **numbers))
+
+    def describe(self) -> Description:
+        """Say what is compared with the plan."""
+        return Description(
+            value="last logged environment step",
+            levels="FAIL below the plan; WARN within one logging interval of it",
+        )
+
+
+def _ended_early(facts: RunFacts, planned: int, last: int) -> tuple[Outcome, str] | None:
+    """Hold early stopping's word against the evaluations; None when it did not end the run."""
+    early = facts.run.ended_early if facts.run is not None else None
+    if early is None or early.planned_steps != planned:
+        return None
+    if last < early.step - _logging_interval(facts):
+        text = f"early stopping ended the run at step {early.step:,}, but the last logged step is {last:,}"
+        return Outcome.FAIL, text
+    if plateau_of(facts, early.rule) is None:
+        text = f"{early.sentence}, but the evaluations do not show {early.rule.steps:,} steps without an improvement"
+        return Outcome.FAIL, text
+    return Outcome.PASS, early.sentence
+
+
+def _trainer_finished(facts: RunFacts, planned: int) -> bool:
+    run = facts.run
+    return run is not None and run.phase == "finished" and (run.status_step or 0) >= planned
+
+
+def _logging_interval(facts: RunFacts) -> float:
+    """Return the longest usual distance between two logged updates, over all of their tags."""
+    updates = [
+        np.unique(s.steps)
+        for tag, s in facts.log.series.items()
+        if tag.startswith(UPDATE_GROUPS) and not tag.startswith("train/episode_")
+    ]
+    intervals = [float(np.median(np.diff(steps))) for steps in updates if len(steps) >= 3]
+    return max(intervals, default=0.0)

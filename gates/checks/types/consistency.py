@@ -1,0 +1,47 @@
+"""`consistency`: a law that holds for every correctly wired run stays within typed levels."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gates.checks.check import Description, Measured, Peers, Ruling
+from gates.checks.two_sided import OnSeries
+from gates.facts.run_facts import RunFacts
+from gates.facts.values import Missing
+from gates.laws.table import LAWS, LawName, evaluate
+from gates.metrics import reduce
+
+
+class ConsistencyCheck(OnSeries):
+    """A law that holds for every correctly wired run, computed from several tags."""
+
+    type: Literal["consistency"]
+    law: LawName
+    """Quantity to judge; docs/gates.md lists them."""
+
+    def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
+        """Compute the law's quantity and compare."""
+        quantity = evaluate(self.law, facts)
+        if isinstance(quantity, Missing):
+            return self.missing(facts, quantity)
+        series, whole_run = quantity.series, quantity.whole_run
+        cut = series if whole_run else self.window.cut(series, self.min_points)
+        measured = Measured(
+            reduced=reduce(cut, self.statistic),
+            series=cut,
+            whole=None if whole_run else series,
+            points=quantity.points if whole_run else None,
+            subject=LAWS[self.law].words,
+            statistic="over the whole run" if whole_run else self.taken,
+            note=quantity.note,
+            limit_source=f"{self.source}; {series.derived_from}",
+            # One value for the whole run is no line in a plot: its source is shown in its place.
+            tag=quantity.tags[0] if whole_run and quantity.tags else "",
+        )
+        patience = None if whole_run else self.patience
+        found = self.compare(facts, measured, self.sides(), patience)
+        return Ruling(finding=found, series=None if whole_run else series)
+
+    def describe(self) -> Description:
+        """Say what the law measures and how it is reduced."""
+        return Description(value=f"{LAWS[self.law].words}, {self.taken}", levels=self.levels_text())

@@ -1,0 +1,121 @@
+"""`growth`: how a value grows with the updates, and what it will be at the end of the next stage."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from gates.checks.check import Check, Description, Measured, Peers, Ruling, levels_text
+from gates.checks.keys import Levels, Side, Tag, Window
+from gates.facts.run_facts import RunFacts
+from gates.facts.values import Missing
+from gates.metrics import Growth, Reduced, fit_growth
+from gates.text import in_words
+
+
+class GrowthCheck(Check):
+    """A fitted growth, extrapolated to the end of the next stage, stays within a derived bound or typed levels.
+
+    The better one of a power law and an exponential is used. A fit that explains little is no evidence of growth: below
+    `min_r_squared` the last value itself counts as the forecast.
+    """
+
+    type: Literal["growth"]
+    tag: Tag
+    """Series whose absolute value is fitted against updates."""
+    window: Window = Window(last_share=0.75)
+    """Points that are fitted; the first ones show the networks warming up from 0."""
+    bound: Literal["q_value"] | None = None
+    """Compare the forecast with this derived bound; unset: with `max`."""
+    warn_share: float = Field(default=1.0, gt=0)
+    """WARN when the forecast exceeds this share of the bound."""
+    fail_share: float | None = Field(default=None, gt=0)
+    """FAIL when it exceeds this share; unset: an extrapolation alone never fails."""
+    max: Levels | None = None
+    """Levels of the forecast when no bound is given."""
+    min_r_squared: float = Field(default=0.8, ge=0, le=1)
+    """Share of the logarithm's variance that a fit must explain."""
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> GrowthCheck:
+        if (self.bound is None) == (self.max is None):
+            raise ValueError("give bound or max, and not both")
+        if self.fail_share is not None and self.warn_share > self.fail_share:
+            raise ValueError(
+                f"warn_share ({self.warn_share:g}) must not exceed fail_share ({self.fail_share:g})"
+            )
+        return self
+
+    def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
+        """Fit, extrapolate and compare."""
+        found = facts.need(self.tag)
+        if isinstance(found, Missing):
+            return self.missing(facts, found)
+        (series,) = found
+        side = self._side(facts)
+        if isinstance(side, Missing):
+            return self.missing(facts, side)
+        level, source = side
+        last = facts.last_step or int(series.steps.max())
+        if facts.next_steps is None or facts.next_steps <= last:
+            why = Missing(reason="no later stage is planned", not_applicable=True)
+            return self.missing(facts, why)
+        cut = self.window.cut(series, self.min_points)
+        updates, updates_source = facts.updates_at(cut.steps)
+        growth = fit_growth(updates, cut.values)
+        usable = int(np.isfinite(cut.values).sum())
+        if growth is None or usable < self.min_points:
+            reason = f"too few usable points for a fit ({usable})"
+            return self.missing(facts, Missing(reason=reason, tags=(self.tag,)))
+        start = facts.learning_starts.value if facts.learning_starts else 0.0
+        pace = float(updates[-1]) / max(1.0, last - start)
+        target = pace * (facts.next_steps - start)
+        forecast, text = self._forecast(growth, float(cut.values[-1]), target)
+        measured = Measured(
+            reduced=Reduced(
+                value=forecast,
+                first_step=int(cut.steps.min()),
+                last_step=int(cut.steps.max()),
+                points=len(cut),
+                nan_points=int(np.isnan(cut.values).sum()),
+            ),
+            series=cut,
+            subject=f"|{self.tag}| at step {facts.next_steps:,}",
+            statistic="forecast",
+            note=f"{text}; updates: {updates_source}",
+            limit_source=source,
+        )
+        return Ruling(finding=self.compare(facts, measured, (level,)))
+
+    def describe(self) -> Description:
+        """Name the tag and the shares of the bound, or the levels."""
+        if self.max is None:
+            levels = levels_text("beyond {} of the bound", self.warn_share, self.fail_share)
+        else:
+            levels = levels_text("above {}", self.max.warn, self.max.fail)
+        value = f"`{self.tag}`, fitted growth extrapolated to the end of the next stage"
+        return Description(value=value, levels=levels)
+
+    def _side(self, facts: RunFacts) -> tuple[Side, str] | Missing:
+        if self.max is not None:
+            return Side(direction="max", warn=self.max.warn, fail=self.max.fail), self.source
+        bound = facts.q_bound
+        if isinstance(bound, Missing):
+            return bound
+        fail = None if self.fail_share is None else self.fail_share * bound.high
+        side = Side(direction="max", warn=self.warn_share * bound.high, fail=fail)
+        return side, bound.derivation
+
+    def _forecast(self, growth: Growth, last: float, target: float) -> tuple[float, str]:
+        if growth.r_squared < self.min_r_squared or growth.rate <= 0:
+            text = f"no steady growth (best fit explains {max(0.0, growth.r_squared):.0%}): the last value counts"
+            return abs(last), text
+        shape = (
+            f"power law with exponent {growth.rate:.2f}"
+            if growth.law == "power law"
+            else f"exponential, doubling every {in_words(growth.doubling)} updates"
+        )
+        text = f"{shape}, R2 {growth.r_squared:.3f} against {growth.rival_r_squared:.3f} for the other law"
+        return max(abs(last), growth.at(target)), text

@@ -1,0 +1,84 @@
+"""`phase_comparison`: episodes of the learning phase against those of random exploration."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from gates.checks.check import Check, Description, Measured, Peers, Ruling, levels_text
+from gates.checks.keys import Levels, Side
+from gates.facts.phases import split_phases
+from gates.facts.run_facts import RunFacts
+from gates.facts.values import Missing
+from gates.metrics import Reduced, bootstrap_ratio
+from gates.text import in_words
+
+
+class PhaseComparisonCheck(Check):
+    """The median episode length while learning does not fall far below that of random actions.
+
+    Judged on the upper end of a bootstrap interval, so that few or scattered episodes cannot fail it.
+    """
+
+    type: Literal["phase_comparison"]
+    min: Levels
+    """Levels of the ratio learning / exploration."""
+    last_share: float = Field(default=0.5, gt=0, le=1)
+    """Share of the learning phase's episodes, from its end."""
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    """Of the interval."""
+    resamples: int = Field(default=1000, ge=100, le=20_000)
+    """Bootstrap resamples; the generator is seeded."""
+
+    def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
+        """Compare the two phases."""
+        phases, logged = split_phases(facts), facts.need("train/episode_length")
+        if isinstance(phases, Missing):
+            return self.missing(facts, phases)
+        if isinstance(logged, Missing):
+            return self.missing(facts, logged)
+        episodes, exploring, learning = phases.episodes, phases.exploring, phases.learning
+        if len(np.unique(episodes.lengths)) == 1:
+            reason = f"all episodes have {episodes.lengths[0]:g} steps"
+            return self.missing(facts, Missing(reason=reason, not_applicable=True))
+        tail = learning[-max(1, round(len(learning) * self.last_share)) :]
+        count = min(len(exploring), len(tail))
+        if count < self.min_points:
+            reason = (
+                f"{len(exploring)} episodes of exploration and {len(tail)} of learning, "
+                f"{self.min_points} of each are needed"
+            )
+            return self.missing(facts, Missing(reason=reason))
+        learned, explored = episodes.lengths[tail], episodes.lengths[exploring]
+        interval = bootstrap_ratio(
+            learned, explored, resamples=self.resamples, confidence=self.confidence
+        )
+        measured = Measured(
+            # The whole interval must lie below a level before it counts.
+            reduced=Reduced(
+                value=interval.high,
+                first_step=int(episodes.end_steps[tail].min()),
+                last_step=int(episodes.end_steps[tail].max()),
+                points=len(tail),
+                nan_points=0,
+            ),
+            series=logged[0],
+            subject="median episode length, learning / exploration",
+            statistic=f"upper end of the {self.confidence:.0%} interval",
+            note=(
+                f"medians {in_words(float(np.median(learned)))} of {len(tail)} learning and "
+                f"{in_words(float(np.median(explored)))} of {len(exploring)} exploring episodes, "
+                f"ratio {interval.estimate:.2f}, interval {interval.low:.2f} to {interval.high:.2f}"
+            ),
+        )
+        side = Side(direction="min", warn=self.min.warn, fail=self.min.fail)
+        return Ruling(finding=self.compare(facts, measured, (side,)))
+
+    def describe(self) -> Description:
+        """Say what is compared with what."""
+        value = "median episode length, learning / exploration, upper end of the bootstrap interval"
+        return Description(
+            value=value, levels=levels_text("below {}", self.min.warn, self.min.fail)
+        )

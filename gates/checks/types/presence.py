@@ -1,0 +1,58 @@
+"""`presence`: the tags that a judgement needs are logged."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from gates.checks.check import Check, Description, Peers, Ruling
+from gates.checks.keys import Tag
+from gates.facts.run_facts import RunFacts
+from gates.findings import Outcome
+
+
+class PresenceCheck(Check):
+    """The tags that the other checks need are logged."""
+
+    type: Literal["presence"]
+    needed: tuple[Tag, ...] = Field(min_length=1)
+    """Without one of these nothing can be judged: INCONCLUSIVE."""
+    any_of: tuple[Tag, ...] = ()
+    """Without all of these nothing can be judged either: INCONCLUSIVE."""
+    expected: tuple[Tag, ...] = ()
+    """Without one of these part of the judgement is missing: WARN."""
+
+    def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
+        """Name the tags that are missing."""
+        needed = [tag for tag in self.needed if facts.series(tag) is None]
+        expected = [tag for tag in self.expected if facts.series(tag) is None]
+        if self.any_of and all(facts.series(tag) is None for tag in self.any_of):
+            needed.append(f"one of {', '.join(self.any_of)}")
+        total = len({*self.needed, *self.any_of, *self.expected})
+        numbers: dict[str, Any] = {
+            "value": float(len(needed) + len(expected)),
+            "limit": 0.0,
+            "direction": "max",
+            "statistic": "tags that are not logged",
+            "points": total,
+        }
+        if needed:
+            outcome, text = (
+                Outcome.INCONCLUSIVE,
+                f"nothing can be judged without {', '.join(needed)}",
+            )
+        elif expected:
+            outcome, text = Outcome.WARN, "parts of the judgement are missing"
+        else:
+            outcome, text = Outcome.PASS, f"all {total} tags that the checks need are logged"
+        if expected:
+            text += f"; log {', '.join(expected)}"
+        return Ruling(finding=self.finding(outcome=outcome, reason=f"{text}.", **numbers))
+
+    def describe(self) -> Description:
+        """Say what is counted."""
+        return Description(
+            value="tags that are not logged",
+            levels="INCONCLUSIVE without the needed ones, WARN without the expected ones",
+        )

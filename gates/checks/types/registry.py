@@ -1,0 +1,39 @@
+"""The one list of check types; the gate file's union and the documentation follow from it."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from gates.checks.check import Check
+from gates.checks.types.collapse import CollapseCheck
+from gates.checks.types.completeness import CompletenessCheck
+from gates.checks.types.consistency import ConsistencyCheck
+from gates.checks.types.derived_limit import DerivedLimitCheck
+from gates.checks.types.finite import FiniteCheck
+from gates.checks.types.growth import GrowthCheck
+from gates.checks.types.improvement import ImprovementCheck
+from gates.checks.types.limit import LimitCheck
+from gates.checks.types.phase_comparison import PhaseComparisonCheck
+from gates.checks.types.presence import PresenceCheck
+from gates.checks.types.relative import RelativeCheck
+from gates.checks.types.retention import RetentionCheck
+
+AnyCheck = (
+    LimitCheck
+    | DerivedLimitCheck
+    | ConsistencyCheck
+    | GrowthCheck
+    | PhaseComparisonCheck
+    | CollapseCheck
+    | ImprovementCheck
+    | RetentionCheck
+    | RelativeCheck
+    | FiniteCheck
+    | PresenceCheck
+    | CompletenessCheck
+)
+
+CHECK_TYPES: dict[str, type[Check]] = {
+    get_args(model.model_fields["type"].annotation)[0]: model for model in get_args(AnyCheck)
+}
+"""Every check type by the word that selects it under `type`."""
