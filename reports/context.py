@@ -148,6 +148,8 @@ class StageContext:
     """Interim gates, first step first."""
     alerts: tuple[RaisedAlert, ...] = ()
     """In the order in which they were raised."""
+    lost: tuple[str, ...] = ()
+    """Parts of the report that could not be made, one sentence each."""
     json_twin: str = "gate.json"
     """File name of the machine-readable result beside the report."""
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from gates.runs.config_files import config_dir, parse_yaml
 from gates.errors import GateConfigError
+from gates.runs.config_files import config_dir, parse_yaml
 from gates.tags import CANONICAL_TAGS
 
 Factor = Annotated[float, Field(allow_inf_nan=False)]

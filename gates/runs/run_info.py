@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
+from gates.errors import GateConfigError, InputError
 from gates.runs.config_files import parse_yaml
 from gates.runs.ended_early import EndedEarly, read_ended_early
-from gates.errors import GateConfigError, InputError
 
 CONFIG_KEYS = frozenset(
     {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gates.metrics import align
 from gates.runs.dialect_file import (
     UNKNOWN,
     DerivedEntry,
@@ -15,7 +16,6 @@ from gates.runs.dialect_file import (
     load_dialect,
     shipped_dialects,
 )
-from gates.metrics import align
 from gates.series import EventLog, FloatArray, IntArray, Series
 from gates.tags import CANONICAL_TAGS
 

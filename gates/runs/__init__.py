@@ -1,0 +1,1 @@
+"""What a run says about itself, and its tags under canonical names."""
