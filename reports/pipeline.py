@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports.context import EvaluationPoint, PipelineContext, PipelineStage, StageState
+from gates.progress import EvaluationPoint, StageState
+from reports.context import PipelineContext, PipelineStage
 from reports.stage.evaluations import best_evaluation
 from reports.stage.markdown import command_lines
 from reports.text.escaping import Safe, link_target

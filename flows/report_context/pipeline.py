@@ -14,8 +14,8 @@ from flows.report_context.stage import decision_note, next_stage, stage_commands
 from flows.settings.setting_files import known_stages
 from flows.settings.shell_path import shell_path
 from gates.files import write_atomically
-from gates.findings import Verdict
-from reports.context import Command, PipelineContext, PipelineStage, StageState
+from gates.progress import StageState
+from reports.context import Command, PipelineContext, PipelineStage
 from reports.losses import Losses
 from reports.pipeline import render_pipeline_markdown
 from reports.stage.markdown import REPORT_NAME
@@ -82,7 +82,7 @@ def _stage(
     if record is None or not record.runs:
         return PipelineStage(name=name, planned_steps=planned, state=StageState.NOT_STARTED)
     run = record.runs[-1]
-    judged = run.state.value in {verdict.value for verdict in Verdict}
+    judged = run.state.judged
     return PipelineStage(
         name=name,
         planned_steps=planned,

@@ -14,6 +14,7 @@ from flows.settings.setting_files import DEFAULT_STAGES, known_stages
 from flows.settings.shell_path import shell_path
 from gates.findings import GateResult, Verdict
 from gates.judge import Judgement
+from gates.progress import StageState
 from reports.context import (
     ChangeNote,
     Command,
@@ -23,7 +24,6 @@ from reports.context import (
     PreviousRun,
     Speed,
     StageContext,
-    StageState,
 )
 from reports.losses import Losses
 

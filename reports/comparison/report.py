@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gates.files import write_atomically
 from gates.findings import GateResult
+from gates.progress import EvaluationPoint
 from reports.comparison.compare import (
     ChangeKind,
     CheckChange,
@@ -16,7 +17,6 @@ from reports.comparison.compare import (
     value_text,
 )
 from reports.comparison.panels import comparison_panels
-from reports.context import EvaluationPoint
 from reports.stage.hyperparameters import show_value
 from reports.stage.markdown import REPORT_NAME
 from reports.stage.plots import FOLDER, PlotFile, draw_figure, write_plots

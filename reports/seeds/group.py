@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gates.files import write_atomically
 from gates.findings import Verdict
-from reports.context import StageState
+from gates.progress import StageState
 from reports.pipeline import state_name
 from reports.seeds.context import GroupContext, GroupStage
 from reports.seeds.joint import body_values, draw_seeds, interval_text
