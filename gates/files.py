@@ -14,7 +14,8 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     Raises:
         OSError: The folder is missing or read-only, or the disk is full; no temporary file is left.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    # A file name that is no UTF-8 becomes `\\udc80`, which JSON reads back as the same name.
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -25,6 +25,12 @@ def as_sentence(text: str) -> str:
     return text if "/" in first or "_" in first else f"{text[:1].upper()}{text[1:]}"
 
 
+def error_in_words(error: BaseException) -> str:
+    """Name an error in one line: its type and what it says."""
+    text = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def duration(seconds: float) -> str:
     """Write a duration: `42 s`, `12 min 5 s`, `3 h 20 min`."""
     whole = round(seconds)

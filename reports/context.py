@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 
 from gates.findings import GateResult
+from gates.progress import EvaluationPoint, StageState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,33 +148,10 @@ class StageContext:
     """Interim gates, first step first."""
     alerts: tuple[RaisedAlert, ...] = ()
     """In the order in which they were raised."""
+    lost: tuple[str, ...] = ()
+    """Parts of the report that could not be made, one sentence each."""
     json_twin: str = "gate.json"
     """File name of the machine-readable result beside the report."""
-
-
-class StageState(str, Enum):
-    """How far a stage of a pipeline is; a crash is no verdict."""
-
-    GO = "GO"
-    CONDITIONAL = "CONDITIONAL"
-    NO_GO = "NO_GO"
-    NOT_STARTED = "not started"
-    RUNNING = "running"
-    CRASHED = "crashed"
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluationPoint:
-    """One evaluation of the policy without noise."""
-
-    step: int
-    mean_return: float | None = None
-    std_return: float | None = None
-    """Standard deviation of the returns within this evaluation."""
-    mean_episode_length: float | None = None
-    time_limit_share: float | None = None
-    episodes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

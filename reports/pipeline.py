@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from gates.files import write_atomically
-from reports.context import EvaluationPoint, PipelineContext, PipelineStage, StageState
+from gates.progress import EvaluationPoint, StageState
+from reports.context import PipelineContext, PipelineStage
 from reports.stage.evaluations import best_evaluation
-from reports.stage.markdown import REPORT_NAME, command_lines
+from reports.stage.markdown import command_lines
 from reports.text.escaping import Safe, link_target
 from reports.text.numbers import ABSENT, format_count, format_duration
 from reports.text.templates import markdown_environment, tidy_lines
@@ -34,17 +33,6 @@ class Progress:
 
     name: str
     point: EvaluationPoint
-
-
-def write_pipeline_report(context: PipelineContext, out_dir: Path) -> Path:
-    """Write `report.md` of the pipeline into `out_dir`, whole or not at all.
-
-    Raises:
-        OSError: The folder cannot be written or the disk is full; an earlier report stays.
-    """
-    path = out_dir / REPORT_NAME
-    write_atomically(path, render_pipeline_markdown(context))
-    return path
 
 
 def render_pipeline_markdown(context: PipelineContext) -> str:

@@ -22,6 +22,7 @@ from flows.judging.judge_run import Judged
 from flows.pages.artifacts import publish_checks, publish_report
 from flows.pages.page_reporter import log
 from flows.pages.run_page import RunPage
+from flows.pipeline.flow import try_to_publish
 from flows.settings.shell_path import shell_path
 from gates.findings import Verdict
 from reports.text.escaping import code_markdown, escape_markdown, fence_markdown
@@ -71,8 +72,8 @@ def judge_folder(
     page.tag(verdict=result.verdict.value)
     key = f"gate-{slug(folder.name)}-{slug(result.stage)}"
     description = f"{result.verdict.value}: {result.deciding}"
-    publish_report(judged.report, key=key, description=description, run=folder)
-    publish_checks(result, key=f"{key}-checks")
+    try_to_publish(publish_report, judged.report, key=key, description=description, run=folder)
+    try_to_publish(publish_checks, result, key=f"{key}-checks")
     log(f"{result.verdict.value}. {result.deciding} Report: {judged.report}")
     page.close()
     return _verdict_state(judged)

@@ -16,7 +16,7 @@ from flows.records.trainer_files import best_step, read_status
 from flows.settings.shell_path import shell_path
 from flows.training.health.stalls import ENDED
 from flows.training.live.early_stop import forget_ended_early
-from reports.context import StageState
+from gates.progress import StageState
 
 BEST = "best"
 BEST_FILES = ("best.json", "best.ckpt")

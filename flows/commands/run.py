@@ -26,7 +26,7 @@ from flows.settings.shell_path import shell_path
 from flows.training.process.stopping import raise_on_stop_signals
 from flows.training.warm_start import warm_started
 from gates.findings import Verdict
-from reports.context import StageState
+from gates.progress import StageState
 
 
 def run(

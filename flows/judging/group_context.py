@@ -14,7 +14,8 @@ from flows.report_context.pipeline import gonogo_version
 from flows.settings.seeds import seeds_text
 from flows.settings.setting_files import known_stages
 from flows.settings.shell_path import shell_path
-from reports.context import Command, StageState
+from gates.progress import StageState
+from reports.context import Command
 from reports.seeds.context import GroupContext, GroupStage, JointContext
 from reports.seeds.group import write_group_report
 from reports.stage.markdown import REPORT_NAME

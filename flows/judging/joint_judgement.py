@@ -21,17 +21,14 @@ from flows.settings.seeds import seeds_text
 from flows.training.warm_start import warm_started
 from gates.checks.gate_file import load_gate
 from gates.errors import InputError
-from gates.findings import Verdict
+from gates.progress import StageState
 from gates.seeds import result_file as joint_file
 from gates.seeds.judge import judge_seeds
 from gates.seeds.result import JointResult, SeedRun
-from gates.seeds.scores import Evaluation, seed_score
-from reports.context import StageState
+from gates.seeds.scores import seed_score
 from reports.seeds.context import JointContext, SeedShown
 from reports.seeds.joint import write_joint_report
 from reports.stage.markdown import REPORT_NAME
-
-_VERDICTS = {verdict.value for verdict in Verdict}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +168,7 @@ def _seed_run(
         missing = "" if failed_before else "it was not trained"
         return SeedRun(seed=at.seed, failed_before=failed_before, missing=missing)
     name = str(at.folder.relative_to(group))
-    if run.state.value not in _VERDICTS:
+    if not run.state.judged:
         why = f"{run.run} {_state_words(run.state)}{f': {run.message}' if run.message else ''}"
         return SeedRun(seed=at.seed, run=name, missing=why)
     result = read_result(at.folder)
@@ -180,20 +177,11 @@ def _seed_run(
         return SeedRun(seed=at.seed, run=name, missing=why)
     if failed_before and at.outdated:
         return SeedRun(seed=at.seed, failed_before=failed_before)
-    points = [
-        Evaluation(
-            step=point.step,
-            mean_return=point.mean_return,
-            std_return=point.std_return,
-            episodes=point.episodes,
-        )
-        for point in run.evaluations
-    ]
     return SeedRun(
         seed=at.seed,
         run=name,
         result=result,
-        score=seed_score(points, result.planned_steps or stage.steps),
+        score=seed_score(run.evaluations, result.planned_steps or stage.steps),
         outdated=at.outdated,
     )
 

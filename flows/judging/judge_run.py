@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flows.errors import OutputError
-from flows.records.pipeline_record import LiveStopRecord
+from flows.records.pipeline_record import LiveStopRecord, utc_now
 from flows.records.stored_result import GATE_FILE
 from flows.training.live.stop import live_stop_sentence
 from gates.checks.gate_file import load_gate
@@ -16,6 +16,7 @@ from gates.findings import Finding, GateResult, Outcome, Verdict
 from gates.judge import Judgement, judge
 from gates.second_reader.process import SecondReader
 from reports.context import StageContext
+from reports.losses import Losses
 from reports.stage.plots import PlotFile, same_plots
 
 
@@ -51,7 +52,7 @@ def judge_directory(
         gate: Name in config/gates or a path.
         planned_steps: What the run was meant to reach; None when nobody knows.
         out: Folder for the results, created when missing; earlier results there are replaced.
-        context: Makes what the report shows besides the judgement.
+        context: Makes what the report shows besides the judgement; when it breaks, the report says so.
         config: What another trainer was meant to do.
         dialect: Tag names of another trainer.
         cross_check: Read everything a second time with an independent reader.
@@ -66,11 +67,19 @@ def judge_directory(
     from gates import result_file as gate_file
     from reports.stage.markdown import plots_for, write_stage_report
 
+    def shown(judgement: Judgement) -> StageContext:
+        losses = Losses()
+        bare = StageContext(title=f"{directory.resolve().name}, {stage}", generated_at=utc_now())
+        collected = losses.guard(
+            "What the report shows besides the verdict", lambda: context(judgement), bare
+        )
+        return replace(collected, lost=(*collected.lost, *losses.sentences))
+
     drawn: list[tuple[Judgement, tuple[PlotFile, ...]]] = []
 
     def draw(judgement: Judgement) -> None:
         early = _with_what_ended_it(judgement, live_stop)
-        drawn.append((early, plots_for(early, context(early))))
+        drawn.append((early, plots_for(early, shown(early))))
 
     judgement = _with_what_ended_it(
         judge(
@@ -94,7 +103,7 @@ def judge_directory(
     try:
         out.mkdir(parents=True, exist_ok=True)
         gate_file.write(judgement.result, out / GATE_FILE)
-        report = write_stage_report(judgement, context(judgement), out, plots)
+        report = write_stage_report(judgement, shown(judgement), out, plots)
     except OSError as error:
         raise OutputError.from_os_error("The report", out, error) from error
     return Judged(judgement=judgement, report=report, gate_json=out / GATE_FILE)

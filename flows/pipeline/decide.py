@@ -28,7 +28,7 @@ from flows.report_context.pipeline import save_pipeline_report
 from flows.settings.plan import PipelinePlan
 from flows.settings.shell_path import shell_path
 from flows.training.warm_start import warm_started
-from reports.context import StageState
+from gates.progress import StageState
 from reports.text.escaping import code_markdown, escape_markdown
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from flows.training.stage_training import train_stage
 from gates.checks.gate_file import load_gate
 from gates.errors import GatesError
 from gates.findings import Verdict
+from gates.progress import StageState
 from gates.runs.ended_early import read_ended_early
-from reports.context import StageState
 from reports.stage.evaluations import evaluation_points
 from reports.stage.markdown import REPORT_NAME
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows.errors import UsageError
 from flows.records.decisions import Decision
 from flows.records.state_file import read_state, write_state
-from reports.context import EvaluationPoint, StageState
+from gates.progress import EvaluationPoint, StageState
 
 FILE_NAME = "pipeline.json"
 

@@ -26,7 +26,7 @@ from flows.records.pipeline_record import (
 )
 from flows.settings.setting_files import DEFAULT_STAGES
 from gates.files import write_atomically
-from reports.context import StageState
+from gates.progress import StageState
 
 if TYPE_CHECKING:
     from flows.settings.plan import PipelinePlan, StagePlan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -12,22 +13,40 @@ from flows.records.stored_result import read_result
 from flows.report_context.stage import decision_note, next_stage, stage_commands
 from flows.settings.setting_files import known_stages
 from flows.settings.shell_path import shell_path
-from gates.findings import Verdict
-from reports.context import Command, PipelineContext, PipelineStage, StageState
-from reports.pipeline import write_pipeline_report
+from gates.files import write_atomically
+from gates.progress import StageState
+from reports.context import Command, PipelineContext, PipelineStage
+from reports.losses import Losses
+from reports.pipeline import render_pipeline_markdown
 from reports.stage.markdown import REPORT_NAME
+from reports.text.escaping import escape_markdown
 
 
 def save_pipeline_report(directory: PipelineDirectory) -> Path:
-    """Write report.md of the pipeline.
+    """Write report.md of the pipeline; where collecting or rendering breaks, one that lists the verdicts alone.
 
     Raises:
         OutputError: The folder cannot be written or the disk is full.
     """
+    path, losses = directory.path / REPORT_NAME, Losses()
+    text = losses.guard(
+        "The full report", lambda: render_pipeline_markdown(pipeline_context(directory)), ""
+    )
     try:
-        return write_pipeline_report(pipeline_context(directory), directory.path)
+        write_atomically(path, text or _plain(directory.record, losses.sentences))
+        return path
     except OSError as error:
         raise OutputError.from_os_error("The pipeline's report", directory.path, error) from error
+
+
+def _plain(record: PipelineRecord, lost: Sequence[str]) -> str:
+    """List the newest verdict of each stage without a template."""
+    lines = [f"# {escape_markdown(record.preset)}, seed {record.seed}", "", *lost]
+    for name, stage in record.stages.items():
+        run = stage.runs[-1]
+        deciding = escape_markdown(run.deciding or run.message)
+        lines.append(f"- {escape_markdown(name)} {run.run} {run.state.value}: {deciding}")
+    return "\n".join([*lines, ""])
 
 
 def pipeline_context(directory: PipelineDirectory) -> PipelineContext:
@@ -63,7 +82,7 @@ def _stage(
     if record is None or not record.runs:
         return PipelineStage(name=name, planned_steps=planned, state=StageState.NOT_STARTED)
     run = record.runs[-1]
-    judged = run.state.value in {verdict.value for verdict in Verdict}
+    judged = run.state.judged
     return PipelineStage(
         name=name,
         planned_steps=planned,

@@ -14,6 +14,7 @@ from flows.settings.setting_files import DEFAULT_STAGES, known_stages
 from flows.settings.shell_path import shell_path
 from gates.findings import GateResult, Verdict
 from gates.judge import Judgement
+from gates.progress import StageState
 from reports.context import (
     ChangeNote,
     Command,
@@ -23,8 +24,8 @@ from reports.context import (
     PreviousRun,
     Speed,
     StageContext,
-    StageState,
 )
+from reports.losses import Losses
 
 
 def baseline_of(directory: PipelineDirectory, stage: str) -> GateResult | None:
@@ -44,6 +45,10 @@ def stage_context(
     from flows.report_context.supervision_rows import interim_gates, raised_alerts, supervision_rows
 
     folder = directory.run_path(stage, run)
+    losses = Losses()
+    supervised = losses.guard("The rows of supervision", lambda: supervision_rows(run, folder), ())
+    interim = losses.guard("The interim gates", lambda: interim_gates(folder), ())
+    alerts = losses.guard("The alerts", lambda: raised_alerts(folder), ())
     earlier = _earlier_runs(stage, run, directory)
     own = read_json(folder / "run.json") or {}
     last = read_json(directory.run_path(stage, earlier[-1][0]) / "run.json") if earlier else {}
@@ -67,9 +72,10 @@ def stage_context(
         speed=_speed(run, result),
         next_stage=following,
         decisions=tuple(map(decision_note, decisions)),
-        supervision=(*_stages_before(stage, directory), *supervision_rows(run, folder)),
-        interim=interim_gates(folder),
-        alerts=raised_alerts(folder),
+        supervision=(*_stages_before(stage, directory), *supervised),
+        interim=interim,
+        alerts=alerts,
+        lost=tuple(losses.sentences),
     )
 
 

@@ -14,7 +14,7 @@ from flows.settings.plan import StagePlan
 from flows.settings.setting_files import known_stages
 from gates.checks.gate_file import load_gate
 from gates.findings import Verdict
-from reports.context import StageState
+from gates.progress import StageState
 
 
 def failed_before(stage: str, group: GroupDirectory) -> dict[int, str]:

@@ -139,7 +139,7 @@ def read_history(
             for record in records.values()
             if preset in (None, record.preset)
             for run in _recorded(record, stage)
-            if run.state.value not in {verdict.value for verdict in Verdict}
+            if not run.state.judged
         ),
     )
 

@@ -8,8 +8,8 @@ from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory, read_json
 from flows.settings.plan import StagePlan
 from flows.training.process.attempt_ends import JUDGED
+from gates.progress import StageState
 from gates.runs.ended_early import read_ended_early
-from reports.context import StageState
 
 
 def interrupted_run(stage: StagePlan, directory: PipelineDirectory) -> RunRecord | None:

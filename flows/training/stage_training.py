@@ -24,7 +24,7 @@ from flows.training.trainers.command import CommandTrainer, with_limits_of
 from flows.training.trainers.launch import Launch, OwnTrainer
 from gates.checks.gate_file import load_gate
 from gates.files import write_atomically
-from reports.context import StageState
+from gates.progress import StageState
 
 
 def train_stage(

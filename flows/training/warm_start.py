@@ -17,7 +17,7 @@ from flows.settings.plan import StagePlan
 from flows.settings.setting_files import known_stages
 from flows.settings.trainer_check import check_requests
 from flows.settings.warm_start import BEST, Carry, WarmStartOption
-from reports.context import StageState
+from gates.progress import StageState
 
 
 def warm_started(

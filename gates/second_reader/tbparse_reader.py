@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gates.text import error_in_words
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -163,8 +165,8 @@ def quiet() -> Iterator[None]:
 
 
 def one_line(error: BaseException) -> str:
-    """Name an error in one line: its type and what it says."""
-    text = " ".join(str(error).split())[:300]
+    """Name an error in one line: its type and what it says; a reading that broke says enough by itself."""
+    text = error_in_words(error)
     if isinstance(error, ReadingBrokeError):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        return text.removeprefix(f"{ReadingBrokeError.__name__}: ")
+    return text

@@ -6,19 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gates.progress import EvaluationPoint
+
 END_SHARE = 0.75
 """Evaluations from this share of the planned steps on count as the end of the training."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """One evaluation of the policy without noise."""
-
-    step: int
-    mean_return: float | None
-    std_return: float | None = None
-    """Standard deviation of the returns within this evaluation."""
-    episodes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +29,9 @@ class SeedScore:
     """Mean return of the evaluation at step 0; None without one."""
 
 
-def seed_score(evaluations: Sequence[Evaluation], planned_steps: int | None) -> SeedScore | None:
+def seed_score(
+    evaluations: Sequence[EvaluationPoint], planned_steps: int | None
+) -> SeedScore | None:
     """Reduce a seed's evaluations to one score; None when it was not evaluated at its end.
 
     Evaluation swings widely while a policy learns, so all evaluations of the last quarter are
@@ -64,13 +57,13 @@ def seed_score(evaluations: Sequence[Evaluation], planned_steps: int | None) -> 
     )
 
 
-def _episodes(evaluations: Sequence[Evaluation]) -> int | None:
+def _episodes(evaluations: Sequence[EvaluationPoint]) -> int | None:
     counts = [e.episodes for e in evaluations]
     known = [count for count in counts if count is not None and count > 0]
     return sum(known) if len(known) == len(counts) else None
 
 
-def _standard_error(evaluations: Sequence[Evaluation]) -> float | None:
+def _standard_error(evaluations: Sequence[EvaluationPoint]) -> float | None:
     episodes = _episodes(evaluations)
     spreads = [e.std_return for e in evaluations]
     known = [spread for spread in spreads if spread is not None and math.isfinite(spread)]

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from gates.findings import Finding, GateResult, Outcome
+from gates.progress import EvaluationPoint
 from gates.series import EventLog
-from reports.context import ConfigChange, EvaluationPoint
+from reports.context import ConfigChange
 from reports.text.numbers import ABSENT, format_number
 
 _LARGEST_PERCENT = 10.0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gates.files import write_atomically
 from gates.findings import GateResult
+from gates.progress import EvaluationPoint
 from reports.comparison.compare import (
     ChangeKind,
     CheckChange,
@@ -16,10 +17,9 @@ from reports.comparison.compare import (
     value_text,
 )
 from reports.comparison.panels import comparison_panels
-from reports.context import EvaluationPoint
 from reports.stage.hyperparameters import show_value
 from reports.stage.markdown import REPORT_NAME
-from reports.stage.plots import FOLDER, PlotFile
+from reports.stage.plots import FOLDER, PlotFile, draw_figure, write_plots
 from reports.stage.view import VERDICT_NAMES
 from reports.text.escaping import Safe
 from reports.text.numbers import ABSENT, format_count, format_limit, format_number, format_plural
@@ -63,12 +63,10 @@ def write_comparison_report(
     """
     plot = draw_comparison(comparison)
     markdown = render_comparison(comparison, plot, generated_at=generated_at, twin=twin)
-    (out_dir / FOLDER).mkdir(parents=True, exist_ok=True)
-    if plot is not None:
-        write_atomically(out_dir / plot.path, plot.png)
+    drawn = write_plots(() if plot is None else (plot,), out_dir)
     path = out_dir / REPORT_NAME
     write_atomically(path, markdown)
-    if plot is None:
+    if not drawn:
         (out_dir / _PLOT).unlink(missing_ok=True)
     return path
 
@@ -76,17 +74,8 @@ def write_comparison_report(
 def draw_comparison(comparison: Comparison) -> PlotFile | None:
     """Draw the main metrics of both runs; None when no run logged any of them."""
     panels = comparison_panels(comparison)
-    if not panels:
-        return None
-    # matplotlib takes half a second to import and is not needed to render text.
-    from reports.plots import draw as plots
-
     titles = ", ".join(panel.title for panel in panels)
-    return PlotFile(
-        path=_PLOT,
-        alt=f"A (blue) and B (orange): {titles}",
-        png=plots.draw_overview(panels, columns=2),
-    )
+    return draw_figure(_PLOT, f"A (blue) and B (orange): {titles}", panels)
 
 
 def render_comparison(

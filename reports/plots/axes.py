@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from gates.series import FloatArray
-from reports.plots.decimate import Line
+from reports.plots.decimate import Line, drawable
 from reports.plots.figure import Figure, FigureCanvasAgg
 from reports.plots.panels import Panel
 from reports.text.escaping import plot_label
@@ -79,6 +79,10 @@ def _style(axes: Any, panel: Panel, gaps: int) -> None:
 
 def _set_steps(axes: Any, panel: Panel, lines: Sequence[Line]) -> None:
     steps = np.concatenate([line.all_steps for line in lines])
+    if not len(steps):
+        axes.set_xlim(0, 1)
+        axes.set_xticks([])
+        return
     low, high = float(steps.min()), float(steps.max())
     if panel.before_learning and panel.before_learning.until <= _MOST_EMPTY * high:
         low = min(low, 0.0)
@@ -98,7 +102,8 @@ def _short_step(step: float) -> str:
 def _set_values(axes: Any, panel: Panel, lines: Sequence[Line]) -> None:
     values = np.concatenate([line.values for line in lines])
     wanted = [limit.value for limit in panel.limits] if panel.show_limits else []
-    values = np.concatenate([values[np.isfinite(values)], np.asarray(wanted, dtype=np.float64)])
+    limits = drawable(np.asarray(wanted, dtype=np.float64))
+    values = np.concatenate([values[np.isfinite(values)], limits])
     if not len(values):
         axes.set_ylim(0, 1)
         axes.set_yticks([])
@@ -116,7 +121,7 @@ def _set_values(axes: Any, panel: Panel, lines: Sequence[Line]) -> None:
             axes.set_yscale("symlog", linthresh=linear_range(values))
         transform = axes.yaxis.get_transform()
         ends = transform.transform(np.array([values.min(), values.max()]))
-        size = max(float(ends[1] - ends[0]), 1e-6)
+        size = float(ends[1] - ends[0])
         margins = np.array([-0.08 * size, headroom * size])
         axes.set_ylim(*(float(v) for v in transform.inverted().transform(ends + margins)))
         _few_decades(axes, values, scale)

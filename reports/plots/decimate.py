@@ -47,8 +47,7 @@ def thin(series: Series, *, points: int = 2_000) -> Line:
         order = np.argsort(series.steps, kind="stable")
         steps, values = steps[order], values[order]
     finite = np.isfinite(values)
-    clipped = np.where(finite, np.clip(values, -_LARGEST, _LARGEST), np.nan)
-    clipped[np.abs(clipped) < _SMALLEST] = 0.0
+    clipped = np.where(finite, drawable(values), np.nan)
     kept = np.arange(len(values)) if len(values) <= points else _extremes(clipped, points // 2)
     return Line(
         steps=steps[kept],
@@ -58,6 +57,12 @@ def thin(series: Series, *, points: int = 2_000) -> Line:
         low_steps=_some(steps[values == -np.inf], points // 2),
         gaps=int(np.count_nonzero(~finite)),
     )
+
+
+def drawable(values: FloatArray) -> FloatArray:
+    """Bring finite magnitudes into the range that axis transforms can take."""
+    clipped = np.clip(values, -_LARGEST, _LARGEST)
+    return np.where(np.abs(clipped) < _SMALLEST, 0.0, clipped)
 
 
 def _some(steps: FloatArray, most: int) -> FloatArray:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from gates.series import FloatArray, Series
 from reports.plots.axes import DPI, FAINT, INK, SMALL, new_figure, prepare_axes
-from reports.plots.decimate import Line, thin
+from reports.plots.decimate import Line, drawable, thin
 from reports.plots.panels import BeforeLearning, LimitLine, Panel, Trace
 from reports.text.escaping import plot_label
 
@@ -118,7 +118,7 @@ def _draw_trace(axes: Any, trace: Trace, line: Line, colour: str) -> None:
 def _running_median(series: Series) -> tuple[FloatArray, FloatArray]:
     """Median of about 50 equal groups of points, at the middle of each group."""
     order = np.argsort(series.steps, kind="stable")
-    steps, values = series.steps[order].astype(np.float64), series.values[order]
+    steps, values = series.steps[order].astype(np.float64), drawable(series.values[order])
     finite = np.flatnonzero(np.isfinite(values))
     groups = max(1, min(50, len(finite) // 5))
     parts = [part for part in np.array_split(finite, groups) if len(part)]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gates.progress import EvaluationPoint, StageState
 from gates.seeds.result import JointResult
 from gates.series import EventLog
-from reports.context import Command, EvaluationPoint, StageState
+from reports.context import Command
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from gates.files import write_atomically
 from gates.findings import Verdict
-from reports.context import StageState
+from gates.progress import StageState
 from reports.pipeline import state_name
 from reports.seeds.context import GroupContext, GroupStage
 from reports.seeds.joint import body_values, draw_seeds, interval_text
 from reports.stage.markdown import REPORT_NAME, command_lines
-from reports.stage.plots import FOLDER, PlotFile
+from reports.stage.plots import FOLDER, PlotFile, write_plots
 from reports.text.escaping import Safe, file_name, link_target
 from reports.text.numbers import ABSENT, format_count, format_duration
 from reports.text.templates import markdown_environment, tidy_lines
@@ -42,8 +42,7 @@ def write_group_report(context: GroupContext, out_dir: Path) -> Path:
     if plot is not None and context.newest is not None:
         name = file_name(context.newest.result.stage)
         plot = replace(plot, path=f"{FOLDER}/seeds-{name}.png")
-        (out_dir / FOLDER).mkdir(parents=True, exist_ok=True)
-        write_atomically(out_dir / plot.path, plot.png)
+        write_plots((plot,), out_dir)
     path = out_dir / REPORT_NAME
     write_atomically(path, render_group(context, plot))
     return path

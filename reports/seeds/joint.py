@@ -13,7 +13,7 @@ from gates.seeds.result import JointResult, SeedVerdict, seed_names
 from reports.seeds.context import JointContext
 from reports.seeds.panels import joint_panels
 from reports.stage.markdown import REPORT_NAME, command_lines
-from reports.stage.plots import FOLDER, PlotFile
+from reports.stage.plots import FOLDER, PlotFile, draw_figure, write_plots
 from reports.stage.view import VERDICT_NAMES
 from reports.text.escaping import Safe, link_target
 from reports.text.numbers import ABSENT, format_count, format_number, format_range
@@ -42,9 +42,7 @@ def write_joint_report(context: JointContext, out_dir: Path) -> Path:
         OSError: The folder cannot be written or the disk is full.
     """
     plot = draw_seeds(context)
-    if plot is not None:
-        (out_dir / FOLDER).mkdir(parents=True, exist_ok=True)
-        write_atomically(out_dir / plot.path, plot.png)
+    write_plots(() if plot is None else (plot,), out_dir)
     path = out_dir / REPORT_NAME
     write_atomically(path, render_joint(context, plot))
     return path
@@ -53,17 +51,9 @@ def write_joint_report(context: JointContext, out_dir: Path) -> Path:
 def draw_seeds(context: JointContext) -> PlotFile | None:
     """Draw evaluation return and Q of every seed in one figure; None when nothing was logged."""
     panels = joint_panels(context)
-    if not panels:
-        return None
-    # matplotlib takes half a second to import and is not needed to render text.
-    from reports.plots import draw as plots
-
     titles = ", ".join(panel.title for panel in panels)
-    return PlotFile(
-        path=f"{FOLDER}/seeds.png",
-        alt=f"{titles} of {seed_names(sorted(context.shown))} over environment steps",
-        png=plots.draw_overview(panels, columns=2),
-    )
+    alt = f"{titles} of {seed_names(sorted(context.shown))} over environment steps"
+    return draw_figure(f"{FOLDER}/seeds.png", alt, panels)
 
 
 def render_joint(context: JointContext, plot: PlotFile | None) -> str:

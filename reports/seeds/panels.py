@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from gates.progress import EvaluationPoint
 from gates.series import Series
 from reports.comparison.panels import group_medians
-from reports.context import EvaluationPoint
 from reports.plots.panels import Panel, Trace
 from reports.seeds.context import JointContext
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gates.progress import EvaluationPoint
 from gates.series import EventLog, Series
-from reports.context import EvaluationPoint
 
 _TAGS = {
     "mean_return": "eval/mean_reward",

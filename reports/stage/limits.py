@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from gates.findings import GateResult
-from reports.context import EvaluationPoint, NextStage
+from gates.progress import EvaluationPoint
+from reports.context import NextStage
 from reports.text.numbers import format_count, format_number, format_plural
 
 _NOT_APPLICABLE = ": does not apply, "

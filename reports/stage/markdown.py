@@ -7,11 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gates.files import write_atomically
+from gates.findings import GateResult
 from gates.judge import Judgement
 from reports.context import Command, StageContext
-from reports.stage.plots import FOLDER, PlotFile, draw_stage_plots
-from reports.stage.view import ConfigLine, build_stage_view, resolved_config
-from reports.text.escaping import Safe
+from reports.losses import Losses
+from reports.stage.checks import kind_of, ordered
+from reports.stage.plots import FOLDER, PlotFile, draw_stage_plots, write_plots
+from reports.stage.view import (
+    MISSING_PART,
+    VERDICT_NAMES,
+    ConfigLine,
+    build_stage_view,
+    resolved_config,
+)
+from reports.text.escaping import Safe, escape_markdown
 from reports.text.templates import markdown_environment, tidy_lines
 
 REPORT_NAME = "report.md"
@@ -32,15 +41,18 @@ def write_stage_report(
     Raises:
         OSError: The folder cannot be written or the disk is full; an earlier report stays.
     """
-    plots = plots_for(judgement, context) if plots is None else plots
-    markdown = render_stage_markdown(judgement, context, plots)
+    shown = plots_for(judgement, context) if plots is None else plots
+    losses = Losses()
+    markdown = losses.guard(
+        "The full report", lambda: render_stage_markdown(judgement, context, shown), ""
+    )
+    if not markdown:
+        shown, markdown = (), plain_report(judgement.result, (*context.lost, *losses.sentences))
     path = out_dir / REPORT_NAME
-    outdated = _plots_of(path) - {plot.path for plot in plots}
-    (out_dir / FOLDER).mkdir(parents=True, exist_ok=True)
-    for plot in plots:
-        write_atomically(out_dir / plot.path, plot.png)
+    earlier = _plots_of(path)
+    drawn = write_plots(shown, out_dir)
     write_atomically(path, markdown)
-    for relative in outdated:
+    for relative in earlier - drawn:
         (out_dir / relative).unlink(missing_ok=True)
     return path
 
@@ -71,6 +83,26 @@ def render_stage_markdown(
         safe_path=Safe,
     )
     return tidy_lines(text)
+
+
+def plain_report(result: GateResult, lost: Sequence[str]) -> str:
+    """Say the verdict, what is missing and the findings without a template, where the full report broke."""
+    return tidy_lines(
+        "\n".join(
+            (
+                f"# {VERDICT_NAMES[result.verdict]} at {escape_markdown(result.stage)}: "
+                f"{escape_markdown(result.deciding)}",
+                "",
+                *(f"- {MISSING_PART}: {escape_markdown(sentence)}" for sentence in lost),
+                "",
+                *(
+                    f"- {escape_markdown(finding.check)} {finding.outcome.value}, {kind_of(finding)}: "
+                    f"{escape_markdown(finding.reason)}"
+                    for finding in ordered(result)
+                ),
+            )
+        )
+    )
 
 
 def command_lines(commands: Sequence[Command]) -> tuple[str, ...]:

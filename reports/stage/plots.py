@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gates.facts.run_facts import RunFacts
+from gates.files import write_atomically
 from gates.findings import GateResult
 from gates.series import EventLog
+from reports.losses import Losses
 from reports.plots.panels import (
     BeforeLearning,
+    Panel,
     check_panels,
     describe_panel,
     overview_missing,
@@ -19,6 +25,9 @@ from reports.plots.panels import (
 from reports.stage.checks import ordered
 from reports.stage.hyperparameters import config_value
 from reports.text.escaping import file_name
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 FOLDER = "plots"
 
@@ -34,38 +43,107 @@ class PlotFile:
     png: bytes
     check: str = ""
     """The check that it belongs to; empty for the overview."""
+    lost: str = ""
+    """Why it could not be drawn, one sentence; such a plot has no file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """A plot that the report should show."""
+
+    name: str
+    alt: str
+    check: str
+    draw: Callable[[], Image.Image]
 
 
 def draw_stage_plots(
     result: GateResult, log: EventLog, config: Mapping[str, object]
 ) -> tuple[PlotFile, ...]:
-    """Draw the overview and one plot for each check that did not pass and has a series."""
+    """Draw the overview and one plot for each check that did not pass and has a series.
+
+    Never raises because of what is to be drawn: a plot that cannot be drawn says why in `lost`.
+    """
     # matplotlib takes half a second to import and is not needed to render text.
     from reports.plots import draw as plots
 
-    phase = before_learning(config, log)
-    taken = {"overview"}
+    losses = Losses()
+    wanted = losses.guard("The plots", lambda: _wanted(result, log, config), ())
+    files = [_not_drawn("", losses)] if losses.sentences else []
     # A picture is made a small file on another processor while the next one is drawn.
     with ThreadPoolExecutor(1, thread_name_prefix="png") as beside:
-        files: list[tuple[str, str, str, Future[bytes]]] = []
-        overview = overview_panels(result.findings, log, phase)
-        if overview:
-            titles = ", ".join(panel.title for panel in overview)
-            missing = overview_missing(log)
-            alt = f"{titles} over environment steps"
-            alt += f"; not logged: {', '.join(missing)}" if missing else ""
-            picture = plots.overview_picture(overview)
-            files.append(("overview", alt, "", beside.submit(plots.png, picture)))
-        for finding, panel in check_panels(ordered(result), log, phase):
-            name = _free(file_name(panel.name), taken)
-            taken.add(name)
-            picture = plots.panel_picture(panel)
-            drawn = beside.submit(plots.png, picture)
-            files.append((name, describe_panel(panel), finding.check, drawn))
-        return tuple(
-            PlotFile(path=f"{FOLDER}/{name}.png", alt=alt, png=content.result(), check=check)
-            for name, alt, check, content in files
-        )
+        drawn: list[tuple[_Wanted, Losses, Future[bytes] | None]] = []
+        for plot in wanted:
+            losses = Losses()
+            picture = losses.guard(
+                f"The plot of `{plot.check or 'the whole run'}`", plot.draw, None
+            )
+            content = None if picture is None else beside.submit(plots.png, picture)
+            drawn.append((plot, losses, content))
+        for plot, losses, content in drawn:
+            if content is None:
+                files.append(_not_drawn(plot.check, losses))
+            else:
+                path = f"{FOLDER}/{plot.name}.png"
+                files.append(
+                    PlotFile(path=path, alt=plot.alt, png=content.result(), check=plot.check)
+                )
+    return tuple(files)
+
+
+def _wanted(result: GateResult, log: EventLog, config: Mapping[str, object]) -> list[_Wanted]:
+    """List the plots in the order of the report."""
+    from reports.plots import draw as plots
+
+    phase = before_learning(config, log)
+    found: list[_Wanted] = []
+    overview = overview_panels(result.findings, log, phase)
+    if overview:
+        missing = overview_missing(log)
+        alt = f"{', '.join(panel.title for panel in overview)} over environment steps"
+        alt += f"; not logged: {', '.join(missing)}" if missing else ""
+        draw = partial(plots.overview_picture, overview)
+        found.append(_Wanted(name="overview", alt=alt, check="", draw=draw))
+    taken = {"overview"}
+    for finding, panel in check_panels(ordered(result), log, phase):
+        name = _free(file_name(panel.name), taken)
+        taken.add(name)
+        draw = partial(plots.panel_picture, panel)
+        alt = describe_panel(panel)
+        found.append(_Wanted(name=name, alt=alt, check=finding.check, draw=draw))
+    return found
+
+
+def _not_drawn(check: str, losses: Losses) -> PlotFile:
+    return PlotFile(path="", alt="", png=b"", check=check, lost=" ".join(losses.sentences))
+
+
+def draw_figure(path: str, alt: str, panels: Sequence[Panel]) -> PlotFile | None:
+    """Draw panels in one figure of two columns; None without any. Never raises because of what they hold."""
+    if not panels:
+        return None
+    # matplotlib takes half a second to import and is not needed to render text.
+    from reports.plots import draw as plots
+
+    losses = Losses()
+    content = losses.guard(
+        f"The figure `{path}`", lambda: plots.draw_overview(panels, columns=2), b""
+    )
+    return PlotFile(path=path, alt=alt, png=content, lost=" ".join(losses.sentences))
+
+
+def write_plots(plots: Iterable[PlotFile], out_dir: Path) -> set[str]:
+    """Write the plots that could be drawn, each whole or not at all; return their paths.
+
+    Raises:
+        OSError: The folder cannot be written or the disk is full.
+    """
+    drawn = [plot for plot in plots if not plot.lost]
+    if drawn:
+        (out_dir / FOLDER).mkdir(parents=True, exist_ok=True)
+    for plot in drawn:
+        write_atomically(out_dir / plot.path, plot.png)
+    return {plot.path for plot in drawn}
 
 
 def same_plots(one: GateResult, other: GateResult) -> bool:

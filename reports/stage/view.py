@@ -31,6 +31,8 @@ from reports.stage.reward_components import RewardSplit, reward_split
 from reports.text.numbers import format_bytes, format_count, format_plural
 from reports.text.set_arguments import set_argument
 
+MISSING_PART = "Missing in this report"
+"""Label of a part that could not be made."""
 VERDICT_NAMES = {Verdict.GO: "GO", Verdict.CONDITIONAL: "CONDITIONAL", Verdict.NO_GO: "NO-GO"}
 
 
@@ -106,7 +108,9 @@ def build_stage_view(
     rows = check_rows(result, context.previous)
     passed = tuple(r for r in rows if r.finding.outcome is Outcome.PASS)
     opened = tuple(r for r in rows if r.finding.outcome is not Outcome.PASS)
-    by_check = {plot.check: plot for plot in plots if plot.check}
+    drawn = [plot for plot in plots if not plot.lost]
+    lost = (*context.lost, *(plot.lost for plot in plots if plot.lost))
+    by_check = {plot.check: plot for plot in drawn if plot.check}
     check_plots = [CheckPlot(row=row, plot=by_check.get(row.finding.check)) for row in opened]
     reference = last_go(context.previous)
     points = evaluation_points(log)
@@ -121,8 +125,12 @@ def build_stage_view(
         passed_rows=passed,
         last_go=reference.name if reference is not None else "",
         no_reference=_no_reference(context) if reference is None else "",
-        integrity=(*integrity_rows(result, log), *context.supervision),
-        overview=next((plot for plot in plots if not plot.check), None),
+        integrity=(
+            *integrity_rows(result, log),
+            *context.supervision,
+            *((MISSING_PART, sentence) for sentence in lost),
+        ),
+        overview=next((plot for plot in drawn if not plot.check), None),
         plotted=tuple(c for c in check_plots if c.plot is not None),
         unplotted=tuple(c for c in check_plots if c.plot is None and _needs_words(c.row)),
         diagnoses=tuple(

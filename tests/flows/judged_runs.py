@@ -12,7 +12,7 @@ from gates import result_file as gate_file
 from gates.checks.gate_file import load_gate
 from gates.findings import GateResult, Verdict
 from gates.judge import judge
-from reports.context import StageState
+from gates.progress import StageState
 from trainer.run.event_writer import EventWriter
 
 STEPS = 400

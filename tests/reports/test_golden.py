@@ -12,13 +12,8 @@ import pytest
 
 from gates.findings import Outcome, Verdict
 from gates.judge import Judgement
-from reports.context import (
-    Command,
-    EvaluationPoint,
-    PipelineContext,
-    PipelineStage,
-    StageState,
-)
+from gates.progress import EvaluationPoint, StageState
+from reports.context import Command, PipelineContext, PipelineStage
 from reports.pipeline import render_pipeline_markdown
 from reports.stage.html import render_html
 from reports.stage.latex import render_latex

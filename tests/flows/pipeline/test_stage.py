@@ -13,7 +13,7 @@ from flows.pipeline.request import PipelineRequest
 from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
 from gates.findings import Verdict
-from reports.context import StageState
+from gates.progress import StageState
 
 Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
 LOSS = {Verdict.GO: 1.0, Verdict.CONDITIONAL: 7.0, Verdict.NO_GO: 70.0}

@@ -13,7 +13,7 @@ from flows.errors import OutputError, UsageError
 from flows.pipeline.request import PipelineRequest
 from flows.records.pipeline_record import read_record
 from flows.records.run_dir import PipelineDirectory
-from reports.context import StageState
+from gates.progress import StageState
 
 MakeRequest = Callable[..., PipelineRequest]
 Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]

@@ -18,7 +18,7 @@ import yaml
 from flows.records.group_record import read_group
 from flows.records.pipeline_record import RunRecord, read_record
 from gates.findings import Verdict
-from reports.context import StageState
+from gates.progress import StageState
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("prefect_dask", reason="needs the extra dask")

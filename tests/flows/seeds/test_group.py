@@ -25,7 +25,7 @@ from flows.records.recipe import recipe_hash
 from flows.seeds.group_pipeline import SeedsOutcome, validate_seeds
 from flows.seeds.request import SeedsRequest
 from gates.findings import Verdict
-from reports.context import StageState
+from gates.progress import StageState
 
 MakeRequest = Callable[..., PipelineRequest]
 Outcome = tuple[State[Any], SeedsOutcome]

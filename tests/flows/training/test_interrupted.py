@@ -21,7 +21,7 @@ from flows.records.trainer_files import TrainerStatus
 from flows.settings.plan import StagePlan
 from flows.training.interrupted import interrupted_run, unjudged_run
 from gates.findings import Verdict
-from reports.context import StageState
+from gates.progress import StageState
 
 Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
 LIVE_CHECK = """

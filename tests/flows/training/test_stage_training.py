@@ -15,7 +15,7 @@ from flows.progress import SilentReporter, Tick
 from flows.records.run_dir import PipelineDirectory
 from flows.records.trainer_files import TrainerStatus
 from flows.training.stage_training import train_stage
-from reports.context import StageState
+from gates.progress import StageState
 
 Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
 

@@ -22,7 +22,7 @@ from flows.settings.setting_files import load_stage
 from flows.settings.warm_start import WarmStartOption, parse_warm_start, warm_start_words
 from flows.training.interrupted import interrupted_run
 from flows.training.warm_start import warm_started
-from reports.context import StageState
+from gates.progress import StageState
 
 Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gates.seeds.scores import Evaluation, seed_score
+from gates.progress import EvaluationPoint
+from gates.seeds.scores import seed_score
 from gates.seeds.statistics import bootstrap_interval, interquartile_mean
 
 SCORES = st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=12)
@@ -81,8 +82,8 @@ def test_ten_seeds_cover_the_truth_about_as_often_as_promised() -> None:
     assert 0.85 < hits / 300 < 0.99
 
 
-def points(*values: tuple[int, float | None]) -> list[Evaluation]:
-    return [Evaluation(step=s, mean_return=v, std_return=2.0, episodes=5) for s, v in values]
+def points(*values: tuple[int, float | None]) -> list[EvaluationPoint]:
+    return [EvaluationPoint(step=s, mean_return=v, std_return=2.0, episodes=5) for s, v in values]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def points(*values: tuple[int, float | None]) -> list[Evaluation]:
     ],
 )
 def test_a_seed_s_score_is_the_mean_of_its_last_quarter(
-    evaluations: list[Evaluation], planned: int | None, value: float | None
+    evaluations: list[EvaluationPoint], planned: int | None, value: float | None
 ) -> None:
     score = seed_score(evaluations, planned)
     assert (score.value if score else None) == value
@@ -124,6 +125,6 @@ def test_a_score_tells_its_own_noise() -> None:
         1000,
     )
     assert score.standard_error == pytest.approx(2.0 / math.sqrt(10))
-    silent = seed_score([Evaluation(step=1000, mean_return=1.0)], 1000)
+    silent = seed_score([EvaluationPoint(step=1000, mean_return=1.0)], 1000)
     assert silent is not None
     assert (silent.standard_error, silent.episodes, silent.untrained) == (None, None, None)

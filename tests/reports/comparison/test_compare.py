@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from gates.findings import Outcome, Verdict
+from gates.progress import EvaluationPoint
 from reports.comparison.compare import (
     ChangeKind,
     ComparedRun,
@@ -21,7 +22,6 @@ from reports.comparison.compare import (
 )
 from reports.comparison.panels import comparison_panels, group_medians
 from reports.comparison.report import evaluation_rows, render_comparison, write_comparison_report
-from reports.context import EvaluationPoint
 from reports.stage.evaluations import evaluation_points
 
 PASS, WARN, FAIL, UNKNOWN = Outcome.PASS, Outcome.WARN, Outcome.FAIL, Outcome.INCONCLUSIVE

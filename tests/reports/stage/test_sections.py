@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from gates.findings import Outcome, Verdict
+from gates.progress import EvaluationPoint
 from gates.series import Damage
-from reports.context import EvaluationPoint, NextStage, PreviousRun, Speed
+from reports.context import NextStage, PreviousRun, Speed
 from reports.stage.changes import describe_changes
 from reports.stage.checks import check_rows, ordered
 from reports.stage.episodes import episode_quarters

@@ -13,16 +13,15 @@ from markdown_it import MarkdownIt
 
 from gates.findings import Diagnosis, Fix, Outcome, Verdict
 from gates.judge import Judgement
+from gates.progress import EvaluationPoint, StageState
 from reports.context import (
     ChangeNote,
     Command,
     ConfigChange,
-    EvaluationPoint,
     NextStage,
     PipelineContext,
     PipelineStage,
     PreviousRun,
-    StageState,
 )
 from reports.pipeline import render_pipeline_markdown
 from reports.stage.html import render_html

@@ -27,7 +27,7 @@ from flows.settings.plan import StagePlan
 from flows.training.interrupted import interrupted_run
 from gates.events.reader import read_events
 from gates.findings import Verdict
-from reports.context import StageState
+from gates.progress import StageState
 
 ANY = Path(__file__).parents[2].joinpath("any_trainer.py")
 ROOT = Path(__file__).resolve().parents[4]
