@@ -15,9 +15,9 @@ from benchmarks.rows import Row, against_floor, against_peer
 from benchmarks.tasks import BATCH, CNN, MLP, Task
 from benchmarks.update_floor import Floor
 from trainer.agents.td3 import TD3
-from trainer.loop import config_fits_machine
 from trainer.observation import Observation
 from trainer.replay.buffer import Batch
+from trainer.run.machine import misfit_of_machine
 
 BF16 = "gonogo, bf16"
 SB3, SCRIPT, FLOOR = "Stable-Baselines3", "single-file script", "kernels alone"
@@ -79,7 +79,7 @@ def _updates(task: Task) -> dict[str, Callable[[], object]]:
         twice = _as_sbx(batch, times=2)
         compiled.replay_buffer.sample = lambda *_, **__: twice
         works[SBX] = lambda: compiled.train(gradient_steps=2, batch_size=BATCH)
-    if task.camera and config_fits_machine(half_config) is None:
+    if task.camera and misfit_of_machine(half_config) is None:
         works[BF16] = lambda: (half.update(batch), half.update(batch))
     return works
 

@@ -1,5 +1,7 @@
 """Command line of the trainer: `python -m trainer run --run DIR`, `check REQUEST` and `tags`.
 
+`check` answers with one JSON object on standard output: `mistakes`, and without any `resolved`, `needs` and `code`.
+
 Exit codes: 0 finished, 1 broken, 2 bad configuration, 3 diverged (the gate judges what was logged), 75 the simulator
 was lost, 143 stopped on request after a checkpoint.
 """
@@ -17,14 +19,13 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trainer.mistakes import ConfigMistakesError
 
 if TYPE_CHECKING:
-    from trainer.config import Request
-    from trainer.envs.registry import EnvConfig
     from trainer.run.checkpoint import Manifest
+    from trainer.run.task import Task
 
 FINISHED, BROKEN, BAD_CONFIG, DIVERGED, SIMULATOR_LOST, STOPPED = 0, 1, 2, 3, 75, 143
 
@@ -38,9 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument(
         "--resume",
         action="store_true",
-        help="go on from the newest whole checkpoint; without one start anew",
+        help="resume from the newest whole checkpoint, or start over if there is none",
     )
-    check = commands.add_parser("check", help="validate a request and print it resolved")
+    check = commands.add_parser("check", help="validate a request and print the answer as JSON")
     check.add_argument("request", type=Path)
     commands.add_parser("tags", help="print the table of tags as Markdown")
     options = parser.parse_args(arguments)
@@ -65,69 +66,83 @@ def _tags() -> int:
 
 
 def _check(path: Path) -> int:
-    from trainer.run.run_json import read_request, resolved
+    # An environment may greet whoever imports it, which is no part of the answer.
+    with contextlib.redirect_stdout(sys.stderr):
+        answer = _answer(path)
+    print(json.dumps(answer))
+    return BAD_CONFIG if answer["mistakes"] else FINISHED
 
-    request, env = read_request(path)
-    if request.warm_start is not None:
-        from trainer.warm_start import check_warm_start
 
-        check_warm_start(path.parent, request, env)
-    print(json.dumps(resolved(request, env)))
-    return FINISHED
+def _answer(path: Path) -> dict[str, Any]:
+    from trainer.run.needs import needs
+    from trainer.run.request import read_task, resolved
+
+    try:
+        task = read_task(path)
+        if task.request.warm_start is not None:
+            from trainer.warm_start import check_warm_start
+
+            check_warm_start(path.parent, task)
+    except ConfigMistakesError as error:
+        return {"mistakes": [mistake.as_record() for mistake in error.mistakes]}
+    return {
+        "mistakes": [],
+        "resolved": resolved(task),
+        "needs": needs(task).as_record(),
+        "code": list(task.code),
+    }
 
 
 def _run(run: Path, resume: bool) -> int:
-    from trainer.run.run_json import read_request
+    from trainer.run.request import read_task
 
-    request, env = read_request(run / "request.json")
-    if request.train.threads > 1:
-        # A thread that waits for another one gives its processor back after some microseconds, not milliseconds: where
-        # others want it too, an update would take several times as long. libgomp reads this when torch is imported.
+    task = read_task(run / "request.json")
+    if task.request.train.threads > 1:
+        # A waiting thread gives its processor back after microseconds instead of milliseconds: on a busy machine an
+        # update would otherwise take several times as long. libgomp reads this when torch is imported.
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     with _quick_imports():
-        from trainer.loop import config_fits_machine
+        import trainer.loop  # noqa: F401
+        from trainer.run.machine import misfit_of_machine
 
-    problem = config_fits_machine(request.train)
-    if problem:
-        raise ConfigMistakesError([problem])
-    # Whoever watches us can ask where every thread is, also when the interpreter is stuck.
+    misfit = misfit_of_machine(task.request.train)
+    if misfit is not None:
+        raise ConfigMistakesError(misfit)
+    # A supervisor can ask where every thread is, even if the interpreter is stuck.
     faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
     with _stop_signals() as stop_requested:
-        return _train(run, request, env, stop_requested, resume=resume)
+        return _train(run, task, stop_requested, resume=resume)
 
 
 @contextlib.contextmanager
 def _quick_imports() -> Iterator[None]:
-    """Import without looking for garbage, of which imports leave none: a fifth less time."""
+    """Disable the garbage collector during imports, which create no cycles; saves a fifth of the time."""
     gc.disable()
     try:
         yield
     finally:
         gc.enable()
     if __name__ == "__main__":
-        # What was imported stays: later searches need not pass through it.
+        # What was imported stays, so later collections need not look at it.
         gc.freeze()
 
 
-def _train(
-    run: Path, request: Request, env: EnvConfig, stop_requested: Callable[[], bool], *, resume: bool
-) -> int:
-    """Train, and tell by heartbeat, standard error and exit code how it ended."""
+def _train(run: Path, task: Task, stop_requested: Callable[[], bool], *, resume: bool) -> int:
+    """Train; heartbeat, standard error and exit code say how it ended."""
     from trainer.envs.errors import EnvironmentSetupError, SimulatorLostError
     from trainer.loop import DivergedError, StopRequestedError, Trainer
     from trainer.run import checkpoint
-    from trainer.run.run_json import Heartbeat, write_run_json
+    from trainer.run.heartbeat import Heartbeat
+    from trainer.run.run_json import write_run_json
 
-    heartbeat = Heartbeat(run, request.planned_steps)
+    heartbeat = Heartbeat(run, task.request.planned_steps)
     try:
         manifest = _resumable(run) if resume else None
-        write_run_json(run, request, env, resume, manifest.step if manifest else None)
+        resumed_from_step = manifest.step if manifest else None
+        write_run_json(run, task, resume=resume, resumed_from_step=resumed_from_step)
         if resume:
             checkpoint.discard_after(run / "checkpoints", manifest.step if manifest else -1)
-        trainer = Trainer(
-            run, request, env, heartbeat, stop_requested, resume=resume, checkpoint=manifest
-        )
-        trainer.train()
+        Trainer(run, task, heartbeat, stop_requested, resume=resume, checkpoint=manifest).train()
     except ConfigMistakesError:
         raise
     except StopRequestedError as error:
@@ -148,7 +163,7 @@ def _train(
         traceback.print_exc()
         message = _sentence(error)
         print(message, file=sys.stderr)
-        # A full disk is a likely reason to be here, and then the heartbeat cannot be written either.
+        # If the disk is full, the heartbeat cannot be written either.
         with contextlib.suppress(OSError):
             heartbeat.end("failed", message)
         return BROKEN
@@ -158,7 +173,7 @@ def _train(
 
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Let SIGTERM and SIGINT only be noted while the block is open; gives what tells whether one came."""
+    """Only note SIGTERM and SIGINT while the block is open; yield a function that tells whether one came."""
     came = False
 
     def note(*_: object) -> None:
@@ -175,7 +190,7 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
 
 
 def _resumable(run: Path) -> Manifest | None:
-    """Find the checkpoint to go on from, and say which newer ones are damaged."""
+    """Find the checkpoint to resume from, and say which newer ones are damaged."""
     from trainer.run.checkpoint import newest_good
 
     manifest, damage = newest_good(run / "checkpoints")
@@ -185,7 +200,7 @@ def _resumable(run: Path) -> Manifest | None:
 
 
 def _sentence(error: Exception) -> str:
-    """Say what broke, with the file when one was involved."""
+    """Say what broke, with the file if one was involved."""
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Every hyperparameter of the trainer, once: unit, range and source of the default.
+"""Every hyperparameter of the trainer, once, with unit, range and source of the default.
 
 Defaults are those of the TD3 authors (Fujimoto et al. 2018, "Addressing Function Approximation Error in Actor-Critic
 Methods", and their released code) where they published one. Presets override them.
@@ -34,7 +34,7 @@ BOOKKEEPING = frozenset(
         "log_every_updates",
     }
 )
-"""Fields of `TrainConfig` that no update depends on: stages may differ in them and still have one recipe."""
+"""Fields of `TrainConfig` that no update depends on: stages that differ only in these share a recipe."""
 
 
 class TrainConfig(BaseModel):
@@ -42,8 +42,9 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    algorithm: Literal["td3", "ddpg"] = "td3"
-    """`ddpg` is the same code with one critic, `policy_delay` 1 and no target noise, unless these are set."""
+    algorithm: str = "td3"
+    """`td3`, or `ddpg`: the same code with one critic, `policy_delay` 1 and no target noise, unless these are set. All
+    algorithms are listed in `trainer.agents.registry`."""
 
     # Networks
     encoder: Literal["nature", "small"] = "nature"
@@ -135,7 +136,7 @@ class TrainConfig(BaseModel):
     checkpoint_every_steps: PositiveInt = 50_000
     """Environment steps between two checkpoints; the last step is always saved."""
     keep_checkpoints: PositiveInt = 3
-    """Newest checkpoints that are kept, beside the milestones and the best evaluation."""
+    """Newest checkpoints that are kept, in addition to the milestones and the best evaluation."""
     milestone_steps: tuple[PositiveInt, ...] = (50_000, 100_000, 250_000, 500_000, 750_000)
     """Steps whose checkpoint is kept for good; the last step always is."""
     save_replay: bool = True
@@ -147,8 +148,8 @@ class TrainConfig(BaseModel):
     replay_on_device: bool = False
     """Keep a second copy of the replay's pictures on `device`: batches are gathered there instead of sent there."""
     threads: PositiveInt = 1
-    """Threads of an update; acting and stepping take one. Two help with pictures of 84 pixels, on processors that
-    nobody else uses. Results repeat bit by bit only at the same number."""
+    """Threads of an update; acting and stepping take one. Two help with pictures of 84 pixels on an idle machine.
+    Results repeat bit by bit only with the same number."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of the encoders in updates: bf16 is quicker where the processor has it and rounds to three digits.
     Weights, optimisers, MLPs, targets and actions stay fp32."""
@@ -177,20 +178,20 @@ class TrainConfig(BaseModel):
 
 
 class WarmStart(BaseModel):
-    """A checkpoint of an earlier run whose agent this run begins with."""
+    """A checkpoint of an earlier run whose agent this run starts with."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     checkpoint: str = Field(min_length=1)
     """A `.ckpt` file; a relative path begins at the folder of request.json."""
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    """Hash of the file: the recipe says which weights, not only where they lay."""
+    """Hash of the file: the recipe names the weights, not only their place."""
     step: int | None = Field(default=None, ge=0)
     """Environment step of the checkpoint; None for the best evaluation's."""
     carry: Literal["weights", "learner"]
     """`weights`: networks, targets and reward normalisation. `learner`: the optimisers' moments as well."""
     named: bool = False
-    """A person named this checkpoint; otherwise the stage takes that of the stage before it."""
+    """The user named this checkpoint; otherwise the stage takes that of the stage before it."""
 
 
 class Request(BaseModel):
@@ -208,7 +209,7 @@ class Request(BaseModel):
     """Configuration of the environment, validated by `trainer.envs.registry`."""
     train: TrainConfig
     warm_start: WarmStart | None = None
-    """What the run begins with; unset: fresh networks."""
+    """Checkpoint that the run starts from; unset: fresh networks."""
 
     @model_validator(mode="after")
     def _check_steps(self) -> Request:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,23 +12,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.agents.td3 import TD3
-from trainer.config import Request, TrainConfig
-from trainer.envs.registry import EnvConfig, describe_env, make_vector_env
 from trainer.evaluate import evaluate
 from trainer.observation import Observation, ObservationShape
 from trainer.replay.buffer import ReplayBuffer
+from trainer.replay.capacity import most_transitions
 from trainer.run import checkpoint as checkpoints
 from trainer.run.checkpoint import CheckpointError, Manifest
 from trainer.run.episodes import EpisodeTally
 from trainer.run.event_writer import EventWriter
-from trainer.run.run_json import Heartbeat, Phase
+from trainer.run.heartbeat import Heartbeat, Phase
 from trainer.run.seeding import RandomStreams
+from trainer.run.task import Task
 from trainer.warm_start import load_carried
 
 Arrays = Mapping[str, NDArray[Any]]
-_CXX = os.environ.get("CXX", "g++")
-"""The compiler that torch takes."""
 
 
 class StopRequestedError(Exception):
@@ -47,8 +42,7 @@ class Trainer:
     def __init__(
         self,
         run: Path,
-        request: Request,
-        env_config: EnvConfig,
+        task: Task,
         heartbeat: Heartbeat,
         stop_requested: Callable[[], bool] = lambda: False,
         *,
@@ -59,17 +53,17 @@ class Trainer:
 
         Args:
             run: Run directory.
-            request: What to train.
-            env_config: The request's environment.
+            task: What to train.
             heartbeat: Writes status.json.
             stop_requested: Asked before each step.
             resume: An earlier attempt has written to this directory.
-            checkpoint: Where to go on from; None to start at step 0.
+            checkpoint: Where to resume; None to start at step 0.
 
         Raises:
             CheckpointError: The checkpoint does not fit.
             ConfigMistakesError: What the run is to begin with does not fit.
         """
+        request = task.request
         config = request.train
         torch.set_num_threads(1)
         self.config, self.request, self.run = config, request, run
@@ -80,30 +74,20 @@ class Trainer:
 
         self.streams = RandomStreams(request.seed)
         self.streams.seed_torch()
-        description = describe_env(env_config)
-        shape = ObservationShape(camera=description.camera_shape, vector=description.vector_dim)
-        self.action_dim = description.action_dim
-        self.agent = TD3(config, shape, self.action_dim)
-        self.env = make_vector_env(
-            env_config,
-            num_envs=config.num_envs,
-            seed=self.streams.env_seed,
-            report=lambda activity: self._beat(activity),
-        )
-        self._borrowed = description.exclusive
+        self.action_dim = task.spec.action_dim
+        self.agent = task.make_agent()
+        self.env = task.make_env(config.num_envs, self.streams.env_seed, self._beat)
+        self._borrowed = task.spec.exclusive
         self.eval_env = (
             self.env
             if self._borrowed
-            else make_vector_env(
-                env_config, num_envs=config.eval_episodes, seed=self.streams.eval_seed
-            )
+            else task.make_env(config.eval_episodes, self.streams.eval_seed)
         )
-        # Never more memory than the stage can fill; the tenth is for truncated episodes' final frames.
-        fillable = request.planned_steps + request.planned_steps // 10
         self.replay = ReplayBuffer(
-            min(config.buffer_size, fillable),
+            # Never more memory than the stage can fill.
+            min(config.buffer_size, most_transitions(request.planned_steps)),
             config.num_envs,
-            shape,
+            ObservationShape(camera=task.spec.camera_shape, vector=task.spec.vector_dim),
             self.action_dim,
             mirror=self.agent.device if config.replay_on_device else None,
         )
@@ -214,16 +198,17 @@ class Trainer:
             started = time.perf_counter()
             batch = self.replay.sample(config.batch_size, self.streams.replay, self.agent.device)
             log = self.agent.updates + 1 >= self._next_log
-            statistics = self.agent.update(batch, log)
+            stats = self.agent.update(batch, log=log)
+            tags = stats.tags() if stats is not None else {}
             self._timing.updating_s += time.perf_counter() - started
-            if statistics is not None:
+            if tags:
                 self._next_log = self.agent.updates + config.log_every_updates
-                statistics |= {
+                tags |= {
                     "agent/buffer_size": float(len(self.replay)),
                     "agent/exploration_noise": self.exploration_noise,
                     **self._timing.since_last(self.step),
                 }
-                self.writer.write(self.step, statistics)
+                self.writer.write(self.step, tags)
         torch.set_num_threads(1)
 
     @property
@@ -398,22 +383,3 @@ def _with_final(next_obs: Arrays, infos: Mapping[str, Any], done: NDArray[np.boo
         merged[key] = values.copy()
         merged[key][done] = final[key][done]
     return merged
-
-
-def config_fits_machine(config: TrainConfig) -> str | None:
-    """Return a sentence when the configuration asks for what this machine lacks."""
-    if config.device == "cuda" and not torch.cuda.is_available():
-        return "train.device: cuda was asked for, but torch finds no CUDA device; use cpu"
-    if config.precision == "bf16" and not _has_bf16(config.device):
-        return "train.precision: bf16 was asked for, but this processor has no arithmetic for it; use fp32"
-    if config.compile and config.device == "cpu" and shutil.which(_CXX) is None:
-        return f"train.compile was asked for, but there is no C++ compiler ({_CXX}); leave it off"
-    return None
-
-
-def _has_bf16(device: str) -> bool:
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # torch has no public name for it; one that is gone means no.
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return bool(supported())

@@ -10,64 +10,61 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainer.agents.td3 import NETWORKS, TD3
-from trainer.config import Request, WarmStart
-from trainer.envs.registry import EnvConfig, describe_env
-from trainer.mistakes import ConfigMistakesError
-from trainer.observation import ObservationShape
+from trainer.agents.agent import Agent
+from trainer.config import WarmStart
+from trainer.mistakes import ConfigMistakesError, Mistake
 from trainer.run import checkpoint
 from trainer.run.checkpoint import CheckpointError
+from trainer.run.task import Task
 
 
-def load_carried(run: Path, warm: WarmStart, agent: TD3) -> Mapping[str, Any]:
+def load_carried(run: Path, warm: WarmStart, agent: Agent) -> Mapping[str, Any]:
     """Read the agent's state that `warm` names, and make sure that it fits.
 
     Args:
         run: Folder of request.json; a relative path begins here.
         warm: Which checkpoint.
-        agent: What is to go on with it; not changed.
+        agent: The agent that is to take it over; not changed.
 
     Raises:
-        ConfigMistakesError: The file is missing, is another one than was asked for, or does not fit.
+        ConfigMistakesError: The file is missing, differs from the one that was chosen, or does not fit.
     """
     path = (run / warm.checkpoint).resolve()
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ConfigMistakesError([f"warm_start: {path}: {error.strerror}"]) from None
+        raise _refusal(f"{path}: {error.strerror}") from None
     if hashlib.sha256(content).hexdigest() != warm.sha256:
-        raise ConfigMistakesError(
-            [f"warm_start: {path} was changed since it was chosen: its hash is another one"]
-        )
+        raise _refusal(f"{path} was changed since it was chosen: its hash differs")
     try:
         state = checkpoint.load_file(path, torch.device("cpu")).get("agent")
     except CheckpointError as error:
-        raise ConfigMistakesError([f"warm_start: {error}"]) from None
+        raise _refusal(str(error)) from None
     misfit = _misfit(agent, state) if isinstance(state, Mapping) else "it holds no agent"
     if misfit:
-        raise ConfigMistakesError([f"warm_start: {path} does not fit this stage: {misfit}"])
+        raise _refusal(f"{path} does not fit this stage: {misfit}")
     assert isinstance(state, Mapping)
     return state
 
 
-def check_warm_start(folder: Path, request: Request, env: EnvConfig) -> None:
-    """Find out, without starting anything, whether a request's warm start can be made.
+def check_warm_start(folder: Path, task: Task) -> None:
+    """Make sure that a task's warm start can be made; starts nothing.
 
     Raises:
         ConfigMistakesError: It cannot.
     """
-    if request.warm_start is None:
-        return
-    spec = describe_env(env)
-    shape = ObservationShape(camera=spec.camera_shape, vector=spec.vector_dim)
-    config = request.train.model_copy(update={"device": "cpu"})
-    load_carried(folder, request.warm_start, TD3(config, shape, spec.action_dim))
+    if task.request.warm_start is not None:
+        load_carried(folder, task.request.warm_start, task.make_agent(device="cpu"))
 
 
-def _misfit(agent: TD3, state: Mapping[str, Any]) -> str:
-    """Say in which way a saved agent differs; empty when it fits."""
-    for name in NETWORKS:
-        here, there = getattr(agent, name).state_dict(), state.get(name)
+def _refusal(text: str) -> ConfigMistakesError:
+    return ConfigMistakesError(Mistake(key="warm_start", text=text))
+
+
+def _misfit(agent: Agent, state: Mapping[str, Any]) -> str:
+    """Say how a saved agent differs; empty when it fits."""
+    for name, network in agent.networks.items():
+        here, there = network.state_dict(), state.get(name)
         if not isinstance(there, Mapping) or not all(isinstance(v, Tensor) for v in there.values()):
             return f"it holds no {name}"
         odd = sorted(here.keys() ^ there.keys())

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from flows.settings.own_trainer import trainer_source
+from flows.records.source_closure import imported_sources
 
 if TYPE_CHECKING:
     from flows.settings.plan import StagePlan
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 def recipe_hash(stage: StagePlan) -> str:
     """Hash what shapes a training: request, resolved configuration and the trainer's source.
 
-    Of a trainer by command the source is the files that its command names.
+    The source is that of the loop, the algorithm and the environment, with all that they import;
+    for a trainer by command it is the files that the command names. It is read now, because a stage
+    may start hours after it was planned.
     """
     source = hashlib.sha256()
     files = (
-        trainer_source()
+        imported_sources(stage.code)
         if stage.trainer is None
         else {str(path): path for path in stage.trainer.files()}
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -12,24 +11,17 @@ from flows.errors import UsageError
 from flows.seeds.request import SeedsRequest
 from flows.settings.plan import PipelinePlan
 
-_ONE_AT_A_TIME = ("carla",)
-"""Environments that need a simulator each, of which there is one unless the user says otherwise."""
-
 
 def default_jobs(plan: PipelinePlan, seeds: int) -> int:
     """Return how many trainings fit on this machine at the same time, at least one.
 
-    On the CPU as many as there are cores for the trainers' threads. One on a GPU and with CARLA:
-    memory of a GPU and ports of simulators are not shared without being asked.
+    On the CPU as many as there are cores for the trainers' threads. One on a GPU or with a simulator
+    that a training keeps to itself: these are shared only if the user asks for it.
     """
-    jobs = seeds
-    for stage in plan.stages:
-        train, env = _mapping(stage.resolved, "train"), _mapping(stage.resolved, "env")
-        if train.get("device") == "cuda" or str(env.get("id", "")).startswith(_ONE_AT_A_TIME):
-            return 1
-        threads = train.get("threads")
-        jobs = min(jobs, available_cores() // (threads if isinstance(threads, int) else 1))
-    return max(1, jobs)
+    every = [stage.needs for stage in plan.stages]
+    if any(needs.device == "cuda" or needs.exclusive_simulator for needs in every):
+        return 1
+    return max(1, min(seeds, *(available_cores() // needs.threads for needs in every)))
 
 
 def available_cores() -> int:
@@ -67,8 +59,3 @@ def task_runner(request: SeedsRequest, jobs: int) -> TaskRunner[Any]:
         "preload": ["flows.seeds.dask_worker"],
     }
     return DaskTaskRunner(cluster_kwargs=cluster)
-
-
-def _mapping(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = values.get(key)
-    return found if isinstance(found, Mapping) else {}

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from flows.settings.nearest import did_you_mean
+from flows.settings.mistakes import Mistake, nearest
 from flows.settings.own_trainer import callers_environment
 from flows.settings.placeholders import NAME, Value, fill, fill_all, mistakes_in, names_in, written
 from flows.settings.supervision import Seconds
@@ -140,22 +140,26 @@ class TrainerCommand:
         }
 
 
-def parse_trainer(section: object, mistakes: list[str]) -> TrainerSection | None:
+def parse_trainer(section: object, mistakes: list[Mistake]) -> TrainerSection | None:
     """Read `trainer` of a preset; what is wrong with it is added to `mistakes`, each with its key."""
     if not isinstance(section, Mapping):
         mistakes.append(
-            "trainer: must be a group of keys, with command and dialect among them; see docs/any-trainer.md"
+            Mistake(
+                key="trainer",
+                text="must be a group of keys, with command and dialect among them; "
+                "see docs/any-trainer.md",
+            )
         )
         return None
     try:
         return TrainerSection.model_validate(section)
     except ValidationError as error:
-        mistakes += [_sentence(item) for item in error.errors()]
+        mistakes += [_mistake(item) for item in error.errors()]
         return None
 
 
 def resolve_trainer(
-    section: TrainerSection, *, folder: Path, given: Mapping[str, Value], mistakes: list[str]
+    section: TrainerSection, *, folder: Path, given: Mapping[str, Value], mistakes: list[Mistake]
 ) -> TrainerCommand:
     """Check a trainer by command for one stage; what is wrong is added to `mistakes`.
 
@@ -163,7 +167,7 @@ def resolve_trainer(
         section: As it was read.
         folder: Of the preset file.
         given: Steps, seed, names and cadence of the stage.
-        mistakes: Gets one sentence each, starting with the dotted key.
+        mistakes: Gets what is wrong.
     """
     known: dict[str, Value] = {**given, "python": sys.executable}
     in_a_run: dict[str, Value] = {name: "" for name in KNOWN_ONLY_IN_A_RUN if name != "checkpoint"}
@@ -179,55 +183,56 @@ def resolve_trainer(
         found = mistakes_in(text, {**known, **in_a_run})
         if not found and key != "command" and _holds_list(text, known):
             found = [f"a list cannot stand here, in {text!r}"]
-        mistakes += [f"trainer.{key}: {mistake}" for mistake in found]
+        mistakes += [Mistake(key=f"trainer.{key}", text=mistake) for mistake in found]
     for text in section.resume:
         found = mistakes_in(text, {**known, **in_a_run, "checkpoint": ""})
-        mistakes += [f"trainer.resume: {mistake}" for mistake in found]
+        mistakes += [Mistake(key="trainer.resume", text=mistake) for mistake in found]
         if "checkpoint" in names_in(text) and not section.checkpoints:
-            mistakes.append(
-                "trainer.resume: {checkpoint} needs trainer.checkpoints, the pattern of its files"
-            )
+            needed = "{checkpoint} needs trainer.checkpoints, the pattern of its files"
+            mistakes.append(Mistake(key="trainer.resume", text=needed))
     if section.checkpoints and not section.resume:
-        mistakes.append(
-            "trainer.checkpoints: has no effect without trainer.resume, the arguments to go on with"
-        )
+        without = "has no effect without trainer.resume, the arguments that resume a run"
+        mistakes.append(Mistake(key="trainer.checkpoints", text=without))
     cwd = (folder / section.cwd).resolve()
     command = TrainerCommand(
         section=section, cwd=cwd, dialect=_dialect(section, folder, mistakes), known=known
     )
     if not cwd.is_dir():
-        mistakes.append(f"trainer.cwd: there is no folder {cwd}; it is relative to the preset file")
+        text = f"there is no folder {cwd}; it is relative to the preset file"
+        mistakes.append(Mistake(key="trainer.cwd", text=text))
     elif len(mistakes) == before:
-        mistakes += _program_mistakes(command)
+        mistakes += [Mistake(key="trainer.command", text=t) for t in _program_mistakes(command)]
     return command
 
 
-def _value_mistakes(section: TrainerSection, built_in: Mapping[str, Value]) -> Iterable[str]:
+def _value_mistakes(section: TrainerSection, built_in: Mapping[str, Value]) -> Iterable[Mistake]:
     used = {
         name for text in (*section.command, *section.resume, *section.env.values())
         for name in names_in(text)
     }  # fmt: skip
     for name, value in section.values.items():
-        key = f"trainer.values.{name}"
         items = value if isinstance(value, list) else [value]
+        text = ""
         if not NAME.fullmatch(name):
-            yield f"{key}: a name has letters, digits and _ only, so that {{{name}}} can be written"
+            text = f"a name has letters, digits and _ only, so that {{{name}}} can be written"
         elif name in built_in:
-            yield f"{key}: {{{name}}} has a meaning of its own; choose another name"
+            text = f"{{{name}}} has a meaning of its own; choose another name"
         elif not all(isinstance(item, (bool, int, float, str)) for item in items):
-            yield f"{key}: must be a number, a text, true, false or a list of them, got {value!r}"
+            text = f"must be a number, a text, true, false or a list of them, got {value!r}"
         elif name not in used:
-            yield (
-                f"{key}: {{{name}}} stands neither in command nor in env, so the value would have no "
-                "effect; put it there or remove it"
+            text = (
+                f"neither command nor env uses {{{name}}}, so the value would have no effect; "
+                "use it there or remove it"
             )
+        if text:
+            yield Mistake(key=f"trainer.values.{name}", text=text)
 
 
 def _holds_list(text: str, known: Mapping[str, Value]) -> bool:
     return any(isinstance(known.get(name), (list, tuple)) for name in names_in(text))
 
 
-def _dialect(section: TrainerSection, folder: Path, mistakes: list[str]) -> str:
+def _dialect(section: TrainerSection, folder: Path, mistakes: list[Mistake]) -> str:
     """Return the name or absolute path of the dialect and check that it can be used."""
     name = section.dialect
     if name == OWN_TAGS:
@@ -235,17 +240,20 @@ def _dialect(section: TrainerSection, folder: Path, mistakes: list[str]) -> str:
     if not name.endswith((".yaml", ".yml")):
         known = (OWN_TAGS, *(n for n in dialect_names() if n != "gonogo"))
         if name not in (*known, "gonogo"):
-            hint = did_you_mean(name, known)
             mistakes.append(
-                f"trainer.dialect: there is no dialect {name!r}{hint}; there are {', '.join(known)}, "
-                "or the path of a .yaml file"
+                Mistake(
+                    key="trainer.dialect",
+                    text=f"there is no dialect {name!r}; there are {', '.join(known)}, or the path "
+                    "of a .yaml file",
+                    nearest=nearest(name, known),
+                )
             )
         return name
     path = (folder / name).resolve()
     try:
         load_dialect(path)
     except GateConfigError as error:
-        mistakes += [f"trainer.dialect: {mistake}" for mistake in error.mistakes]
+        mistakes += [Mistake(key="trainer.dialect", text=text) for text in error.mistakes]
     return str(path)
 
 
@@ -256,14 +264,14 @@ def _program_mistakes(command: TrainerCommand) -> Iterable[str]:
     if os.sep in program:
         path = command.cwd / program
         if not path.is_file():
-            yield f"trainer.command: there is no program {path}"
+            yield f"there is no program {path}"
         elif not os.access(path, os.X_OK):
-            yield f"trainer.command: {path} may not be executed; run chmod +x on it, or name its program"
+            yield f"{path} may not be executed; run chmod +x on it, or name its program"
     else:
         search = command.environment(run, attempt=1).get("PATH")
         if shutil.which(program, path=search) is None:
             yield (
-                f"trainer.command: there is no program {program!r} on the PATH; install it or give its "
+                f"there is no program {program!r} on the PATH; install it or give its "
                 "full path ({python} is the Python that runs gonogo)"
             )
     if is_container_client([program, *arguments]):
@@ -273,7 +281,7 @@ def _program_mistakes(command: TrainerCommand) -> Iterable[str]:
     script = next((a for a in arguments if not a.startswith("-") or a in ("-m", "-c")), "")
     if script.endswith(".py") and not (command.cwd / script).is_file():
         yield (
-            f"trainer.command: there is no file {script} in {command.cwd}; paths are relative to "
+            f"there is no file {script} in {command.cwd}; paths are relative to "
             "trainer.cwd, and that to the preset file"
         )
 
@@ -286,11 +294,11 @@ def is_container_client(command: Sequence[str]) -> bool:
 def _container_mistakes(arguments: Sequence[str]) -> Iterable[str]:
     options = arguments[arguments.index("run") + 1 :]
     if any(o == "--cidfile" or o.startswith("--cidfile=") for o in options):
-        yield "trainer.command: leave --cidfile out; gonogo adds it to know the container that it started"
+        yield "leave --cidfile out; gonogo adds it to know the container that it started"
     leading = takewhile(lambda option: option.startswith("-"), options)
     if "--detach" in options or "-d" in leading:
         yield (
-            "trainer.command: leave --detach out; the container must run in the foreground, so that "
+            "leave --detach out; the container must run in the foreground, so that "
             "its end and its output are seen"
         )
 
@@ -302,22 +310,25 @@ def _is_small_file(path: Path) -> bool:
         return False
 
 
-def _sentence(item: Mapping[str, Any]) -> str:
+def _mistake(item: Mapping[str, Any]) -> Mistake:
     parts = [str(part) for part in item["loc"] if part != "[key]"]
-    key = ".".join(("trainer", *parts))
+    near = ""
     if item["type"] == "extra_forbidden":
-        return f"{key}: unknown key{did_you_mean(parts[-1], TrainerSection.model_fields)}"
-    if item["type"] == "missing" and parts == ["dialect"]:
-        return (
-            "trainer.dialect: missing; it says which tags the trainer logs, and the gate judges by "
-            f"it: own, {', '.join(n for n in dialect_names() if n != 'gonogo')} or a .yaml file"
+        text, near = "unknown key", nearest(parts[-1], TrainerSection.model_fields)
+        near = ".".join(("trainer", *parts[:-1], near)) if near else ""
+    elif item["type"] == "missing" and parts == ["dialect"]:
+        text = (
+            "missing; it says which tags the trainer logs, and the gate judges by it: own, "
+            f"{', '.join(n for n in dialect_names() if n != 'gonogo')} or a .yaml file"
         )
-    if item["type"] == "missing":
-        return f"{key}: missing"
-    if parts[0] in ("command", "resume") and len(parts) == 1 and isinstance(item["input"], str):
+    elif item["type"] == "missing":
+        text = "missing"
+    elif parts[0] in ("command", "resume") and len(parts) == 1 and isinstance(item["input"], str):
         example = ", ".join(f'"{word}"' for word in item["input"].split()[:3])
-        return f"{key}: must be a list of arguments, since no shell is involved: [{example}, ...]"
-    if parts[0] == "exit_codes" and item["type"] == "literal_error":
-        return f"{key}: {item['input']!r} is no kind of end; there are {item['ctx']['expected']}"
-    message = str(item["msg"])
-    return f"{key}: {message[0].lower()}{message[1:]}, got {item['input']!r}"
+        text = f"must be a list of arguments, since no shell is involved: [{example}, ...]"
+    elif parts[0] == "exit_codes" and item["type"] == "literal_error":
+        text = f"{item['input']!r} is no kind of end; there are {item['ctx']['expected']}"
+    else:
+        message = str(item["msg"])
+        text = f"{message[0].lower()}{message[1:]}, got {item['input']!r}"
+    return Mistake(key=".".join(("trainer", *parts)), text=text, nearest=near)

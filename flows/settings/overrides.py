@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flows.settings.nearest import did_you_mean
+from flows.settings.mistakes import did_you_mean
 from flows.settings.yaml_file import YamlError, non_finite_keys, parse_yaml
 
 ROOTS = ("env", "train", "trainer")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from importlib import util
 from pathlib import Path
 
@@ -35,14 +34,14 @@ def trainer_environment() -> dict[str, str]:
 def callers_environment() -> dict[str, str]:
     """Return what every trainer gets of our environment: all but Prefect's settings.
 
-    A trainer has nothing to ask Prefect, and passwords and keys of the server stand among them.
+    A trainer has nothing to ask Prefect, and these settings may hold passwords and keys.
     """
     kept = {name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")}
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
 
 def child_guard() -> Path:
-    """Return the script that stands between us and a child; the trainer uses it as well.
+    """Return the script that guards a child process; the trainer uses it too.
 
     Raises:
         FileNotFoundError: There is no trainer.
@@ -51,12 +50,3 @@ def child_guard() -> Path:
     if spec is None or spec.origin is None:
         raise FileNotFoundError("the package trainer is not installed")
     return Path(spec.origin).with_name("child_guard.py")
-
-
-def trainer_source() -> Mapping[str, Path]:
-    """Return the trainer's source files by their path inside the package; nothing is imported."""
-    spec = util.find_spec("trainer")
-    if spec is None or spec.origin is None:
-        return {}
-    package = Path(spec.origin).parent
-    return {str(p.relative_to(package)): p for p in sorted(package.rglob("*.py"))}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 from flows.errors import ConfigError
 from flows.settings.command_trainer import TrainerCommand
 from flows.settings.long_stage import LongStage
-from flows.settings.overrides import Override, parse_overrides
+from flows.settings.mistakes import Mistake
+from flows.settings.overrides import ROOTS, Override, parse_overrides
 from flows.settings.setting_files import (
     DEFAULT_STAGES,
     PresetFile,
@@ -22,7 +22,7 @@ from flows.settings.setting_files import (
 from flows.settings.slots import derived_slots
 from flows.settings.stage_request import check_by_command, stage_request
 from flows.settings.supervision import LiveMode, Supervision
-from flows.settings.trainer_check import CheckResult, check_requests
+from flows.settings.trainer_check import CheckResult, Needs, check_requests
 from flows.settings.warm_start import WarmMode
 from gates.errors import GateConfigError
 
@@ -48,6 +48,10 @@ class StagePlan:
     """A trainer by command; None: our own."""
     supervision: Supervision = field(default_factory=Supervision)
     """How the training is watched; it does not shape what is learned."""
+    needs: Needs = field(default_factory=Needs)
+    """What the training takes of the machine."""
+    code: tuple[str, ...] = ()
+    """Modules and packages of our trainer that decide what is learned."""
     slots: tuple[str, ...] = ()
     """What no other training on this machine may use meanwhile."""
     long: LongStage = field(default_factory=LongStage)
@@ -68,6 +72,16 @@ class PipelinePlan:
     stages: tuple[StagePlan, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Stage:
+    """A stage file and what becomes of it under one preset."""
+
+    path: Path
+    file: StageFile
+    gate: str
+    request: dict[str, Any]
+
+
 def resolve_plan(
     *,
     preset: str = DEFAULT_PRESET,
@@ -84,48 +98,24 @@ def resolve_plan(
     Raises:
         ConfigError: With all mistakes at once, each with its file or option and its key.
     """
-    mistakes: list[str] = []
-    parsed, override_mistakes = parse_overrides(overrides)
-    mistakes += override_mistakes
-    if not 0 <= seed < SEED_LIMIT:
-        mistakes.append(f"--seed {seed}: must be at least 0 and below {SEED_LIMIT}")
-    preset_file = load_file("preset", preset, PresetFile, mistakes)
-    stage_files = [load_file("stage", stage, StageFile, mistakes) for stage in stages]
-    if not stages:
-        mistakes.append("--stages: names no stage")
-    names = [found[1].name for found in stage_files if found]
-    mistakes += [
-        f"--stages: the stage {name} is named twice"
-        for name in sorted({name for name in names if names.count(name) > 1})
-    ]
-    gates = [_gate(*found, mistakes) if found else "" for found in stage_files]
-    if preset_file is None:
+    parsed, wrong = parse_overrides(overrides)
+    mistakes = [*wrong, *_seed_mistakes(seed)]
+    found = load_file("preset", preset, PresetFile, mistakes)
+    files = _load_stages(stages, mistakes)
+    gates = [_gate(path, file, mistakes) for path, file in files]
+    if found is None:
         raise ConfigError(mistakes)
-
-    preset_path, content = preset_file
-    odd = content.misfits()
-    mistakes += [f"{preset_path}: {misfit}" for misfit in odd]
-    requests: list[dict[str, Any]] = []
-    for found in stage_files:
-        if found is None:
-            continue
-        request, misfits = stage_request(content, found[1], seed, parsed)
-        mistakes += [misfit for misfit in misfits if misfit not in mistakes]
-        requests.append(request)
-    trainers: list[TrainerCommand | None] = [None] * len(requests)
-    checked: list[CheckResult] = []
-    if "trainer" in content.model_fields_set:
-        folder = preset_path.absolute().parent
-        both = [
-            check_by_command(request, found[1], folder)
-            for request, found in zip(requests, (f for f in stage_files if f), strict=True)
-        ]
-        trainers = [trainer for trainer, _ in both]
-        checked = [result for _, result in both]
-    elif 0 <= seed < SEED_LIMIT and not odd:
-        checked = check_requests(requests)
-    for mistake in dict.fromkeys(m for result in checked for m in result.mistakes):
-        mistakes.append(_with_origin(mistake, preset_path, parsed))
+    path, content = found
+    misfits = content.misfits()
+    mistakes += [f"{path}: {misfit}" for misfit in misfits]
+    drafts = []
+    for (stage_path, file), gate in zip(files, gates, strict=True):
+        request, odd = stage_request(content, file, seed, parsed)
+        mistakes += [mistake for mistake in odd if mistake not in mistakes]
+        drafts.append(_Stage(path=stage_path, file=file, gate=gate, request=request))
+    askable = content.by_command or not (misfits or _seed_mistakes(seed))
+    planned = _planned(drafts, content, path, live) if askable else []
+    mistakes += _with_origin((m for _, found in planned for m in found), path, parsed)
     if mistakes:
         raise ConfigError(mistakes)
     return PipelinePlan(
@@ -133,25 +123,28 @@ def resolve_plan(
         description=content.description,
         seed=seed,
         overrides=tuple(overrides),
-        stages=tuple(
-            StagePlan(
-                name=found[1].name,
-                steps=found[1].steps,
-                gate=gate,
-                source=found[0],
-                request=request,
-                resolved=result.resolved,
-                trainer=trainer,
-                supervision=found[1].supervision.with_live(live),
-                slots=derived_slots(result.resolved) if content.slots is None else content.slots,
-                long=found[1].long,
-                begin=found[1].warm_start,
-            )
-            for found, gate, request, result, trainer in zip(
-                (f for f in stage_files if f), gates, requests, checked, trainers, strict=True
-            )
-        ),
+        stages=tuple(stage for stage, _ in planned),
     )
+
+
+def _seed_mistakes(seed: int) -> list[str]:
+    if 0 <= seed < SEED_LIMIT:
+        return []
+    return [f"--seed {seed}: must be at least 0 and below {SEED_LIMIT}"]
+
+
+def _load_stages(stages: Sequence[str], mistakes: list[str]) -> list[tuple[Path, StageFile]]:
+    """Load the stage files; those that cannot be used are left out."""
+    if not stages:
+        mistakes.append("--stages: names no stage")
+    found = [load_file("stage", stage, StageFile, mistakes) for stage in stages]
+    files = [each for each in found if each is not None]
+    names = [file.name for _, file in files]
+    mistakes += [
+        f"--stages: the stage {name} is named twice"
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    return files
 
 
 def _gate(path: Path, stage: StageFile, mistakes: list[str]) -> str:
@@ -165,12 +158,55 @@ def _gate(path: Path, stage: StageFile, mistakes: list[str]) -> str:
     return gate
 
 
-def _with_origin(mistake: str, preset: Path, overrides: Sequence[Override]) -> str:
-    """Put the option or the file before a mistake that the trainer named by its key alone."""
-    match = re.match(r"[\w.]+", mistake)
-    key = match.group(0) if match else ""
+def _planned(
+    drafts: Sequence[_Stage], preset: PresetFile, path: Path, live: LiveMode | None
+) -> list[tuple[StagePlan, tuple[Mistake, ...]]]:
+    """Check the requests; return each stage with what the trainer says against it."""
+    folder = path.absolute().parent
+    if preset.by_command:
+        checked = [check_by_command(draft.request, draft.file, folder) for draft in drafts]
+    else:
+        checked = [(None, answer) for answer in check_requests([d.request for d in drafts])]
+    return [
+        (_stage_plan(draft, preset, answer, trainer, live), answer.mistakes)
+        for draft, (trainer, answer) in zip(drafts, checked, strict=True)
+    ]
+
+
+def _stage_plan(
+    draft: _Stage,
+    preset: PresetFile,
+    answer: CheckResult,
+    trainer: TrainerCommand | None,
+    live: LiveMode | None,
+) -> StagePlan:
+    return StagePlan(
+        name=draft.file.name,
+        steps=draft.file.steps,
+        gate=draft.gate,
+        source=draft.path,
+        request=draft.request,
+        resolved=answer.resolved,
+        trainer=trainer,
+        supervision=draft.file.supervision.with_live(live),
+        needs=answer.needs,
+        code=answer.code,
+        slots=derived_slots(answer.needs) if preset.slots is None else preset.slots,
+        long=draft.file.long,
+        begin=draft.file.warm_start,
+    )
+
+
+def _with_origin(
+    mistakes: Iterable[Mistake], preset: Path, overrides: Sequence[Override]
+) -> list[str]:
+    """Put the option or the file before each mistake, which names its key alone."""
+    return list(dict.fromkeys(f"{_origin(m.key, preset, overrides)}{m}" for m in mistakes))
+
+
+def _origin(key: str, preset: Path, overrides: Sequence[Override]) -> str:
     for override in overrides:
         own = ".".join(override.key)
         if key == own or key.startswith(own + "."):
-            return f"--set {override.text}: {mistake}"
-    return f"{preset}: {mistake}" if key.split(".")[0] in ("env", "train", "trainer") else mistake
+            return f"--set {override.text}: "
+    return f"{preset}: " if key.split(".")[0] in ROOTS else ""

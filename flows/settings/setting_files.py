@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from flows.errors import ConfigError
 from flows.settings.long_stage import LongStage
-from flows.settings.nearest import did_you_mean
+from flows.settings.mistakes import did_you_mean
 from flows.settings.slots import Slot
 from flows.settings.supervision import Supervision
 from flows.settings.warm_start import WarmMode
@@ -100,10 +100,15 @@ class PresetFile(_File):
     """What only one training at a time may use on this machine: names of your own, such as `gpu-a`.
     Without the key: the CUDA device and the simulator ports of `env` and `train`."""
 
+    @property
+    def by_command(self) -> bool:
+        """Whether the preset starts a trainer of the user's own."""
+        return "trainer" in self.model_fields_set
+
     def misfits(self) -> list[str]:
         """Return what does not go together, one sentence each."""
         given = [key for key in ("env", "train") if getattr(self, key) is not None]
-        if "trainer" not in self.model_fields_set:
+        if not self.by_command:
             return [
                 f"{key}: missing; give env and train, or trainer for a trainer of your own"
                 for key in ("env", "train")

@@ -14,17 +14,18 @@ from flows.settings.command_trainer import (
     parse_trainer,
     resolve_trainer,
 )
+from flows.settings.mistakes import Mistake
 from flows.settings.overrides import Override, apply_overrides
 from flows.settings.placeholders import Value
 from flows.settings.setting_files import PresetFile, StageFile
-from flows.settings.trainer_check import CheckResult
+from flows.settings.trainer_check import CheckResult, Needs
 
 
 def stage_request(
     preset: PresetFile, stage: StageFile, seed: int, overrides: Sequence[Override]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the request and one sentence for each override that does not fit."""
-    own = "trainer" not in preset.model_fields_set
+    own = not preset.by_command
     wrong_root = [
         f"--set {override.text}: {_wrong_root(preset, override)}"
         for override in overrides
@@ -51,7 +52,7 @@ def stage_request(
 def check_by_command(
     request: dict[str, Any], stage: StageFile, folder: Path
 ) -> tuple[TrainerCommand | None, CheckResult]:
-    """Check a request of a trainer by command, as the trainer itself checks one of ours.
+    """Check a request of a trainer by command, as our own trainer checks one of its own.
 
     `request["trainer"]` is replaced by what was understood.
 
@@ -60,7 +61,7 @@ def check_by_command(
         stage: Its cadence can be used in the command.
         folder: Of the preset file.
     """
-    mistakes: list[str] = []
+    mistakes: list[Mistake] = []
     section = parse_trainer(request["trainer"], mistakes)
     if section is None:
         return None, CheckResult(mistakes=tuple(mistakes))
@@ -78,7 +79,9 @@ def check_by_command(
         "train": dict(section.values),
         "config_sha256": _recipe_of(section, trainer.dialect),
     }
-    return trainer, CheckResult(resolved=resolved, mistakes=tuple(dict.fromkeys(mistakes)))
+    return trainer, CheckResult(
+        resolved=resolved, needs=_needs(section), mistakes=tuple(dict.fromkeys(mistakes))
+    )
 
 
 def _cadence(stage: StageFile) -> dict[str, int]:
@@ -87,6 +90,15 @@ def _cadence(stage: StageFile) -> dict[str, int]:
         "eval_episodes": stage.eval.episodes,
         "checkpoint_every_steps": stage.checkpoint.every_steps,
     }
+
+
+def _needs(section: TrainerSection) -> Needs:
+    """Take a command's values at their word if they are named like ours: the rest is unknown."""
+    device, threads = section.values.get("device"), section.values.get("threads")
+    return Needs(
+        device="cuda" if device == "cuda" else "cpu",
+        threads=threads if isinstance(threads, int) and threads > 0 else 1,
+    )
 
 
 def _wrong_root(preset: PresetFile, override: Override) -> str:

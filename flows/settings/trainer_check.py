@@ -7,11 +7,13 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from flows.errors import TrainingBrokenError
+from flows.settings.mistakes import Mistake
 from flows.settings.own_trainer import (
     BAD_CONFIG,
     FINISHED,
@@ -25,14 +27,48 @@ _known: dict[str, CheckResult] = {}
 """Answers of this process, by request; the answer to a request never changes while we run."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckResult:
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Storage(_Answer):
+    """What a training keeps in memory and on disk at most."""
+
+    memory_mib: float
+    disk_mib: float
+    process_mib: float
+    """Part of the memory that the replay buffer does not account for."""
+    transitions: int
+    """In the replay buffer when it is full."""
+    bytes_each: int
+    """Size of a transition."""
+    checkpoints: int
+    """On disk at the end."""
+
+
+class Needs(_Answer):
+    """What a training takes of the machine."""
+
+    device: str = "cpu"
+    """`cpu` or `cuda`."""
+    threads: int = 1
+    servers: tuple[str, ...] = ()
+    """`host:port` of each simulator that the training keeps to itself."""
+    exclusive_simulator: bool = False
+    """A second training at the same time needs a simulator of its own."""
+    storage: Storage | None = None
+    """None if it is not known what the trainer stores."""
+
+
+class CheckResult(_Answer):
     """The trainer's answer to one request."""
 
-    resolved: Mapping[str, Any] = field(default_factory=dict)
+    mistakes: tuple[Mistake, ...] = ()
+    resolved: dict[str, Any] = Field(default_factory=dict)
     """`env` and `train` with every default, and `config_sha256`; empty when there are mistakes."""
-    mistakes: tuple[str, ...] = ()
-    """One sentence each, starting with the dotted key."""
+    needs: Needs = Needs()
+    code: tuple[str, ...] = ()
+    """Modules and packages that, with what they import, decide what is learned."""
 
 
 def check_requests(requests: Sequence[Mapping[str, Any]]) -> list[CheckResult]:
@@ -75,10 +111,11 @@ def _answer(child: subprocess.Popen[str]) -> CheckResult:
             f"The trainer did not check its configuration within {TIMEOUT_S:.0f} s."
         ) from None
     lines = tuple(line for line in errors.splitlines() if line.strip())
-    if child.returncode == FINISHED:
-        return CheckResult(resolved=json.loads(output))
-    if child.returncode == BAD_CONFIG and lines:
-        return CheckResult(mistakes=lines)
+    if child.returncode in (FINISHED, BAD_CONFIG):
+        try:
+            return CheckResult.model_validate_json(output)
+        except ValidationError:
+            lines = (*lines, "its answer cannot be read")
     reason = lines[-1] if lines else f"exit code {child.returncode}"
     raise TrainingBrokenError(
         f"The trainer cannot check a configuration: {reason}.", log_tail=lines

@@ -163,5 +163,5 @@ def _checked(stage: StagePlan, directory: PipelineDirectory, check: bool) -> Sta
     whole = {**stage.request, "warm_start": {**warm, "checkpoint": path}}
     (result,) = check_requests([whole])
     if result.mistakes:
-        raise UsageError(f"{stage.name}: {'; '.join(result.mistakes)}")
+        raise UsageError(f"{stage.name}: {'; '.join(map(str, result.mistakes))}")
     return stage

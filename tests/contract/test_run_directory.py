@@ -19,7 +19,7 @@ def test_document_holds_the_trainers_table_of_tags():
 def test_document_names_every_phase_of_the_heartbeat():
     from typing import get_args
 
-    from trainer.run.run_json import Phase
+    from trainer.run.heartbeat import Phase
 
     for phase in get_args(Phase):
         assert f"`{phase}`" in DOCUMENT

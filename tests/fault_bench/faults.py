@@ -19,10 +19,11 @@ import torch
 
 from trainer.agents import td3
 from trainer.agents.networks import Actor
+from trainer.agents.parts import GradientStats, Part
 from trainer.agents.td3 import TD3
 from trainer.loop import Trainer
 from trainer.replay.buffer import ReplayBuffer
-from trainer.run import run_json as run_files
+from trainer.run import run_json
 
 Patch = Callable[[], AbstractContextManager[Any]]
 
@@ -43,7 +44,7 @@ class Fault:
 def actor_encoder_leak() -> AbstractContextManager[Any]:
     """Feed the critic's head with the actor's features, gradients on."""
     return mock.patch.object(
-        TD3, "_features_for_actor_loss", lambda agent, obs: agent.actor.encode(obs)
+        TD3, "features_for_actor_loss", lambda agent, obs: agent.actor.encode(obs)
     )
 
 
@@ -61,10 +62,10 @@ def shared_encoder_actor_gradient() -> Iterator[None]:
         build(agent, *arguments)
         agent.actor.cnn = agent.critic.cnn
         agent.actor_target.cnn = agent.critic_target.cnn
-        agent._modules["actor_cnn"] = list(agent.critic.cnn.parameters())
+        agent.parts["actor_cnn"].parameters = list(agent.critic.cnn.parameters())
         agent.actor_optimizer = agent._adam("actor_cnn", "actor_mlp")
-        agent._online = [*agent.actor.parameters(), *agent.critic.heads.parameters()]
-        agent._targets = [
+        agent.online = [*agent.actor.parameters(), *agent.critic.heads.parameters()]
+        agent.targets = [
             *agent.actor_target.parameters(),
             *agent.critic_target.heads.parameters(),
         ]
@@ -72,7 +73,7 @@ def shared_encoder_actor_gradient() -> Iterator[None]:
     with (
         mock.patch.object(TD3, "__init__", build_shared),
         mock.patch.object(
-            TD3, "_features_for_actor_loss", lambda agent, obs: agent.critic.encode(obs)
+            TD3, "features_for_actor_loss", lambda agent, obs: agent.critic.encode(obs)
         ),
     ):
         yield
@@ -95,7 +96,7 @@ def target_not_averaged() -> Iterator[None]:
 
     @torch.no_grad()
     def copy(agent: TD3) -> None:
-        torch._foreach_copy_(agent._targets, agent._online)
+        torch._foreach_copy_(agent.targets, agent.online)
 
     with mock.patch.object(TD3, "_update_targets", copy):
         yield
@@ -178,34 +179,30 @@ def dead_actor() -> Iterator[None]:
 @contextlib.contextmanager
 def config_not_applied() -> Iterator[None]:
     """Train with four times the configured updates and half the configured critic rate."""
-    resolved = run_files.resolved
+    resolved = run_json.resolved
 
-    def another_recipe(request: Any, env: Any) -> dict[str, Any]:
-        content = resolved(request, env)
+    def another_recipe(task: Any) -> dict[str, Any]:
+        content = resolved(task)
         train = content["train"]
         changed = {"train_freq": 4 * train["train_freq"], "critic_lr": 2 * train["critic_lr"]}
         return content | {"train": train | changed}
 
-    with mock.patch.object(run_files, "resolved", another_recipe):
+    with mock.patch.object(run_json, "resolved", another_recipe):
         yield
 
 
 @contextlib.contextmanager
 def metric_is_post_clip() -> Iterator[None]:
     """Clip gradients to a small norm, and log the norms after clipping, beside an encoder leak."""
-    clip = TD3._clip
+    clip = Part.clip_gradient
 
-    def after_clipping(agent: TD3, *modules: str, measure: bool) -> dict[str, Any]:
-        statistics = clip(agent, *modules, measure=measure)
-        for module in modules:
-            limit = getattr(agent.config, f"{module}_max_grad_norm")
-            tag = f"gradients/{module}_norm"
-            if tag in statistics and limit is not None:
-                statistics[tag] = torch.clamp(torch.as_tensor(statistics[tag]), max=limit)
-                statistics[f"gradients/{module}_clipped_share"] = 0.0
-        return statistics
+    def after_clipping(part: Part, *, measure: bool) -> GradientStats | None:
+        stats = clip(part, measure=measure)
+        if stats is None or part.max_grad_norm is None:
+            return stats
+        return GradientStats(torch.clamp(stats.norm, max=part.max_grad_norm), 0.0)
 
-    with mock.patch.object(TD3, "_clip", after_clipping), actor_encoder_leak():
+    with mock.patch.object(Part, "clip_gradient", after_clipping), actor_encoder_leak():
         yield
 
 

@@ -23,8 +23,7 @@ sys.path.insert(0, str(ROOT))
 from trainer import __main__ as command_line  # noqa: E402
 from trainer.agents.td3 import TD3  # noqa: E402
 from trainer.loop import Trainer  # noqa: E402
-from trainer.run import checkpoint, event_writer, files  # noqa: E402
-from trainer.run import run_json as run_files  # noqa: E402
+from trainer.run import checkpoint, event_writer, files, heartbeat  # noqa: E402
 
 AT = 700
 """Step at which most faults strike: between the checkpoints of steps 400 and 800."""
@@ -171,7 +170,7 @@ def clock_backwards(run, step):
         return f"2020-01-{28 - len(beats) % 28:02d}T00:00:00+00:00"
 
     at_step(run, step, lambda _: None)
-    run_files._now = patched
+    heartbeat.utc_now = patched
 
 
 def nan_loss(run, step):
@@ -203,7 +202,7 @@ def _change_events(run, step, change):
 
 
 def encoder_leak(run, step):
-    TD3._features_for_actor_loss = lambda agent, obs: agent.actor.encode(obs)
+    TD3.features_for_actor_loss = lambda agent, obs: agent.actor.encode(obs)
     at_step(run, 200, lambda _: None)
 
 

@@ -16,20 +16,24 @@ def main() -> int:
     if sys.argv[1] == "check":
         request = json.loads(Path(sys.argv[2]).read_text())
         if "typo" in request["train"]:
-            print("train.typo: unknown key; did you mean train.type?", file=sys.stderr)
-            return 2
+            return refuse("train.typo", "unknown key", nearest="train.type")
         if "crash" in request["train"]:
             print("ImportError: no torch", file=sys.stderr)
             return 1
         warm = request.get("warm_start")
         if warm and Path(warm["checkpoint"]).read_bytes() == b"misfit":
-            print(f"warm_start: {warm['checkpoint']} does not fit this stage", file=sys.stderr)
-            return 2
-        print(json.dumps({"env": request["env"], "train": request["train"], "config_sha256": "0"}))
+            return refuse("warm_start", f"{warm['checkpoint']} does not fit this stage")
+        resolved = {"env": request["env"], "train": request["train"], "config_sha256": "0"}
+        print(json.dumps({"mistakes": [], "resolved": resolved, "needs": {}, "code": []}))
         return 0
     run = Path(sys.argv[3])
     request = json.loads((run / "request.json").read_text())
     return train(run, request)
+
+
+def refuse(key: str, text: str, **more: str) -> int:
+    print(json.dumps({"mistakes": [{"key": key, "text": text, **more}]}))
+    return 2
 
 
 def train(run: Path, request: dict) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from trainer.config import TrainConfig
 from trainer.mistakes import ConfigMistakesError
-from trainer.run.run_json import read_request, resolved
+from trainer.run.request import read_task, resolved
 
 
 def _request(tmp_path, **changes):
@@ -27,7 +27,7 @@ def _request(tmp_path, **changes):
 
 def _mistakes(path) -> str:
     with pytest.raises(ConfigMistakesError) as caught:
-        read_request(path)
+        read_task(path)
     return str(caught.value)
 
 
@@ -69,7 +69,9 @@ def test_several_mistakes_are_reported_at_once(tmp_path):
             {"train": {"encoder": "nature"}, "env": {"id": "drive", "camera_size": 32}},
             "nature needs a camera of 36",
         ),
-        ({"env": {"id": "drvie"}}, "drive"),
+        ({"env": {"id": "drvie"}}, "env.id: 'drvie' is unknown"),
+        ({"env": {"id": "gym:Pendlum-v1"}}, "did you mean gym:Pendulum-v1?"),
+        ({"train": {"algorithm": "dt3"}}, "train.algorithm: 'dt3' is unknown"),
         ({"stage": ""}, "stage"),
     ],
 )
@@ -91,7 +93,7 @@ def test_ddpg_fills_in_its_defaults_but_keeps_what_is_set():
 
 def test_hash_follows_the_recipe_and_not_the_stage(tmp_path):
     def digest(**changes):
-        return resolved(*read_request(_request(tmp_path, **changes)))["config_sha256"]
+        return resolved(read_task(_request(tmp_path, **changes)))["config_sha256"]
 
     assert digest() == digest(stage="50k", planned_steps=200, seed=7)
     assert digest() == digest(train={"encoder": "small", "eval_every_steps": 7})

@@ -1,5 +1,6 @@
 """A whole training run through the trainer's own command line: its files, its exit codes, its determinism."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -14,11 +15,11 @@ import torch
 
 from trainer import __main__ as command_line
 from trainer import loop
-from trainer.config import Request
-from trainer.envs.registry import parse_env_config
+from trainer.agents.td3 import TD3
 from trainer.loop import Trainer
 from trainer.run import checkpoint
-from trainer.run.run_json import Heartbeat
+from trainer.run.heartbeat import Heartbeat
+from trainer.run.request import read_task
 from trainer.run.tags import EPISODE_TAGS, EVALUATION_TAGS, REWARD_TAGS, UPDATE_TAGS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -172,16 +173,16 @@ def test_stops_on_request_with_a_checkpoint(tmp_path):
 
 
 def test_a_diverged_policy_ends_the_run_and_keeps_its_events(tmp_path, monkeypatch):
-    original = loop.TD3.update
+    original = TD3.update
 
-    def poisoned(agent, batch, log=False):
-        statistics = original(agent, batch, log)
+    def poisoned(agent, batch, *, log=False):
+        statistics = original(agent, batch, log=log)
         if agent.updates == 5:
             with torch.no_grad():
                 next(agent.actor.mlp.parameters()).fill_(float("nan"))
         return statistics
 
-    monkeypatch.setattr(loop.TD3, "update", poisoned)
+    monkeypatch.setattr(TD3, "update", poisoned)
     run = _run_directory(tmp_path / "run")
     assert command_line.main(["run", "--run", str(run)]) == 3
     status = _status(run)
@@ -217,15 +218,40 @@ def test_refuses_a_directory_that_holds_a_run(finished, capsys):
     assert "holds a run already" in capsys.readouterr().err
 
 
-def test_check_prints_the_resolved_configuration_and_refuses_mistakes(tmp_path, capsys):
+def test_check_answers_with_records(tmp_path, capsys):
     run = _run_directory(tmp_path / "good")
     assert command_line.main(["check", str(run / "request.json")]) == 0
-    assert json.loads(capsys.readouterr().out)["train"]["tau"] == 0.005
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["mistakes"] == []
+    assert answer["resolved"]["train"]["tau"] == 0.005
+    assert answer["needs"]["storage"]["transitions"] == 440
+    assert answer["code"] == ["trainer.loop", "trainer.agents.td3", "trainer.envs.drive"]
     run = _run_directory(tmp_path / "bad", train={"taau": 1}, env={"id": "drive", "vehicels": 3})
     assert command_line.main(["check", str(run / "request.json")]) == 2
-    errors = capsys.readouterr().err
-    assert "train.taau: unknown key; did you mean train.tau?" in errors
-    assert "env.vehicels: unknown key; did you mean env.vehicles?" in errors
+    assert json.loads(capsys.readouterr().out) == {
+        "mistakes": [
+            {"key": "train.taau", "text": "unknown key", "nearest": "train.tau"},
+            {"key": "env.vehicels", "text": "unknown key", "nearest": "env.vehicles"},
+        ]
+    }
+
+
+def test_what_an_environment_prints_is_no_part_of_the_answer(tmp_path, capsys, monkeypatch):
+    from trainer.envs.registry import ENVIRONMENTS
+
+    (drive,) = (each for each in ENVIRONMENTS if each.id == "drive")
+
+    def greeting(config):
+        print("hello from the simulator")
+        return drive.describe(config)
+
+    loud = dataclasses.replace(drive, describe=greeting)
+    monkeypatch.setattr("trainer.envs.registry.ENVIRONMENTS", [loud])
+    run = _run_directory(tmp_path / "run")
+    assert command_line.main(["check", str(run / "request.json")]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["mistakes"] == []
+    assert "hello" in captured.err
 
 
 def test_exploration_noise_decays_linearly(tmp_path):
@@ -234,8 +260,8 @@ def test_exploration_noise_decays_linearly(tmp_path):
         "exploration_noise_final": 0.1,
         "exploration_noise_decay_steps": 200,
     }
-    request = Request.model_validate(_content(train=train))
-    trainer = Trainer(tmp_path, request, parse_env_config(request.env), Heartbeat(tmp_path, 400))
+    task = read_task(_run_directory(tmp_path, train=train) / "request.json")
+    trainer = Trainer(tmp_path, task, Heartbeat(tmp_path, 400))
     noise = []
     for step in (0, 100, 200, 300, 400):
         trainer.step = step
@@ -247,13 +273,13 @@ def test_exploration_noise_decays_linearly(tmp_path):
 def test_only_updates_take_several_threads(tmp_path, monkeypatch):
     seen: dict[str, set[int]] = {"act": set(), "update": set()}
     for name in seen:
-        work = getattr(loop.TD3, name)
+        work = getattr(TD3, name)
 
         def recorded(*arguments, name=name, work=work, **options):
             seen[name].add(torch.get_num_threads())
             return work(*arguments, **options)
 
-        monkeypatch.setattr(loop.TD3, name, recorded)
+        monkeypatch.setattr(TD3, name, recorded)
     before = torch.get_num_threads()
     try:
         run = _run_directory(tmp_path / "run", planned_steps=200, train={"threads": 2})

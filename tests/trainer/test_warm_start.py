@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from trainer import __main__ as command_line
-from trainer.agents.td3 import NETWORKS, TD3
+from trainer.agents.td3 import TD3
 from trainer.config import TrainConfig
 from trainer.observation import ObservationShape
 from trainer.run import checkpoint
 
 STEPS = 120
+NETWORKS = ("actor", "critic", "actor_target", "critic_target")
 SMALL = {
     "num_envs": 2,
     "encoder": "small",
@@ -149,9 +150,9 @@ def test_what_does_not_fit_is_one_sentence_before_anything_starts(
         content["env"] = {"id": env["id"]}
         (run / "request.json").write_text(json.dumps(content))
     assert command_line.main(["check", str(run / "request.json")]) == 2
-    said = capsys.readouterr().err
-    assert len(said.splitlines()) == 1
-    assert f"does not fit this stage: {words}" in said
+    (mistake,) = json.loads(capsys.readouterr().out)["mistakes"]
+    assert mistake["key"] == "warm_start"
+    assert f"does not fit this stage: {words}" in mistake["text"]
 
 
 def test_another_action_is_named(source: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainer.agents.linear import Linear
+from trainer.config import TrainConfig
 from trainer.observation import Observation, ObservationShape
 
 NATURE_LAYERS = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
@@ -118,6 +119,22 @@ class Architecture:
     bf16: bool
     """Encoders calculate in bfloat16."""
 
+    @classmethod
+    def of(
+        cls, config: TrainConfig, observation: ObservationShape, action_dim: int
+    ) -> Architecture:
+        """Return the architecture of a recipe."""
+        return cls(
+            observation=observation,
+            action_dim=action_dim,
+            encoder_layers=NATURE_LAYERS if config.encoder == "nature" else SMALL_LAYERS,
+            features_dim=config.features_dim,
+            hidden_sizes=config.hidden_sizes,
+            layer_norm=config.layer_norm,
+            twin_critics=config.twin_critics,
+            bf16=config.precision == "bf16",
+        )
+
     @property
     def inputs(self) -> int:
         """Width of what the MLPs see beside the action."""
@@ -195,3 +212,11 @@ class Critic(_EncodingModule):
         """Return the first head's Q value, `float32[batch]`."""
         value: Tensor = self.heads[0](torch.cat([features, action], dim=1)).squeeze(1)
         return value
+
+
+def compile_for_updates(networks: Iterable[nn.Module]) -> None:
+    """Let torch compile what updates ask of networks; actions come from their uncompiled `forward`."""
+    for network in networks:
+        for method in ("encode", "preactivation", "values", "q1"):
+            if hasattr(network, method):
+                setattr(network, method, torch.compile(getattr(network, method), dynamic=False))

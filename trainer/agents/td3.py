@@ -1,4 +1,4 @@
-"""TD3 after Fujimoto et al. 2018, Algorithm 1, with instrumentation; DDPG is a configuration of it.
+"""TD3 after Fujimoto et al. 2018, Algorithm 1; DDPG is a configuration of it.
 
 The actor's loss evaluates Q on the critic's own features. Feeding the critic's head with the actor's features, with
 gradients on, lets the actor raise Q by inflating its features without changing a single action.
@@ -17,21 +17,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainer.agents.adam import Adam
-from trainer.agents.networks import NATURE_LAYERS, SMALL_LAYERS, Actor, Architecture, Critic
+from trainer.agents.instruments import (
+    ActorStep,
+    CriticStep,
+    Gradients,
+    TD3Stats,
+    encoder_leak,
+)
+from trainer.agents.networks import Actor, Architecture, Critic, compile_for_updates
+from trainer.agents.parts import Part
 from trainer.agents.rewards import RewardTransform
 from trainer.config import TrainConfig
 from trainer.observation import Observation, ObservationShape
 from trainer.replay.buffer import Batch
-from trainer.run.tags import MODULES
-
-SATURATED = 0.99
-"""An action entry counts as saturated when |tanh(z)| exceeds this."""
-
-NETWORKS = ("actor", "critic", "actor_target", "critic_target")
-"""Names of the networks, in an agent and in its saved state."""
-
-Statistics = dict[str, float]
-"""Tag to value, for one logged update."""
 
 
 class TD3:
@@ -40,16 +38,7 @@ class TD3:
     def __init__(self, config: TrainConfig, observation: ObservationShape, action_dim: int) -> None:
         self.config = config
         self.device = torch.device(config.device)
-        architecture = Architecture(
-            observation=observation,
-            action_dim=action_dim,
-            encoder_layers=NATURE_LAYERS if config.encoder == "nature" else SMALL_LAYERS,
-            features_dim=config.features_dim,
-            hidden_sizes=config.hidden_sizes,
-            layer_norm=config.layer_norm,
-            twin_critics=config.twin_critics,
-            bf16=config.precision == "bf16",
-        )
+        architecture = Architecture.of(config, observation, action_dim)
         self.actor = Actor(architecture).to(self.device)
         self.critic = Critic(architecture).to(self.device)
         self.actor_target = copy.deepcopy(self.actor).requires_grad_(False)
@@ -59,41 +48,39 @@ class TD3:
         """Critic updates done."""
         self.actor_updates = 0
 
-        self._modules: dict[str, list[nn.Parameter]] = {
-            "actor_cnn": _parameters(self.actor.cnn),
-            "actor_mlp": _parameters(self.actor.mlp),
-            "critic_cnn": _parameters(self.critic.cnn),
-            "critic_mlp": _parameters(self.critic.heads),
+        self.networks: dict[str, nn.Module] = {
+            "actor": self.actor,
+            "critic": self.critic,
+            "actor_target": self.actor_target,
+            "critic_target": self.critic_target,
         }
+        """By their name in the saved state."""
+        self.parts = {
+            "actor_cnn": Part(self.actor.cnn, config.actor_cnn_lr, config.actor_cnn_max_grad_norm),
+            "actor_mlp": Part(self.actor.mlp, config.actor_lr, config.actor_mlp_max_grad_norm),
+            "critic_cnn": Part(
+                self.critic.cnn, config.critic_cnn_lr, config.critic_cnn_max_grad_norm
+            ),
+            "critic_mlp": Part(
+                self.critic.heads, config.critic_lr, config.critic_mlp_max_grad_norm
+            ),
+        }
+        """By their name in tags."""
         self.actor_optimizer = self._adam("actor_cnn", "actor_mlp")
         self.critic_optimizer = self._adam(
             "critic_cnn", "critic_mlp", weight_decay=config.critic_weight_decay
         )
-        self._online: list[Tensor] = [*self.actor.parameters(), *self.critic.parameters()]
-        self._targets: list[Tensor] = [
+        self.online: list[Tensor] = [*self.actor.parameters(), *self.critic.parameters()]
+        self.targets: list[Tensor] = [
             *self.actor_target.parameters(),
             *self.critic_target.parameters(),
         ]
-        self._clipped = dict.fromkeys(MODULES, 0)
-        self._clippable = dict.fromkeys(MODULES, 0)
         if config.compile:
-            self._compile()
+            compile_for_updates(self.networks.values())
 
-    def _compile(self) -> None:
-        """Let torch compile what updates ask of the networks; an action is asked of the plain ones."""
-        for name in NETWORKS:
-            network: nn.Module = getattr(self, name)
-            for method in ("encode", "preactivation", "values", "q1"):
-                if hasattr(network, method):
-                    setattr(network, method, torch.compile(getattr(network, method), dynamic=False))
-
-    def _adam(self, *modules: str, weight_decay: float = 0.0) -> Adam:
-        groups = [
-            (self._modules[m], getattr(self.config, f"{m.removesuffix('_mlp')}_lr"))
-            for m in modules
-            if self._modules[m]
-        ]
-        return Adam(groups, weight_decay)
+    def _adam(self, *names: str, weight_decay: float = 0.0) -> Adam:
+        parts = [self.parts[name] for name in names if self.parts[name].parameters]
+        return Adam([(part.parameters, part.lr) for part in parts], weight_decay)
 
     @torch.inference_mode()
     def act(self, obs: Observation) -> Tensor:
@@ -101,74 +88,67 @@ class TD3:
         with torch.compiler.set_stance("force_eager") if self.config.compile else nullcontext():
             return self.actor(obs)  # type: ignore[no-any-return]
 
-    def update(self, batch: Batch, log: bool = False) -> Statistics | None:
+    def update(self, batch: Batch, *, log: bool = False) -> TD3Stats | None:
         """Do one critic update and, when it is due, one actor and target update.
 
         Args:
             batch: Transitions with untransformed rewards.
             log: Return statistics if this update also updates the actor.
-
-        Returns:
-            The `update` tags that an agent knows, or None.
         """
         config = self.config
         self.updates += 1
+        delayed_update = self.updates % config.policy_delay == 0
+        actor_due = delayed_update and self.updates > config.critic_warmup_updates
+        log = log and actor_due
         reward = self.rewards(batch.reward)
         discount = config.gamma * (1.0 - batch.terminated)
         obs, next_obs = batch.obs.scaled(), batch.next_obs.scaled()
 
         with torch.no_grad():
+            # Select the next action by the target policy and add clipped noise
             noise = torch.randn_like(batch.action) * config.target_policy_noise
             noise = noise.clamp(-config.target_noise_clip, config.target_noise_clip)
             next_action = (self.actor_target(next_obs) + noise).clamp(-1.0, 1.0)
+
+            # Compute the target Q value
             next_features = self.critic_target.encode(next_obs)
             next_q = _minimum(self.critic_target.values(next_features, next_action))
             # where, not a product: a terminated transition's successor is undefined and may be anything.
             target_q = reward + torch.where(batch.terminated.bool(), 0.0, discount * next_q)
 
+        # Get the current Q estimates
         features = self.critic.encode(obs)
         q_values = self.critic.values(features, batch.action)
+
+        # Compute the critic loss
         critic_loss = torch.stack([functional.mse_loss(q, target_q) for q in q_values]).sum()
+
+        # Optimize the critic
         self.critic_optimizer.zero_grad()
         critic_loss.backward()  # type: ignore[no-untyped-call]
-
-        actor_due = (
-            self.updates % config.policy_delay == 0 and self.updates > config.critic_warmup_updates
-        )
-        log = log and actor_due
-        statistics: dict[str, Tensor | float] = {}
-        critic_norms = self._clip("critic_cnn", "critic_mlp", measure=log)
+        gradients = self._clip_gradients("critic_cnn", "critic_mlp", measure=log)
         self.critic_optimizer.step()
 
-        if actor_due:
-            statistics = self._update_actor(obs, log)
-        if self.updates % config.policy_delay == 0:
+        # Delayed policy update
+        actor_step = self._update_actor(obs, log) if actor_due else None
+        if delayed_update:
             self._update_targets()
-        if not log:
+
+        if not log or actor_step is None:
             return None
+        critic_step = CriticStep(
+            critic_loss, q_values, target_q, reward, discount, batch.terminated, features, gradients
+        )
+        return TD3Stats.of(self, critic_step, actor_step)
 
-        if self.critic.cnn is not None:
-            statistics["features/critic_cnn_l2"] = self._feature_norm(features)
-        with torch.no_grad():
-            statistics |= critic_norms | {
-                "train/critic_loss": critic_loss,
-                "debug/done_ratio": batch.terminated.mean(),
-                "debug/effective_discount": discount.mean(),
-                **_spread("debug/target_q", target_q),
-                **_spread("debug/reward", reward),
-                **self._weights_and_rates(),
-            }
-            for number, q in enumerate(q_values, start=1):
-                statistics[f"train/q{number}_value"] = q.mean()
-                statistics[f"debug/td_error_q{number}"] = (q - target_q).abs().mean()
-        return _to_floats(statistics)
-
-    def _update_actor(self, obs: Observation, log: bool) -> dict[str, Tensor | float]:
+    def _update_actor(self, obs: Observation, log: bool) -> ActorStep:
         config = self.config
-        actor_features = self.actor.encode(obs)
-        z = self.actor.preactivation(actor_features)
+
+        # Compute the actor loss
+        features = self.actor.encode(obs)
+        z = self.actor.preactivation(features)
         action = self.actor.squash(z)
-        q_features = self._features_for_actor_loss(obs)
+        q_features = self.features_for_actor_loss(obs)
         q = self.critic.q1(q_features, action)
         loss = -q.mean()
         if config.normalize_actor_loss:
@@ -176,156 +156,63 @@ class TD3:
         if config.preact_penalty:
             loss = loss + config.preact_penalty * z.square().mean()
 
+        # Optimize the actor
         self.actor_optimizer.zero_grad()
         # Only the actor's gradients: the critic's would be computed for nothing.
         loss.backward(inputs=[*self.actor.parameters()])  # type: ignore[no-untyped-call]
-        statistics: dict[str, Tensor | float] = {}
-        if log:
-            if q_features.requires_grad:
-                q_features = self._features_for_actor_loss(obs)  # with a graph that is still whole
-            statistics = self._actor_statistics(loss, q, q_features, z, action)
-            if self.actor.cnn is not None:
-                statistics["features/actor_cnn_l2"] = self._feature_norm(actor_features)
-        statistics |= self._clip("actor_cnn", "actor_mlp", measure=log)
+        leak = encoder_leak(self, obs, q_features, action) if log else None
+        gradients = self._clip_gradients("actor_cnn", "actor_mlp", measure=log)
         self.actor_optimizer.step()
         self.actor_updates += 1
-        return statistics
+        return ActorStep(loss, q, z, action, features, leak, gradients)
+
+    def _clip_gradients(self, *names: str, measure: bool) -> Gradients:
+        return {name: self.parts[name].clip_gradient(measure=measure) for name in names}
 
     @torch.no_grad()
-    def _features_for_actor_loss(self, obs: Observation) -> Tensor:
-        """Encode with the critic's own encoder, detached: the actor must not move Q but through its action."""
+    def features_for_actor_loss(self, obs: Observation) -> Tensor:
+        """Encode with the critic's own encoder, detached: the actor may move Q only by its action."""
         return self.critic.encode(obs)
 
     @torch.no_grad()
     def _update_targets(self) -> None:
-        torch._foreach_lerp_(self._targets, self._online, self.config.tau)
-
-    def _clip(self, *modules: str, measure: bool) -> dict[str, Tensor | float]:
-        """Clip each module's gradient to its own limit; measured norms are those before clipping."""
-        statistics: dict[str, Tensor | float] = {}
-        for module in modules:
-            parameters = self._modules[module]
-            limit = getattr(self.config, f"{module}_max_grad_norm")
-            if not parameters or not (measure or limit is not None):
-                continue
-            norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-            if limit is not None:
-                nn.utils.clip_grads_with_norm_(parameters, limit, norm)
-                self._clippable[module] += 1
-                self._clipped[module] += int(not bool(norm <= limit))
-            if measure:
-                share = self._clipped[module] / max(1, self._clippable[module])
-                self._clipped[module] = self._clippable[module] = 0
-                statistics[f"gradients/{module}_norm"] = norm
-                statistics[f"gradients/{module}_clipped_share"] = share
-        return statistics
-
-    def _actor_statistics(
-        self, loss: Tensor, q: Tensor, q_features: Tensor, z: Tensor, action: Tensor
-    ) -> dict[str, Tensor | float]:
-        statistics: dict[str, Tensor | float] = {}
-        if self.actor.cnn is not None:
-            held = self.critic.q1(q_features, action.detach())
-            leaks = torch.autograd.grad(-held.mean(), self._modules["actor_cnn"], allow_unused=True)
-            reached = [leak for leak in leaks if leak is not None]
-            statistics["probe/actor_encoder_leak"] = (
-                nn.utils.get_total_norm(reached) if reached else 0.0
-            )
-        with torch.no_grad():
-            return statistics | {
-                "train/actor_loss": loss,
-                **_spread("debug/actor_q", q),
-                "policy/tanh_saturation": (action.abs() > SATURATED).float().mean(),
-                "policy/preact_abs": z.abs().mean(),
-                "policy/action_abs": action.abs().mean(),
-            }
-
-    def _feature_norm(self, features: Tensor) -> Tensor:
-        norms: Tensor = features.detach()[:, : self.config.features_dim].norm(dim=1)
-        return norms.mean()
-
-    def _weights_and_rates(self) -> dict[str, Tensor | float]:
-        statistics: dict[str, Tensor | float] = {
-            f"weights/{module}_l2": nn.utils.get_total_norm(parameters)
-            for module, parameters in self._modules.items()
-            if parameters
-        }
-        for name, optimizer in (("actor", self.actor_optimizer), ("critic", self.critic_optimizer)):
-            rates = [float(group["lr"]) for group in optimizer.param_groups]
-            statistics[f"agent/{name}_lr"] = rates[-1]
-            if len(rates) == 2:
-                statistics[f"agent/{name}_cnn_lr"] = rates[0]
-        return statistics | {
-            "agent/total_updates": float(self.updates),
-            "agent/actor_updates": float(self.actor_updates),
-            "agent/reward_scale": self.rewards.factor,
-        }
+        """Move the target networks towards the online ones."""
+        torch._foreach_lerp_(self.targets, self.online, self.config.tau)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that the next update depends on, as tensors and plain values."""
         return {
-            "actor": self.actor.state_dict(),
-            "critic": self.critic.state_dict(),
-            "actor_target": self.actor_target.state_dict(),
-            "critic_target": self.critic_target.state_dict(),
+            **{name: network.state_dict() for name, network in self.networks.items()},
             "actor_optimizer": self.actor_optimizer.state_dict(),
             "critic_optimizer": self.critic_optimizer.state_dict(),
             "rewards": self.rewards.state_dict(),
             "updates": self.updates,
             "actor_updates": self.actor_updates,
-            "clipped": dict(self._clipped),
-            "clippable": dict(self._clippable),
+            "clipped": {name: part.clipped for name, part in self.parts.items()},
+            "clippable": {name: part.clippable for name, part in self.parts.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from `state_dict` of an agent with the same configuration."""
-        for name in NETWORKS:
-            getattr(self, name).load_state_dict(state[name])
-        self.actor_optimizer.load_state_dict(state["actor_optimizer"])
-        self.critic_optimizer.load_state_dict(state["critic_optimizer"])
-        self.rewards.load_state_dict(state["rewards"])
+        self.begin_with(state, optimizers=True)
         self.updates, self.actor_updates = state["updates"], state["actor_updates"]
-        self._clipped, self._clippable = dict(state["clipped"]), dict(state["clippable"])
+        for name, part in self.parts.items():
+            part.clipped, part.clippable = state["clipped"][name], state["clippable"][name]
 
     def begin_with(self, state: Mapping[str, Any], *, optimizers: bool) -> None:
-        """Take over what another agent of the same architecture learned; counters begin at 0.
+        """Take over what another agent of the same architecture learned; counters start at 0.
 
         Args:
             state: Its `state_dict`.
-            optimizers: Take over their moments as well. Learning rates and weight decay stay our own.
+            optimizers: Take over their moments too. Learning rates and weight decay stay our own.
         """
-        for name in NETWORKS:
-            getattr(self, name).load_state_dict(state[name])
+        for name, network in self.networks.items():
+            network.load_state_dict(state[name])
         self.rewards.load_state_dict(state["rewards"])
         if optimizers:
             self.actor_optimizer.load_state_dict(state["actor_optimizer"])
             self.critic_optimizer.load_state_dict(state["critic_optimizer"])
 
 
-def _parameters(module: nn.Module | None) -> list[nn.Parameter]:
-    return [] if module is None else list(module.parameters())
-
-
 def _minimum(values: Iterable[Tensor]) -> Tensor:
     return torch.stack(list(values)).amin(dim=0)
-
-
-def _spread(prefix: str, values: Tensor) -> dict[str, Tensor]:
-    return {
-        f"{prefix}_mean": values.mean(),
-        f"{prefix}_std": values.std(correction=0),
-        f"{prefix}_min": values.min(),
-        f"{prefix}_max": values.max(),
-    }
-
-
-def _to_floats(statistics: Mapping[str, Tensor | float]) -> Statistics:
-    """Move all values to the host at once."""
-    tensors = {
-        tag: value.detach() for tag, value in statistics.items() if isinstance(value, Tensor)
-    }
-    host = torch.stack([value.to(torch.float32) for value in tensors.values()]).tolist()
-    return {
-        **{tag: value for tag, value in statistics.items() if not isinstance(value, Tensor)},
-        **dict(zip(tensors, host, strict=True)),
-    }

@@ -9,9 +9,15 @@ SimulatorLostError                 at any time; another attempt may well succeed
 
 from __future__ import annotations
 
+from trainer.mistakes import Mistake
+
 
 class EnvironmentSetupError(ValueError):
-    """An environment cannot be made as asked for."""
+    """An environment cannot be made as configured; `mistake` says why."""
+
+    def __init__(self, text: str, *, key: str = "", nearest: str = "") -> None:
+        self.mistake = Mistake(key=key, text=text, nearest=nearest)
+        super().__init__(str(self.mistake))
 
 
 class UnknownEnvironmentError(EnvironmentSetupError):
@@ -27,7 +33,7 @@ class UnsupportedEnvironmentError(EnvironmentSetupError):
 
 
 class SimulatorLostError(Exception):
-    """A simulator in another process does not answer any more, or ended.
+    """A simulator in another process ended or stopped answering.
 
-    The trainer ends with exit code 75, and whoever supervises it starts it again.
+    The trainer ends with exit code 75, and its supervisor starts it again.
     """

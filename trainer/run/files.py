@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,6 +42,11 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         file.write(data)
 
     write_atomically(path, write)
+
+
+def utc_now() -> str:
+    """Return the time of day, ISO 8601 with milliseconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def _flush_folder(folder: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_changed_trainer_is_another_recipe(
     run_one(opened)
     (files / "trainer.py").write_text("")
     monkeypatch.setattr(
-        flows.records.recipe, "trainer_source", lambda: {"x.py": files / "trainer.py"}
+        flows.records.recipe, "imported_sources", lambda code: {"x.py": files / "trainer.py"}
     )
     assert reason(opened) == "the recipe is not that of run-001"
 

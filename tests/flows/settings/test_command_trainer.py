@@ -129,10 +129,10 @@ def test_environment_and_folder(preset: Preset, files: Path) -> None:
         ({"command": ["{python}", "trian.py", "{lr}"]}, "trainer.command: there is no file trian.py in"),
         ({"command": ["{python}", "train.py", "{lr}", "{checkpoint}"]},
          "trainer.command: unknown placeholder {checkpoint}"),
-        ({"dialect": "cleanlr"}, "trainer.dialect: there is no dialect 'cleanlr'; did you mean cleanrl?"),
+        ({"dialect": "cleanlr"}, "trainer.dialect: there is no dialect 'cleanlr'; there are own,"),
         ({"dialect": None}, "trainer.dialect: missing; it says which tags the trainer logs"),
         ({"dialect": "./none.yaml"}, "trainer.dialect: "),
-        ({"values": {"lr": 1, "tau": 2}}, "trainer.values.tau: {tau} stands neither in command nor in env"),
+        ({"values": {"lr": 1, "tau": 2}}, "trainer.values.tau: neither command nor env uses {tau}"),
         ({"values": {"lr": None}}, "trainer.values.lr: must be a number, a text, true, false or a list"),
         ({"values": {"lr": 1, "steps": 2}}, "trainer.values.steps: {steps} has a meaning of its own"),
         ({"values": {"lr": [1, 2]}, "command": ["{python}", "train.py", "--lr={lr}"]},
@@ -144,7 +144,7 @@ def test_environment_and_folder(preset: Preset, files: Path) -> None:
         ({"exit_codes": {75: "lost"}}, "trainer.exit_codes.75: 'lost' is no kind of end; there are 'finished'"),
         ({"exit_codes": {750: "killed"}}, "trainer.exit_codes.750: "),
         ({"silent_s": 0}, "trainer.silent_s: "),
-        ({"comand": ["x"]}, "trainer.comand: unknown key; did you mean command?"),
+        ({"comand": ["x"]}, "trainer.comand: unknown key; did you mean trainer.command?"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_one_sentence(
@@ -161,8 +161,9 @@ def test_overrides_that_do_not_fit(preset: Preset, files: Path, fake_trainer: No
     path = preset()
     mistake = mistake_of(path, "train.lr=1")
     assert mistake.endswith("starts a command of its own; its values are trainer.values.lr")
-    assert "--set trainer.values.lrr=1: trainer.values.lrr: {lrr} stands neither" in mistake_of(
-        path, "trainer.values.lrr=1"
+    assert (
+        "--set trainer.values.lrr=1: trainer.values.lrr: neither command nor env uses {lrr}"
+        in mistake_of(path, "trainer.values.lrr=1")
     )
     assert "is for our own trainer" in mistake_of(files / "fake.yaml", "trainer.values.lr=1")
     path.write_text(path.read_text() + "train: {lr: 1}\n")

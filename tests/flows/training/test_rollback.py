@@ -21,8 +21,9 @@ from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import StagePlan
 from flows.settings.supervision import ResourceSettings
+from flows.settings.trainer_check import Needs, Storage
 from flows.training.health import needs as resource_needs
-from flows.training.health.needs import needs, refuse_what_cannot_fit
+from flows.training.health.needs import refuse_what_cannot_fit
 from flows.training.health.resources import ResourceWatch, cut_log, resource_summary
 from flows.training.interrupted import interrupted_run
 
@@ -170,21 +171,22 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
 def stage(opened: Opened) -> StagePlan:
     request, _ = opened()
     plan = request.plan().stages[0]
-    train = {"buffer_size": 1_000_000, "keep_checkpoints": 3, "milestone_steps": [100, 500_000]}
-    return replace(plan, steps=1_000_000, resolved={"env": {"camera_size": 84}, "train": train})
+    storage = Storage(
+        memory_mib=7_600.0,
+        disk_mib=8_200.0,
+        process_mib=700.0,
+        transitions=1_000_000,
+        bytes_each=7_286,
+        checkpoints=8,
+    )
+    return replace(plan, steps=1_000_000, needs=Needs(storage=storage))
 
 
-def test_needs_are_those_of_single_frames(stage: StagePlan) -> None:
-    found = needs(stage)
-    assert found is not None
-    assert found.transitions == 1_000_000
-    assert 84 * 84 <= found.bytes_each <= 84 * 84 + 200
-    assert 6_700 < found.memory_mib < 8_000
-    assert found.checkpoints == 8
-    short = needs(replace(stage, steps=5_000))
-    assert short is not None
-    assert short.memory_mib < 800
-    assert needs(replace(stage, resolved={"env": {}, "train": {}})) is None
+def test_a_trainer_that_stores_nobody_knows_what_is_not_refused(
+    stage: StagePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource_needs, "memory_available_mib", lambda: 1.0)
+    refuse_what_cannot_fit(replace(stage, needs=Needs()), tmp_path)
 
 
 def test_a_stage_that_cannot_fit_is_refused_with_the_numbers(

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from trainer import loop
 from trainer.agents.td3 import TD3
 from trainer.config import TrainConfig
 from trainer.observation import Observation, ObservationShape
 from trainer.replay.buffer import Batch
+from trainer.run import machine
 
 SHAPE = ObservationShape(camera=(2, 16, 16), vector=1)
 BATCH = 64
@@ -75,7 +75,7 @@ def test_one_update_is_that_of_fp32_up_to_rounding():
         agent = make_agent(precision)
         torch.manual_seed(1)
         agent.update(batch)
-        seen[precision] = agent.update(batch, log=True)
+        seen[precision] = agent.update(batch, log=True).tags()
     assert seen["bf16"]["train/critic_loss"] != seen["fp32"]["train/critic_loss"]
     for tag in ("train/critic_loss", "train/actor_loss", "gradients/critic_cnn_norm"):
         assert seen["bf16"][tag] == pytest.approx(seen["fp32"][tag], rel=0.05, abs=0.01)
@@ -90,9 +90,9 @@ def test_weights_and_actions_stay_fp32():
 
 
 def test_a_processor_without_it_is_told(monkeypatch):
-    monkeypatch.setattr(loop, "_has_bf16", lambda device: False)
-    told = loop.config_fits_machine(TrainConfig(precision="bf16"))
-    assert told == (
+    monkeypatch.setattr(machine, "_has_bf16", lambda device: False)
+    told = machine.misfit_of_machine(TrainConfig(precision="bf16"))
+    assert str(told) == (
         "train.precision: bf16 was asked for, but this processor has no arithmetic for it; use fp32"
     )
-    assert loop.config_fits_machine(TrainConfig()) is None
+    assert machine.misfit_of_machine(TrainConfig()) is None

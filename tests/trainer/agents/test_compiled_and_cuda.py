@@ -7,11 +7,11 @@ import shutil
 import pytest
 import torch
 
-from trainer import loop
 from trainer.agents.td3 import TD3
 from trainer.config import TrainConfig
 from trainer.observation import Observation, ObservationShape
 from trainer.replay.buffer import Batch
+from trainer.run import machine
 
 SHAPE = ObservationShape(camera=(2, 16, 16), vector=3)
 BATCH = 32
@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),
 ]
 
-needs_compiler = pytest.mark.skipif(shutil.which(loop._CXX) is None, reason="no C++ compiler")
+needs_compiler = pytest.mark.skipif(shutil.which(machine._CXX) is None, reason="no C++ compiler")
 
 
 def make_agent(**settings: object) -> TD3:
@@ -51,11 +51,11 @@ def assert_learns_the_same(agent: TD3, *, tolerance: float) -> None:
     device = agent.config.device
     agent.load_state_dict(plain.state_dict())
     for number in range(4):
-        agent.update(make_batch(number, device), log=True)
-        seen = agent.update(make_batch(number, device), log=True)
-        plain.update(make_batch(number), log=True)
+        agent.update(make_batch(number, device), log=True).tags()
+        seen = agent.update(make_batch(number, device), log=True).tags()
+        plain.update(make_batch(number), log=True).tags()
         assert seen == pytest.approx(
-            plain.update(make_batch(number), log=True), rel=tolerance, abs=tolerance / 10
+            plain.update(make_batch(number), log=True).tags(), rel=tolerance, abs=tolerance / 10
         )
     for count in (1, 3):
         few, same = make_batch(9, device).obs, make_batch(9).obs
@@ -87,14 +87,14 @@ def test_a_gpu_learns_what_a_processor_learns(compiled: bool) -> None:
 @pytest.mark.slow
 def test_a_leak_into_the_encoder_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     agent = make_agent(compile=True, policy_delay=1)
-    assert agent.update(make_batch(0), log=True)["probe/actor_encoder_leak"] == 0.0
-    monkeypatch.setattr(agent, "_features_for_actor_loss", agent.actor.encode)
-    assert agent.update(make_batch(1), log=True)["probe/actor_encoder_leak"] > 0
+    assert agent.update(make_batch(0), log=True).tags()["probe/actor_encoder_leak"] == 0.0
+    monkeypatch.setattr(agent, "features_for_actor_loss", agent.actor.encode)
+    assert agent.update(make_batch(1), log=True).tags()["probe/actor_encoder_leak"] > 0
 
 
 def test_a_machine_without_a_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "_CXX", "no-such-compiler")
-    assert loop.config_fits_machine(TrainConfig(compile=True)) == (
-        "train.compile was asked for, but there is no C++ compiler (no-such-compiler); leave it off"
+    monkeypatch.setattr(machine, "_CXX", "no-such-compiler")
+    assert str(machine.misfit_of_machine(TrainConfig(compile=True))) == (
+        "train.compile: needs a C++ compiler, and there is no no-such-compiler; leave it off"
     )
-    assert loop.config_fits_machine(TrainConfig()) is None
+    assert machine.misfit_of_machine(TrainConfig()) is None

@@ -142,7 +142,7 @@ def test_four_updates_equal_stable_baselines3():
     for number in (0, 2):
         pair = batches[number : number + 2]
         torch.manual_seed(number)
-        statistics = [agent.update(batch, log=True) for batch in pair][-1]
+        statistics = [agent.update(batch, log=True) for batch in pair][-1].tags()
         torch.manual_seed(number)
         other.replay_buffer, log = _Samples(pair), _Log()
         other.set_logger(log)
@@ -192,7 +192,7 @@ def test_critic_loss_of_each_update_equals_stable_baselines3():
     for number in range(3):
         batch = _batch(rng)
         torch.manual_seed(number)
-        statistics = agent.update(batch, log=True)
+        statistics = agent.update(batch, log=True).tags()
         torch.manual_seed(number)
         other.replay_buffer, log = _Samples([batch]), _Log()
         other.set_logger(log)

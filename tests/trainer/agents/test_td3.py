@@ -63,7 +63,7 @@ def _same(before, after) -> bool:
 
 
 def test_logs_exactly_the_update_tags_of_the_contract():
-    statistics = _agent().update(_batch(), log=True)
+    statistics = _agent().update(_batch(), log=True).tags()
     from_loop = {
         "agent/buffer_size",
         "agent/exploration_noise",
@@ -75,29 +75,29 @@ def test_logs_exactly_the_update_tags_of_the_contract():
 
 def test_encoder_leak_is_exactly_zero():
     agent = _agent()
-    leaks = [agent.update(_batch(i), log=True)["probe/actor_encoder_leak"] for i in range(5)]
+    leaks = [agent.update(_batch(i), log=True).tags()["probe/actor_encoder_leak"] for i in range(5)]
     assert leaks == [0.0] * 5
 
 
 def test_encoder_leak_is_seen_when_the_critic_is_fed_the_actors_features(monkeypatch):
     agent = _agent()
-    monkeypatch.setattr(agent, "_features_for_actor_loss", agent.actor.encode)
-    assert agent.update(_batch(), log=True)["probe/actor_encoder_leak"] > 0
+    monkeypatch.setattr(agent, "features_for_actor_loss", agent.actor.encode)
+    assert agent.update(_batch(), log=True).tags()["probe/actor_encoder_leak"] > 0
 
 
 def test_without_a_camera_there_are_no_encoder_tags():
     shape = ObservationShape(camera=None, vector=3)
-    statistics = _agent(shape=shape).update(_batch(shape=shape), log=True)
+    statistics = _agent(shape=shape).update(_batch(shape=shape), log=True).tags()
     assert not [tag for tag in statistics if "cnn" in tag or "encoder" in tag]
 
 
 def test_a_truncated_transition_bootstraps_and_a_terminated_one_does_not():
     agent = _agent(gamma=0.9, target_policy_noise=0.0)
     ended = _batch(terminated=torch.ones(BATCH), reward=torch.full((BATCH,), 3.0))
-    statistics = agent.update(ended, log=True)
+    statistics = agent.update(ended, log=True).tags()
     assert statistics["debug/target_q_min"] == statistics["debug/target_q_max"] == 3.0
     assert statistics["debug/effective_discount"] == 0.0
-    statistics = agent.update(_batch(reward=torch.full((BATCH,), 3.0)), log=True)
+    statistics = agent.update(_batch(reward=torch.full((BATCH,), 3.0)), log=True).tags()
     assert statistics["debug/target_q_std"] > 0.0
     assert statistics["debug/effective_discount"] == pytest.approx(0.9)
 
@@ -106,7 +106,7 @@ def test_an_undefined_successor_of_a_terminated_transition_is_ignored():
     vector = torch.full((BATCH, 3), float("nan"))
     batch = _batch(terminated=torch.ones(BATCH))
     batch = dataclasses.replace(batch, next_obs=Observation(batch.next_obs.camera, vector))
-    assert np.isfinite(_agent().update(batch, log=True)["debug/target_q_mean"])
+    assert np.isfinite(_agent().update(batch, log=True).tags()["debug/target_q_mean"])
 
 
 def test_actor_and_targets_wait_for_the_policy_delay():
@@ -125,7 +125,7 @@ def test_actor_waits_for_the_critic_warm_up():
     for update in range(4):
         assert agent.update(_batch(update), log=True) is None
     assert _same(start, _weights(agent, "actor"))
-    assert agent.update(_batch(9), log=True)["agent/actor_updates"] == 1.0
+    assert agent.update(_batch(9), log=True).tags()["agent/actor_updates"] == 1.0
     assert not _same(start, _weights(agent, "actor"))
 
 
@@ -134,12 +134,12 @@ def test_target_is_the_smaller_critic_and_ddpg_has_one():
     ddpg = _agent(algorithm="ddpg")
     assert len(ddpg.critic.heads) == 1
     assert (ddpg.config.policy_delay, ddpg.config.target_policy_noise) == (1, 0.0)
-    assert "train/q2_value" not in ddpg.update(_batch(), log=True)
+    assert "train/q2_value" not in ddpg.update(_batch(), log=True).tags()
 
 
 def test_gradient_norms_are_measured_before_clipping_and_the_share_counts_clipped_updates():
-    free = _agent().update(_batch(), log=True)
-    clipped = _agent(critic_mlp_max_grad_norm=1.0e-3).update(_batch(), log=True)
+    free = _agent().update(_batch(), log=True).tags()
+    clipped = _agent(critic_mlp_max_grad_norm=1.0e-3).update(_batch(), log=True).tags()
     tag = "gradients/critic_mlp_norm"
     assert clipped[tag] == pytest.approx(free[tag], rel=1e-6)
     assert clipped[tag] > 1.0e-3
@@ -150,7 +150,7 @@ def test_gradient_norms_are_measured_before_clipping_and_the_share_counts_clippe
 def test_each_module_has_its_own_learning_rate():
     agent = _agent(actor_lr=1e-3, actor_cnn_lr=1e-4, critic_lr=2e-3, critic_cnn_lr=2e-4)
     before = {name: _weights(agent, name) for name in ("actor", "critic")}
-    statistics = agent.update(_batch(), log=True)
+    statistics = agent.update(_batch(), log=True).tags()
     rates = [statistics[f"agent/{n}_lr"] for n in ("actor", "actor_cnn", "critic", "critic_cnn")]
     assert rates == pytest.approx([1e-3, 1e-4, 2e-3, 2e-4])
     # Adam's first step has the size of the learning rate wherever the gradient is not tiny.
@@ -166,16 +166,16 @@ def test_critic_weight_decay_shrinks_only_the_critic():
     decayed, free = _agent(critic_weight_decay=0.5), _agent()
     for agent in (decayed, free):
         torch.manual_seed(1)
-        agent.update(_batch(), log=True)
+        agent.update(_batch(), log=True).tags()
     assert not _same(_weights(decayed, "critic"), _weights(free, "critic"))
 
 
 def test_preactivation_penalty_and_normalisation_enter_the_actor_loss():
-    plain = _agent().update(_batch(), log=True)
+    plain = _agent().update(_batch(), log=True).tags()
     assert plain["train/actor_loss"] == pytest.approx(-plain["debug/actor_q_mean"], abs=1e-6)
-    penalised = _agent(preact_penalty=5.0).update(_batch(), log=True)
+    penalised = _agent(preact_penalty=5.0).update(_batch(), log=True).tags()
     assert penalised["train/actor_loss"] > plain["train/actor_loss"]
-    normalised = _agent(normalize_actor_loss=True).update(_batch(), log=True)
+    normalised = _agent(normalize_actor_loss=True).update(_batch(), log=True).tags()
     assert abs(normalised["train/actor_loss"]) <= 1.0 + 1e-6
 
 
@@ -210,6 +210,6 @@ def test_an_agent_restored_from_a_checkpoint_continues_identically(tmp_path):
     for agent in (first, second):
         torch.manual_seed(5)
         for i in range(3, 6):
-            agent.update(_batch(i), log=True)
+            agent.update(_batch(i), log=True).tags()
     for name in ("actor", "critic", "actor_target", "critic_target"):
         assert _same(_weights(first, name), _weights(second, name))

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from trainer.envs.drive.config import VEHICLE_LENGTH_M
 from trainer.envs.drive.env import DriveVectorEnv
 from trainer.envs.drive.road_geometry import RIGHT_LANE_M, ROAD_LENGTH_M
 from trainer.envs.drive.simulation import DriveSimulation
 from trainer.envs.drive.vehicle_model import MAX_STEER_RAD, WHEELBASE_M
+from trainer.envs.driving.limits import VEHICLE_LENGTH_M
 from trainer.envs.driving.observation import HORIZON_M, WAYPOINTS
 
 Driver = Callable[[dict[str, npt.NDArray], DriveSimulation], npt.NDArray[np.float32]]

@@ -9,36 +9,48 @@ import pytest
 from pydantic import ValidationError
 
 from trainer.envs.drive.config import DriveConfig
+from trainer.envs.environment import EnvConfig, EnvSpec
 from trainer.envs.errors import UnknownEnvironmentError
 from trainer.envs.gym.config import GymConfig
-from trainer.envs.registry import describe_env, make_vector_env, parse_env_config
+from trainer.envs.registry import find_environment
 from trainer.run.tags import REWARD_COMPONENTS
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
+def parse(mapping: dict) -> EnvConfig:
+    return find_environment(mapping.get("id")).config.model_validate(mapping)
+
+
+def describe(config: EnvConfig) -> EnvSpec:
+    return find_environment(config.id).describe(config)
+
+
+def make(config: EnvConfig, num_envs: int, seed: int):
+    return find_environment(config.id).make(config, num_envs, seed, print)
+
+
 def test_parse():
-    config = parse_env_config({"id": "drive", "camera_size": 24, "reward": {"jerk_scale_mps3": 9}})
+    config = parse({"id": "drive", "camera_size": 24, "reward": {"jerk_scale_mps3": 9}})
     assert isinstance(config, DriveConfig)
     assert (config.camera_size, config.reward.jerk_scale_mps3) == (24, 9)
-    other = parse_env_config({"id": "gym:Pendulum-v1"})
-    assert isinstance(other, GymConfig)
+    assert isinstance(parse({"id": "gym:Pendulum-v1"}), GymConfig)
 
 
 @pytest.mark.parametrize(
     ("mapping", "sentence"),
     [
-        ({}, "env.id is missing; give one of drive, carla, gym:<id>"),
-        ({"id": 3}, "env.id is 3"),
-        ({"id": "drvie"}, "did you mean 'drive'"),
-        ({"id": "Pendulum-v1"}, "did you mean 'gym:Pendulum-v1'"),
-        ({"id": "crala"}, "did you mean 'carla'"),
-        ({"id": "qqqqqq"}, "env.id 'qqqqqq' is unknown; available: drive, carla"),
+        ({}, "env.id: missing; available are drive, carla, gym:<id>"),
+        ({"id": 3}, "env.id: 3 is not a name"),
+        ({"id": "drvie"}, "did you mean drive?"),
+        ({"id": "Pendulum-v1"}, "did you mean gym:Pendulum-v1?"),
+        ({"id": "crala"}, "did you mean carla?"),
+        ({"id": "qqqqqq"}, "env.id: 'qqqqqq' is unknown; available are drive, carla"),
     ],
 )
 def test_unknown_id(mapping, sentence):
     with pytest.raises(UnknownEnvironmentError) as caught:
-        parse_env_config(mapping)
+        find_environment(mapping.get("id"))
     assert sentence in str(caught.value)
 
 
@@ -54,7 +66,7 @@ def test_unknown_id(mapping, sentence):
 )
 def test_bad_settings(mapping):
     with pytest.raises(ValidationError):
-        parse_env_config(mapping)
+        parse(mapping)
 
 
 @pytest.mark.parametrize(
@@ -67,8 +79,8 @@ def test_bad_settings(mapping):
     ids=["drive", "drive-blind", "pendulum"],
 )
 def test_every_environment_keeps_the_same_promises(config):
-    spec = describe_env(config)
-    env = make_vector_env(config, num_envs=3, seed=1)
+    spec = describe(config)
+    env = make(config, 3, 1)
     obs, _ = env.reset(seed=1)
     rng = np.random.default_rng(0)
     finals = 0
@@ -97,15 +109,13 @@ def test_every_environment_keeps_the_same_promises(config):
 
 def test_made_environment_is_already_seeded():
     config = DriveConfig(camera_size=0, roads=2)
-    first, second, other = (
-        make_vector_env(config, num_envs=2, seed=s).reset()[0]["vector"] for s in (1, 1, 2)
-    )
+    first, second, other = (make(config, 2, s).reset()[0]["vector"] for s in (1, 1, 2))
     assert np.array_equal(first, second)
     assert not np.array_equal(first, other)
 
 
 def test_description_of_the_default():
-    spec = describe_env(DriveConfig(camera_size=84))
+    spec = describe(DriveConfig(camera_size=84))
     assert spec.camera_shape == (4, 84, 84)
     assert (spec.vector_dim, spec.action_dim, spec.max_episode_steps) == (53, 2, 300)
     assert spec.reward_components == REWARD_COMPONENTS
@@ -113,9 +123,9 @@ def test_description_of_the_default():
 
 def test_environments_need_neither_torch_nor_an_extra():
     code = (
-        "import sys; from trainer.envs.registry import *;"
-        "make_vector_env(parse_env_config({'id': 'drive'}), num_envs=1, seed=0);"
-        "make_vector_env(parse_env_config({'id': 'gym:Pendulum-v1'}), num_envs=1, seed=0);"
+        "import sys; from trainer.envs.registry import find_environment;"
+        "envs = [(find_environment(i), {'id': i}) for i in ('drive', 'gym:Pendulum-v1')];"
+        "[e.make(e.config(**m), 1, 0, print) for e, m in envs];"
         "print([m for m in ('torch', 'cv2', 'pygame', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run(

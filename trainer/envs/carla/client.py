@@ -23,7 +23,7 @@ from trainer.envs.errors import (
 )
 
 INSTALL_ADVICE = (
-    "env.id 'carla' needs CARLA's client, which is not installed: pip install 'gonogo[carla]' "
+    "carla needs CARLA's client, which is not installed: pip install 'gonogo[carla]' "
     "(carla 0.9.16, Python 3.10 to 3.12, Linux)"
 )
 PROBE_TIMEOUT_S = 2.0
@@ -49,7 +49,7 @@ def load_carla() -> Any:
     try:
         import carla
     except ImportError:
-        raise MissingExtraError(INSTALL_ADVICE) from None
+        raise MissingExtraError(INSTALL_ADVICE, key="env.id") from None
     return carla
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from trainer.envs.driving.reward import RewardConfig
+from trainer.envs.environment import EnvConfig
+from trainer.mistakes import Mistake
 
 SCENARIO_VEHICLES = {0: 20, 1: 50, 2: 100}
 """Other vehicles of each scenario."""
@@ -97,7 +99,7 @@ class CarlaCameraConfig(_Part):
     """Horizontal field of view."""
 
 
-class CarlaConfig(_Part):
+class CarlaConfig(EnvConfig):
     """Driving in CARLA 0.9.16 with the observation, action and reward of `drive`."""
 
     id: Literal["carla"] = "carla"
@@ -162,3 +164,14 @@ class CarlaConfig(_Part):
     def other_vehicles(self) -> int:
         """Number of other vehicles."""
         return SCENARIO_VEHICLES[self.scenario] if self.vehicles is None else self.vehicles
+
+
+def too_few_servers(config: CarlaConfig, num_envs: int) -> Mistake | None:
+    """Return the mistake of asking for more environments than there are servers."""
+    servers = len(config.server.ports)
+    if num_envs <= servers:
+        return None
+    return Mistake(
+        key="train.num_envs",
+        text=f"{num_envs} environments need as many CARLA servers, env.server.ports lists {servers}",
+    )

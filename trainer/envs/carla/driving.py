@@ -11,13 +11,19 @@ import numpy.typing as npt
 
 from trainer.envs.carla.actors import CarlaActors, Motion
 from trainer.envs.carla.config import CarlaConfig
-from trainer.envs.carla.session import OnActivity, Tick
+from trainer.envs.carla.session import Tick
 from trainer.envs.carla.simulator import CarlaSimulator
-from trainer.envs.drive.config import VEHICLE_LENGTH_M, VEHICLE_WIDTH_M
-from trainer.envs.driving.limits import STANDSTILL_MPS, START_SPEED_SHARE, time_to_collision
+from trainer.envs.driving.limits import (
+    STANDSTILL_MPS,
+    START_SPEED_SHARE,
+    VEHICLE_LENGTH_M,
+    VEHICLE_WIDTH_M,
+    time_to_collision,
+)
 from trainer.envs.driving.observation import HORIZON_M, LATERAL_UNIT_M, driving_vector
 from trainer.envs.driving.reward import DrivingMeasurement, driving_reward
 from trainer.envs.driving.route import RoutePosition
+from trainer.envs.environment import OnActivity
 from trainer.envs.errors import SimulatorLostError
 from trainer.envs.frame_stack import FrameStack
 

@@ -17,11 +17,11 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from trainer.envs.carla.config import CarlaConfig
+from trainer.envs.carla.config import CarlaConfig, too_few_servers
 from trainer.envs.carla.driving import CAUSES, CarlaDriving, Observation, StepOutcome
-from trainer.envs.carla.session import OnActivity
 from trainer.envs.driving.reward import REWARD_COMPONENTS
 from trainer.envs.driving.spaces import action_space, observation_space
+from trainer.envs.environment import OnActivity
 from trainer.envs.errors import UnsupportedEnvironmentError
 
 GYMNASIUM_ID = "gonogo/Carla-v0"
@@ -57,7 +57,7 @@ class CarlaVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray
         self.config = config if config is not None else CarlaConfig(**settings)
         problem = too_few_servers(self.config, num_envs)
         if problem:
-            raise UnsupportedEnvironmentError(problem)
+            raise UnsupportedEnvironmentError(problem.text, key=problem.key)
         self.num_envs = num_envs
         size, frames = self.config.camera_size, self.config.frame_stack
         self.single_observation_space = observation_space(size, frames)
@@ -201,17 +201,6 @@ class CarlaEnv(gymnasium.Env[Any, Any]):
 
     def _observe(self) -> Observation:
         return {name: array[0] for name, array in self.driving.observe().items()}
-
-
-def too_few_servers(config: CarlaConfig, num_envs: int) -> str | None:
-    """Return a sentence when there are fewer servers than environments."""
-    servers = len(config.server.ports)
-    if num_envs <= servers:
-        return None
-    return (
-        f"train.num_envs: {num_envs} environments need as many CARLA servers, env.server.ports "
-        f"lists {servers}"
-    )
 
 
 def _infos(outcomes: Sequence[StepOutcome]) -> dict[str, Any]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from trainer.envs.carla.client import calling, load_carla
 from trainer.envs.carla.config import CarlaConfig
 from trainer.envs.carla.map import LaneGraph
+from trainer.envs.environment import OnActivity
 from trainer.envs.errors import SimulatorLostError, UnsupportedEnvironmentError
-
-OnActivity = Callable[[Literal["connecting", "loading_map"]], None]
-"""Told what keeps us waiting: phases of the heartbeat."""
 
 _LEFT_BEHIND = ("vehicle.*", "walker.*", "sensor.*", "controller.*")
 

@@ -6,8 +6,9 @@ import contextlib
 
 from trainer.envs.carla.config import CarlaConfig
 from trainer.envs.carla.server import CarlaServer
-from trainer.envs.carla.session import CarlaSession, OnActivity
+from trainer.envs.carla.session import CarlaSession
 from trainer.envs.carla.traffic_manager import TrafficManager
+from trainer.envs.environment import OnActivity
 from trainer.envs.errors import SimulatorLostError
 
 

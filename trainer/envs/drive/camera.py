@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from trainer.envs.drive.config import VEHICLE_LENGTH_M, VEHICLE_WIDTH_M, DriveConfig
+from trainer.envs.drive.config import DriveConfig
 from trainer.envs.drive.road_raster import build_raster
+from trainer.envs.driving.limits import VEHICLE_LENGTH_M, VEHICLE_WIDTH_M
 from trainer.envs.float_constant import constant
 
 VEHICLE = 255

@@ -1,27 +1,22 @@
-"""Settings of the embedded driving simulator, and the constants that are no settings."""
+"""Settings of the embedded driving simulator, and its constants."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from trainer.envs.driving.reward import RewardConfig
+from trainer.envs.environment import EnvConfig
 
 STEP_S = 0.1
 """Duration of one environment step."""
 LANE_WIDTH_M = 3.5
 """Width of each of the two lanes."""
-VEHICLE_LENGTH_M = 4.5
-"""Length of every vehicle."""
-VEHICLE_WIDTH_M = 1.9
-"""Width of every vehicle."""
 
 
-class DriveConfig(BaseModel):
+class DriveConfig(EnvConfig):
     """The embedded driving simulator."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     id: Literal["drive"] = "drive"
     """Name of the environment."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from trainer.envs.drive.config import VEHICLE_LENGTH_M, VEHICLE_WIDTH_M
 from trainer.envs.drive.road_geometry import (
     LEFT_LANE_M,
     POINT_SPACING_M,
@@ -18,7 +17,7 @@ from trainer.envs.drive.road_geometry import (
     ROAD_LENGTH_M,
     Roads,
 )
-from trainer.envs.driving.limits import time_to_collision
+from trainer.envs.driving.limits import VEHICLE_LENGTH_M, VEHICLE_WIDTH_M, time_to_collision
 from trainer.envs.float_constant import constant
 
 FloatArray = npt.NDArray[np.float32]

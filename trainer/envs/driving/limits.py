@@ -9,6 +9,10 @@ from trainer.envs.float_constant import constant
 
 FloatArray = npt.NDArray[np.float32]
 
+VEHICLE_LENGTH_M = 4.5
+"""Length of a vehicle, where the simulator knows no better."""
+VEHICLE_WIDTH_M = 1.9
+"""Its width."""
 START_LATERAL_M = 0.3
 """A vehicle starts at most this far from the middle of its lane."""
 START_HEADING_RAD = 0.05

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from gymnasium import spaces
 
 from trainer.envs.driving.observation import VECTOR_DIM, VECTOR_LIMIT
+from trainer.envs.driving.reward import REWARD_COMPONENTS
+from trainer.envs.environment import EnvSpec
 
 ACTION_DIM = 2
 """Steer (1 is full left), then throttle (above 0) or brake (below 0), both in [-1, 1]."""
@@ -26,3 +28,35 @@ def observation_space(camera_size: int, frame_stack: int) -> spaces.Dict:
 def action_space() -> spaces.Box:
     """Return the space of one environment's action."""
     return spaces.Box(-1.0, 1.0, (ACTION_DIM,), np.float32)
+
+
+class DrivingConfig(Protocol):
+    """Settings that the shape of an observation depends on."""
+
+    @property
+    def camera_size(self) -> int:
+        """Height and width of the camera image in pixels; 0 without a camera."""
+        ...
+
+    @property
+    def frame_stack(self) -> int:
+        """Images in one observation."""
+        ...
+
+    @property
+    def max_episode_steps(self) -> int:
+        """Steps after which an episode is truncated."""
+        ...
+
+
+def describe_driving(config: DrivingConfig, *, exclusive: bool = False) -> EnvSpec:
+    """Describe a driving simulator; `exclusive` if only one may exist."""
+    size = config.camera_size
+    return EnvSpec(
+        camera_shape=(config.frame_stack, size, size) if size else None,
+        vector_dim=VECTOR_DIM,
+        action_dim=ACTION_DIM,
+        max_episode_steps=config.max_episode_steps,
+        reward_components=REWARD_COMPONENTS,
+        exclusive=exclusive,
+    )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from trainer.envs.environment import EnvConfig
 
 GYM_PREFIX = "gym:"
 """Start of the `id` of every Gymnasium environment."""
 
 
-class GymConfig(BaseModel):
+class GymConfig(EnvConfig):
     """Any registered Gymnasium environment with a Box action."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     id: str = Field(pattern=r"^gym:[A-Za-z0-9_.:/-]+$")
     """`gym:` and the registered name, for example `gym:Pendulum-v1`."""
@@ -23,5 +23,5 @@ class GymConfig(BaseModel):
     """Consecutive images in one observation, oldest first; not used without images."""
     max_episode_steps: int | None = Field(default=None, ge=1)
     """Steps after which an episode is truncated; None keeps the registered limit."""
-    kwargs: dict[str, Any] = {}
+    kwargs: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments for the environment, passed on as they are."""

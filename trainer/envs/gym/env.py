@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import gymnasium
@@ -25,6 +24,7 @@ from trainer.envs.errors import (
 )
 from trainer.envs.gym.config import GYM_PREFIX, GymConfig
 from trainer.envs.gym.observation import ObservationAdapter
+from trainer.mistakes import nearest
 
 Observation = dict[str, npt.NDArray[Any]]
 
@@ -58,18 +58,21 @@ def make_env(config: GymConfig) -> gymnasium.Env[Any, Any]:
     try:
         env = gymnasium.make(name, disable_env_checker=True, **limit, **config.kwargs)
     except error.UnregisteredEnv:
-        close = get_close_matches(name, list(gymnasium.registry), n=1)
-        advice = f"did you mean '{GYM_PREFIX}{close[0]}'?" if close else "check the name"
+        close = nearest(name, gymnasium.registry)
         raise UnknownEnvironmentError(
-            f"env.id '{config.id}' is not registered with Gymnasium; {advice}"
+            f"{config.id!r} is not registered with Gymnasium",
+            key="env.id",
+            nearest=f"{GYM_PREFIX}{close}" if close else "",
         ) from None
     except (error.DependencyNotInstalled, ImportError) as problem:
         raise MissingExtraError(
-            f"env.id '{config.id}' needs a package that is not installed: {_advice(name, problem)}"
+            f"{config.id!r} needs a package that is not installed: {_advice(name, problem)}",
+            key="env.id",
         ) from None
     except (error.Error, TypeError) as problem:
         raise UnsupportedEnvironmentError(
-            f"env.id '{config.id}' cannot be made with env.kwargs {config.kwargs}: {problem}"
+            f"{config.id!r} cannot be made with env.kwargs {config.kwargs}: {problem}",
+            key="env.id",
         ) from None
     _check_action(config.id, env.action_space)
     return env
@@ -92,7 +95,7 @@ class GymVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray[A
         try:
             self._adapter = ObservationAdapter(self._envs[0].observation_space, config.camera_size)
         except UnsupportedEnvironmentError as problem:
-            raise UnsupportedEnvironmentError(f"env.id '{config.id}' {problem}") from None
+            raise UnsupportedEnvironmentError(f"{config.id!r} {problem}", key="env.id") from None
         box = self._envs[0].action_space
         assert isinstance(box, spaces.Box)
         self._action_shape, self._action_dtype = box.shape, box.dtype
@@ -199,15 +202,16 @@ class GymVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray[A
         return {name: array.copy() for name, array in self._obs.items()}
 
     def _refuse_black_images(self) -> None:
-        """Stop where an environment renders nothing: highway-env does so without a word.
+        """Refuse an environment whose images are all black; highway-env draws nothing without a warning.
 
         Raises:
             UnsupportedEnvironmentError: Every image is black.
         """
         if _is_highway(self.config.id) and "camera" in self._obs and not self._obs["camera"].any():
             raise UnsupportedEnvironmentError(
-                f"env.id '{self.config.id}' returns black images; unset SDL_VIDEODRIVER, which "
-                "makes highway-env draw nothing"
+                f"{self.config.id!r} returns black images; unset SDL_VIDEODRIVER, which makes "
+                "highway-env draw nothing",
+                key="env.id",
             )
 
 
@@ -227,8 +231,8 @@ def _register_highway(name: str) -> None:
         importlib.import_module("highway_env")
     except ImportError:
         raise MissingExtraError(
-            f"env.id '{GYM_PREFIX}{name}' needs a package that is not installed: "
-            "pip install highway-env"
+            f"'{GYM_PREFIX}{name}' needs a package that is not installed: pip install highway-env",
+            key="env.id",
         ) from None
 
 
@@ -248,9 +252,10 @@ def _advice(name: str, problem: Exception) -> str:
 def _check_action(env_id: str, space: spaces.Space[Any]) -> None:
     if not isinstance(space, spaces.Box):
         raise UnsupportedEnvironmentError(
-            f"env.id '{env_id}' takes {space} as its action; TD3 needs a Box of real numbers"
+            f"{env_id!r} takes {space} as its action; TD3 needs a Box of real numbers", key="env.id"
         )
     if not space.is_bounded():
         raise UnsupportedEnvironmentError(
-            f"env.id '{env_id}' has an action without bounds ({space}); TD3 needs finite ones"
+            f"{env_id!r} has an action without bounds ({space}); TD3 needs finite ones",
+            key="env.id",
         )

@@ -20,6 +20,7 @@ from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
 from flows.records.trainer_files import TrainerStatus
 from flows.settings.slots import derived_slots
+from flows.settings.trainer_check import Needs
 from flows.training.process import slots as locks
 from flows.training.process.process import ChildProcess
 from flows.training.process.slots import hold_slots
@@ -47,24 +48,22 @@ def nobody(slot: str, holder: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("resolved", "environment", "expected"),
+    ("needs", "environment", "expected"),
     [
-        ({"train": {"device": "cpu"}, "env": {"id": "drive"}}, {}, ()),
-        ({"train": {"device": "cuda"}}, {}, ("cuda-0",)),
-        ({"train": {"device": "cuda"}}, {"CUDA_VISIBLE_DEVICES": "3,1"}, ("cuda-3",)),
+        (Needs(), {}, ()),
+        (Needs(device="cuda"), {}, ("cuda-0",)),
+        (Needs(device="cuda"), {"CUDA_VISIBLE_DEVICES": "3,1"}, ("cuda-3",)),
         (
-            {"env": {"server": {"host": "127.0.0.1", "ports": [2000, 2003]}}},
+            Needs(servers=("localhost:2000", "localhost:2003")),
             {},
             ("simulator-localhost:2000", "simulator-localhost:2003"),
         ),
-        ({"env": {"server": {"host": "sim7", "ports": [0]}}}, {}, ()),
-        ({}, {}, ()),
     ],
 )
 def test_slots_follow_from_device_and_ports(
-    resolved: dict[str, object], environment: dict[str, str], expected: tuple[str, ...]
+    needs: Needs, environment: dict[str, str], expected: tuple[str, ...]
 ) -> None:
-    assert derived_slots(resolved, environment) == expected
+    assert derived_slots(needs, environment) == expected
 
 
 def test_a_preset_names_slots_of_its_own(make_request: MakeRequest, files: Path) -> None:

@@ -6,15 +6,20 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from trainer.envs import registry
 from trainer.envs.carla import client as carla_client
+from trainer.envs.carla import environment
 from trainer.envs.carla.config import CarlaConfig, CarlaServerConfig
+from trainer.envs.carla.environment import CARLA
 from trainer.envs.carla.server import CarlaServer, free_ports, server_command
 from trainer.envs.drive.config import DriveConfig
-from trainer.envs.errors import SimulatorLostError, UnsupportedEnvironmentError
-from trainer.envs.registry import describe_env
+from trainer.envs.drive.environment import DRIVE
+from trainer.envs.errors import (
+    MissingExtraError,
+    SimulatorLostError,
+    UnsupportedEnvironmentError,
+)
 from trainer.mistakes import ConfigMistakesError
-from trainer.run.run_json import read_request
+from trainer.run.request import read_task
 
 
 @pytest.mark.parametrize(
@@ -53,7 +58,7 @@ def test_scenarios_of_the_documents():
 
 
 def test_same_shape_as_drive_84():
-    drive, ours = describe_env(DriveConfig(camera_size=84)), describe_env(CarlaConfig())
+    drive, ours = DRIVE.describe(DriveConfig(camera_size=84)), CARLA.describe(CarlaConfig())
     for name in ("camera_shape", "vector_dim", "action_dim", "reward_components"):
         assert getattr(ours, name) == getattr(drive, name)
     assert (ours.exclusive, drive.exclusive) == (True, False)
@@ -86,10 +91,10 @@ def request_file(folder, **changes):
 
 
 def test_mistakes_name_the_key_and_the_nearest_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "is_installed", lambda: True)
+    monkeypatch.setattr(environment, "is_installed", lambda: True)
     env = {"id": "carla", "server": {"prots": [1]}, "camera": {"fov": 3}, "scenario": 9}
     with pytest.raises(ConfigMistakesError) as caught:
-        read_request(request_file(tmp_path, env=env))
+        read_task(request_file(tmp_path, env=env))
     text = str(caught.value)
     assert "env.server.prots: unknown key; did you mean env.server.ports?" in text
     assert "env.camera.fov: unknown key; did you mean env.camera.fov_deg?" in text
@@ -97,26 +102,32 @@ def test_mistakes_name_the_key_and_the_nearest_one(tmp_path, monkeypatch):
 
 
 def test_more_environments_than_servers_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "is_installed", lambda: True)
+    monkeypatch.setattr(environment, "is_installed", lambda: True)
     with pytest.raises(ConfigMistakesError, match="4 environments need as many CARLA servers"):
-        read_request(request_file(tmp_path, train={"num_envs": 4}))
+        read_task(request_file(tmp_path, train={"num_envs": 4}))
 
 
 def test_a_missing_client_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "is_installed", lambda: False)
+    monkeypatch.setattr(environment, "is_installed", lambda: False)
     with pytest.raises(ConfigMistakesError, match=r"pip install 'gonogo\[carla\]'"):
-        read_request(request_file(tmp_path))
+        read_task(request_file(tmp_path))
     monkeypatch.setitem(sys.modules, "carla", None)
     carla_client.load_carla.cache_clear()
-    with pytest.raises(registry_error(), match="CARLA's client"):
+    with pytest.raises(MissingExtraError, match="CARLA's client"):
         carla_client.load_carla()
     carla_client.load_carla.cache_clear()
 
 
-def registry_error():
-    from trainer.envs.errors import MissingExtraError
-
-    return MissingExtraError
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        ({"host": "127.0.0.1", "ports": [2000, 2003]}, ("localhost:2000", "localhost:2003")),
+        ({"host": "Sim7", "ports": [2000]}, ("sim7:2000",)),
+        ({"start": "container", "ports": [0]}, ()),
+    ],
+)
+def test_servers_at_fixed_ports_are_named(server, expected):
+    assert CARLA.servers(CarlaConfig(server=server)) == expected
 
 
 def test_free_ports_leave_room_for_the_next_two():

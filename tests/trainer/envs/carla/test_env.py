@@ -332,11 +332,12 @@ def test_policies_of_drive_and_carla_are_exchanged(make, tmp_path):
     from trainer.agents.td3 import TD3
     from trainer.config import TrainConfig
     from trainer.envs.drive.config import DriveConfig
-    from trainer.envs.registry import describe_env, make_vector_env
+    from trainer.envs.drive.environment import DRIVE
+    from trainer.envs.driving.spaces import describe_driving
     from trainer.observation import Observation, ObservationShape
 
     def agent(config):
-        spec = describe_env(config)
+        spec = describe_driving(config)
         shape = ObservationShape(camera=spec.camera_shape, vector=spec.vector_dim)
         return TD3(TrainConfig(features_dim=16, hidden_sizes=(16,)), shape, spec.action_dim)
 
@@ -345,7 +346,7 @@ def test_policies_of_drive_and_carla_are_exchanged(make, tmp_path):
         return agent.act(Observation(*parts)).numpy()
 
     drive_config = DriveConfig(camera_size=84)
-    drive_env = make_vector_env(drive_config, num_envs=1, seed=0)
+    drive_env = DRIVE.make(drive_config, 1, 0, print)
     carla_env = make(vehicles=0)
     for trained_in, used_in, env in (
         (drive_config, carla_env.config, carla_env),

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from trainer.envs.drive.config import VEHICLE_LENGTH_M
 from trainer.envs.drive.road_geometry import LEFT_LANE_M, RIGHT_LANE_M, ROAD_LENGTH_M
 from trainer.envs.drive.traffic import FREE_AHEAD_M, FREE_BEHIND_M, SLOT_M, Traffic
+from trainer.envs.driving.limits import VEHICLE_LENGTH_M
 
 
 def f32(*values):

@@ -1,0 +1,53 @@
+"""Declares driving in CARLA."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trainer.envs.carla.client import INSTALL_ADVICE, is_installed
+from trainer.envs.carla.config import CarlaConfig, too_few_servers
+from trainer.envs.driving.spaces import describe_driving
+from trainer.envs.environment import Environment, EnvSpec, OnActivity
+from trainer.mistakes import Mistake
+
+if TYPE_CHECKING:
+    from gymnasium.vector import VectorEnv
+
+
+def _make(
+    config: CarlaConfig, num_envs: int, seed: int, on_activity: OnActivity
+) -> VectorEnv[dict[str, Any], Any, Any]:
+    from trainer.envs.carla.env import CarlaVectorEnv
+
+    env = CarlaVectorEnv(config, num_envs=num_envs, report=on_activity)
+    # A reset would start episodes that nobody wants yet: minutes on a real simulator.
+    env.seed(seed)
+    return env
+
+
+def _describe(config: CarlaConfig) -> EnvSpec:
+    return describe_driving(config, exclusive=True)
+
+
+def _why_unavailable(config: CarlaConfig, num_envs: int) -> Mistake | None:
+    if not is_installed():
+        return Mistake(key="env.id", text=INSTALL_ADVICE)
+    return too_few_servers(config, num_envs)
+
+
+def _servers(config: CarlaConfig) -> tuple[str, ...]:
+    """Return the servers at fixed ports; port 0 is any free one, which nobody else uses."""
+    host = config.server.host.lower()
+    host = "localhost" if host in ("127.0.0.1", "::1") else host
+    return tuple(f"{host}:{port}" for port in config.server.ports if port)
+
+
+CARLA = Environment(
+    id="carla",
+    config=CarlaConfig,
+    describe=_describe,
+    make=_make,
+    why_unavailable=_why_unavailable,
+    servers=_servers,
+    packages=("carla",),
+)
