@@ -12,9 +12,7 @@ from gates.checks.types.registry import CHECK_TYPES
 from gates.runs.dialect_file import Dialect
 from tests.docs.keys import Key, keys_of, table
 from trainer.config import TrainConfig
-from trainer.envs.carla.config import CarlaConfig
-from trainer.envs.drive.config import DriveConfig
-from trainer.envs.gym.config import GymConfig
+from trainer.envs.registry import ENVIRONMENTS
 
 HEAD = """\
 # Every key of every file
@@ -23,8 +21,7 @@ Generated from the models that check the files (`make docs`). A key that is not 
 name that exists. Numbers are written as YAML reads them: `3.0e-4`, not `3e-4`. `a.b` is key `b` inside section `a`,
 `a[].b` is key `b` of each item of list `a`, and `a.<name>.b` is key `b` of each entry of mapping `a`.
 
-- [Preset](#preset): [`train`](#train), [`env` of `drive`](#env-drive), [`env` of `carla`](#env-carla),
-  [`env` of a Gymnasium task](#env-gym), [`trainer`](#trainer)
+- [Preset](#preset): [`train`](#train), [`env`](#env) of each environment, [`trainer`](#trainer)
 - [Stage](#stage)
 - [Gate](#gate), and [each check type](#check-types)
 - [Mapping file](#mapping-file)
@@ -50,12 +47,7 @@ def keys_document() -> str:
         table(keys_of(PresetFile)),
         '<a id="train"></a>\n\n### `train`: hyperparameters of the built-in trainer',
         table(keys_of(TrainConfig, "train.")),
-        '<a id="env-drive"></a>\n\n### `env` with `id: drive`',
-        table(keys_of(DriveConfig, "env.")),
-        '<a id="env-carla"></a>\n\n### `env` with `id: carla`',
-        table(keys_of(CarlaConfig, "env.")),
-        '<a id="env-gym"></a>\n\n### `env` with `id: gym:<id>`',
-        table(keys_of(GymConfig, "env.")),
+        *_environments(),
         '<a id="trainer"></a>\n\n### `trainer`: any trainer by command',
         table(keys_of(TrainerSection, "trainer.")),
         "## Stage\n\nA file of `config/stages`, or your own.",
@@ -74,3 +66,10 @@ def keys_document() -> str:
         table(keys_of(Dialect)),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _environments() -> list[str]:
+    parts = ['<a id="env"></a>\n\n### `env`: keys of each environment']
+    for environment in ENVIRONMENTS:
+        parts += [f"#### `id: {environment.shown_id}`", table(keys_of(environment.config, "env."))]
+    return parts
