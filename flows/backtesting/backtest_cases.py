@@ -10,7 +10,7 @@ from flows.backtesting.judge_again import Case, Comparison
 from flows.backtesting.labels import Label, Labels
 from flows.errors import ConfigError, FlowsError, UsageError
 from flows.judging.rules import foreign_folder, own_run, rules_for
-from flows.records.run_dir import read_json
+from flows.records.json_file import read_json
 from flows.records.stored_result import GATE_FILE, RUN_FILE, read_result
 from flows.settings.setting_files import is_path, load_stage
 from flows.stored.find import find_runs

@@ -9,7 +9,7 @@ from flows.backtesting.backtest_cases import Selection
 from flows.backtesting.backtest_text import label_answers
 from flows.backtesting.judge_again import Comparison
 from flows.backtesting.labels import first_cause
-from flows.records.strict_json import strict_json
+from flows.records.json_file import strict_json
 from gates.findings import Finding, GateResult
 
 

@@ -12,8 +12,8 @@ from flows.cockpit.form_fields import BY_STAGE_FILE
 from flows.commands.run_request import build_request
 from flows.errors import UsageError
 from flows.pipeline.request import OnConditional, OnTimeout, PipelineRequest
-from flows.records.pipeline_record import FILE_NAME, read_record
-from flows.records.run_dir import default_directory
+from flows.records.run_dir import default_directory, read_record
+from flows.records.stored_result import PIPELINE_FILE
 from flows.settings.supervision import LiveMode
 
 _SHOWN = 5
@@ -119,7 +119,7 @@ def existing_pipeline(name: str) -> Path:
             raise UsageError(f"There is no pipeline below {runs_folder()} yet.")
         return known[0]
     path = pipeline_folder(name)
-    if not (path / FILE_NAME).is_file():
+    if not (path / PIPELINE_FILE).is_file():
         there = ", ".join(folder.name for folder in known[:_SHOWN]) or "none"
         raise UsageError(f"{path} is no pipeline directory. The newest ones: {there}.")
     return path
@@ -127,7 +127,7 @@ def existing_pipeline(name: str) -> Path:
 
 def newest_pipelines() -> list[Path]:
     """List the pipeline directories below the runs folder, the one that changed last first."""
-    records = list(runs_folder().glob(f"*/{FILE_NAME}"))
+    records = list(runs_folder().glob(f"*/{PIPELINE_FILE}"))
     records.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     return [path.parent for path in records]
 

@@ -10,8 +10,7 @@ from uuid import UUID
 from flows.cockpit.choices import pipeline_folder, presets, runs_folder, stages
 from flows.cockpit.form_requests import live_mode, stamp
 from flows.commands.run_seeds import build_seeds_request
-from flows.records.group_dir import default_group_directory
-from flows.records.group_record import read_group
+from flows.records.group_dir import default_group_directory, read_group
 from flows.seeds.request import SeedsRequest
 from flows.settings.seeds import checked_seeds
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flows.commands.rollback import roll_back
 from flows.errors import UsageError
-from flows.records.pipeline_record import read_record
+from flows.records.run_dir import read_record
 
 
 def prepare(pipeline: Path, stage: str, start: str, step: int, *, again: bool) -> bool:
@@ -25,7 +25,7 @@ def prepare(pipeline: Path, stage: str, start: str, step: int, *, again: bool) -
     if start == "from the beginning":
         return False
     record = read_record(pipeline)
-    newest = record.last_run(stage) if record else None
+    newest = record.last(stage) if record else None
     if newest is None:
         raise UsageError(f"{stage} was not run in {pipeline} yet; start from the beginning.")
     if start == "from the checkpoint below" and not again:

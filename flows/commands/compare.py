@@ -9,9 +9,8 @@ from typing import Any
 from flows.commands.terminal import say
 from flows.errors import OutputError
 from flows.judging.rules import REPORTS_FOLDER
-from flows.records.pipeline_record import utc_now
-from flows.records.run_dir import read_json
-from flows.records.strict_json import strict_json
+from flows.records.json_file import read_json, strict_json
+from flows.records.state_record import utc_now
 from flows.settings.shell_path import shell_path
 from flows.stored.compared import find_run, load_run, stage_of
 from gates.files import write_atomically

@@ -19,8 +19,9 @@ from flows.records.decisions import (
     user_name,
     write_decision,
 )
-from flows.records.pipeline_record import RunRecord, WaitRecord, read_record, utc_now
-from flows.records.run_dir import PipelineDirectory
+from flows.records.pipeline_record import RunRecord
+from flows.records.run_dir import PipelineDirectory, read_record
+from flows.records.state_record import WaitRecord, utc_now
 from flows.records.stored_result import read_result
 from flows.report_context.stage import next_stage
 from flows.settings.shell_path import shell_path
@@ -71,7 +72,7 @@ def _judged_run(path: Path) -> Path:
         open_runs = [
             path / name / run.run
             for name in record.stages
-            if (run := record.last_run(name)) is not None
+            if (run := record.last(name)) is not None
             and run.state.value == Verdict.CONDITIONAL.value
             and newest_decision(path / name / run.run) is None
         ]

@@ -8,10 +8,10 @@ from pathlib import Path
 from flows.commands.terminal import say
 from flows.commands.wake import wake
 from flows.errors import UsageError
-from flows.judging.joint_judgement import read_joint
-from flows.records.decisions import JOINT_FILE, Decision, newest_decision, write_decision
-from flows.records.group_dir import GroupDirectory
-from flows.records.group_record import GroupRecord, read_group
+from flows.records.decisions import Decision, newest_decision, write_decision
+from flows.records.group_dir import GroupDirectory, read_group
+from flows.records.group_record import GroupRecord
+from flows.records.stored_result import JOINT_FILE, read_joint
 from flows.report_context.group_commands import stage_after
 from flows.settings.shell_path import shell_path
 from gates.findings import Verdict
@@ -48,7 +48,7 @@ def decide_jointly(path: Path, decision: Callable[[Path], Decision]) -> int:
     write_decision(folder, decided)
     say(f"{folder.parent.name}/{folder.name}: {decided.text}")
     directory = GroupDirectory.view(group)
-    last = directory.record.last_joint(result.stage) if directory is not None else None
+    last = directory.record.last(result.stage) if directory is not None else None
     waits = last.waits if last is not None and last.joint == folder.name else None
     if waits is not None and wake(waits, group, decided):
         return 0
@@ -62,7 +62,7 @@ def decide_jointly(path: Path, decision: Callable[[Path], Decision]) -> int:
 
 def _open_joint(path: Path, record: GroupRecord) -> Path:
     """Return the one newest joint judgement of a group that waits for a decision."""
-    newest = {name: record.last_joint(name) for name in record.stages}
+    newest = {name: record.last(name) for name in record.stages}
     waiting = [
         path / name / joint.joint
         for name, joint in newest.items()

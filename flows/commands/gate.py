@@ -16,8 +16,8 @@ from flows.judging.rules import (
     recorded_run,
     rules_for,
 )
-from flows.records.pipeline_record import utc_now
 from flows.records.run_dir import PipelineDirectory
+from flows.records.state_record import utc_now
 from flows.records.stored_result import GATE_FILE, read_result
 from flows.report_context.stage import stage_context
 from flows.settings.shell_path import shell_path
@@ -169,5 +169,5 @@ def _judged_folder(directory: Path, result: GateResult) -> Path:
 def _a_run(pipeline: PipelineDirectory) -> Path:
     for name, stage in pipeline.record.stages.items():
         if stage.runs:
-            return pipeline.run_path(name, stage.runs[-1])
+            return pipeline.folder_of(name, stage.runs[-1])
     return pipeline.path / "5k" / "run-001"

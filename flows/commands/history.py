@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from flows.commands.terminal import say
-from flows.records.strict_json import strict_json
+from flows.records.json_file import strict_json
 from flows.records.trainer_files import printable
 from flows.settings.seeds import seeds_text
 from flows.stored.history import History, HistoryRow, read_history

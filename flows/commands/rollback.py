@@ -10,8 +10,10 @@ from pathlib import Path
 
 from flows.commands.terminal import say
 from flows.errors import OutputError, UsageError
-from flows.records.pipeline_record import AttemptRecord, read_record, utc_now
-from flows.records.run_dir import PipelineDirectory, read_json
+from flows.records.json_file import read_json
+from flows.records.pipeline_record import AttemptRecord
+from flows.records.run_dir import PipelineDirectory, read_record
+from flows.records.state_record import utc_now
 from flows.records.trainer_files import best_step, read_status
 from flows.settings.shell_path import shell_path
 from flows.training.health.stalls import ENDED
@@ -57,7 +59,7 @@ def roll_back(run: Path, *, to: str, yes: bool) -> int:
         return _roll_back(run, to_step, yes, record=lambda: None)
     with PipelineDirectory.reopen(pipeline) as directory:
         _refuse_living(run)
-        newest = directory.record.last_run(run.parent.name)
+        newest = directory.record.last(run.parent.name)
         if newest is not None and newest.run != run.name:
             raise UsageError(
                 f"{run} is not the newest run of {run.parent.name}, {newest.run} is; only the "
@@ -200,4 +202,4 @@ def _record(directory: PipelineDirectory, run: Path, to_step: int) -> None:
             "deciding": "",
         }
     )
-    directory.save(directory.record.with_changed_run(run.parent.name, changed))
+    directory.save_entry(run.parent.name, changed)

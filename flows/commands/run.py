@@ -16,7 +16,7 @@ from flows.pipeline.request import (
 )
 from flows.prefect_environment import home_for, prepare_environment
 from flows.prefect_server import prefect_server
-from flows.records.group_record import read_group
+from flows.records.group_dir import read_group
 from flows.records.run_dir import PipelineDirectory
 from flows.records.stored_result import read_result
 from flows.seeds.request import Engine
@@ -120,7 +120,7 @@ def stages_without_go(directory: PipelineDirectory, *, before: str) -> list[str]
     """Name the stages that should have been passed before this one."""
     names = [stage.name for stage in known_stages(directory.record.stages_asked)]
     earlier = names[: names.index(before)] if before in names else []
-    runs = {name: directory.record.last_run(name) for name in earlier}
+    runs = {name: directory.record.last(name) for name in earlier}
     return [
         name
         for name, run in runs.items()

@@ -17,8 +17,7 @@ from flows.pipeline.request import (
     PipelineRequest,
 )
 from flows.records.decisions import user_name
-from flows.records.pipeline_record import read_record
-from flows.records.run_dir import default_directory
+from flows.records.run_dir import default_directory, read_record
 from flows.settings.plan import DEFAULT_PRESET, SEED_LIMIT
 from flows.settings.setting_files import DEFAULT_STAGES, is_path
 from flows.settings.supervision import LiveMode

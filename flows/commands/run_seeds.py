@@ -14,8 +14,8 @@ from flows.errors import UsageError
 from flows.pipeline.request import PipelineRequest
 from flows.prefect_environment import home_for, prepare_environment
 from flows.prefect_server import prefect_server
-from flows.records.group_dir import default_group_directory
-from flows.records.group_record import GroupRecord, read_group
+from flows.records.group_dir import default_group_directory, read_group
+from flows.records.group_record import GroupRecord
 from flows.seeds.request import Engine, SeedsRequest
 from flows.settings.plan import DEFAULT_PRESET
 from flows.settings.seeds import seeds_text

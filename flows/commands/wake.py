@@ -8,7 +8,7 @@ from pathlib import Path
 from flows.commands.terminal import say
 from flows.prefect_environment import home_for, prepare_environment
 from flows.records.decisions import Decision
-from flows.records.pipeline_record import WaitRecord
+from flows.records.state_record import WaitRecord
 
 
 def wake(waits: WaitRecord, out: Path, decision: Decision) -> bool:

@@ -7,8 +7,8 @@ from pathlib import Path
 from flows.errors import OutputError
 from flows.judging.translated_log import translated_log
 from flows.records.decisions import newest_decision
-from flows.records.pipeline_record import WaitRecord
 from flows.records.run_dir import PipelineDirectory
+from flows.records.state_record import WaitRecord
 from flows.records.stored_result import read_result
 from flows.report_context.pipeline import save_pipeline_report
 from flows.report_context.stage import stage_context
@@ -31,7 +31,7 @@ def show_decision(
     """
     run = next(r for r in directory.record.stages[stage].runs if r.run == folder.name)
     run = run.model_copy(update={"decision": newest_decision(folder), "waits": waits})
-    directory.save(directory.record.with_changed_run(stage, run))
+    directory.save_entry(stage, run)
     result = read_result(folder)
     if result is not None:
         try:

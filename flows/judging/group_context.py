@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.errors import OutputError
-from flows.judging.joint_judgement import joint_context, read_joint
+from flows.judging.joint_judgement import joint_context
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import GroupRecord, StageJoints
-from flows.records.pipeline_record import utc_now
-from flows.records.run_dir import PipelineDirectory, read_json
+from flows.records.json_file import read_json
+from flows.records.run_dir import PipelineDirectory
+from flows.records.state_record import utc_now
+from flows.records.stored_result import read_joint
 from flows.report_context.pipeline import gonogo_version
 from flows.settings.seeds import seeds_text
 from flows.settings.setting_files import known_stages
@@ -70,7 +72,7 @@ def _stage(
     last = joints.joints[-1] if joints and joints.joints else None
     if last is None:
         return GroupStage(name=name, planned_steps=planned, state=_unjudged(group, name))
-    result = read_joint(group.joint_path(name, last))
+    result = read_joint(group.folder_of(name, last))
     return GroupStage(
         name=name,
         planned_steps=planned,
@@ -86,14 +88,14 @@ def _stage(
 def _unjudged(group: GroupDirectory, name: str) -> StageState:
     for seed in group.record.seeds:
         directory = PipelineDirectory.view(group.seed_path(seed))
-        if directory is not None and directory.record.last_run(name) is not None:
+        if directory is not None and directory.record.last(name) is not None:
             return StageState.RUNNING
     return StageState.NOT_STARTED
 
 
 def _newest(group: GroupDirectory, stages: tuple[GroupStage, ...]) -> JointContext | None:
     for stage in reversed(stages):
-        joint = group.record.last_joint(stage.name)
+        joint = group.record.last(stage.name)
         if joint is not None and stage.result is not None:
             return joint_context(group, joint, stage.result, levels_up=".")
     return None

@@ -8,19 +8,18 @@ from pathlib import Path
 
 from flows.errors import OutputError, UsageError
 from flows.judging.translated_log import read_log
-from flows.records.decisions import JOINT_FILE
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
-from flows.records.pipeline_record import RunRecord, utc_now
+from flows.records.pipeline_record import RunRecord
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
-from flows.records.stored_result import read_result
+from flows.records.state_record import utc_now
+from flows.records.stored_result import JOINT_FILE, read_result
 from flows.report_context.group_commands import joint_commands
 from flows.settings.plan import StagePlan
 from flows.settings.seeds import seeds_text
 from flows.training.warm_start import warm_started
 from gates.checks.gate_file import load_gate
-from gates.errors import InputError
 from gates.progress import StageState
 from gates.seeds import result_file as joint_file
 from gates.seeds.judge import judge_seeds
@@ -50,7 +49,7 @@ def seed_on_disk(group: GroupDirectory, seed: int, stage: StagePlan) -> SeedOnDi
         UsageError: The seed's pipeline.json cannot be understood.
     """
     directory = PipelineDirectory.view(group.seed_path(seed))
-    run = directory.record.last_run(stage.name) if directory is not None else None
+    run = directory.record.last(stage.name) if directory is not None else None
     if directory is None or run is None:
         return SeedOnDisk(seed=seed, run=None, folder=None, outdated=False)
     try:
@@ -60,7 +59,7 @@ def seed_on_disk(group: GroupDirectory, seed: int, stage: StagePlan) -> SeedOnDi
         outdated = True
     else:
         outdated = run.recipe != recipe_hash(stage)
-    folder = directory.run_path(stage.name, run)
+    folder = directory.folder_of(stage.name, run)
     return SeedOnDisk(seed=seed, run=run, folder=folder, outdated=outdated)
 
 
@@ -91,7 +90,7 @@ def judge_jointly(
     ]
     result = judge_seeds(runs, stage=stage.name, needed=gate.seeds_needed)
     spent = [seed.run.training_s for seed in found.values() if seed.run and seed.run.training_s]
-    folder = group.new_joint(stage.name)
+    folder = group.new_folder(stage.name)
     record = JointRecord(
         joint=folder.name,
         verdict=result.verdict,
@@ -107,7 +106,7 @@ def judge_jointly(
         write_joint_report(joint_context(group, record, result), folder)
     except OSError as error:
         raise OutputError.from_os_error("The joint report", folder, error) from error
-    group.save_joint(stage, record)
+    group.save_entry(stage, record)
     return record
 
 
@@ -117,19 +116,11 @@ def show_joint(group: GroupDirectory, record: JointRecord, result: JointResult) 
     Raises:
         OutputError: The group's folder cannot be written.
     """
-    folder = group.joint_path(result.stage, record)
+    folder = group.folder_of(result.stage, record)
     try:
         write_joint_report(joint_context(group, record, result), folder)
     except OSError as error:
         raise OutputError.from_os_error("The joint report", folder, error) from error
-
-
-def read_joint(folder: Path) -> JointResult | None:
-    """Read joint.json of a folder; None when there is none that can be read."""
-    try:
-        return joint_file.from_json((folder / JOINT_FILE).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, InputError):
-        return None
 
 
 def joint_context(
@@ -140,7 +131,7 @@ def joint_context(
     for seed in result.seeds:
         folder = group.path / seed.run if seed.run else None
         directory = PipelineDirectory.view(group.seed_path(seed.seed))
-        run = directory.record.last_run(result.stage) if directory is not None else None
+        run = directory.record.last(result.stage) if directory is not None else None
         known = folder is not None and (folder / REPORT_NAME).is_file()
         seeds[seed.seed] = SeedShown(
             report_path=f"{levels_up}/{seed.run}/{REPORT_NAME}" if known else "",

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flows.errors import OutputError
-from flows.records.pipeline_record import LiveStopRecord, utc_now
+from flows.records.pipeline_record import LiveStopRecord
+from flows.records.state_record import utc_now
 from flows.records.stored_result import GATE_FILE
 from flows.training.live.stop import live_stop_sentence
 from gates.checks.gate_file import load_gate

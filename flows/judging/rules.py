@@ -6,13 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.errors import ConfigError, UsageError
-from flows.records.pipeline_record import (
-    LiveStopRecord,
-    PipelineRecord,
-    RunRecord,
-    read_record,
-)
-from flows.records.run_dir import read_json
+from flows.records.json_file import read_json
+from flows.records.pipeline_record import LiveStopRecord, PipelineRecord, RunRecord
+from flows.records.run_dir import read_record
 from flows.records.stored_result import read_result
 from flows.settings.setting_files import gate_of, is_path, load_stage
 

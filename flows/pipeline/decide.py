@@ -22,8 +22,8 @@ from flows.records.decisions import (
     user_name,
     write_decision,
 )
-from flows.records.pipeline_record import WaitRecord, utc_now
 from flows.records.run_dir import PipelineDirectory
+from flows.records.state_record import WaitRecord, utc_now
 from flows.report_context.pipeline import save_pipeline_report
 from flows.settings.plan import PipelinePlan
 from flows.settings.shell_path import shell_path
@@ -70,12 +70,10 @@ def _wait(
     from flows.pages.decision_form import place
 
     page = place()
-    run = directory.record.last_run(outcome.stage)
+    run = directory.record.last(outcome.stage)
     assert run is not None, "a judged run is recorded"
     waits = waiting(request, page)
-    directory.save(
-        directory.record.with_changed_run(outcome.stage, run.model_copy(update={"waits": waits}))
-    )
+    directory.save_entry(outcome.stage, run.model_copy(update={"waits": waits}))
     save_pipeline_report(directory)
     say(
         f"{outcome.stage}: CONDITIONAL. {outcome.deciding} Waiting until {waits.until} for: "
@@ -234,8 +232,8 @@ def override_no_go(plan: PipelinePlan, directory: PipelineDirectory, order: NoGo
     if stage is None:
         names = ", ".join(stage.name for stage in plan.stages)
         raise UsageError(f"There is no stage {order.stage} to override; there are {names}.")
-    run = directory.record.last_run(stage.name)
-    folder = directory.run_path(stage.name, run) if run else None
+    run = directory.record.last(stage.name)
+    folder = directory.folder_of(stage.name, run) if run else None
     if run is not None and folder is not None and run.state is StageState.NO_GO:
         why_not = other_than(warm_started(stage, directory), run, folder)
         if why_not is None:

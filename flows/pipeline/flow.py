@@ -31,8 +31,9 @@ from flows.pipeline.decide import decided, override_no_go
 from flows.pipeline.request import PipelineRequest
 from flows.pipeline.stage import StageOutcome
 from flows.progress import Reporter, SilentReporter
+from flows.records.json_file import read_json
 from flows.records.pipeline_record import RunRecord
-from flows.records.run_dir import PipelineDirectory, read_json
+from flows.records.run_dir import PipelineDirectory
 from flows.records.stored_result import read_result
 from flows.report_context.pipeline import save_pipeline_report
 from flows.settings.plan import PipelinePlan, StagePlan
@@ -178,7 +179,7 @@ def run_stage(
         reason = stages.reason_to_train(stage, directory, waited_by=str(me) if me else "")
         if reason is None:
             return _judged(keep_task(stage, directory, return_state=True))
-        if directory.record.last_run(stage.name):
+        if directory.record.last(stage.name):
             say(f"{stage.name}: trained again, because {reason}")
     run = train_task(stage, directory, request, None)
     return _judged(gate_task(stage, run, directory, return_state=True))

@@ -9,9 +9,10 @@ from pathlib import Path
 from flows.judging.judge_run import judge_directory
 from flows.progress import Reporter
 from flows.records.decisions import Decision, newest_decision
-from flows.records.pipeline_record import RunRecord, utc_now
+from flows.records.pipeline_record import RunRecord
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
+from flows.records.state_record import utc_now
 from flows.records.stored_result import GATE_FILE, read_result
 from flows.records.trainer_files import newest_checkpoint
 from flows.report_context.pipeline import save_pipeline_report
@@ -79,17 +80,17 @@ def reason_to_train(
     rejected it, a NO_GO only if a person overrode it. The flow run `waited_by`, which waited for
     the rejection, ends with it and does not train again.
     """
-    run = directory.record.last_run(stage.name)
+    run = directory.record.last(stage.name)
     if run is None:
         return "it was not run yet"
-    decision = newest_decision(directory.run_path(stage.name, run))
+    decision = newest_decision(directory.folder_of(stage.name, run))
     if run.state is StageState.CONDITIONAL:
         heard = run.waits is not None and run.waits.flow_run == waited_by != ""
         if decision is not None and not decision.goes_on and not heard:
             return f"{decision.by} rejected {run.run}: {decision.reason}"
     elif run.state is not StageState.GO and not (run.state is StageState.NO_GO and decision):
         return f"{run.run} ended {run.state.value}"
-    return other_than(stage, run, directory.run_path(stage.name, run))
+    return other_than(stage, run, directory.folder_of(stage.name, run))
 
 
 def other_than(stage: StagePlan, run: RunRecord, folder: Path) -> str | None:
@@ -109,12 +110,12 @@ def other_than(stage: StagePlan, run: RunRecord, folder: Path) -> str | None:
 
 def kept_outcome(stage: StagePlan, directory: PipelineDirectory) -> StageOutcome:
     """Return the outcome of the newest run, for which `reason_to_train` said None."""
-    run = directory.record.last_run(stage.name)
+    run = directory.record.last(stage.name)
     assert run is not None, "reason_to_train comes first"
-    folder = directory.run_path(stage.name, run)
+    folder = directory.folder_of(stage.name, run)
     decision = newest_decision(folder)
     if decision != run.decision or (decision is not None and run.waits is not None):
-        directory.save_run(stage, run.model_copy(update={"decision": decision, "waits": None}))
+        directory.save_entry(stage, run.model_copy(update={"decision": decision, "waits": None}))
         save_pipeline_report(directory)
     return _outcome(
         stage, folder, Verdict(run.state.value), run.deciding, kept=True, decision=decision
@@ -160,7 +161,7 @@ def resume(
         UsageError: Its replay and checkpoints cannot fit into memory or onto the disk.
         OutputError: The run's folder cannot be written.
     """
-    folder = directory.run_path(stage.name, run)
+    folder = directory.folder_of(stage.name, run)
     if trained_already(run):
         reporter.say(
             f"{stage.name}: {run.run} was trained to its end but not judged; it is judged now, "
@@ -174,7 +175,7 @@ def resume(
     refuse_what_cannot_fit(stage, folder, there_mib=there_mib)
     # Should the trainer's source have changed, the verdict will be of what is run now.
     update = {"state": StageState.RUNNING, "message": "", "recipe": recipe_hash(stage)}
-    directory.save_run(stage, run.model_copy(update=update))
+    directory.save_entry(stage, run.model_copy(update=update))
     save_pipeline_report(directory)
     try:
         train_stage(stage, folder, directory, reporter, resume=True)
@@ -216,7 +217,7 @@ def judge(stage: StagePlan, folder: Path, directory: PipelineDirectory) -> Stage
         "decision": None,
         "evaluations": evaluation_points(judged.judgement.log),
     }
-    directory.save_run(stage, run.model_copy(update=done))
+    directory.save_entry(stage, run.model_copy(update=done))
     save_pipeline_report(directory)
     return _outcome(stage, folder, result.verdict, result.deciding)
 
@@ -228,7 +229,7 @@ def _record_unjudged(
     message = f"Not judged: {error}" if expected else f"Not judged: {type(error).__name__}: {error}"
     state = StageState.CRASHED if isinstance(error, Exception) else StageState.CANCELLED
     update = {"state": state, "ended_at": utc_now(), "message": message}
-    directory.save_run(stage, run.model_copy(update=update))
+    directory.save_entry(stage, run.model_copy(update=update))
     save_pipeline_report(directory)
 
 

@@ -10,8 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from flows.records.pipeline_record import utc_now
-from flows.records.run_dir import read_json, write_json
+from flows.records.json_file import read_json, write_json
+from flows.records.state_record import utc_now
 from flows.settings.command_trainer import TrainerCommand
 
 DISCARDED = "attempt-"

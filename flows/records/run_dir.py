@@ -5,27 +5,17 @@ Nothing in it is ever overwritten but the pipeline's own state and report.
 
 from __future__ import annotations
 
-import json
-import os
-import re
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flows.errors import OutputError, UsageError
-from flows.records.locked_folder import LockedFolder, lock_folder
-from flows.records.pipeline_record import (
-    FILE_NAME,
-    AttemptRecord,
-    PipelineRecord,
-    RunRecord,
-    read_record,
-    utc_now,
-    write_record,
-)
+from flows.records.json_file import read_json, write_json
+from flows.records.pipeline_record import AttemptRecord, PipelineRecord, RunRecord, StageRecord
+from flows.records.state_folder import StateFolder
+from flows.records.state_record import utc_now
+from flows.records.stored_result import PIPELINE_FILE, REQUEST_FILE
 from flows.settings.setting_files import DEFAULT_STAGES
-from gates.files import write_atomically
 from gates.progress import StageState
 
 if TYPE_CHECKING:
@@ -33,7 +23,6 @@ if TYPE_CHECKING:
 
 LEFT_ALONE = "gonogo was killed"
 """End of an attempt whose supervisor ended without a word; its guard stopped the trainer."""
-_RUN = re.compile(r"run-(\d{3,})")
 
 
 def default_directory(preset: str, seed: int, stamp: str) -> Path:
@@ -41,12 +30,13 @@ def default_directory(preset: str, seed: int, stamp: str) -> Path:
     return Path("runs") / f"{preset}-seed{seed}-{stamp}"
 
 
-class PipelineDirectory(LockedFolder):
+class PipelineDirectory(StateFolder[PipelineRecord]):
     """A pipeline directory that we alone write to while this object is open."""
 
-    def __init__(self, path: Path, record: PipelineRecord, lock: int) -> None:
-        super().__init__(path, lock)
-        self.record = record
+    file_name = PIPELINE_FILE
+    state_type = PipelineRecord
+    stage_type = StageRecord
+    entry_prefix = "run-"
 
     @classmethod
     def open(
@@ -58,7 +48,7 @@ class PipelineDirectory(LockedFolder):
         stages_asked: tuple[str, ...] | None,
         wait_for_trainer_s: float = 0.0,
     ) -> PipelineDirectory:
-        """Create the directory or go on in an existing one, and lock it.
+        """Create the directory or resume an existing one, and lock it.
 
         Args:
             path: The directory.
@@ -68,18 +58,14 @@ class PipelineDirectory(LockedFolder):
             wait_for_trainer_s: How long a trainer whose supervisor was killed may take to save itself.
 
         Raises:
-            UsageError: It is in use, holds another preset or seed, or something that is not ours.
+            UsageError: It is in use, or holds another preset or seed, or other files.
             OutputError: It cannot be created or written.
         """
         path = path.absolute()
         refuse_foreign(path, preset=plan.preset, seed=plan.seed)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            lock = lock_folder(path, wait_s=wait_for_trainer_s)
-        except OSError as error:
-            raise OutputError.from_os_error("The pipeline's folder", path, error) from error
-        try:
-            record = read_record(path) or PipelineRecord(
+
+        def ours(known: PipelineRecord | None) -> PipelineRecord:
+            record = known or PipelineRecord(
                 preset=plan.preset,
                 preset_source=preset_source,
                 seed=plan.seed,
@@ -87,45 +73,16 @@ class PipelineDirectory(LockedFolder):
             )
             asked = stages_asked or record.stages_asked or _around(plan)
             update = {"overrides": plan.overrides, "stages_asked": asked}
-            record = record.model_copy(update=update)
-            directory = cls(path, _without_lost_runs(record, path), lock)
-            write_record(path, directory.record)
-        except BaseException:
-            os.close(lock)
-            raise
-        return directory
+            return _without_lost_runs(record.model_copy(update=update), path)
+
+        return cls._locked(path, ours, create=True, wait_s=wait_for_trainer_s)
 
     @classmethod
     def reopen(cls, path: Path) -> PipelineDirectory:
-        """Open an existing pipeline directory as it is, for us alone.
-
-        Raises:
-            UsageError: It is in use or no pipeline directory.
-            OutputError: It cannot be written.
-        """
-        path = path.absolute()
-        try:
-            lock = lock_folder(path)
-        except OSError as error:
-            raise OutputError.from_os_error("The pipeline's folder", path, error) from error
-        try:
-            record = read_record(path)
-            if record is None:
-                raise UsageError(f"{path} holds no {FILE_NAME}.")
-            return cls(path, _without_lost_runs(record, path), lock)
-        except BaseException:
-            os.close(lock)
-            raise
-
-    @classmethod
-    def view(cls, path: Path) -> PipelineDirectory | None:
-        """Return the directory for reading only, without its lock; None when it is none.
-
-        Raises:
-            UsageError: Its pipeline.json cannot be understood.
-        """
-        record = read_record(path)
-        return None if record is None else cls(path.absolute(), record, lock=-1)
+        """Open an existing directory; runs that were still recorded as running are marked as lost."""
+        directory = super().reopen(path)
+        directory.record = _without_lost_runs(directory.record, directory.path)
+        return directory
 
     def new_run(
         self, stage: StagePlan, *, recipe: str, note: str = "", expectation: str = ""
@@ -135,41 +92,33 @@ class PipelineDirectory(LockedFolder):
         Raises:
             OutputError: The folder cannot be written.
         """
-        folder = self.path / stage.name
+        run = self.new_folder(stage.name)
         try:
-            folder.mkdir(exist_ok=True)
-            numbers = [int(m.group(1)) for p in folder.iterdir() if (m := _RUN.fullmatch(p.name))]
-            run = folder / f"run-{max(numbers, default=0) + 1:03d}"
-            run.mkdir()
-            write_json(run / "request.json", stage.request)
+            write_json(run / REQUEST_FILE, stage.request)
         except OSError as error:
-            raise OutputError.from_os_error("A run's folder", folder, error) from error
-        self.save_run(
-            stage,
-            RunRecord(
-                run=run.name,
-                state=StageState.RUNNING,
-                started_at=utc_now(),
-                recipe=recipe,
-                overrides=self.record.overrides,
-                note=note,
-                expectation=expectation,
-            ),
+            raise OutputError.from_os_error("The request", run, error) from error
+        record = RunRecord(
+            run=run.name,
+            state=StageState.RUNNING,
+            started_at=utc_now(),
+            recipe=recipe,
+            overrides=self.record.overrides,
+            note=note,
+            expectation=expectation,
         )
+        self.save_entry(stage, record)
         return run
 
-    def save_run(self, stage: StagePlan, run: RunRecord) -> None:
-        """Write a run's new state to pipeline.json."""
-        self.save(self.record.with_run(stage.name, run, steps=stage.steps, gate=stage.gate))
 
-    def save(self, record: PipelineRecord) -> None:
-        """Replace the record and write it to pipeline.json."""
-        self.record = record
-        write_record(self.path, record)
+def read_record(directory: Path) -> PipelineRecord | None:
+    """Read pipeline.json; None when the folder is no pipeline directory.
 
-    def run_path(self, stage: str, run: RunRecord) -> Path:
-        """Return the folder of a recorded run."""
-        return self.path / stage / run.run
+    Raises:
+        UsageError: The file exists but cannot be understood, or `directory` is not a folder.
+    """
+    if directory.is_file():
+        raise UsageError(f"{directory} is not a folder.")
+    return PipelineDirectory.read(directory)
 
 
 def refuse_foreign(path: Path, *, preset: str, seed: int) -> None:
@@ -179,35 +128,13 @@ def refuse_foreign(path: Path, *, preset: str, seed: int) -> None:
         UsageError: With what is there and what to do.
     """
     record = read_record(path)
-    if record is not None:
-        if (record.preset, record.seed) != (preset, seed):
-            raise UsageError(
-                f"{path} holds a pipeline of preset {record.preset}, seed {record.seed}; this one "
-                f"is of preset {preset}, seed {seed}. Choose another --out."
-            )
-        return
-    if path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()):
+    if record is None:
+        PipelineDirectory.refuse_unknown_files(path)
+    elif (record.preset, record.seed) != (preset, seed):
         raise UsageError(
-            f"{path} is not empty and holds no {FILE_NAME}; choose an empty or new folder for --out."
+            f"{path} holds a pipeline of preset {record.preset}, seed {record.seed}; this one "
+            f"is of preset {preset}, seed {seed}. Choose another --out."
         )
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON object whole or not at all.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    write_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Read a JSON object; None when it is missing or half there."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
 
 
 def _around(plan: PipelinePlan) -> tuple[str, ...]:

@@ -1,20 +1,45 @@
-"""Names and reads what a judgement left in a run folder."""
+"""Names of the files in run and pipeline folders, and readers for what a judgement left there."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
+from gates import result_file
 from gates.errors import InputError
 from gates.findings import GateResult
-from gates.result_file import from_json
+from gates.seeds import result_file as joint_file
+from gates.seeds.result import JointResult
 
-GATE_FILE = "gate.json"
+PIPELINE_FILE = "pipeline.json"
+"""State of a pipeline directory."""
+GROUP_FILE = "group.json"
+"""State of a group directory: several seeds of one recipe."""
 RUN_FILE = "run.json"
+"""What a trainer tells about its run."""
+REQUEST_FILE = "request.json"
+"""What the trainer was asked to do."""
+GATE_FILE = "gate.json"
+"""The verdict on one run."""
+JOINT_FILE = "joint.json"
+"""The verdict on several seeds."""
+
+Result = TypeVar("Result")
 
 
 def read_result(folder: Path) -> GateResult | None:
     """Read gate.json of a run folder; None when there is none that can be read."""
+    return _read(folder / GATE_FILE, result_file.from_json)
+
+
+def read_joint(folder: Path) -> JointResult | None:
+    """Read joint.json of a joint judgement; None when there is none that can be read."""
+    return _read(folder / JOINT_FILE, joint_file.from_json)
+
+
+def _read(path: Path, parse: Callable[[str], Result]) -> Result | None:
     try:
-        return from_json((folder / GATE_FILE).read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, InputError):
         return None

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.records.run_dir import read_json
+from flows.records.json_file import read_json
 
 LOG_NAME = "trainer.log"
 STATUS_NAME = "status.json"

@@ -32,7 +32,7 @@ def joint_commands(
             )
         )
     if result.verdict is Verdict.CONDITIONAL and record.decision is None:
-        folder = shell_path(group.joint_path(stage, record))
+        folder = shell_path(group.folder_of(stage, record))
         commands.append(
             Command(
                 text=f'gonogo approve {folder} --reason "..."',

@@ -7,8 +7,10 @@ from importlib import metadata
 from pathlib import Path
 
 from flows.errors import OutputError
-from flows.records.pipeline_record import PipelineRecord, StageRecord, utc_now
-from flows.records.run_dir import PipelineDirectory, read_json
+from flows.records.json_file import read_json
+from flows.records.pipeline_record import PipelineRecord, StageRecord
+from flows.records.run_dir import PipelineDirectory
+from flows.records.state_record import utc_now
 from flows.records.stored_result import read_result
 from flows.report_context.stage import decision_note, next_stage, stage_commands
 from flows.settings.setting_files import known_stages
@@ -87,7 +89,7 @@ def _stage(
         name=name,
         planned_steps=planned,
         state=run.state,
-        result=read_result(directory.run_path(name, run)) if judged else None,
+        result=read_result(directory.folder_of(name, run)) if judged else None,
         report_path=f"{name}/{run.run}/{REPORT_NAME}" if judged else None,
         decision=None if run.decision is None else decision_note(run.decision),
         waits_until=(run.waits.until or "") if run.waits else "",
@@ -101,14 +103,14 @@ def _commands(
     stages: tuple[PipelineStage, ...], directory: PipelineDirectory
 ) -> tuple[Command, ...]:
     for stage in stages:
-        run = directory.record.last_run(stage.name)
+        run = directory.record.last(stage.name)
         if stage.state in (StageState.GO, StageState.RUNNING):
             continue
         if stage.result is not None and run is not None:
             following = next_stage(stage.name, directory)
             if run.decision is not None and run.decision.goes_on and following is not None:
                 continue
-            folder = directory.run_path(stage.name, run)
+            folder = directory.folder_of(stage.name, run)
             return stage_commands(
                 stage.result.verdict, folder, following, directory.path, run.decision
             )

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flows.records.decisions import Decision, read_decisions
-from flows.records.pipeline_record import RunRecord, utc_now
+from flows.records.json_file import read_json
+from flows.records.pipeline_record import RunRecord
 from flows.records.recipe import flat_config
-from flows.records.run_dir import PipelineDirectory, read_json
+from flows.records.run_dir import PipelineDirectory
+from flows.records.state_record import utc_now
 from flows.records.stored_result import read_result
 from flows.settings.setting_files import DEFAULT_STAGES, known_stages
 from flows.settings.shell_path import shell_path
@@ -33,7 +35,7 @@ def baseline_of(directory: PipelineDirectory, stage: str) -> GateResult | None:
     record = directory.record.stages.get(stage)
     for run in reversed(record.runs if record else ()):
         if run.state is StageState.GO:
-            return read_result(directory.run_path(stage, run))
+            return read_result(directory.folder_of(stage, run))
     return None
 
 
@@ -44,14 +46,14 @@ def stage_context(
     # A directory without a pipeline was not supervised, and its report begins a little sooner.
     from flows.report_context.supervision_rows import interim_gates, raised_alerts, supervision_rows
 
-    folder = directory.run_path(stage, run)
+    folder = directory.folder_of(stage, run)
     losses = Losses()
     supervised = losses.guard("The rows of supervision", lambda: supervision_rows(run, folder), ())
     interim = losses.guard("The interim gates", lambda: interim_gates(folder), ())
     alerts = losses.guard("The alerts", lambda: raised_alerts(folder), ())
     earlier = _earlier_runs(stage, run, directory)
     own = read_json(folder / "run.json") or {}
-    last = read_json(directory.run_path(stage, earlier[-1][0]) / "run.json") if earlier else {}
+    last = read_json(directory.folder_of(stage, earlier[-1][0]) / "run.json") if earlier else {}
     following = next_stage(stage, directory)
     result = judgement.result
     decisions = read_decisions(folder)
@@ -90,7 +92,7 @@ def _stages_before(stage: str, directory: PipelineDirectory) -> tuple[tuple[str,
     """Say which earlier stages did not end GO and who let the pipeline go on all the same."""
     names = [known.name for known in known_stages(directory.record.stages_asked)]
     earlier = names[: names.index(stage)] if stage in names else []
-    runs = ((name, directory.record.last_run(name)) for name in earlier)
+    runs = ((name, directory.record.last(name)) for name in earlier)
     return tuple(
         (f"Stage {name} before", f"{run.decision.text} ({run.run})")
         for name, run in runs
@@ -161,7 +163,7 @@ def _earlier_runs(
 ) -> Sequence[tuple[RunRecord, GateResult]]:
     runs = directory.record.stages[stage].runs
     before = runs[: [r.run for r in runs].index(run.run)]
-    found = ((r, read_result(directory.run_path(stage, r))) for r in before)
+    found = ((r, read_result(directory.folder_of(stage, r))) for r in before)
     return [(r, result) for r, result in found if result is not None]
 
 

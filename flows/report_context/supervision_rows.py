@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from flows.records.json_file import read_json
 from flows.records.pipeline_record import AttemptRecord, RunRecord
-from flows.records.run_dir import read_json
 from flows.settings.placeholders import written
 from flows.settings.warm_start import warm_start_words
 from flows.training.health.resources import resource_summary

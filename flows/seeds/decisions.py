@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from flows.errors import UsageError
 from flows.judging.group_context import save_group_report
-from flows.judging.joint_judgement import read_joint, show_joint
+from flows.judging.joint_judgement import show_joint
 from flows.pipeline.decide import (
     NOBODY,
     ask_in_the_form,
@@ -22,6 +22,7 @@ from flows.pipeline.request import NoGoOverride, PipelineRequest
 from flows.records.decisions import newest_decision, user_name
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
+from flows.records.stored_result import read_joint
 from flows.seeds.kept import same_runs
 from flows.settings.plan import StagePlan
 from flows.settings.shell_path import shell_path
@@ -35,7 +36,7 @@ def decided_jointly(
     stage: StagePlan, record: JointRecord, group: GroupDirectory, request: PipelineRequest
 ) -> JointRecord:
     """Return the judgement with a decision, where it needs one and there is one to be had."""
-    folder = group.joint_path(stage.name, record)
+    folder = group.folder_of(stage.name, record)
     if record.verdict is Verdict.CONDITIONAL and newest_decision(folder) is None:
         if request.on_conditional == "continue":
             reason = "the pipeline was asked to continue after a CONDITIONAL"
@@ -49,12 +50,12 @@ def note_joint_decision(
     stage: StagePlan, record: JointRecord, group: GroupDirectory
 ) -> JointRecord:
     """Let group.json and the reports say what the decision files of a joint judgement say."""
-    folder = group.joint_path(stage.name, record)
+    folder = group.folder_of(stage.name, record)
     decision = newest_decision(folder)
     if decision == record.decision:
         return record
     record = record.model_copy(update={"decision": decision, "waits": None})
-    group.save_joint(stage, record)
+    group.save_entry(stage, record)
     result = read_joint(folder)
     if result is not None:
         show_joint(group, record, result)
@@ -72,7 +73,7 @@ def override_joint_no_go(
         OutputError: The decision cannot be written.
     """
     stage = next(iter(stages.values()))
-    record = group.record.last_joint(stage.name)
+    record = group.record.last(stage.name)
     if (
         record is None
         or record.verdict is not Verdict.NO_GO
@@ -83,7 +84,7 @@ def override_joint_no_go(
             f"There is no joint NO_GO of {stage.name} to override: there is {how}. Only a verdict that "
             "stands can be overridden."
         )
-    folder = group.joint_path(stage.name, record)
+    folder = group.folder_of(stage.name, record)
     record_override(folder, order)
     note_joint_decision(stage, record, group)
 
@@ -93,10 +94,10 @@ def _wait(
 ) -> None:
     from flows.pages.decision_form import place
 
-    folder = group.joint_path(stage.name, record)
+    folder = group.folder_of(stage.name, record)
     page = place()
     waits = waiting(request, page)
-    group.save_joint(stage, record.model_copy(update={"waits": waits}))
+    group.save_entry(stage, record.model_copy(update={"waits": waits}))
     say(
         f"{stage.name}: CONDITIONAL. {record.deciding} Waiting until {waits.until} for: "
         f'gonogo approve {shell_path(folder)} --reason "..."'

@@ -13,15 +13,15 @@ from prefect.states import Completed, Failed
 
 from flows.errors import UsageError
 from flows.judging.group_context import save_group_report
-from flows.judging.joint_judgement import judge_jointly, read_joint
+from flows.judging.joint_judgement import judge_jointly
 from flows.pages.artifacts import publish_report
 from flows.pages.events import JOINT_VERDICT, emit_gate_event
 from flows.pages.run_page import RunPage
 from flows.pipeline.flow import say, try_to_publish
-from flows.records.decisions import JOINT_FILE
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
-from flows.records.pipeline_record import utc_now
+from flows.records.state_record import utc_now
+from flows.records.stored_result import JOINT_FILE, read_joint
 from flows.seeds.decisions import decided_jointly, note_joint_decision, override_joint_no_go
 from flows.seeds.engines import default_jobs
 from flows.seeds.kept import Work, failed_before, kept_joint, work
@@ -228,7 +228,7 @@ def joint_task(
 def _outcome(
     stage: str, group: GroupDirectory, record: JointRecord, *, kept: bool = False
 ) -> JointOutcome:
-    folder = group.joint_path(stage, record)
+    folder = group.folder_of(stage, record)
     return JointOutcome(
         stage=stage,
         record=record,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
-from flows.judging.joint_judgement import read_joint, seed_on_disk
+from flows.judging.joint_judgement import seed_on_disk
 from flows.records.decisions import newest_decision
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
+from flows.records.stored_result import read_joint
 from flows.seeds.request import SeedsRequest
 from flows.settings.plan import StagePlan
 from flows.settings.setting_files import known_stages
@@ -22,8 +23,8 @@ def failed_before(stage: str, group: GroupDirectory) -> dict[int, str]:
     names = [known.name for known in known_stages(group.record.stages_asked)]
     failed: dict[int, str] = {}
     for name in names[: names.index(stage)] if stage in names else []:
-        joint = group.record.last_joint(name)
-        result = read_joint(group.joint_path(name, joint)) if joint is not None else None
+        joint = group.record.last(name)
+        result = read_joint(group.folder_of(name, joint)) if joint is not None else None
         if joint is None or result is None:
             continue
         for seed in result.seeds:
@@ -51,13 +52,13 @@ def kept_joint(
     Seeds without a verdict are trained first, unless a person decided without them.
     """
     stage = next(iter(stages.values()))
-    record = group.record.last_joint(stage.name)
+    record = group.record.last(stage.name)
     if request.pipeline.retrain or record is None:
         return None
-    decision = newest_decision(group.joint_path(stage.name, record))
+    decision = newest_decision(group.folder_of(stage.name, record))
     if decision is not None and not decision.goes_on:
         return None
-    result = read_joint(group.joint_path(stage.name, record))
+    result = read_joint(group.folder_of(stage.name, record))
     open_ = result is None or bool(result.with_verdict(None))
     if decision is None and (record.verdict is Verdict.NO_GO or open_):
         return None
@@ -68,7 +69,7 @@ def same_runs(record: JointRecord, stages: Mapping[int, StagePlan], group: Group
     """Tell whether a joint judgement is one of the seeds' newest runs, by this recipe and these rules."""
     stage = next(iter(stages.values()))
     gate = load_gate(stage.gate)
-    result = read_joint(group.joint_path(stage.name, record))
+    result = read_joint(group.folder_of(stage.name, record))
     rules = (record.gate_sha256, record.seeds_needed)
     if (
         result is None
@@ -104,9 +105,9 @@ def work(seed: int, stage: StagePlan, group: GroupDirectory, request: SeedsReque
         return Work.WHAT_IS_NEEDED
     if at.run is None or at.outdated or at.run.gate_sha256 != load_gate(stage.gate).sha256:
         return Work.WHAT_IS_NEEDED
-    joint = group.record.last_joint(stage.name)
+    joint = group.record.last(stage.name)
     seen = joint is not None and joint.runs.get(seed) == at.run.run
-    decision = newest_decision(group.joint_path(stage.name, joint)) if joint is not None else None
+    decision = newest_decision(group.folder_of(stage.name, joint)) if joint is not None else None
     if at.run.state is StageState.NO_GO:
         return Work.WHAT_IS_NEEDED if seen else Work.NOTHING
     if at.run.state is StageState.CONDITIONAL:

@@ -9,10 +9,9 @@ from typing import Any
 from flows.errors import UsageError
 from flows.judging.rules import own_run, rules_for
 from flows.judging.translated_log import read_log
-from flows.records.pipeline_record import FILE_NAME
+from flows.records.json_file import read_json
 from flows.records.recipe import flat_config
-from flows.records.run_dir import read_json
-from flows.records.stored_result import GATE_FILE, RUN_FILE, read_result
+from flows.records.stored_result import GATE_FILE, PIPELINE_FILE, RUN_FILE, read_result
 from flows.settings.shell_path import shell_path
 from flows.stored.find import require_folder
 from gates.checks.gate_file import load_gate
@@ -34,7 +33,7 @@ def find_run(path: Path) -> Path:
         UsageError: There is no such folder, or it is a whole pipeline.
     """
     require_folder(path)
-    if (path / FILE_NAME).is_file():
+    if (path / PIPELINE_FILE).is_file():
         raise UsageError(
             f"{path} is a pipeline with several stages; name one of them, for example {path / '5k'}."
         )

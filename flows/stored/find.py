@@ -9,9 +9,7 @@ from pathlib import Path
 
 from flows.errors import UsageError
 from flows.records.command_run import DISCARDED
-from flows.records.group_record import GROUP_FILE
-from flows.records.pipeline_record import FILE_NAME
-from flows.records.stored_result import GATE_FILE, RUN_FILE
+from flows.records.stored_result import GATE_FILE, GROUP_FILE, PIPELINE_FILE, RUN_FILE
 from flows.training.health.events import FOLDER as RESOURCES
 
 _EVENTS = "events"
@@ -59,7 +57,7 @@ def find_stored(root: Path) -> StoredRuns:
         )
         if GATE_FILE in names:
             found.judged.append(here)
-        if FILE_NAME in names:
+        if PIPELINE_FILE in names:
             found.pipelines.append(here)
         if GROUP_FILE in names:
             found.groups.append(here)

@@ -10,9 +10,11 @@ from typing import Any
 
 from flows.errors import UsageError
 from flows.records.decisions import newest_decision
-from flows.records.group_record import GroupRecord, read_group
-from flows.records.pipeline_record import PipelineRecord, RunRecord, read_record
-from flows.records.run_dir import read_json
+from flows.records.group_dir import read_group
+from flows.records.group_record import GroupRecord
+from flows.records.json_file import read_json
+from flows.records.pipeline_record import PipelineRecord, RunRecord
+from flows.records.run_dir import read_record
 from flows.records.stored_result import GATE_FILE, RUN_FILE
 from flows.stored.find import find_stored
 from gates.errors import InputError

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from flows.errors import UsageError
+from flows.records.json_file import read_json
 from flows.records.pipeline_record import RunRecord
 from flows.records.recipe import recipe_hash
-from flows.records.run_dir import PipelineDirectory, read_json
+from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import StagePlan
 from flows.training.process.attempt_ends import JUDGED
 from gates.progress import StageState
@@ -20,10 +21,10 @@ def interrupted_run(stage: StagePlan, directory: PipelineDirectory) -> RunRecord
     Raises:
         UsageError: The run began with another configuration, so that going on would mix two.
     """
-    run = directory.record.last_run(stage.name)
+    run = directory.record.last(stage.name)
     if run is None or run.state not in (StageState.CRASHED, StageState.CANCELLED):
         return None
-    folder = directory.run_path(stage.name, run)
+    folder = directory.folder_of(stage.name, run)
     request = read_json(folder / "request.json")
     if request is None:
         return None
@@ -47,14 +48,14 @@ def unjudged_run(
         directory: The open pipeline directory.
         also_tried: Also a run whose gate was tried and broke, for instance on a full disk.
     """
-    run = directory.record.last_run(stage.name)
+    run = directory.record.last(stage.name)
     if run is None or run.state not in (StageState.CRASHED, StageState.CANCELLED):
         return None
     if run.ended_at is not None and not also_tried:
         return None
     if not trained_already(run) or run.recipe != recipe_hash(stage):
         return None
-    folder = directory.run_path(stage.name, run)
+    folder = directory.folder_of(stage.name, run)
     ended = read_ended_early(folder)
     if ended is not None and ended.rule != stage.long.early_stop.rule:
         return None
@@ -68,6 +69,6 @@ def trained_already(run: RunRecord) -> bool:
 
 def nothing_to_resume(stage: StagePlan, directory: PipelineDirectory) -> str:
     """Say why `--resume` finds nothing, one sentence."""
-    run = directory.record.last_run(stage.name)
+    run = directory.record.last(stage.name)
     state = "it was not run yet" if run is None else f"{run.run} ended {run.state.value}"
     return f"There is nothing to resume at {stage.name}: {state}. Leave --resume out to train it."

@@ -59,7 +59,9 @@ def train_stage(
     def record(**update: object) -> None:
         spent = spent_before + (0.0 if started is None else time.monotonic() - started)
         own = _own(directory, stage)
-        directory.save_run(stage, own.model_copy(update={**update, "training_s": round(spent, 1)}))
+        directory.save_entry(
+            stage, own.model_copy(update={**update, "training_s": round(spent, 1)})
+        )
 
     try:
         with (
@@ -110,7 +112,7 @@ def _supervise(
 ) -> Supervised:
     def attempts(records: tuple[AttemptRecord, ...]) -> None:
         own = _own(directory, stage)
-        directory.save_run(stage, own.model_copy(update={"attempts": records}))
+        directory.save_entry(stage, own.model_copy(update={"attempts": records}))
 
     def interim(judged: InterimJudgement) -> None:
         write_interim_page(run, judged, stage=stage.name, planned_steps=stage.steps)
@@ -193,6 +195,6 @@ def write_interim_page(
 
 
 def _own(directory: PipelineDirectory, stage: StagePlan) -> RunRecord:
-    run = directory.record.last_run(stage.name)
+    run = directory.record.last(stage.name)
     assert run is not None, "new_run comes before train_stage"
     return run

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import UsageError
+from flows.records.json_file import read_json
 from flows.records.pipeline_record import RunRecord
-from flows.records.run_dir import PipelineDirectory, read_json
+from flows.records.run_dir import PipelineDirectory
 from flows.records.trainer_files import best_step, newest_checkpoint
 from flows.settings.plan import StagePlan
 from flows.settings.setting_files import known_stages
@@ -74,10 +75,10 @@ def _before(
     stage: StagePlan, directory: PipelineDirectory
 ) -> tuple[dict[str, Any] | None, StageState | None]:
     """Return request.json and state of the stage's newest run."""
-    run = directory.record.last_run(stage.name)
+    run = directory.record.last(stage.name)
     if run is None:
         return None, None
-    return read_json(directory.run_path(stage.name, run) / "request.json"), run.state
+    return read_json(directory.folder_of(stage.name, run) / "request.json"), run.state
 
 
 def _run_before(stage: StagePlan, directory: PipelineDirectory) -> Path:
@@ -90,13 +91,13 @@ def _run_before(stage: StagePlan, directory: PipelineDirectory) -> Path:
             "this pipeline has none; name a run with --warm-start."
         )
     name = names[at - 1]
-    run = directory.record.last_run(name)
+    run = directory.record.last(name)
     if run is None or not _passed(run):
         raise UsageError(
             f"{stage.source}: warm_start: {stage.begin} asks for a checkpoint of {name}, which has "
             f"no GO in {directory.path}; run it first, or name a run with --warm-start."
         )
-    return directory.run_path(name, run)
+    return directory.folder_of(name, run)
 
 
 def _passed(run: RunRecord) -> bool:

@@ -6,7 +6,8 @@ import json
 import textwrap
 from pathlib import Path
 
-from flows.records.pipeline_record import PipelineRecord, RunRecord, StageRecord, write_record
+from flows.records.json_file import write_state
+from flows.records.pipeline_record import PipelineRecord, RunRecord, StageRecord
 from flows.records.stored_result import GATE_FILE
 from gates import result_file as gate_file
 from gates.checks.gate_file import load_gate
@@ -117,9 +118,7 @@ def record_run(
     entry = RunRecord(run=run.name, state=state, started_at="", recipe="r", training_s=4.0)
     old = record.stages.get(run.parent.name) or StageRecord(planned_steps=STEPS, gate="5k")
     stage = old.model_copy(update={"runs": (*old.runs, entry)})
-    write_record(
-        pipeline, record.model_copy(update={"stages": {**record.stages, run.parent.name: stage}})
-    )
+    write_state(path, record.with_stage(run.parent.name, stage))
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:

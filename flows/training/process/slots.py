@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from flows.errors import OutputError
-from flows.records.pipeline_record import utc_now
+from flows.records.state_record import utc_now
 from flows.training.process.stopping import sleep as sleep_or_stop
 from reports.text.escaping import one_line
 

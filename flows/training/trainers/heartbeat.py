@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.records.pipeline_record import utc_now
-from flows.records.run_dir import write_json
+from flows.records.json_file import write_json
+from flows.records.state_record import utc_now
 from flows.records.trainer_files import TrainerStatus
 from gates.errors import GatesError
 from gates.events.tail import EventTail

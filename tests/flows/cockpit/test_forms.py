@@ -21,7 +21,7 @@ from flows.cockpit.judging_flows import slug
 from flows.cockpit.launcher import NAMES, serve
 from flows.cockpit.one_sentence import sentence
 from flows.errors import ConfigError, ServerError, UsageError
-from flows.records.pipeline_record import FILE_NAME
+from flows.records.stored_result import PIPELINE_FILE
 from flows.settings.own_trainer import trainer_environment
 from tests.flows.cockpit.served import write_small_recipe
 
@@ -101,8 +101,8 @@ def test_a_pipeline_is_found_by_its_name_below_the_runs_folder_alone(runs: Path)
         form_requests.existing_pipeline("")
     for name in ("older", "newer"):
         (runs / name).mkdir(parents=True)
-        (runs / name / FILE_NAME).write_text("{}")
-    os.utime(runs / "older" / FILE_NAME, (1, 1))
+        (runs / name / PIPELINE_FILE).write_text("{}")
+    os.utime(runs / "older" / PIPELINE_FILE, (1, 1))
     assert form_requests.existing_pipeline("newer") == runs / "newer"
     assert form_requests.existing_pipeline(" ") == runs / "newer"
     with pytest.raises(UsageError, match=r"is no pipeline directory\. The newest ones: "):

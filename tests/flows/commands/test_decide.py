@@ -25,8 +25,7 @@ from flows.records.decisions import (
     read_decisions,
     write_decision,
 )
-from flows.records.pipeline_record import read_record
-from flows.records.run_dir import PipelineDirectory
+from flows.records.run_dir import PipelineDirectory, read_record
 from flows.stored.history import read_history
 
 Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
@@ -94,7 +93,7 @@ def test_an_approval_lets_the_next_stage_start_and_never_turns_into_a_go(
     assert pipeline.splitlines()[0] == f"# one {text}"
     record = read_record(conditional.parents[1])
     assert record is not None
-    run = record.last_run("one")
+    run = record.last("one")
     assert run is not None
     assert run.state.value == "CONDITIONAL"
     assert run.decision == newest_decision(conditional)
@@ -280,7 +279,7 @@ def test_waiting_ends_after_its_time(
     after = deciding.decided(outcome, request, directory, lambda _: None)
     assert after.verdict_text.startswith(text)
     assert after.may_go_on == (on_timeout == "continue")
-    run = directory.record.last_run("one")
+    run = directory.record.last("one")
     assert run is not None
     assert run.waits is None
 
@@ -309,6 +308,6 @@ def test_a_pipeline_that_waits_goes_on_when_somebody_approves(
     assert "goes on by itself" in done.stdout
     waiting.join(20)
     assert after[0].verdict_text == "CONDITIONAL, approved by Ada: seen before"
-    run = directory.record.last_run("one")
+    run = directory.record.last("one")
     assert run is not None
     assert run.waits is None

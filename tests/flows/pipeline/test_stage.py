@@ -35,7 +35,7 @@ def test_a_stage_ends_with_verdict_gate_json_and_report(opened: Opened, verdict:
     assert outcome.may_go_on == (verdict is Verdict.GO)
     assert json.loads(outcome.gate_json.read_text())["verdict"] == verdict.value
     assert "Critic loss bounded" in outcome.report.read_text()
-    record = directory.record.last_run("one")
+    record = directory.record.last("one")
     assert record is not None
     assert record.state is StageState(verdict.value)
     assert record.deciding == outcome.deciding
@@ -131,7 +131,7 @@ def test_a_full_disk_while_a_report_is_written_is_no_verdict(
     with pytest.raises(OutputError, match=r"cannot be written to .*: No space left on device\.$"):
         stages.judge(stage, run, directory)
     assert not (run / "report.md").exists()
-    record = directory.record.last_run("one")
+    record = directory.record.last("one")
     assert record is not None
     assert record.state is StageState.CRASHED
     assert "No space left on device" in record.message

@@ -11,8 +11,7 @@ import pytest
 
 from flows.errors import OutputError, UsageError
 from flows.pipeline.request import PipelineRequest
-from flows.records.pipeline_record import read_record
-from flows.records.run_dir import PipelineDirectory
+from flows.records.run_dir import PipelineDirectory, read_record
 from gates.progress import StageState
 
 MakeRequest = Callable[..., PipelineRequest]
@@ -29,7 +28,7 @@ def test_each_training_gets_a_new_run_folder(opened: Opened, files: Path) -> Non
     record = read_record(files / "pipeline")
     assert record is not None
     assert [run.run for run in record.stages["one"].runs] == ["run-001", "run-002"]
-    assert record.last_run("one") is not None
+    assert record.last("one") is not None
     assert record.stages["one"].runs[1].note == "slower"
 
 
@@ -99,7 +98,7 @@ def test_a_damaged_pipeline_json_is_refused(
     out.mkdir()
     (out / "pipeline.json").write_text(text)
     request = make_request()
-    with pytest.raises(UsageError, match=r"is not a pipeline\.json"):
+    with pytest.raises(UsageError, match=r"is not a valid pipeline\.json"):
         request.open(request.plan())
     assert (out / "pipeline.json").read_text() == text
 
@@ -117,7 +116,7 @@ def test_a_run_that_nobody_runs_any_more_is_a_crash(opened: Opened) -> None:
     request, directory = opened()
     directory.new_run(request.plan().stages[0], recipe="r")
     _, again = opened()
-    run = again.record.last_run("one")
+    run = again.record.last("one")
     assert run is not None
     assert run.state is StageState.CRASHED
     assert run.message == "gonogo ended while this run was going on."

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.records.group_record import read_group
-from flows.records.pipeline_record import RunRecord, read_record
+from flows.records.group_dir import read_group
+from flows.records.pipeline_record import RunRecord
+from flows.records.run_dir import read_record
 from gates.findings import Verdict
 from gates.progress import StageState
 
@@ -79,7 +80,7 @@ def test_a_seed_whose_worker_is_killed_is_gone_on_with_by_another(
     assert not alive(again)
     record = read_group(files / "group")
     assert record is not None
-    joint = record.last_joint("one")
+    joint = record.last("one")
     assert joint is not None
     assert (joint.verdict, dict(joint.runs)) == (Verdict.GO, {0: "run-001", 1: "run-001"})
     assert [len(run_of(files, seed).attempts) for seed in (0, 1)] == [2, 1]

@@ -16,12 +16,11 @@ from prefect.client.schemas import State
 from flows.commands.decide import decide
 from flows.commands.run_seeds import build_seeds_request
 from flows.errors import ConfigError, UsageError
-from flows.judging.joint_judgement import read_joint
 from flows.pipeline.request import NoGoOverride, PipelineRequest
-from flows.records.decisions import JOINT_FILE
-from flows.records.group_record import read_group
-from flows.records.pipeline_record import read_record
+from flows.records.group_dir import read_group
 from flows.records.recipe import recipe_hash
+from flows.records.run_dir import read_record
+from flows.records.stored_result import JOINT_FILE, read_joint
 from flows.seeds.group_pipeline import SeedsOutcome, validate_seeds
 from flows.seeds.request import SeedsRequest
 from gates.findings import Verdict

@@ -16,7 +16,8 @@ from typer.testing import CliRunner, Result
 
 from flows.cli import app
 from flows.commands.history import show_history
-from flows.records.group_record import GroupRecord, JointRecord, write_group
+from flows.records.group_record import GroupRecord, JointRecord, StageJoints
+from flows.records.json_file import write_state
 from flows.stored.history import read_history
 from gates.findings import Verdict
 from tests.flows import judged_runs as build
@@ -95,7 +96,8 @@ def test_seeds_that_were_judged_together_are_a_row_of_their_own(runs: Path) -> N
     )
     group = GroupRecord(preset="drive", preset_source="drive", seeds=(0, 1, 2), created_at="")
     (runs / "group").mkdir()
-    write_group(runs / "group", group.with_joint("5k", joint, steps=5_000, gate="5k"))
+    stage = StageJoints(planned_steps=5_000, gate="5k", joints=(joint,))
+    write_state(runs / "group" / "group.json", group.with_stage("5k", stage))
     rows = as_json()["runs"]
     assert [row["run"] for row in rows] == ["run-002", "joint-001", "run-001", "run-001"]
     assert rows[1]["seeds"] == [0, 1, 2]

@@ -16,10 +16,9 @@ from flows.commands.gate import gate_directory, render_report
 from flows.commands.history import show_history
 from flows.pipeline.request import PipelineRequest
 from flows.pipeline.stage import reason_to_train
-from flows.records.group_record import read_group
-from flows.records.pipeline_record import read_record
+from flows.records.group_dir import read_group
 from flows.records.recipe import recipe_hash
-from flows.records.run_dir import PipelineDirectory
+from flows.records.run_dir import PipelineDirectory, read_record
 from flows.seeds.kept import kept_joint
 from flows.seeds.request import SeedsRequest
 from flows.settings.plan import StagePlan
@@ -181,7 +180,7 @@ def test_an_approval_is_recorded_for_a_run_and_for_several_seeds(
     one = runs / "group" / "seed-0"
     assert decide(one, kind="rejected", reason="too high", name="the reviewer") == 0
     record = read_record(one)
-    run = record.last_run("careful") if record else None
+    run = record.last("careful") if record else None
     assert run is not None
     assert run.decision is not None
     assert run.decision.text == "CONDITIONAL, rejected by the reviewer: too high"
@@ -206,7 +205,7 @@ def test_state_files_say_the_same_after_they_were_written_again(runs: Path) -> N
 def test_a_folder_is_opened_for_reading_without_a_lock(runs: Path) -> None:
     directory = PipelineDirectory.view(runs / "stopped")
     assert directory is not None
-    run = directory.record.last_run("hot")
+    run = directory.record.last("hot")
     assert run is not None
     assert run.live_stop is not None
     assert (run.live_stop.check, run.live_stop.step) == ("critic_loss", 3_103)

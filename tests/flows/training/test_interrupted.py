@@ -46,7 +46,7 @@ class Notes(SilentReporter):
 
 
 def newest(directory: PipelineDirectory) -> RunRecord:
-    run = directory.record.last_run("one")
+    run = directory.record.last("one")
     assert run is not None
     return run
 
@@ -116,7 +116,7 @@ def interrupted(opened: Opened) -> tuple[PipelineRequest, PipelineDirectory, Pat
     request, directory = opened("train.act=wait")
     with pytest.raises(KeyboardInterrupt):
         stages.train(request.plan().stages[0], directory, Interrupts())
-    return request, directory, directory.run_path("one", newest(directory))
+    return request, directory, directory.folder_of("one", newest(directory))
 
 
 def test_an_interrupted_run_is_resumed_in_its_own_folder(opened: Opened) -> None:
@@ -161,7 +161,7 @@ def left_running(directory: PipelineDirectory, stage: StagePlan) -> None:
     run = newest(directory)
     going_on = run.attempts[0].model_copy(update={"end": "", "ended_at": None})
     update = {"state": StageState.RUNNING, "attempts": (going_on,)}
-    directory.save_run(stage, run.model_copy(update=update))
+    directory.save_entry(stage, run.model_copy(update=update))
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_only_a_run_of_the_same_recipe_is_judged_in_place_of_trained(opened: Ope
     assert unjudged_run(changed, directory, also_tried=True) is None
     assert unjudged_run(stage, directory, also_tried=True) is not None
     run = newest(directory)
-    directory.save_run(stage, run.model_copy(update={"ended_at": "2026-01-01T00:00:00+00:00"}))
+    directory.save_entry(stage, run.model_copy(update={"ended_at": "2026-01-01T00:00:00+00:00"}))
     # The gate broke once: `gonogo run` tries it again, `gonogo stage` trains.
     assert unjudged_run(stage, directory, also_tried=True) is not None
     assert unjudged_run(stage, directory, also_tried=False) is None

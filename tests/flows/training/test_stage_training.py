@@ -33,7 +33,7 @@ def test_a_trainer_that_ended_or_diverged_is_left_to_the_gate(opened: Opened, ac
     run, directory = train(opened, act)
     assert list((run / "events").iterdir())
     assert (run / "trainer.log").read_text() == "the fake trainer starts\n"
-    record = directory.record.last_run("one")
+    record = directory.record.last("one")
     assert record is not None
     assert record.state is StageState.RUNNING
     assert record.training_s is not None
@@ -92,7 +92,7 @@ def test_an_interrupt_leaves_no_process_and_says_so(opened: Opened, act: str) ->
         time.sleep(0.02)
     phase = json.loads((run / "status.json").read_text())["phase"]
     assert phase == ("stopped" if act == "wait" else "training")
-    record = directory.record.last_run("one")
+    record = directory.record.last("one")
     assert record is not None
     assert record.state is StageState.CANCELLED
 

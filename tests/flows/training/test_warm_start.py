@@ -67,9 +67,9 @@ def passed(opened: Opened) -> tuple[PipelineRequest, PipelineDirectory, Path]:
     one = request.plan().stages[0]
     run = directory.new_run(one, recipe="0")
     save(run, 200, 400, best=True)
-    record = directory.record.last_run("one")
+    record = directory.record.last("one")
     assert record is not None
-    directory.save_run(one, record.model_copy(update={"state": StageState.GO}))
+    directory.save_entry(one, record.model_copy(update={"state": StageState.GO}))
     return request, directory, run
 
 
@@ -122,10 +122,10 @@ def test_the_recipe_is_another_one_after_other_weights(passed: Passed) -> None:
 
 def test_a_stage_that_was_not_passed_gives_no_checkpoint(passed: Passed) -> None:
     _, directory, _ = passed
-    run = directory.record.last_run("one")
+    run = directory.record.last("one")
     assert run is not None
     one = passed[0].plan().stages[0]
-    directory.save_run(one, run.model_copy(update={"state": StageState.NO_GO}))
+    directory.save_entry(one, run.model_copy(update={"state": StageState.NO_GO}))
     with pytest.raises(UsageError, match=r"asks for a checkpoint of one, which has no GO in "):
         warm_started(second(passed), directory)
 
@@ -188,7 +188,7 @@ def test_what_the_trainer_refuses_is_refused_before_anything_starts(passed: Pass
     (run / "checkpoints" / "step-000000400.ckpt").write_bytes(b"misfit")
     with pytest.raises(UsageError, match=r"^two: warm_start: .* does not fit this stage"):
         warm_started(second(passed), directory)
-    assert directory.record.last_run("two") is None
+    assert directory.record.last("two") is None
 
 
 def test_a_trainer_by_command_begins_as_it_likes(passed: Passed) -> None:
@@ -201,9 +201,9 @@ def test_an_interrupted_run_goes_on_with_what_it_began_with(passed: Passed) -> N
     _, directory, run = passed
     two = warm_started(second(passed), directory)
     directory.new_run(two, recipe="0")
-    record = directory.record.last_run("two")
+    record = directory.record.last("two")
     assert record is not None
-    directory.save_run(two, record.model_copy(update={"state": StageState.CANCELLED}))
+    directory.save_entry(two, record.model_copy(update={"state": StageState.CANCELLED}))
     (run / "checkpoints" / "step-000000400.ckpt").write_bytes(b"other weights")
     going_on = warm_started(second(passed), directory, going_on=True)
     assert going_on.request == two.request

@@ -128,7 +128,7 @@ def mine(files: Path) -> Iterator[Mine]:
 
 
 def newest(directory: PipelineDirectory) -> RunRecord:
-    run = directory.record.last_run("one")
+    run = directory.record.last("one")
     assert run is not None
     return run
 

@@ -1,0 +1,73 @@
+"""Reads and writes JSON files: objects, and pydantic models that hold the state of a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from flows.errors import OutputError, UsageError
+from gates.files import write_atomically
+from gates.result_file import finite_or_text
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object; None when the file is missing or incomplete."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object whole or not at all.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    write_atomically(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def strict_json(content: Mapping[str, object]) -> str:
+    """Render an object for `--json`: NaN and infinity become text as in gate.json, paths too."""
+    plain = finite_or_text(dict(content))
+    return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+
+
+def read_state(path: Path, model: type[Model]) -> Model | None:
+    """Read a state file; None when it does not exist.
+
+    Raises:
+        UsageError: It exists but cannot be understood.
+        NotADirectoryError: Its parent is not a folder.
+    """
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        raise
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{path} is not a valid {path.name}: {key}: {first['msg']}.") from None
+
+
+def write_state(path: Path, state: BaseModel) -> None:
+    """Write a state file whole or not at all.
+
+    Raises:
+        OutputError: The folder cannot be written or the disk is full.
+    """
+    try:
+        write_atomically(path, state.model_dump_json(indent=2) + "\n")
+    except OSError as error:
+        raise OutputError.from_os_error(path.name, path, error) from error
