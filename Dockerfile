@@ -15,22 +15,24 @@ USER 1000
 ENV PATH=/home/gonogo/venv/bin:$PATH
 RUN python -m venv /home/gonogo/venv
 ARG TORCH_INDEX=
-# The range is the one of pyproject.toml; installed first, so that the chosen build is kept.
-# hadolint ignore=DL3013
-RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "torch>=2.10,<2.14"
-COPY --chown=gonogo:gonogo pyproject.toml README.md ./
+COPY --chown=gonogo:gonogo pyproject.toml constraints.txt README.md ./
+# Installed first, so that the chosen build is kept.
+RUN grep "^torch==" constraints.txt > /tmp/torch.txt \
+    && pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} --requirement /tmp/torch.txt
+COPY --chown=gonogo:gonogo carla_double carla_double
 COPY --chown=gonogo:gonogo config config
 COPY --chown=gonogo:gonogo flows flows
 COPY --chown=gonogo:gonogo gates gates
+COPY --chown=gonogo:gonogo gonogo gonogo
 COPY --chown=gonogo:gonogo reports reports
 COPY --chown=gonogo:gonogo trainer trainer
-# EXTRAS=[carla] adds the client of CARLA.
-ARG EXTRAS=
-RUN pip install --editable ".${EXTRAS}"
+# EXTRAS=run,carla adds CARLA's client.
+ARG EXTRAS=run
+RUN pip install --constraint constraints.txt --editable ".[${EXTRAS}]"
 
 FROM base AS test
 COPY --chown=gonogo:gonogo . .
-RUN pip install --editable ".[dev]" \
+RUN pip install --constraint constraints.txt --editable ".[dev]" \
     && ruff format --check . \
     && ruff check . \
     && mypy \

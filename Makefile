@@ -4,21 +4,23 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+INSTALL := $(BIN)/pip install --quiet --constraint constraints.txt --editable
+ALL_EXTRAS := bench,browser,carla,dask,dev,gpu,run
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test test-carla test-browser check format lint types imports docs fault-bench fault-matrix carla-faults test-slow bench bench-short clean
+.PHONY: help install install-dev run test test-carla test-browser check format lint types imports docs fault-bench fault-matrix carla-faults test-slow bench bench-short constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-$(VENV)/installed: pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 12) else f"gonogo needs Python 3.10, 3.11 or 3.12, {sys.executable} is {v[0]}.{v[1]}: run make PYTHON=python3.11")'
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 14) else f"gonogo needs Python 3.10 to 3.14, {sys.executable} is {v[0]}.{v[1]}: run make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable .
+	$(INSTALL) '.[run]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(INSTALL) '.[dev]'
 	@touch $@
 
 install: $(VENV)/installed  ## Create .venv and install the product
@@ -31,14 +33,14 @@ test: install-dev  ## Run the default tests (under 5 minutes on two cores)
 	$(BIN)/python -m pytest -n 2 -m "not slow and not browser and not carla and not gpu" $(ARGS)
 
 test-carla: install-dev  ## Run the tests with CARLA's genuine client (ARGS="--carla-host HOST" for a real server)
-	$(BIN)/pip install --quiet --editable '.[dev,carla]'
+	$(INSTALL) '.[dev,carla]'
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(if $(findstring --carla-host,$(ARGS)),,-n 2) -m carla $(ARGS)
 
 test-slow: install-dev  ## Run the slow tests
 	$(BIN)/python -m pytest -n 2 -m slow $(ARGS)
 
 test-browser: install-dev  ## Run the tests that drive the cockpit in Chromium
-	$(BIN)/pip install --quiet --editable '.[dev,browser]'
+	$(INSTALL) '.[dev,browser]'
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser $(ARGS)
 
 check: lint types imports test  ## Format, lint, types, import contracts and tests
@@ -59,11 +61,11 @@ imports: install-dev  ## Check the import contracts
 	$(BIN)/lint-imports
 
 bench: install-dev  ## Time the product beside its peers and write the table of docs/performance.md
-	$(BIN)/pip install --quiet --editable '.[bench]'
+	$(INSTALL) '.[bench]'
 	$(BIN)/python -m benchmarks --write docs/performance.md $(ARGS)
 
 bench-short: install-dev  ## Only show that every benchmark runs
-	$(BIN)/pip install --quiet --editable '.[bench]'
+	$(INSTALL) '.[bench]'
 	$(BIN)/python -m benchmarks --short $(ARGS)
 
 fault-bench: install-dev  ## Train sound and faulty runs, judge them, write docs/fault-bench.md's table
@@ -73,11 +75,15 @@ fault-matrix: install-dev  ## Strike a short stage with every fault, write docs/
 	$(BIN)/python tests/fault_matrix/matrix.py --table docs/supervision.md $(ARGS)
 
 carla-faults: install-dev  ## Break the simulator under a short stage in every way, write docs/carla.md's table
-	$(BIN)/pip install --quiet --editable '.[dev,carla]'
+	$(INSTALL) '.[dev,carla]'
 	$(BIN)/python tests/carla_faults/table.py --table docs/carla.md $(ARGS)
 
 docs: install-dev  ## Write the tables in docs/ that are generated from code and configuration
 	$(BIN)/python -m tests.generate_docs
+
+constraints: install-dev  ## Install the newest versions and write them to constraints.txt; then run the tests
+	$(BIN)/pip install --quiet --upgrade --upgrade-strategy eager --editable '.[$(ALL_EXTRAS)]'
+	$(BIN)/python tests/generate_constraints.py
 
 clean:  ## Remove the virtual environment and caches, never runs/
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

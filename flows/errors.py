@@ -1,6 +1,6 @@
 """Errors of the flows package, each with the exit code that the command line ends with.
 
-FlowsError
+FlowsError, a gates.errors.GonogoError
 ├── ConfigError          exit 2: a preset, stage, gate or override has mistakes, all listed
 ├── UsageError           exit 2: what was asked for cannot be done as asked
 │   └── InUseError       another process works in the pipeline directory
@@ -16,9 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from gates.errors import GonogoError
 
-class FlowsError(Exception):
-    """Root of the errors that flows raise; the text is written for the user."""
+
+class FlowsError(GonogoError):
+    """Root of the errors that flows raise."""
 
     exit_code = 1
 

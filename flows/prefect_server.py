@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from flows.errors import OutputError, ServerError, UsageError
+from flows.settings.own_trainer import own_module
 from flows.training.process.process import ChildProcess
 
 LOOPBACK = "127.0.0.1"
@@ -138,7 +139,7 @@ class PrefectServer:
     def _launch(self) -> None:
         self._child = ChildProcess(
             [
-                *(sys.executable, "-m", "uvicorn", "--factory", self._app),
+                *own_module("uvicorn", "--factory", self._app),
                 *("--host", self._host, "--port", str(self._port)),
                 *("--log-level", "error", "--lifespan", "on"),
                 *("--header", f"{_MARK}:{self._mark}"),

@@ -1,8 +1,9 @@
 """Errors of the gates package.
 
-GatesError
-├── InputError        the directory or file to be judged cannot be used
-└── GateConfigError   a gate, dialect or run configuration file has mistakes
+GonogoError
+└── GatesError
+    ├── InputError        the directory or file to be judged cannot be used
+    └── GateConfigError   a gate, dialect or run configuration file has mistakes
 
 A bad run is never an error: it is a verdict.
 """
@@ -10,8 +11,12 @@ A bad run is never an error: it is a verdict.
 from __future__ import annotations
 
 
-class GatesError(Exception):
-    """Root of the errors that gates raise; its text is one sentence for the user."""
+class GonogoError(Exception):
+    """Root of every error that gonogo raises on purpose; its text is written for the user."""
+
+
+class GatesError(GonogoError):
+    """Root of the errors that gates raise; its text is one sentence."""
 
 
 class InputError(GatesError):

@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 
+_TRAINS = ("flows.commands.run", "flows.cockpit.launcher")
+"""What needs the extra `run` from the start."""
 _OFTEN_ENOUGH = 100_000
 """Objects made until cyclic garbage is looked for, in a process that ends in a second or two."""
 
@@ -28,6 +30,7 @@ def run_and_exit(work: str, *, debug: bool, brief: bool = False, **options: Any)
         typer.Exit: Always.
     """
     from flows.commands.terminal import Ended, one_sentence_for_errors
+    from flows.extras import require
 
     ends = brief and process_ends_with_the_command
     if ends:
@@ -35,6 +38,8 @@ def run_and_exit(work: str, *, debug: bool, brief: bool = False, **options: Any)
     module, _, function = work.partition(":")
     try:
         with one_sentence_for_errors(debug=debug):
+            if module in _TRAINS:
+                require("prefect")
             code = getattr(import_module(module), function)(**options)
     except Ended as ended:
         code = ended.code

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from flows.cockpit.choices import OWN_PRESETS, OWN_STAGES, RUNS
 from flows.errors import OutputError
+from flows.settings.own_trainer import own_module
 from flows.training.process.process import ChildProcess
 
 STOP_GRACE_S = 100.0
@@ -91,7 +91,7 @@ class ServedProcesses:
     def _launch(self, served: _Served) -> None:
         served.started_at = time.monotonic()
         served.child = ChildProcess(
-            [sys.executable, "-m", "flows.cockpit.serving", served.name],
+            own_module("flows.cockpit.serving", served.name),
             cwd=Path.cwd(),
             log=self.log_of(served.name),
             environment={

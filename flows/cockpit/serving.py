@@ -29,6 +29,7 @@ def main(name: str) -> None:
     api = Api(os.environ["PREFECT_API_URL"])
     while not api.answers():
         time.sleep(_WAIT_S)
+    flow.__module__ = "gonogo.deployed"  # from where the process of a run imports it
     flow.serve(
         name=name,
         description=inspect.cleandoc(flow.fn.__doc__ or "").partition("\n\nArgs:")[0],

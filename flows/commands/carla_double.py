@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -11,7 +10,8 @@ from pathlib import Path
 
 from flows.commands.terminal import complain, say
 from flows.errors import FlowsError, UsageError
-from flows.settings.own_trainer import trainer_environment
+from flows.extras import require
+from flows.settings.own_trainer import callers_environment, own_module
 from flows.training.process.process import ChildProcess
 from flows.training.process.stopping import StopRequested, raise_on_stop_signals
 
@@ -28,7 +28,8 @@ def serve(*, port: int, map_name: str | None, seed: int, faults: Sequence[str]) 
         UsageError: A port is taken, or the map or a fault is not known.
         FlowsError: It ended by itself.
     """
-    command = [sys.executable, "-m", "carla_double", "--port", str(port)]
+    require("msgpack")
+    command = own_module("carla_double", "--port", str(port))
     command += ["--seed", str(seed), *(part for fault in faults for part in ("--fault", fault))]
     if map_name is not None:
         command += ["--map", map_name]
@@ -40,7 +41,7 @@ def serve(*, port: int, map_name: str | None, seed: int, faults: Sequence[str]) 
                 command,
                 cwd=Path(folder),
                 log=log,
-                environment=trainer_environment(),
+                environment=callers_environment(),
                 grace_s=GRACE_S,
             ) as child:
                 _accompany(child, log)

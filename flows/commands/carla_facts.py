@@ -6,14 +6,13 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 from flows.commands.facts import Fact
 from flows.errors import UsageError
-from flows.settings.own_trainer import trainer_environment
+from flows.settings.own_trainer import callers_environment, own_module
 
 PROBE_TIMEOUT_S = 120.0
 """Longest time that a look at a server may take: its client can hang for ever."""
@@ -43,13 +42,13 @@ def carla_facts(address: str) -> list[Fact]:
 def _look(host: str, port: int) -> Mapping[str, Any]:
     try:
         answer = subprocess.run(
-            [sys.executable, "-m", "trainer.envs.carla.probe", host, str(port)],
+            own_module("trainer.envs.carla.probe", host, str(port)),
             capture_output=True,
             text=True,
             timeout=PROBE_TIMEOUT_S,
             check=False,
             cwd=tempfile.gettempdir(),
-            env=trainer_environment(),
+            env=callers_environment(),
         )
         found = json.loads(answer.stdout)
     except subprocess.TimeoutExpired:

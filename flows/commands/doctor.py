@@ -15,11 +15,15 @@ from pathlib import Path
 
 from flows.commands.facts import Fact
 from flows.errors import ConfigError, FlowsError
+from flows.extras import MissingExtraError, require
 from flows.settings.plan import resolve_plan
 from flows.settings.setting_files import shipped
 
 LEAST_FREE_GIB = 2.0
 """Replay, checkpoints and events of the default preset stay well below this."""
+EXTRAS = {"run": "only to train and to serve", "dask": "only for --engine dask"}
+"""Extras that the table shows, and what they are for."""
+_ABSENT = "not installed"
 _GIB = 1024**3
 _TORCH_PROBE = """
 import json, torch
@@ -60,32 +64,57 @@ def show(carla_address: str | None = None) -> int:
 
 def python() -> list[Fact]:
     """Tell the interpreter."""
-    fits = (3, 10) <= sys.version_info[:2] < (3, 13)
-    problem = "" if fits else "use Python 3.10, 3.11 or 3.12"
+    fits = (3, 10) <= sys.version_info[:2] < (3, 15)
+    problem = "" if fits else "use Python 3.10 to 3.14"
     return [
         Fact(topic="python", found=f"{platform.python_version()} {sys.executable}", problem=problem)
     ]
 
 
 def packages() -> list[Fact]:
-    """Hold installed versions against what this distribution asks for."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
+    """Compare installed versions with what this distribution asks for."""
     try:
-        lines = metadata.requires("gonogo") or []
+        found = metadata.version("gonogo")
     except metadata.PackageNotFoundError:
         return [
             Fact(topic="gonogo", found="not installed", problem="pip install -e .", needed=False)
         ]
-    facts = [Fact(topic="gonogo", found=metadata.version("gonogo"))]
-    for line in sorted(lines):
+    core = [_package(name, specifier) for name, specifier in _requirements("")]
+    extras = [fact for extra, purpose in EXTRAS.items() for fact in _extra(extra, purpose)]
+    return [Fact(topic="gonogo", found=found), *core, *extras]
+
+
+def _requirements(extra: str) -> list[tuple[str, str]]:
+    """Return name and version range of what the core (no extra) or only an extra asks for."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    found = []
+    for line in sorted(metadata.requires("gonogo") or []):
         try:
             requirement = Requirement(line)
         except InvalidRequirement:
             continue
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            facts.append(_package(requirement.name, str(requirement.specifier)))
-    return facts
+        marker = requirement.marker
+        core = marker is None or marker.evaluate({"extra": ""})
+        if core != bool(extra) and (core or (marker and marker.evaluate({"extra": extra}))):
+            found.append((requirement.name, str(requirement.specifier)))
+    return found
+
+
+def _extra(extra: str, purpose: str) -> list[Fact]:
+    """Tell the packages of an extra; those that are missing in one line, since nobody has to have them."""
+    facts = [_package(name, specifier) for name, specifier in _requirements(extra)]
+    missing = [fact.topic for fact in facts if fact.found == _ABSENT]
+    if not missing:
+        return facts
+    install = f"{purpose}: pip install 'gonogo[{extra}]'"
+    absent = Fact(
+        topic=f"extra {extra}",
+        found=f"{_ABSENT}: {', '.join(missing)}",
+        problem=install,
+        needed=False,
+    )
+    return [*(fact for fact in facts if fact.found != _ABSENT), absent]
 
 
 def _package(name: str, specifier: str) -> Fact:
@@ -95,14 +124,16 @@ def _package(name: str, specifier: str) -> Fact:
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
-        return Fact(topic=name, found="not installed", problem=wish)
+        return Fact(topic=name, found=_ABSENT, problem=wish)
     fits = SpecifierSet(specifier).contains(version, prereleases=True)
     found = f"{version} (asked for: {specifier or 'any'})"
     return Fact(topic=name, found=found, problem="" if fits else wish)
 
 
 def torch() -> list[Fact]:
-    """Start torch in a process of its own: it is large, and may be broken."""
+    """Start torch, if installed, in a process of its own: it is large, and may be broken."""
+    if util.find_spec("torch") is None:
+        return []
     try:
         answer = subprocess.run(
             [sys.executable, "-c", _TORCH_PROBE],
@@ -130,7 +161,7 @@ def carla() -> list[Fact]:
         Fact(
             topic="carla",
             found="not installed",
-            problem="only for CARLA presets: pip install carla",
+            problem="only for CARLA presets, on Python 3.12 at most: pip install 'gonogo[carla]'",
             needed=False,
         )
     ]
@@ -159,7 +190,11 @@ def machine() -> list[Fact]:
 
 
 def presets() -> list[Fact]:
-    """Let the trainer check each preset."""
+    """Let the trainer check each preset; nothing where the extra that trains is missing."""
+    try:
+        require("prefect", "torch", "gymnasium")
+    except MissingExtraError:
+        return []
     return [_preset(name) for name in shipped("preset")]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flows.errors import FlowsError, TrainingBrokenError
+from flows.extras import EXTRA_OF, MissingExtraError
 from flows.progress import LiveReporter, PlainReporter, Reporter
 from flows.records.trainer_files import printable
 from flows.training.process.stopping import StopRequested
@@ -61,12 +62,18 @@ def one_sentence_for_errors(*, debug: bool) -> Iterator[None]:
         raise Ended(EXIT_BROKEN) from stop
     except Ended:
         raise
-    except Exception as error:
+    except Exception as broken:
+        error = _missing_extra(broken) or broken
         if debug:
             traceback.print_exc()
         for line in error_lines(error, debug=debug):
             complain(line)
         raise Ended(exit_code(error)) from error
+
+
+def _missing_extra(error: Exception) -> MissingExtraError | None:
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    return MissingExtraError(name) if name in EXTRA_OF else None
 
 
 def exit_code(error: Exception) -> int:

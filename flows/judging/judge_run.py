@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flows.errors import OutputError
+from flows.judging.rules import live_stop_of, own_run, rules_for
 from flows.records.pipeline_record import LiveStopRecord
 from flows.records.state_record import utc_now
 from flows.records.stored_result import GATE_FILE
@@ -158,3 +159,40 @@ def free_judgement_folder(run: Path) -> Path:
         return run
     candidates = (run / f"rejudged-{number:03d}" for number in itertools.count(1))
     return next(folder for folder in candidates if not folder.exists())
+
+
+def judge_without_writing(
+    directory: Path,
+    *,
+    stage: str | None = None,
+    gate: str | Path | None = None,
+    planned_steps: int | None = None,
+    config: Path | None = None,
+    dialect: Path | None = None,
+    cross_check: bool = True,
+    second_reader: SecondReader | None = None,
+) -> Judgement:
+    """Judge a directory by what is given, else by what the run says of itself.
+
+    The result is the one that `judge_directory` writes for the same run and rules.
+
+    Raises:
+        UsageError: No stage is given and the run names none.
+        ConfigError: The stage is unknown.
+        GatesError: The directory or a configuration file cannot be used.
+    """
+    run = own_run(directory)
+    rules = rules_for(run, stage=stage, gate=gate, planned_steps=planned_steps)
+    live_stop = live_stop_of(run, stage=rules.stage, planned_steps=rules.planned_steps)
+    judgement = judge(
+        directory,
+        gate=load_gate(rules.gate),
+        stage=rules.stage,
+        planned_steps=rules.planned_steps,
+        config=config,
+        dialect=dialect,
+        cross_check=cross_check,
+        before=() if live_stop is None else (live_stop_finding(live_stop),),
+        read=None if second_reader is None else second_reader.read,
+    )
+    return _with_what_ended_it(judgement, live_stop)

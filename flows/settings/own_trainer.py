@@ -1,34 +1,28 @@
-"""How the trainer is started: as a child process of its own, never imported."""
+"""How the trainer and other modules of ours are started: as child processes, never imported."""
 
 from __future__ import annotations
 
 import os
 import sys
-from importlib import util
 from pathlib import Path
+
+_HOME = Path(__file__).resolve().parents[2]
+"""Folder that holds the product's packages."""
+_TRAINER = _HOME / "trainer"
 
 FINISHED, BROKEN, BAD_CONFIG, DIVERGED = 0, 1, 2, 3
 SIMULATOR_LOST, STOPPED = 75, 143
 """Exit codes of the trainer (docs/run-directory.md)."""
 
 
+def own_module(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module as `python -m` does, with the product's own packages in place."""
+    return [sys.executable, str(_HOME / "gonogo" / "start.py"), module, *arguments]
+
+
 def trainer_command(*arguments: str) -> list[str]:
     """Return the command that runs the trainer with this interpreter."""
-    return [sys.executable, "-m", "trainer", *arguments]
-
-
-def trainer_environment() -> dict[str, str]:
-    """Return the environment of our trainer: `callers_environment`, thread settings included.
-
-    In a checkout that is not installed the checkout is put on the module path, because the trainer
-    does not start in the caller's folder.
-    """
-    environment = callers_environment()
-    root = Path(__file__).resolve().parents[2]
-    if (root / "pyproject.toml").is_file():
-        path = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join([str(root), *([path] if path else [])])
-    return environment
+    return own_module("trainer", *arguments)
 
 
 def callers_environment() -> dict[str, str]:
@@ -41,12 +35,5 @@ def callers_environment() -> dict[str, str]:
 
 
 def child_guard() -> Path:
-    """Return the script that guards a child process; the trainer uses it too.
-
-    Raises:
-        FileNotFoundError: There is no trainer.
-    """
-    spec = util.find_spec("trainer")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("the package trainer is not installed")
-    return Path(spec.origin).with_name("child_guard.py")
+    """Return the script that guards a child process; the trainer uses it too."""
+    return _TRAINER / "child_guard.py"

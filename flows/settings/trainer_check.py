@@ -13,12 +13,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.errors import TrainingBrokenError
+from flows.extras import require
 from flows.settings.mistakes import Mistake
 from flows.settings.own_trainer import (
     BAD_CONFIG,
     FINISHED,
+    callers_environment,
     trainer_command,
-    trainer_environment,
 )
 
 TIMEOUT_S = 120.0
@@ -76,7 +77,9 @@ def check_requests(requests: Sequence[Mapping[str, Any]]) -> list[CheckResult]:
 
     Raises:
         TrainingBrokenError: The trainer cannot even be started.
+        MissingExtraError: What it imports is not installed.
     """
+    require("torch", "gymnasium")
     texts = [json.dumps(request, sort_keys=True, default=str) for request in requests]
     unknown = [text for text in dict.fromkeys(texts) if text not in _known]
     with tempfile.TemporaryDirectory(prefix="gonogo-check-") as folder, ExitStack() as children:
@@ -88,7 +91,7 @@ def check_requests(requests: Sequence[Mapping[str, Any]]) -> list[CheckResult]:
                 subprocess.Popen(
                     trainer_command("check", str(path)),
                     cwd=folder,
-                    env=trainer_environment(),
+                    env=callers_environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,

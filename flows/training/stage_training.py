@@ -13,7 +13,7 @@ from flows.progress import Reporter, Tick
 from flows.records.pipeline_record import AttemptRecord, RunRecord
 from flows.records.run_dir import PipelineDirectory
 from flows.records.trainer_files import LOG_NAME, TrainerStatus, log_tail
-from flows.settings.own_trainer import trainer_command, trainer_environment
+from flows.settings.own_trainer import callers_environment, trainer_command
 from flows.settings.plan import StagePlan
 from flows.training.live.interim import InterimJudgement
 from flows.training.live.watch import RunWatch
@@ -172,7 +172,7 @@ def _trainer(stage: StagePlan, run: Path) -> Launch:
         options = ("--resume",) if again else ()
         return trainer_command("run", "--run", str(run), *options)
 
-    return OwnTrainer(run, command, trainer_environment())
+    return OwnTrainer(run, command, callers_environment())
 
 
 def write_interim_page(

@@ -1,4 +1,4 @@
-"""Where the YAML files that come with the product lie (dialects, gates, stages, presets), and how YAML is read."""
+"""Where the YAML files that come with the product are (dialects, gates, stages, presets), and how YAML is read."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ _COMPILED_MOST = 20_000
 
 
 def config_dir() -> Path:
-    """Return the product's `config/` folder, which lies beside the packages."""
-    return Path(__file__).resolve().parents[2] / "config"
+    """Return the folder of the shipped YAML: `config/` of a checkout, `gonogo/config/` of an installation."""
+    home = Path(__file__).resolve().parents[2]
+    # Beside installed packages, a folder `config` is somebody else's.
+    installed = home / "gonogo" / "config"
+    return installed if installed.is_dir() else home / "config"
 
 
 def parse_yaml(text: str) -> Any:

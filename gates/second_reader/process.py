@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,8 @@ sys.path[:] = sys.argv[1:]
 from gates.second_reader.worker import main
 main()
 """
-"""It imports from where we import from, however we were started."""
+"""It finds our packages first, all others where we find them."""
+_HOME = str(Path(__file__).resolve().parents[2])
 
 
 def second_reader(*, wanted: bool = True) -> AbstractContextManager[SecondReader | None]:
@@ -49,7 +51,7 @@ class SecondReader:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, *sys.path],
+                [sys.executable, "-c", _PROGRAM, _HOME, *sys.path],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._said,

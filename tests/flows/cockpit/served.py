@@ -48,7 +48,7 @@ class Cockpit:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
         path = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "flows", "serve", *options],
+            [sys.executable, "-m", "gonogo", "serve", *options],
             cwd=folder,
             env={**kept, **path, **(environment or {})},
             stdin=subprocess.DEVNULL,

@@ -22,7 +22,7 @@ from flows.cockpit.launcher import NAMES, serve
 from flows.cockpit.one_sentence import sentence
 from flows.errors import ConfigError, ServerError, UsageError
 from flows.records.stored_result import PIPELINE_FILE
-from flows.settings.own_trainer import trainer_environment
+from flows.settings.own_trainer import callers_environment
 from tests.flows.cockpit.served import write_small_recipe
 
 WHOLE: dict[str, Any] = {
@@ -172,7 +172,7 @@ def test_a_trainer_gets_no_password_of_prefect(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "ada:secret")
     monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "ada:secret")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    environment = trainer_environment()
+    environment = callers_environment()
     assert "ada:secret" not in environment.values()
     assert environment["CUDA_VISIBLE_DEVICES"] == "3"
 

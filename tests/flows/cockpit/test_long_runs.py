@@ -116,8 +116,8 @@ def test_a_killed_worker_leaves_no_trainer_and_retry_goes_on(tmp_path: Path) -> 
         (worker,) = [
             pid
             for pid in processes_of(cockpit)
-            if Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1:4]
-            == [b"-m", b"flows.cockpit.serving", b"staged-validation"]
+            if Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[2:4]
+            == [b"flows.cockpit.serving", b"staged-validation"]
         ]
         os.kill(worker, signal.SIGKILL)
         wait_for(lambda: not trainers_of(pipeline), 60)

@@ -25,7 +25,7 @@ ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 def test_every_served_flow_can_be_deployed() -> None:
     content = yaml.safe_load((ROOT / "prefect.yaml").read_text())
     assert {found["name"]: found["entrypoint"] for found in content["deployments"]} == {
-        flow.name: f"flows.cockpit.deployed.{flow.fn.__name__}" for flow in DEPLOYED
+        flow.name: f"gonogo.deployed.{flow.fn.__name__}" for flow in DEPLOYED
     }
 
 

@@ -24,7 +24,9 @@ GRACE_S = 10.0
 START_ATTEMPTS = 3
 """Ports that are tried when the chosen free one is taken by somebody else in the meantime."""
 
-_GUARD = Path(__file__).resolve().parents[2] / "child_guard.py"
+_HOME = Path(__file__).resolve().parents[3]
+"""Folder that holds the product's packages."""
+_GUARD = _HOME / "trainer" / "child_guard.py"
 _LOG_TAIL_BYTES = 4096
 
 
@@ -136,6 +138,7 @@ class _GuardedProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 pass_fds=(read,),
+                env={**os.environ, "PYTHONPATH": _own_packages_first()},
             )
         except OSError as error:
             os.close(self._alive)
@@ -208,6 +211,11 @@ def server_command(config: CarlaServerConfig, port: int) -> list[str]:
         "-nosound",
         f"-carla-rpc-port={port}",
     ]
+
+
+def _own_packages_first() -> str:
+    """Return PYTHONPATH with our packages first, so that `{python} -m carla_double` finds ours."""
+    return os.pathsep.join([str(_HOME), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def free_ports() -> int:
