@@ -1,4 +1,4 @@
-"""A small door beside the RPC port, for tests: sets faults and tells what the double holds.
+"""A second port for tests: sets faults and tells what the double holds.
 
 JSON lines over TCP on the loopback interface, one answer per line: `{"op": "fault", "fault": {...}}`,
 `{"op": "clear"}`, `{"op": "state"}`, and `{"op": "load", "map": "Town01"}`, which another client might

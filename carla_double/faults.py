@@ -54,7 +54,7 @@ class Refuse(_OfMethod):
 
 
 class Freeze(_Fault):
-    """The whole server stands still, as a stopped process does; calls are made up for later."""
+    """The whole server stops, as a stopped process does; pending calls are answered later."""
 
     kind: Literal["freeze"] = "freeze"
     seconds: float = Field(gt=0)
@@ -118,7 +118,7 @@ class FrameGap(_Counted):
 
 
 class Occupied(_Fault):
-    """Parked vehicles stand on spawn points, left behind by a client that crashed."""
+    """Parked vehicles occupy spawn points, left behind by a client that crashed."""
 
     kind: Literal["occupied"] = "occupied"
     points: tuple[int, ...] | None = None

@@ -30,7 +30,7 @@ from carla_double.world.actors import Description
 from carla_double.world.world import STATE_STREAM, World, known_map, spawn_points
 
 BARRIER_S = 1.0
-"""Longest wait of a tick for streams whose token was handed out."""
+"""Longest time that a tick waits for streams whose token was handed out."""
 ASYNCHRONOUS_PERIOD_S = 0.05
 """Time between two frames while no client has asked for synchronous mode."""
 

@@ -66,7 +66,7 @@ def _tags() -> int:
 
 
 def _check(path: Path) -> int:
-    # An environment may greet whoever imports it, which is no part of the answer.
+    # Some packages print a greeting when they are imported, which is no part of the answer.
     with contextlib.redirect_stdout(sys.stderr):
         answer = _answer(path)
     print(json.dumps(answer))

@@ -1,11 +1,11 @@
-"""Stands between us and a child process, so that the child never outlives us unseen.
+"""Guards a child process, so that the child never outlives us unseen.
 
 Run as a script: `python child_guard.py FD GRACE_S [--when-killed JSON] COMMAND...`. FD is the read
-end of a pipe whose write end only our process holds. When it closes, we are gone, however that
-happened: the child is asked to stop (SIGTERM), has GRACE_S seconds to save itself, and then it is
+end of a pipe whose write end only our process holds. When it closes, our process has ended in one
+way or another: the child is asked to stop (SIGTERM), has GRACE_S seconds to save itself, and then it is
 killed. SIGTERM is handed on to the child, SIGINT kills it at once. The guard ends as the child ended:
-with its exit code, or by the same signal. It leads its process group and uses nothing but the
-standard library.
+with its exit code, or by the same signal. It leads its process group and uses only the standard
+library.
 
 Processes that the child started and left behind are killed when it has ended, also those in a
 session of their own: on Linux they become children of the guard. JSON is a command, as a list, that

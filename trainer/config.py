@@ -138,7 +138,7 @@ class TrainConfig(BaseModel):
     keep_checkpoints: PositiveInt = 3
     """Newest checkpoints that are kept, in addition to the milestones and the best evaluation."""
     milestone_steps: tuple[PositiveInt, ...] = (50_000, 100_000, 250_000, 500_000, 750_000)
-    """Steps whose checkpoint is kept for good; the last step always is."""
+    """Steps whose checkpoint is kept for good; that of the last step always is."""
     save_replay: bool = True
     """Save the replay buffer with the checkpoints, in increments; without it a run cannot be resumed exactly."""
 

@@ -29,7 +29,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class StopRequestedError(Exception):
-    """The trainer was asked to stop and has saved a checkpoint."""
+    """The trainer was asked to stop; a checkpoint is saved."""
 
 
 class DivergedError(Exception):
@@ -107,7 +107,7 @@ class Trainer:
         elif request.warm_start is not None:
             carried = load_carried(run, request.warm_start, self.agent)
             self.agent.begin_with(carried, optimizers=request.warm_start.carry == "learner")
-        # Whatever an earlier attempt logged after the checkpoint happens again.
+        # Everything that an earlier attempt logged after the checkpoint is logged again.
         purge_step = self.step + 1 if checkpoint is not None else 0
         self.writer = EventWriter(run / "events", purge_step=purge_step if resume else None)
 
@@ -145,7 +145,7 @@ class Trainer:
     def _begin_episodes(self) -> Arrays:
         """Begin new episodes everywhere; running ones end here, in the replay buffer as well.
 
-        The seed follows from the step, so that a run which is resumed here goes on as one that was not.
+        The seed follows from the step, so that a run resumed here continues as if it had never stopped.
         """
         self._beat("starting")
         self.replay.end_episodes()
@@ -159,7 +159,7 @@ class Trainer:
         exploring = self.step < config.learning_starts
         self._beat("exploring" if exploring else "training")
         shape = (config.num_envs, self.action_dim)
-        # A policy that was carried over knows better what to collect than chance.
+        # A policy that was carried over collects better data than chance.
         if exploring and self.request.warm_start is None:
             action = self.streams.exploration.uniform(-1.0, 1.0, shape).astype(np.float32)
         else:
@@ -192,7 +192,7 @@ class Trainer:
         rounds = max(0, self.step - config.learning_starts) // config.train_freq
         if self.agent.updates >= rounds * config.gradient_steps:
             return
-        # A second thread helps with a batch and costs with the single observation of an action.
+        # A second thread speeds up a batch and slows down the single observation of an action.
         torch.set_num_threads(config.threads)
         while self.agent.updates < rounds * config.gradient_steps:
             started = time.perf_counter()
@@ -301,7 +301,7 @@ class Trainer:
         state = checkpoints.load(manifest, self.agent.device)
         if not manifest.segments:
             raise CheckpointError(
-                f"{manifest.path}: has no replay buffer, so the run cannot go on from it"
+                f"{manifest.path}: has no replay buffer, so the run cannot be resumed from it"
             )
         self.agent.load_state_dict(state["agent"])
         for segment in checkpoints.load_segments(manifest):
@@ -315,13 +315,13 @@ class Trainer:
             env: Any = self.env
             self._obs = env.set_state({k: v.numpy() for k, v in state["env"].items()})
         else:
-            # The environment cannot tell its state: the running episodes end here, new ones begin.
+            # The environment cannot save its state: the running episodes end here, new ones begin.
             self._obs = None
         self.streams.restore(state["random"])
         self._timing.restart(self.step)
 
     def _milestones(self, folder: Path) -> list[int]:
-        """List the saved steps that stand for a milestone: the first one at or after it."""
+        """List the saved steps that serve as milestones: the first one at or after each."""
         return [
             manifest.step
             for manifest in checkpoints.available(folder)
@@ -352,7 +352,7 @@ class _Timing:
         self._since, self._step = time.perf_counter(), 0
 
     def restart(self, step: int) -> None:
-        """Leave the time up to now out, for instance that of an evaluation."""
+        """Leave out the time up to now, for instance that of an evaluation."""
         self.updating_s, self._since, self._step = 0.0, time.perf_counter(), step
 
     def since_last(self, step: int) -> dict[str, float]:

@@ -43,7 +43,7 @@ def _spawn(simulator: Simulator, payload: list[Any]) -> int:
     actor_id = int(answer[0][1][0])
     for following in do_after:
         kind, arguments = following[0]
-        # The client cannot know the new id: whatever stands there means the spawned actor.
+        # The client cannot know the new id: whatever is in its place means the spawned actor.
         _carry_out(simulator, [kind, [actor_id, *arguments[1:]]])
     return actor_id
 

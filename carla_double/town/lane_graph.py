@@ -26,12 +26,12 @@ SPAWN_SPACING_M = 9.0
 SPAWN_MARGIN_M = 6.0
 """No spawn point is closer to an end of its street."""
 SPAWN_HEIGHT_M = 0.5
-"""Spawn points hover, as CARLA's do; vehicles stand on the ground after the next tick."""
+"""Spawn points hover, as CARLA's do; vehicles are on the ground after the next tick."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaneGraph:
-    """All lanes of a town; point `i` of lane `k` lies at `first[k] + i` of the flat tables."""
+    """All lanes of a town; point `i` of lane `k` is at `first[k] + i` of the flat tables."""
 
     first: IntArray
     """Row of each lane's first point, `int64[lanes]`."""
@@ -55,7 +55,7 @@ class LaneGraph:
     def place(self, lane: IntArray, travelled_m: FloatArray) -> tuple[ComplexArray, FloatArray]:
         """Return points and yaws on lanes, interpolated; arguments and results have one shape.
 
-        `travelled_m` must lie in [0, length] of its lane.
+        `travelled_m` must be in [0, length] of its lane.
         """
         index = travelled_m * self.points_per_m[lane]
         row = index.astype(np.int64)

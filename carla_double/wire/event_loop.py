@@ -14,7 +14,7 @@ from collections.abc import Callable
 _READ_BYTES = 1 << 18
 _LONGEST_WAIT_S = 0.2
 _IDLE_S = 0.005
-"""Silence after which messages that nobody waits for are sent."""
+"""Silence after which messages that no client waits for are sent."""
 LARGEST_BACKLOG = 64 * 2**20
 """Bytes that wait for a reader that does not read; what comes on top is dropped."""
 
@@ -55,8 +55,6 @@ class Connection:
         self._waiting: deque[bytes] = deque()
         self._soon: list[bytes] = []
         self._backlog = 0
-        self.dropped = 0
-        """Messages that were dropped because their reader did not read."""
         self.open = True
         self.always_awake = always_awake
         loop.watch(self._sock, self._ready, always_awake=always_awake)
@@ -65,7 +63,7 @@ class Connection:
         """Send all of `data`, now or as soon as the other side reads.
 
         With `soon` it goes along with what is sent next, or when there is nothing else to do:
-        nobody waits for it, and every message on its way costs both sides a system call.
+        no client waits for it, and every message on its way costs both sides a system call.
         """
         if not self.open:
             return
@@ -78,7 +76,6 @@ class Connection:
             self._soon.clear()
         if self._waiting:
             if self._backlog + len(data) > LARGEST_BACKLOG:
-                self.dropped += 1
                 return
             self._waiting.append(data)
             self._backlog += len(data)

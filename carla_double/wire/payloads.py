@@ -93,7 +93,7 @@ def episode_state(
     Args:
         frame: Number of the frame; a message with an older one is ignored.
         elapsed_s: Simulated time.
-        episode: Which episode; another number tells the client that the world was loaded anew.
+        episode: Which episode; a new number tells the client that the world was reloaded.
         platform_s: Time of the machine.
         delta_s: Simulated time since the frame before.
         flags: 0 or `MAP_CHANGED`.

@@ -46,7 +46,7 @@ class Streams:
 
     @property
     def awaiting(self) -> bool:
-        """Whether a token was handed out whose subscription has not come."""
+        """Whether a token was handed out and its subscription has not arrived."""
         return bool(self._awaited)
 
     def give_up_waiting(self) -> None:

@@ -63,11 +63,6 @@ class Actor:
         """Whether the actor is driven by a vehicle control."""
         return self.blueprint.id.startswith("vehicle.")
 
-    @property
-    def is_sensor(self) -> bool:
-        """Whether the actor measures."""
-        return self.blueprint.id.startswith("sensor.")
-
     def number(self, attribute: str, least: float = 0.0) -> float:
         """Return the value of a numeric attribute.
 

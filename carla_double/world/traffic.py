@@ -1,6 +1,6 @@
 """Traffic that drives itself: vehicles glide along the middle of lanes and keep their distance.
 
-They stop for whoever stands ahead, take turns at junctions and slow down in bends. What a vehicle
+They stop behind a vehicle that stands still, take turns at junctions and slow down in bends. What a vehicle
 does depends on the scene and the seed alone, so that a scene set up twice runs twice the same.
 """
 
@@ -15,11 +15,11 @@ SPEED_MPS = (5.5, 8.5)
 """Range of the speeds that vehicles want to go."""
 PULL_MPS2, BRAKE_MPS2, EMERGENCY_MPS2 = 2.0, 3.0, 8.0
 STANDING_GAP_M = 2.5
-"""Distance kept to whoever stands ahead, from bumper to bumper."""
+"""Distance kept to the vehicle ahead, from bumper to bumper."""
 LATERAL_MPS2 = 2.0
 """Vehicles take bends no faster than this allows."""
 APPROACH_M = 18.0
-"""From here on a vehicle asks for its way through a junction."""
+"""Distance from a junction at which a vehicle asks for its way through."""
 EXIT_ROOM_M = 9.0
 """A junction is entered only if so much of the lane behind it is free."""
 _LONG_HALF_M = 5.2
@@ -28,7 +28,7 @@ _JUNCTION_REACH_M = 15.0
 _LOOK_M = np.arange(2.0, 26.0, 2.0)
 _FREE_RADIUS_M = 2.3
 _NEAR_M = _LOOK_M[-1] + _FREE_RADIUS_M
-"""Whoever is farther away stands on no point that is looked at."""
+"""A vehicle farther away is on no point that is looked at."""
 
 
 class Traffic:
@@ -46,7 +46,7 @@ class Traffic:
         self._first_successor = np.array([lane[0] for lane in lanes.successors])
 
     def join(self, fleet: Fleet, row: int) -> None:
-        """Let a vehicle drive from the lane nearest to where it stands."""
+        """Let a vehicle drive on the lane nearest to it."""
         place, yaw = complex(fleet.position[row]), float(fleet.yaw_rad[row])
         lanes = self._lanes
         off = np.abs(lanes.middle - place) + 4.0 * (1.0 - np.cos(lanes.yaw_rad - yaw))
@@ -134,7 +134,7 @@ class Traffic:
         order: IntArray,
         last_on_lane: FloatArray,
     ) -> tuple[FloatArray, BoolArray]:
-        """Return the free way to the vehicle ahead, and who is the first of its lane.
+        """Return the free way to the vehicle ahead, and which vehicle is the first of its lane.
 
         The vehicle ahead is looked for on the own lane and the two after it.
         """
@@ -157,7 +157,7 @@ class Traffic:
         return way - half_m - other_half, leads
 
     def _gap_to_free(self, fleet: Fleet, rows: IntArray, free: IntArray, gap: FloatArray) -> None:
-        """Shorten `gap` where a vehicle that obeys its controls stands on the way."""
+        """Shorten `gap` if a vehicle that obeys its controls is in the way."""
         if not len(free):
             return
         others = fleet.position[free]

@@ -25,7 +25,7 @@ DEFAULT_WEATHER = (5.0, 0.0, 0.0, 10.0, -1.0, 45.0, 2.0, 0.75, 0.1, 0.0, 1.0, 0.
 """The fourteen weather parameters at the start."""
 SPEED_LIMIT_KMH = 30.0
 SELF_DRIVING_ROLE = "autopilot"
-"""Vehicles of this `role_name` join the double's own traffic until somebody controls them."""
+"""Vehicles of this `role_name` join the double's own traffic until a client controls them."""
 _NOT_MOVED = Transform()
 STATE_STREAM = 1
 """Stream of the episode state; those of sensors come after."""
@@ -79,7 +79,7 @@ class World:
         """Add an actor; with a parent, `at` is relative to it.
 
         Raises:
-            CallError: The blueprint is unknown, the parent is gone, or something stands there.
+            CallError: The blueprint is unknown, the parent is gone, or something is in the way.
         """
         blueprint = blueprint_of(description)
         if parent != NOBODY and parent not in self.actors:
@@ -94,7 +94,7 @@ class World:
         return actor
 
     def destroy(self, actor_id: int) -> Actor | None:
-        """Take an actor out and return it; None: there is none of that id."""
+        """Remove an actor and return it; None if there is no such id."""
         if actor_id == self.spectator.id:
             return None
         actor = self.actors.pop(actor_id, None)
@@ -116,7 +116,7 @@ class World:
         """Return a living actor.
 
         Raises:
-            CallError: There is none of that id.
+            CallError: There is no such id.
         """
         actor = self.actors.get(actor_id)
         if actor is None:
@@ -183,7 +183,7 @@ class World:
             self._traffic.join(self.fleet, row)
 
     def set_velocity(self, actor_id: int, x_mps: float, y_mps: float) -> None:
-        """Give a vehicle a speed along its heading, the part of the vector that lies along it.
+        """Give a vehicle a speed along its heading, the part of the vector along it.
 
         Raises:
             CallError: It is no living vehicle.
@@ -332,7 +332,7 @@ class World:
         self._free: IntArray = np.flatnonzero(~fleet.on_lane & fleet.physics)
 
     def _rearrange(self) -> None:
-        """Lay the records of the state message out anew: vehicles first, then all others."""
+        """Arrange the records of the state message: vehicles first, then all others."""
         self._rows = {int(actor_id): row for row, actor_id in enumerate(self.fleet.id)}
         self._others = [actor_id for actor_id in self.actors if actor_id not in self._rows]
         self._records: npt.NDArray[Any] = np.zeros(len(self.actors), payloads.ACTOR_RECORD)

@@ -16,9 +16,9 @@ from flows.records.run_dir import PipelineDirectory, read_record
 from flows.records.state_record import utc_now
 from flows.records.trainer_files import best_step, read_status
 from flows.settings.shell_path import shell_path
-from flows.training.health.stalls import ENDED
 from flows.training.live.early_stop import forget_ended_early
 from gates.progress import StageState
+from gates.runs.heartbeat import ENDED
 
 BEST = "best"
 BEST_FILES = ("best.json", "best.ckpt")

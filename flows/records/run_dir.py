@@ -17,6 +17,7 @@ from flows.records.state_record import utc_now
 from flows.records.stored_result import PIPELINE_FILE, REQUEST_FILE
 from flows.settings.setting_files import DEFAULT_STAGES
 from gates.progress import StageState
+from gates.runs.heartbeat import Phase
 
 if TYPE_CHECKING:
     from flows.settings.plan import PipelinePlan, StagePlan
@@ -181,4 +182,4 @@ def _end_left_alone(attempt: AttemptRecord, folder: Path) -> str:
         own = datetime.fromisoformat(str(said_at)) >= datetime.fromisoformat(attempt.started_at)
     except (TypeError, ValueError):
         return LEFT_ALONE
-    return phase if own and phase in ("finished", "diverged") else LEFT_ALONE
+    return phase if own and phase in (Phase.FINISHED, Phase.DIVERGED) else LEFT_ALONE

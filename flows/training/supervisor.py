@@ -17,7 +17,7 @@ from flows.records.trainer_files import (
 )
 from flows.settings.supervision import Supervision
 from flows.training.health.resources import ResourceWatch
-from flows.training.health.stalls import NOT_YET_STEPPING, Stall, StallWatch
+from flows.training.health.stalls import Stall, StallWatch
 from flows.training.health.traces import capture_traces
 from flows.training.live.early_stop import forget_ended_early, write_ended_early
 from flows.training.live.interim import InterimJudgement
@@ -29,6 +29,7 @@ from flows.training.process.process import GRACE_S, ChildProcess
 from flows.training.process.restarts import Progress, RestartPolicy
 from flows.training.trainers.launch import Launch
 from gates.runs.ended_early import EndedEarly, PlateauRule
+from gates.runs.heartbeat import PREPARING
 
 POLL_S = 0.1
 """Time between two looks at the heartbeat, until there is one of a trainer that steps."""
@@ -337,7 +338,7 @@ class _Speed:
 
     def observe(self, status: TrainerStatus, now: float) -> None:
         """Take note of a heartbeat."""
-        if self._began is None and status.phase not in NOT_YET_STEPPING:
+        if self._began is None and status.phase not in PREPARING:
             self._began = (now, status.step)
 
     def per_s(self, step: int, now: float) -> float:

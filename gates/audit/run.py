@@ -8,9 +8,9 @@ from gates.audit.config import config_applied
 from gates.facts.run_facts import UPDATE_GROUPS, RunFacts
 from gates.facts.values import Missing
 from gates.findings import Finding, Outcome
+from gates.runs.heartbeat import Phase
 from gates.text import in_words
 
-ENDED_BADLY = ("stopped", "diverged", "failed")
 PINNED_CV = 0.12
 """Spread over mean below which a gradient norm counts as pinned at a clip limit."""
 
@@ -32,11 +32,11 @@ def run_finished(facts: RunFacts) -> Finding | None:
     if run is None or not run.phase:
         return None
     step = f" at step {run.status_step:,}" if run.status_step is not None else ""
-    if run.phase == "finished":
+    if run.phase == Phase.FINISHED:
         outcome, text = Outcome.PASS, f"the trainer finished{step}"
-    elif run.phase == "stopped" and run.ended_early is not None:
+    elif run.phase == Phase.STOPPED and run.ended_early is not None:
         outcome, text = Outcome.PASS, f"early stopping ended the training{step}"
-    elif run.phase in ENDED_BADLY:
+    elif run.phase in _ENDINGS:
         outcome, text = Outcome.FAIL, f"the trainer {_ENDINGS[run.phase]}{step}"
     else:
         outcome = Outcome.INCONCLUSIVE
@@ -55,7 +55,11 @@ def run_finished(facts: RunFacts) -> Finding | None:
     )
 
 
-_ENDINGS = {"stopped": "was stopped", "diverged": "diverged", "failed": "failed"}
+_ENDINGS: dict[str, str] = {
+    Phase.STOPPED: "was stopped",
+    Phase.DIVERGED: "diverged",
+    Phase.FAILED: "failed",
+}
 
 
 def steps_rise(facts: RunFacts) -> Finding | None:

@@ -16,13 +16,15 @@ def test_document_holds_the_trainers_table_of_tags():
     assert table == markdown_table(), "run `make docs`"
 
 
-def test_document_names_every_phase_of_the_heartbeat():
+def test_trainer_readers_and_document_name_the_same_phases_of_the_heartbeat():
     from typing import get_args
 
+    from gates.runs.heartbeat import Phase as PhaseRead
     from trainer.run.heartbeat import Phase
 
-    for phase in get_args(Phase):
-        assert f"`{phase}`" in DOCUMENT
+    assert list(get_args(Phase)) == [phase.value for phase in PhaseRead]
+    for phase in PhaseRead:
+        assert f"`{phase.value}`" in DOCUMENT
 
 
 def test_document_names_every_exit_code_of_the_trainer():

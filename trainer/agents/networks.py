@@ -34,7 +34,7 @@ class PictureNorm(nn.LayerNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise each picture of `float32[batch, channels, height, width]` as a whole."""
-        # Whoever averages over everything need not care for the order; torch's layer would reorder twice.
+        # A mean over everything does not depend on the order; torch's layer would reorder twice.
         channels, height, width = self.normalized_shape
         normalised = functional.layer_norm(
             input.permute(0, 2, 3, 1),
@@ -85,7 +85,7 @@ class Encoder(nn.Module):
 
     def forward(self, camera: Tensor) -> Tensor:
         """Encode pictures with values in [0, 1]; quickest in channels-last memory."""
-        # An action is asked for in inference mode; a single picture is quicker in fp32.
+        # Actions are computed in inference mode; a single picture is quicker in fp32.
         if not self._bf16 or torch.is_inference_mode_enabled():
             features: Tensor = self.layers(camera)
             return features
@@ -137,7 +137,7 @@ class Architecture:
 
     @property
     def inputs(self) -> int:
-        """Width of what the MLPs see beside the action."""
+        """Width of the MLPs' input without the action."""
         return self.observation.vector + (self.features_dim if self.observation.camera else 0)
 
     def build_encoder(self) -> Encoder | None:

@@ -69,7 +69,7 @@ def save(
         state: Tensors and plain values.
         segment: What the replay buffer got since the checkpoint `before`; None to save no replay buffer.
         advanced: The buffer's mark at this step.
-        before: The checkpoint whose segments this one goes on from.
+        before: The checkpoint whose segments this one continues.
         still_needed: Tells by a segment's mark whether the buffer still holds something of it.
 
     Raises:
@@ -97,10 +97,10 @@ def save(
 
 
 def save_best(folder: Path, step: int, state: Mapping[str, Any], *, mean_return: float) -> None:
-    """Write the agent that did best so far, in place of the one before; `best.json` says which one it is.
+    """Replace the agent that did best so far; `best.json` says which one it is.
 
     Raises:
-        OSError: It cannot be written; the one before is untouched.
+        OSError: It cannot be written; the earlier one is untouched.
     """
     folder.mkdir(parents=True, exist_ok=True)
     content = {"format": FORMAT, "step": step, **state}
@@ -114,7 +114,7 @@ def save_best(folder: Path, step: int, state: Mapping[str, Any], *, mean_return:
 
 
 def available(folder: Path) -> list[Manifest]:
-    """List the checkpoints of a folder, oldest step first; unreadable manifests are passed over."""
+    """List the checkpoints of a folder, oldest step first; unreadable manifests are skipped."""
     found = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if _MANIFEST.fullmatch(path.name):
@@ -148,12 +148,12 @@ def verify(manifest: Manifest) -> None:
             raise CheckpointError(f"{path}: {error.strerror}") from None
         if found != expected:
             raise CheckpointError(
-                f"{path}: damaged, {found['bytes']} bytes with another hash than the manifest's"
+                f"{path}: damaged: its {found['bytes']} bytes do not have the hash in the manifest"
             )
 
 
 def newest_good(folder: Path) -> tuple[Manifest | None, list[str]]:
-    """Find the newest checkpoint whose files are all whole, and say what is wrong with newer ones."""
+    """Find the newest checkpoint with no damaged file; say what is wrong with newer ones."""
     damage = []
     for manifest in reversed(available(folder)):
         try:
@@ -211,7 +211,7 @@ def prune(folder: Path, *, keep: int, keep_steps: Iterable[int] = ()) -> None:
 
 
 def discard_after(folder: Path, step: int) -> None:
-    """Remove the checkpoints after `step`, which a run that goes on from there writes again."""
+    """Remove the checkpoints after `step`: a run that is resumed there writes them again."""
     for manifest in available(folder):
         if manifest.step > step:
             manifest.path.unlink()

@@ -37,8 +37,8 @@ class EventWriter:
     """An event file of one attempt; a context manager that closes the file.
 
     Values are stored as float32, so a larger number becomes infinite; NaN and infinity are written
-    as they are. What was written is in the file after `flush_interval_s` at the latest if writing
-    goes on, or after `flush` or `close`. A process that is killed loses at most that; what is in
+    as they are. While writing continues, what was written reaches the file within
+    `flush_interval_s`, otherwise after `flush` or `close`. A process that is killed loses at most that; what is in
     the file stays readable.
     """
 
@@ -53,7 +53,7 @@ class EventWriter:
         """Create the file; the directory is made if it is missing.
 
         Args:
-            directory: Where the event files of all attempts of a run lie.
+            directory: Where the event files of all attempts of a run are.
             purge_step: For a resumed run: points of earlier attempts from this step on are void.
             flush_interval_s: Longest wait of an event in memory while others are written, seconds.
             clock: Returns the seconds since the epoch.
@@ -229,7 +229,7 @@ def _masked_crc32c(data: bytes) -> bytes:
 
 
 def _create(directory: Path, now: float) -> tuple[Path, int]:
-    """Create a new file whose name sorts behind every event file that is there.
+    """Create a new file whose name sorts after every existing event file.
 
     Readers put the files of a run in the order of the seconds in their names; two attempts within
     one second would otherwise follow one another in the order of their process ids.

@@ -15,16 +15,16 @@ _CXX = os.environ.get("CXX", "g++")
 
 
 def misfit_of_machine(config: TrainConfig) -> Mistake | None:
-    """Say what the configuration asks for and this machine lacks; None if it lacks nothing."""
+    """Say which setting this machine cannot serve; None if it can serve all of them."""
     if config.device == "cuda" and not torch.cuda.is_available():
         return Mistake(
             key="train.device",
-            text="cuda was asked for, but torch finds no CUDA device; use cpu",
+            text="torch finds no CUDA device; use cpu",
         )
     if config.precision == "bf16" and not _has_bf16(config.device):
         return Mistake(
             key="train.precision",
-            text="bf16 was asked for, but this processor has no arithmetic for it; use fp32",
+            text="this processor has no bf16 arithmetic; use fp32",
         )
     if config.compile and config.device == "cpu" and shutil.which(_CXX) is None:
         return Mistake(

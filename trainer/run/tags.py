@@ -1,4 +1,4 @@
-"""Every TensorBoard tag that the trainer writes, with its unit: the one list behind docs/run-directory.md."""
+"""Every TensorBoard tag that the trainer writes, with its unit; docs/run-directory.md shows this list."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ ALL_TAGS: tuple[Tag, ...] = UPDATE_TAGS + EPISODE_TAGS + REWARD_TAGS + EVALUATIO
 
 
 def markdown_table() -> str:
-    """Render the table that stands in docs/run-directory.md."""
+    """Render the table in docs/run-directory.md."""
     rows = ["| tag | when | unit | meaning |", "|---|---|---|---|"]
     rows += [
         f"| `{t.name}` | {t.when} | {t.unit} | {t.meaning.replace('|', chr(92) + '|')} |"

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 
 from flows.records.trainer_files import TrainerStatus
 from flows.settings.supervision import StallSettings
+from gates.runs.heartbeat import ENDED, Phase
 
 OUR_GAP_S = 30.0
 """When we ourselves were not run for so long (a suspended machine), the trainer was not either."""
-NOT_YET_STEPPING = frozenset({"starting", "connecting", "loading_map"})
-"""Phases in which a trainer prepares itself or waits for a simulator."""
-ENDED = frozenset({"finished", "stopped", "diverged", "failed"})
-"""Phases after which the process ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +68,10 @@ class StallWatch:
             if self._beat is self._before or _mark(status) != _mark(self._beat):
                 self._progress_at = now
             self._beat, self._beat_at = status, now
-        phase = status.phase if status is not None else "starting"
+        phase = status.phase if status is not None else Phase.STARTING.value
         silent_s, waited_s = now - self._beat_at, now - self._progress_at
         limit_s = self._limit_s(phase)
-        if phase == "evaluating" and silent_s > self._settings.silent_evaluation_s:
+        if phase == Phase.EVALUATING and silent_s > self._settings.silent_evaluation_s:
             waited_s, limit_s = silent_s, self._settings.silent_evaluation_s
         if waited_s <= limit_s:
             return None
@@ -90,12 +87,12 @@ class StallWatch:
         settings = self._settings
         if phase in ENDED:
             return settings.ending_s
-        limits = {
-            "starting": settings.starting_s,
-            "connecting": settings.connecting_s,
-            "loading_map": settings.loading_map_s,
-            "evaluating": settings.evaluating_s,
-            "checkpointing": settings.checkpointing_s,
+        limits: dict[str, float] = {
+            Phase.STARTING: settings.starting_s,
+            Phase.CONNECTING: settings.connecting_s,
+            Phase.LOADING_MAP: settings.loading_map_s,
+            Phase.EVALUATING: settings.evaluating_s,
+            Phase.CHECKPOINTING: settings.checkpointing_s,
         }
         return limits.get(phase, settings.training_s)
 

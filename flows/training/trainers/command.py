@@ -27,6 +27,7 @@ from flows.training.trainers.container import (
 )
 from flows.training.trainers.heartbeat import EventHeartbeat
 from flows.training.trainers.purge_mark import write_purge_mark
+from gates.runs.heartbeat import Phase
 from gates.runs.translate import load_dialect
 
 EVENTS = "events"
@@ -48,11 +49,11 @@ _WAS_ENDED = frozenset(
 )
 """Ends after which a container may still be there."""
 _ENDED_PHASES = {
-    End.FINISHED: "finished",
-    End.DIVERGED: "diverged",
-    End.LIVE_STOP: "stopped",
-    End.EARLY_STOP: "stopped",
-    End.INTERRUPTED: "stopped",
+    End.FINISHED: Phase.FINISHED,
+    End.DIVERGED: Phase.DIVERGED,
+    End.LIVE_STOP: Phase.STOPPED,
+    End.EARLY_STOP: Phase.STOPPED,
+    End.INTERRUPTED: Phase.STOPPED,
 }
 
 
@@ -178,7 +179,7 @@ class CommandTrainer:
             ended_itself = ending.end not in _WAS_ENDED
             clear_container(self._program_path, self._cidfile, ended_itself=ended_itself)
         if self._heartbeat is not None:
-            phase = _ENDED_PHASES.get(ending.end, "failed")
+            phase = _ENDED_PHASES.get(ending.end, Phase.FAILED)
             self._heartbeat.end(phase, "" if ending.end is End.FINISHED else f"{ending.why}.")
             self._void_what_is_logged_again()
             with contextlib.suppress(OSError):

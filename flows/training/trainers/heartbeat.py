@@ -17,6 +17,7 @@ from flows.records.trainer_files import TrainerStatus
 from gates.errors import GatesError
 from gates.events.tail import EventTail
 from gates.facts.run_facts import STEP_INDEXED
+from gates.runs.heartbeat import Phase
 from gates.runs.translate import Dialect, translate
 from gates.series import EventLog
 from gates.tags import CANONICAL_TAGS
@@ -73,7 +74,7 @@ class EventHeartbeat:
             cost = self._clock() - now
             self._due = now + max(LOOK_S, cost / _MOST_SHARE)
             if grew:
-                self._set("training", pid)
+                self._set(Phase.TRAINING, pid)
         if self._newest is not None and now >= self._write_due:
             self._write(self._newest)
         return self._newest
@@ -81,10 +82,10 @@ class EventHeartbeat:
     def read_to_the_end(self) -> TrainerStatus | None:
         """Read what was logged last by a process that has ended."""
         if self._look():
-            self._set("training", None)
+            self._set(Phase.TRAINING, None)
         return self._newest
 
-    def end(self, phase: str, message: str) -> TrainerStatus:
+    def end(self, phase: Phase, message: str) -> TrainerStatus:
         """Read what was logged last and say how the attempt ended."""
         self._look()
         status = self._set(phase, None, message)
@@ -148,10 +149,10 @@ class EventHeartbeat:
             return entry.axis == "env_step"
         return tag in CANONICAL_TAGS and tag.startswith(STEP_INDEXED)
 
-    def _set(self, phase: str, pid: int | None, message: str = "") -> TrainerStatus:
-        changed = self._newest is None or self._newest.phase != phase
+    def _set(self, phase: Phase, pid: int | None, message: str = "") -> TrainerStatus:
+        changed = self._newest is None or self._newest.phase != phase.value
         self._newest = TrainerStatus(
-            phase=phase,
+            phase=phase.value,
             step=self._step,
             planned_steps=self._planned_steps,
             steps_per_s=self._speed(),

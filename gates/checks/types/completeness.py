@@ -11,6 +11,7 @@ from gates.checks.check import Check, Description, Peers, Ruling
 from gates.facts.plateau import plateau_of
 from gates.facts.run_facts import UPDATE_GROUPS, RunFacts
 from gates.findings import Outcome
+from gates.runs.heartbeat import Phase
 
 
 class CompletenessCheck(Check):
@@ -83,7 +84,7 @@ def _ended_early(facts: RunFacts, planned: int, last: int) -> tuple[Outcome, str
 
 def _trainer_finished(facts: RunFacts, planned: int) -> bool:
     run = facts.run
-    return run is not None and run.phase == "finished" and (run.status_step or 0) >= planned
+    return run is not None and run.phase == Phase.FINISHED and (run.status_step or 0) >= planned
 
 
 def _logging_interval(facts: RunFacts) -> float:

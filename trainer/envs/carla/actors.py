@@ -136,7 +136,7 @@ class CarlaActors:
         )
 
     def _spawn(self, blueprint: Any, place: Any) -> Any | None:
-        """Return a new actor; None where something stands in the way.
+        """Return a new actor; None if something is in the way.
 
         `try_spawn_actor` would also return None for every place, each after a whole time-out, when
         the server is gone.

@@ -79,7 +79,7 @@ def wait_until_ready(
 ) -> Any:
     """Wait for a simulator to answer and return a new `carla.Client` of it.
 
-    A client that has seen its server end never connects again, so this is called anew after every
+    A client that has seen its server end never connects again, so this is called again after every
     restart.
 
     Args:
@@ -90,9 +90,9 @@ def wait_until_ready(
         alive: Called at least every few seconds.
 
     Raises:
-        SimulatorLostError: Nobody answered in time.
-        UnsupportedEnvironmentError: The server has another version than the client library, whose
-            messages it would misread.
+        SimulatorLostError: The server did not answer in time.
+        UnsupportedEnvironmentError: The server and the client library have different versions and
+            would misread each other.
     """
     carla = load_carla()
     deadline = time.monotonic() + timeout_s

@@ -1,4 +1,4 @@
-"""Settings of the CARLA environment and of the simulator that it drives in."""
+"""Settings of the CARLA environment and of its simulator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainer.mistakes import Mistake
 SCENARIO_VEHICLES = {0: 20, 1: 50, 2: 100}
 """Other vehicles of each scenario."""
 PLACEHOLDERS = ("port", "python")
-"""What may stand in braces in `server.command`."""
+"""What may be written in braces in `server.command`."""
 PORTS_PER_SERVER = 3
 """A server takes its port and the next two."""
 
@@ -43,13 +43,13 @@ class CarlaServerConfig(_Part):
     gpus: str = Field(default="all", pattern=r"^[\w=,:\"-]+$")
     """Value of docker's option `--gpus`."""
     ready_timeout_s: Seconds = 120.0
-    """Longest wait until the simulator answers, whoever starts it."""
+    """Longest wait until the simulator answers, no matter who starts it."""
     call_timeout_s: Seconds = 30.0
     """Time after which an unanswered call means that the simulator is lost."""
     map_load_timeout_s: Seconds = 300.0
-    """The same while a map is loaded. Never below the real load time: the client cannot go on."""
+    """The same while a map is loaded. Never below the real load time: the client would be unusable."""
     camera_timeout_s: Seconds = 3.0
-    """Wait for a camera image; then the simulation goes on by a tick and the next one is taken."""
+    """Longest wait for a camera image; then the simulation makes a tick and the next image is taken."""
     restart_every_episodes: int = Field(default=0, ge=0)
     """Episodes after which a started server is replaced, against its memory growth; 0: never."""
 
@@ -113,10 +113,10 @@ class CarlaConfig(EnvConfig):
     vehicles: int | None = Field(default=None, ge=0, le=200)
     """Other vehicles, in place of the scenario's number."""
     traffic: Literal["traffic_manager", "none"] = "traffic_manager"
-    """Who drives the other vehicles: CARLA's Traffic Manager, or nobody here.
+    """Who drives the other vehicles: CARLA's Traffic Manager, or nobody on our side.
 
     The Traffic Manager can dead-lock or end the whole process (carla issue 9172); the supervisor
-    then restarts the trainer. With `none` the others stand on a real server; the protocol double
+    then restarts the trainer. With `none` the others stand still on a real server; the stand-in
     drives them itself."""
     traffic_manager_port: Port = 0
     """First port of the Traffic Managers, one for each server; 0: any free ones."""
@@ -129,9 +129,9 @@ class CarlaConfig(EnvConfig):
     ticks_per_step: int = Field(default=1, ge=1, le=20)
     """Ticks per environment step; 2 gives the 0.1 s of `drive`."""
     steer_share: float = Field(default=0.5, gt=0, le=1)
-    """Share of the vehicle's steering range that the action 1 stands for."""
+    """Share of the vehicle's steering range that the action 1 means."""
     brake_share: float = Field(default=0.5, gt=0, le=1)
-    """Share of the brake that the action -1 stands for. Half of it slows down about as much as the
+    """Share of the brake that the action -1 means. Half of it slows down about as much as the
     throttle speeds up, as in `drive`, so that random actions do not end in standing still."""
     camera_size: int = Field(default=84, ge=0, le=512)
     """Height and width of the camera image in pixels; 0 leaves the camera out."""

@@ -210,7 +210,7 @@ class CarlaDriving:
     ) -> tuple[float, _Scene, npt.NDArray[np.uint8] | None]:
         """Simulate ticks; return the simulated time and the scene and camera image of the last one.
 
-        Where an image was lost, the simulation goes on by a tick: what is observed then belongs
+        If an image was lost, the simulation makes another tick: what is observed then belongs
         together, and the step was a little longer.
         """
         session = self._simulator.session

@@ -36,7 +36,7 @@ def _why_unavailable(config: CarlaConfig, num_envs: int) -> Mistake | None:
 
 
 def _servers(config: CarlaConfig) -> tuple[str, ...]:
-    """Return the servers at fixed ports; port 0 is any free one, which nobody else uses."""
+    """Return the servers at fixed ports; port 0 is any free one, which is not shared."""
     host = config.server.host.lower()
     host = "localhost" if host in ("127.0.0.1", "::1") else host
     return tuple(f"{host}:{port}" for port in config.server.ports if port)

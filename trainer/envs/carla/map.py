@@ -84,7 +84,7 @@ class LaneGraph:
             return None
 
     def lane_direction(self, location: Any) -> complex | None:
-        """Return the driving direction of the lane at a `carla.Location`; None beside all lanes."""
+        """Return the driving direction of the lane at a `carla.Location`; None off the lanes."""
         waypoint = self._map.get_waypoint(location, project_to_road=False)
         return None if waypoint is None else plane_direction(waypoint.transform.rotation.yaw)
 

@@ -1,8 +1,8 @@
 """Looks at a CARLA server: `python -m trainer.envs.carla.probe HOST PORT` prints one JSON object.
 
-Runs in a process of its own, because the client library can hang or end its process. Whoever starts
-it sets a time limit. It changes nothing but this: for a moment it adds a camera, and ticks a server
-whose synchronous mode nobody serves. Keys appear as they become known; `error` says what failed.
+Runs in a process of its own, because the client library can hang or end its process; the caller sets
+a time limit. It changes two things for a moment: it adds a camera, and it ticks a server that is in
+synchronous mode. Keys appear as they become known; `error` says what failed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
 def _look(host: str, port: int, found: dict[str, Any]) -> None:
     carla = load_carla()
     with socket.create_connection((host, port), timeout=TIMEOUT_S):
-        pass  # nobody listening is told at once; the client would wait
+        pass  # a closed port is noticed at once; the client would wait
     client = carla.Client(host, port)
     client.set_timeout(TIMEOUT_S)
     found["client_version"] = client.get_client_version()

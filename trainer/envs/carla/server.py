@@ -22,7 +22,7 @@ from trainer.envs.errors import SimulatorLostError, UnsupportedEnvironmentError
 GRACE_S = 10.0
 """Time that a server has to end by itself before its process group is killed."""
 START_ATTEMPTS = 3
-"""Ports that are tried when the chosen free one is taken by somebody else in the meantime."""
+"""Ports that are tried if the chosen free one is taken in the meantime."""
 
 _HOME = Path(__file__).resolve().parents[3]
 """Folder that holds the product's packages."""
@@ -31,7 +31,7 @@ _LOG_TAIL_BYTES = 4096
 
 
 class CarlaServer:
-    """One server: somebody else's that is only connected to, or one that is started here.
+    """One server: it runs already and is only connected to, or it is started here.
 
     A guard process watches over a started server. When the trainer ends in whatever way, also
     killed or aborted, the guard ends the server with its whole process group.
@@ -87,10 +87,10 @@ class CarlaServer:
             process.stop()
 
     def _wait_for_the_port(self, alive: Callable[[], None]) -> None:
-        """Wait for the server of an earlier attempt to be gone, lest its dying breath be driven in.
+        """Wait until the server of an earlier attempt is gone, so that we do not connect to it.
 
         Raises:
-            UnsupportedEnvironmentError: Somebody else keeps one of the ports.
+            UnsupportedEnvironmentError: Another program keeps one of the ports.
         """
         deadline = time.monotonic() + 2.0 * GRACE_S
         while (taken := _taken_port(self._port)) is not None:
@@ -235,9 +235,9 @@ def free_ports() -> int:
 
 
 def _taken_port(first: int) -> int | None:
-    """Return the first of a server's ports that somebody listens on; None: all are free.
+    """Return the first of a server's ports that is in use; None: all are free.
 
-    Asked by binding: who listens without answering, such as a frozen server, has the port as well.
+    Tests by binding: a frozen server still has the port, although it does not answer.
     """
     for port in range(first, first + PORTS_PER_SERVER):
         with socket.socket() as probe:

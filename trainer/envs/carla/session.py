@@ -1,4 +1,4 @@
-"""A connection to one CARLA server whose world we alone step."""
+"""A connection to one CARLA server whose world only we step."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class CarlaSession:
         supervisor in another process can help then.
 
         Raises:
-            SimulatorLostError: The server did not answer, or somebody else loaded a map.
+            SimulatorLostError: The server did not answer, or another client loaded a map.
         """
         with self.asking("tick"):
             self.world.tick(self._timeout_s)

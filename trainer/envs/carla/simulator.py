@@ -33,7 +33,7 @@ class CarlaSimulator:
         """Return what an episode needs; called once per episode, when no actor is left.
 
         A started server is replaced after as many episodes as configured. After a loss everything
-        is opened anew: a client that has seen its server end never connects again.
+        is opened again: a client that has seen its server end never connects again.
 
         Raises:
             SimulatorLostError: The simulator does not answer.

@@ -10,7 +10,7 @@ import numpy as np
 from trainer.envs.carla.session import CarlaSession
 
 FOLLOWING_DISTANCE_M = 2.5
-"""Distance that the other vehicles keep to whoever is ahead."""
+"""Distance that the other vehicles keep to the vehicle ahead."""
 
 
 class TrafficManager:
@@ -49,7 +49,7 @@ class TrafficManager:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("", 0))
         return int(probe.getsockname()[1])

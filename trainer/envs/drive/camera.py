@@ -18,7 +18,7 @@ VEHICLE = 255
 EGO = 140
 """Grey level of the vehicle that carries the camera."""
 AHEAD_SHARE = 0.75
-"""Share of the image that lies ahead of the vehicle."""
+"""Share of the image that is ahead of the vehicle."""
 
 _FIRST_PIXEL = constant(0.0)
 

@@ -66,7 +66,7 @@ class DriveVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray
 
         Args:
             seed: Environment `i` draws from a generator seeded with (seed, i); with a list, from
-                (seed[i], 0). None goes on with the generators as they are, random at first.
+                (seed[i], 0). None continues with the generators as they are, random at first.
             options: Not used.
         """
         del options
@@ -133,7 +133,7 @@ class DriveEnv(gymnasium.Env[Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start a new episode; without a seed, the generator goes on as it is."""
+        """Start a new episode; without a seed, the generator continues."""
         super().reset(seed=seed)
         del options
         if seed is not None:

@@ -43,7 +43,7 @@ class Roads:
     """A set of closed roads, each stored once per driving direction.
 
     Road `k` of `shapes` appears as row `k` and, driven the other way round, as row `k + shapes`.
-    Tables are flat: point `i` of row `k` lies at `k * TABLE_POINTS + i`.
+    Tables are flat: point `i` of row `k` is at `k * TABLE_POINTS + i`.
     """
 
     shapes: int

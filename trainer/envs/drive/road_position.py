@@ -24,7 +24,7 @@ class RoadPosition(NamedTuple):
     """Positions relative to the road; arrays over vehicles."""
 
     arc_m: FloatArray
-    """Arc length near the guess, `float32[n]`; may lie past the end of a round."""
+    """Arc length near the guess, `float32[n]`; may be past the end of a round."""
     lateral_m: FloatArray
     """Distance from the middle of the right lane, positive to the left, `float32[n]`."""
     heading_error_rad: FloatArray

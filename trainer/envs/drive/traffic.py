@@ -1,4 +1,4 @@
-"""Other vehicles: each keeps its lane and its speed, and slows down behind whoever is ahead.
+"""Other vehicles: each keeps its lane and its speed, and slows down behind the vehicle ahead.
 
 Positions are arc lengths along the road, so that following a bend costs nothing. Because they
 brake for the controlled vehicle as well, they never hit it from behind: a collision is always
@@ -64,7 +64,7 @@ class Traffic:
     def place(
         self, i: int, ego_arc_m: float, target_speed_mps: float, rng: np.random.Generator
     ) -> None:
-        """Put the vehicles of environment `i` on the road anew, nearer ahead than behind."""
+        """Place the vehicles of environment `i` on the road again, nearer ahead than behind."""
         if not self.vehicles:
             return
         left = rng.random(self.vehicles) < 0.5
@@ -82,7 +82,7 @@ class Traffic:
         self.follow(i)
 
     def follow(self, i: int) -> None:
-        """Find whom each vehicle of environment `i` follows; nobody overtakes, so it stays so."""
+        """Find which vehicle each one of environment `i` follows; as none overtakes, that never changes."""
         arc_m, lateral_m = self.arc_m[i], self.lateral_m[i]
         gap = (arc_m[None, :] - arc_m[:, None]) % ROAD_LENGTH_M
         # Alone in its lane, a vehicle follows itself, a whole round ahead.
@@ -140,16 +140,16 @@ class Traffic:
         Vehicles are boxes along the road: a heading error of the controlled vehicle is ignored.
         """
         if not self.vehicles:
-            nobody = np.zeros(len(ego_arc_m), np.bool_)
-            return nobody, np.full(len(ego_arc_m), np.inf, np.float32)
-        # Counted from one length behind, whoever touches lies in [0, 2 lengths], whoever is
-        # behind lies almost a round ahead.
+            none = np.zeros(len(ego_arc_m), np.bool_)
+            return none, np.full(len(ego_arc_m), np.inf, np.float32)
+        # Counted from one length behind, a vehicle that touches is in [0, 2 lengths], and one that
+        # is behind is almost a round ahead.
         gap = self.arc_m - (ego_arc_m - _LENGTH)[:, None]
         gap %= _ROAD
         gap -= _TWO_LENGTHS
         closing = ego_speed_mps[:, None] - self.speed_mps
-        beside = np.abs(self.lateral_m - ego_lateral_m[:, None]) < _WIDTH
-        seconds = time_to_collision(gap, closing, beside)
+        in_lane = np.abs(self.lateral_m - ego_lateral_m[:, None]) < _WIDTH
+        seconds = time_to_collision(gap, closing, in_lane)
         return seconds == _ZERO, seconds
 
 

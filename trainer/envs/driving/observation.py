@@ -1,4 +1,4 @@
-"""What every driving simulator tells the policy beside the camera: kinematics and the route ahead.
+"""What every driving simulator tells the policy besides the camera: kinematics and the route ahead.
 
 A vector of 53 numbers: speed / target speed, lateral deviation from the lane's middle / 1.75 m,
 heading error / 0.5 rad, then 25 waypoints of the lane as (ahead, left) / 50 m in the vehicle's

@@ -1,4 +1,4 @@
-"""A route as points in the plane: where a vehicle is along it, and what lies ahead.
+"""A route as points in the plane: where a vehicle is along it, and what is ahead.
 
 Points and directions are complex numbers, x + iy in metres with left positive, as everywhere.
 """

@@ -134,7 +134,7 @@ class GymVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray[A
 
         Args:
             seed: Environment `i` gets a seed drawn from (seed, i), so that two runs with
-                neighbouring seeds share no episode; a list is passed on as it is. None goes on
+                neighbouring seeds share no episode; a list is passed on as it is. None continues
                 with the environments' own generators.
             options: Passed on to each environment.
         """
