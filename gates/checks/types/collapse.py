@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from gates.checks.check import Check, Description, Measured, Peers, Ruling
 from gates.checks.keys import Side
+from gates.facts.learning import described, training_progress
 from gates.facts.phases import split_phases
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
@@ -17,7 +18,10 @@ from gates.text import in_words
 
 
 class CollapseCheck(Check):
-    """The last episodes are not all the same and short."""
+    """The last episodes are not all the same and short.
+
+    Short against exploration; where returns rose clearly, short episodes are success and the check does not apply.
+    """
 
     type: Literal["collapse"]
     last_points: int = Field(default=40, ge=10)
@@ -47,30 +51,38 @@ class CollapseCheck(Check):
         if len(tail) < self.min_points or not len(exploring):
             reason = f"only {len(tail)} episodes of learning, {self.min_points} are needed"
             return self.missing(facts, Missing(reason=reason))
+        told = training_progress(facts)
+        if told is not None and told.direction > 0:
+            reason = f"returns rose, so short episodes are success: {described(told)}"
+            return self.missing(facts, Missing(reason=reason, not_applicable=True))
         lengths = episodes.lengths[tail]
         mean, usual = float(lengths.mean()), float(np.median(episodes.lengths[exploring]))
         limit = episodes.time_limit
-        at_limit = limit is not None and float(np.median(lengths)) >= limit.value
-        short = mean < self.max_share_of_exploration * usual and not at_limit
-        spread = float(lengths.std()) / max(mean, 1e-12)
+        if limit is not None and float(np.median(lengths)) >= limit.value:
+            reason = "the last episodes reach the time limit"
+            return self.missing(facts, Missing(reason=reason, not_applicable=True))
+        # A policy that holds on for long may well do so evenly: only short episodes can collapse.
+        short = mean < self.max_share_of_exploration * usual
         measured = Measured(
             reduced=Reduced(
-                # A policy that holds on for long may well do so evenly: only short episodes can collapse.
-                value=spread if short else max(spread, self.min_cv),
+                value=float(lengths.std()) / max(mean, 1e-12)
+                if short
+                else mean / max(usual, 1e-12),
                 first_step=int(episodes.end_steps[tail].min()),
                 last_step=int(episodes.end_steps[tail].max()),
                 points=len(tail),
                 nan_points=int(np.isnan(lengths).sum()),
             ),
             series=logged[0],
-            subject="spread / mean of the episode length",
+            subject=f"{'spread / mean' if short else 'last / exploring mean'} of the episode length",
             statistic=f"of the last {len(tail)} episodes",
             note=(
                 f"mean length {in_words(mean)} of the last {len(tail)} episodes, median "
-                f"{in_words(usual)} while exploring{'' if short else ': not short, so an even length is no collapse'}"
+                f"{in_words(usual)} while exploring{'' if short else ': not short, so no collapse'}"
             ),
         )
-        side = Side(direction="min", warn=None, fail=self.min_cv)
+        level = self.min_cv if short else self.max_share_of_exploration
+        side = Side(direction="min", warn=None, fail=level)
         return Ruling(finding=self.compare(facts, measured, (side,)))
 
     def describe(self) -> Description:

@@ -14,7 +14,10 @@ from gates.series import Series
 
 
 class FiniteCheck(Check):
-    """No NaN and no infinity in any tag that starts with one of the prefixes."""
+    """No NaN and no infinity in any tag that starts with one of the prefixes.
+
+    A mean over several episodes is NaN until the first one ends: such values before the first finite one are no fault.
+    """
 
     type: Literal["finite"]
     prefixes: tuple[str, ...] = Field(min_length=1)
@@ -42,14 +45,19 @@ class FiniteCheck(Check):
                 )
             )
         numbers |= {"limit": 0.0, "direction": "max"}
-        bad = [(s, _first_not_finite(s)) for s in watched if not np.isfinite(s.values).all()]
+        faults = [(s, _faults(s)) for s in watched]
+        bad = [(s, int(s.steps[found[0]])) for s, found in faults if len(found)]
         if not bad:
-            reason = f"all {points:,} values of {len(watched)} tags are finite."
+            early = sum(int(np.isnan(s.values).sum()) for s in watched)
+            reason = f"all {points - early:,} values of {len(watched)} tags are finite"
+            reason += (
+                f"; {early:,} means are NaN before their first episode ended." if early else "."
+            )
             return Ruling(
                 finding=self.finding(outcome=Outcome.PASS, reason=reason, value=0.0, **numbers)
             )
         bad.sort(key=lambda pair: pair[1])
-        count = sum(int((~np.isfinite(s.values)).sum()) for s, _ in bad)
+        count = sum(len(found) for _, found in faults)
         first, step = bad[0]
         more = f" and {len(bad) - 4} more" if len(bad) > 4 else ""
         where = ", ".join(s.tag for s, _ in bad[:4]) + more
@@ -75,5 +83,9 @@ class FiniteCheck(Check):
         return True
 
 
-def _first_not_finite(series: Series) -> int:
-    return int(series.steps[np.flatnonzero(~np.isfinite(series.values))[0]])
+def _faults(series: Series) -> np.ndarray:
+    """Return the indices of values that are not finite; of means those after the first finite one, and infinities."""
+    bad = ~np.isfinite(series.values)
+    if series.aggregated:
+        bad &= np.isinf(series.values) | np.logical_or.accumulate(~bad)
+    return np.flatnonzero(bad)

@@ -1,7 +1,8 @@
-"""`improvement`: later evaluations against the untrained policy."""
+"""`improvement`: returns at the end of a run against those from before it learned."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -9,67 +10,145 @@ from pydantic import Field
 
 from gates.checks.check import Check, Description, Measured, Peers, Ruling, levels_text
 from gates.checks.keys import Levels, Side, Tag
-from gates.facts.first_policy import after_training, first_policy, first_result, standard_error
+from gates.facts.learning import (
+    EFFECT_IN_RETURNS,
+    EFFECT_IN_SPREADS,
+    EVALUATION,
+    Progress,
+    described,
+    first_policy,
+    progress,
+)
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
-from gates.metrics import Reduced, reduce, window
-from gates.text import in_words
+from gates.findings import Outcome
+from gates.metrics import Reduced
+from gates.text import as_sentence, in_words
 
 
 class ImprovementCheck(Check):
-    """The mean of the last evaluations exceeds that of the untrained policy, counted in standard errors.
+    """Returns at the end exceed those from before learning, by an effect that matters and beyond their errors.
 
-    The untrained policy is the evaluation before the first update; without one, the episodes of random exploration.
-    A window of evaluations is judged, never the last one alone: evaluation swings widely while a policy learns.
+    The baseline is what came before the first update, in the same measurement: evaluations of the untrained policy;
+    else training returns, from the exploring episodes or, where updates may have begun, from the first ones; else the
+    first evaluations. Returns that stay as they were, after a baseline that may have learned already or where nothing
+    shows how much is at stake, are undecided: WARN.
     """
 
     type: Literal["improvement"]
-    tag: Tag = "eval/mean_reward"
-    """Evaluation result, higher is better."""
+    tag: Tag = EVALUATION
+    """Result that is better when higher; for evaluations training returns stand beside them."""
     last_points: int = Field(default=3, ge=1)
-    """Evaluations in the window, from the end."""
+    """Evaluations in the window, from the end: evaluation swings widely while a policy learns."""
     min: Levels
-    """Levels of the improvement in standard errors."""
+    """Levels of the gain in standard errors, the smallest effect counting as one of `warn`."""
+    smallest_effect: float | None = Field(default=None, gt=0)
+    """Smallest gain that matters, in units of the return; unset: the larger one of the two shares below."""
+    effect_in_spreads: float = Field(default=EFFECT_IN_SPREADS, gt=0)
+    """Smallest gain that matters as a share of the standard deviation of single episodes before learning."""
+    effect_in_returns: float = Field(default=EFFECT_IN_RETURNS, gt=0)
+    """The same as a share of the larger return."""
+    training_decides: bool = False
+    """Training returns that fell count as required; they hold exploration noise and a young policy's detours."""
+    only_if_logged: bool = False
+    """When the tag is absent the check does not apply, instead of being INCONCLUSIVE."""
 
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
-        """Judge the last evaluations against the untrained policy."""
-        found, start = facts.need(self.tag), first_result(self.tag, facts)
+        """Judge the end of the run by the first measurement that decides."""
+        found = progress(self.tag, facts, last_points=self.last_points)
         if isinstance(found, Missing):
-            return self.missing(facts, found)
-        if isinstance(start, Missing):
-            return self.missing(facts, start)
-        cut = window(after_training(found[0], facts), last_points=self.last_points)
-        if not len(cut):
-            return self.missing(facts, Missing(reason="no evaluation after the first update"))
-        spread = float(np.std(cut.values)) / np.sqrt(len(cut)) if len(cut) > 1 else 0.0
-        own = standard_error(facts, self.tag, cut)
-        scale = float(np.sqrt(start.error**2 + max(spread, own) ** 2))
-        reached = reduce(cut, "mean")
-        gain = reached.value - start.mean
-        value = gain / scale if scale > 0 else (0.0 if gain == 0 else float(np.sign(gain)) * 99.0)
-        measured = Measured(
+            absent = self.only_if_logged and facts.series(self.tag) is None
+            return self.missing(facts, replace(found, not_applicable=absent))
+        # Evaluations of the untrained policy are the measure itself; where they decide nothing, nothing else does.
+        measures = found[:1] if found[0].tag == self.tag and not found[0].learned_before else found
+        judged = [(one, _outcome(self, one)) for one in measures]
+        one, outcome = next((pair for pair in judged if pair[1] is not None), judged[0])
+        measured = self._measured(one, found, facts)
+        side = Side(direction="min", warn=self.min.warn, fail=self.min.fail)
+        finding = self.compare(facts, measured, (side,))
+        if finding.outcome is Outcome.INCONCLUSIVE:
+            return Ruling(finding=finding)
+        if outcome is None:
+            reason = (
+                f"{measured.subject} is undecided, {in_words(one.gain)}: {_why_undecided(self, one)}. "
+                f"{as_sentence(measured.note)}."
+            )
+            return Ruling(finding=replace(finding, outcome=Outcome.WARN, reason=reason))
+        decides = self.training_decides or one.tag == self.tag
+        required = finding.required and (decides or outcome is not Outcome.FAIL)
+        return Ruling(finding=replace(finding, outcome=outcome, required=required))
+
+    def _measured(self, one: Progress, found: tuple[Progress, ...], facts: RunFacts) -> Measured:
+        scale = _scale(self, one)
+        beside = "".join(f"; {o.tag}: {described(o)}" for o in found if o is not one)
+        start = "first results" if one.learned_before else first_policy(facts)
+        return Measured(
             reduced=Reduced(
-                value=value,
-                first_step=reached.first_step,
-                last_step=reached.last_step,
-                points=reached.points,
-                nan_points=reached.nan_points,
+                value=one.gain / scale if scale > 0 else 0.0,
+                first_step=int(one.cut.steps.min()),
+                last_step=int(one.cut.steps.max()),
+                points=len(one.later),
+                nan_points=int(np.isnan(one.cut.values).sum()),
             ),
-            series=cut,
-            subject=f"improvement of {self.tag} over the {first_policy(facts)}",
-            statistic=f"in standard errors, mean of the last {len(cut)} evaluations",
+            series=one.cut,
+            subject=f"improvement of {one.tag} over the {start}",
+            statistic="in standard errors",
             note=(
-                f"mean {in_words(reached.value)} of the last {len(cut)} evaluations against "
-                f"{in_words(start.mean)} ({start.source}), standard error {in_words(scale)}; one seed gives no "
-                "interval across seeds"
+                f"{described(one)}, standard error {in_words(one.error)}, smallest effect that matters "
+                f"{in_words(_smallest(self, one))}{beside}; one seed gives no interval across seeds"
             ),
         )
-        side = Side(direction="min", warn=self.min.warn, fail=self.min.fail)
-        return Ruling(finding=self.compare(facts, measured, (side,)))
 
     def describe(self) -> Description:
         """Say what is compared with what."""
-        value = f"mean of the last {self.last_points} `{self.tag}` over the untrained policy's, in standard errors"
+        value = f"`{self.tag}` at the end over what came before learning, in standard errors"
         return Description(
             value=value, levels=levels_text("below {}", self.min.warn, self.min.fail)
         )
+
+
+def _smallest(check: ImprovementCheck, one: Progress) -> float:
+    if check.smallest_effect is not None:
+        return check.smallest_effect
+    return one.smallest_effect(check.effect_in_spreads, check.effect_in_returns)
+
+
+def _scale(check: ImprovementCheck, one: Progress) -> float:
+    """Return what counts as one standard error: never so small that less than the smallest effect passes."""
+    level = check.min.warn or check.min.fail or 1.0
+    return max(one.error, _smallest(check, one) / max(1.0, abs(level)))
+
+
+def _outcome(check: ImprovementCheck, one: Progress) -> Outcome | None:
+    """Return what the gain says, None where it decides nothing."""
+    scale, levels = _scale(check, one), check.min
+    value = one.gain / scale if scale > 0 else float("nan")
+    if not one.error > 0 or not np.isfinite(value):
+        return None
+    if levels.fail is not None and value < levels.fail:
+        failed = _worse(one, scale) or (levels.fail > 0 and _as_before(one))
+        return Outcome.FAIL if failed else None
+    if levels.warn is not None and value < levels.warn:
+        return Outcome.WARN if abs(one.gain) >= _smallest(check, one) else None
+    return Outcome.PASS
+
+
+def _worse(one: Progress, scale: float) -> bool:
+    """Say whether returns fell clearly: training returns, which hold exploration noise, by a whole spread."""
+    least = 2.0 * scale if one.tag == EVALUATION else max(3.0 * scale, one.before.spread)
+    return one.gain <= -least
+
+
+def _as_before(one: Progress) -> bool:
+    """Say whether a gain of one spread of the untrained policy's episodes is ruled out."""
+    return not one.learned_before and one.gain + 2.0 * one.error < one.before.spread
+
+
+def _why_undecided(check: ImprovementCheck, one: Progress) -> str:
+    if one.error <= 0:
+        return "the results show no spread, so no gain can be told from noise"
+    if abs(one.gain) < _smallest(check, one):
+        return "less than the smallest effect that matters"
+    if one.learned_before:
+        return "no clear change, and the first results may have been learned already"
+    return "within the errors of both means"

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from gates.checks.check import Check, Description, Measured, Peers, Ruling, levels_text
 from gates.checks.keys import Levels, Side
+from gates.facts.learning import described, training_progress
 from gates.facts.phases import split_phases
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
@@ -19,7 +20,8 @@ from gates.text import in_words
 class PhaseComparisonCheck(Check):
     """The median episode length while learning does not fall far below that of random actions.
 
-    Judged on the upper end of a bootstrap interval, so that few or scattered episodes cannot fail it.
+    Judged on the upper end of a bootstrap interval, so that few or scattered episodes cannot fail it. Returns
+    outrank lengths: where they rose or fell clearly, the check does not apply.
     """
 
     type: Literal["phase_comparison"]
@@ -39,6 +41,11 @@ class PhaseComparisonCheck(Check):
             return self.missing(facts, phases)
         if isinstance(logged, Missing):
             return self.missing(facts, logged)
+        told = training_progress(facts)
+        if told is not None and told.direction:
+            word = "rose" if told.direction > 0 else "fell"
+            reason = f"returns {word} and outrank lengths: {described(told)}"
+            return self.missing(facts, Missing(reason=reason, not_applicable=True))
         episodes, exploring, learning = phases.episodes, phases.exploring, phases.learning
         if len(np.unique(episodes.lengths)) == 1:
             reason = f"all episodes have {episodes.lengths[0]:g} steps"

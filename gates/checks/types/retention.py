@@ -9,7 +9,7 @@ from pydantic import Field
 
 from gates.checks.check import Check, Description, Measured, Peers, Ruling, levels_text
 from gates.checks.keys import Levels, Side, Tag
-from gates.facts.first_policy import after_training, first_policy, first_result
+from gates.facts.learning import EVALUATION, first_policy, progress
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.metrics import Reduced
@@ -17,54 +17,52 @@ from gates.text import in_words
 
 
 class RetentionCheck(Check):
-    """What was learned is kept: the last evaluations hold a share of the best improvement."""
+    """What was learned is kept: the last results hold a share of the best improvement."""
 
     type: Literal["retention"]
-    tag: Tag = "eval/mean_reward"
-    """Evaluation result, higher is better."""
+    tag: Tag = EVALUATION
+    """Result that is better when higher."""
     last_points: int = Field(default=3, ge=1)
-    """Evaluations in the window, from the end; the best is the best mean of as many neighbours."""
+    """Results in the window, from the end; the best is the best mean of as many neighbours."""
     min: Levels
-    """Levels of (last - untrained) / (best - untrained)."""
+    """Levels of (last - before learning) / (best - before learning)."""
 
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
-        """Judge the last evaluations against the best ones."""
-        found = facts.need(self.tag)
+        """Judge the last results against the best ones."""
+        found = progress(self.tag, facts, last_points=self.last_points)
         if isinstance(found, Missing):
             return self.missing(facts, found)
-        start = first_result(self.tag, facts)
-        if isinstance(start, Missing):
-            return self.missing(facts, start)
-        later = after_training(found[0], facts)
-        size = min(self.last_points, len(later))
-        if not size or not np.isfinite(later.values).all():
-            why = Missing(reason="no finite evaluation after the first update")
-            return self.missing(facts, why)
+        one = found[0]
+        later, size = one.later, min(self.last_points, len(one.later))
+        if not np.isfinite(later.values).all():
+            reason = f"{one.tag} is not finite after the first update"
+            return self.missing(facts, Missing(reason=reason))
         means = np.convolve(later.values, np.ones(size) / size, mode="valid")
-        best, last = float(means.max()), float(means[-1])
-        if best <= start.mean:
-            reason = f"no evaluation was better than the {first_policy(facts)}, so that nothing could be lost"
+        best, last, start = float(means.max()), float(means[-1]), one.before.mean
+        if not best - start > max(2.0 * one.before.error, one.smallest_effect()):
+            reason = (
+                f"{one.tag} never clearly beat the {first_policy(facts)}, so nothing could be lost"
+            )
             return self.missing(facts, Missing(reason=reason, not_applicable=True))
-        first = "at the start" if facts.warm_start else "untrained"
         measured = Measured(
             reduced=Reduced(
-                value=(last - start.mean) / (best - start.mean),
+                value=(last - start) / (best - start),
                 first_step=int(later.steps.min()),
                 last_step=int(later.steps.max()),
                 points=len(later),
                 nan_points=0,
             ),
             series=later,
-            subject=f"share of the best improvement of {self.tag} that is kept",
-            statistic=f"means of {size} evaluations",
-            note=f"last {in_words(last)}, best {in_words(best)}, {first} {in_words(start.mean)}",
+            subject=f"share of the best improvement of {one.tag} that is kept",
+            statistic=f"means of {size} results",
+            note=f"last {in_words(last)}, best {in_words(best)}, before {in_words(start)} ({one.before.words})",
         )
         side = Side(direction="min", warn=self.min.warn, fail=self.min.fail)
         return Ruling(finding=self.compare(facts, measured, (side,)))
 
     def describe(self) -> Description:
         """Say what is compared with what."""
-        value = f"last {self.last_points} `{self.tag}` over the best ones, the untrained policy's taken off"
+        value = f"last {self.last_points} `{self.tag}` over the best ones, what came before learning taken off"
         return Description(
             value=value, levels=levels_text("below {}", self.min.warn, self.min.fail)
         )

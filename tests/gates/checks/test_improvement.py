@@ -1,0 +1,272 @@
+"""Learning, in whatever way returns are logged: what rose, what fell, and what decides nothing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gates.findings import Finding, NotApplicable, Outcome
+from gates.runs.run_info import RunInfo
+from gates.series import Series
+from tests.gates.checks.test_checks import check, facts_of, finding
+from tests.gates.synthetic_runs import series
+
+PASS, WARN, FAIL = Outcome.PASS, Outcome.WARN, Outcome.FAIL
+INCONCLUSIVE = Outcome.INCONCLUSIVE
+NAN = math.nan
+LEVELS_50K, LEVELS_1M = {"warn": 2, "fail": -2}, {"warn": 4, "fail": 2}
+ROLLING = "mean over the last 100 episodes"
+
+
+def evaluations(values: list[float], first: int = 0, *, spread: float = 10.0) -> list[Series]:
+    steps = first + 1000 * np.arange(len(values))
+    return [
+        series("eval/mean_reward", steps, values),
+        series("eval/std_reward", steps, [spread] * len(values)),
+        series("eval/episodes", steps, [10.0] * len(values)),
+        series("train/q1_value", [500, 510], [1.0, 1.0]),
+    ]
+
+
+def rolling(values: Any, *, every: int = 800, length: float = 200.0) -> list[Series]:
+    """Rows as Stable-Baselines3 writes them: one every few episodes, the first with updates already."""
+    steps = every * np.arange(1, len(values) + 1)
+    return [
+        replace(series("train/episode_reward", steps, values), aggregated=ROLLING),
+        replace(series("train/episode_length", steps, length), aggregated=ROLLING),
+        series("train/critic_loss", steps, 1.0),
+    ]
+
+
+def means_of_100(single: Any, each: int = 4) -> list[float]:
+    """Rolling means of single episodes, a row every `each` of them."""
+    return [float(np.mean(single[max(0, n - 100) : n])) for n in range(each, len(single) + 1, each)]
+
+
+def single(returns: Any, *, length: int = 50, starts: int = 1000) -> list[Series]:
+    ends = length * np.arange(1, len(returns) + 1)
+    return [
+        series("train/episode_reward", ends, returns),
+        series("train/episode_length", ends, float(length)),
+        series("train/q1_value", [starts, starts + 10], [1.0, 1.0]),
+    ]
+
+
+def learning(*found: Series, **keys: Any) -> Finding:
+    given = {"type": "improvement", "min_points": 1, "min": LEVELS_50K, **keys}
+    return finding(facts_of(*found), **given)
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [
+        ([100.0, 120, 200, 150, 210], PASS),
+        ([100.0, 100, 101, 99, 101], WARN),
+        ([100.0, 60, 55, 50, 65], FAIL),
+        ([-1400.0, -1300, -200, -150, -180], PASS),
+        ([100.0, NAN, 101, 99], INCONCLUSIVE),
+        ([100.0], INCONCLUSIVE),
+    ],
+)
+def test_improvement_over_the_untrained_policy(values: list[float], outcome: Outcome) -> None:
+    found = learning(*evaluations(values), last_points=3, min_points=2)
+    assert found.outcome is outcome, found.reason
+
+
+@pytest.mark.parametrize("levels", [LEVELS_50K, LEVELS_1M])
+@pytest.mark.parametrize("late", [-1399.999, -1400.0, -1400.001])
+def test_a_hair_is_no_effect_either_way(late: float, levels: dict[str, float]) -> None:
+    """Without noise a standard error is 0, which makes nothing sure."""
+    found = learning(*evaluations([-1400.0, *[late] * 40], spread=0.0), min=levels)
+    assert found.outcome is WARN
+    assert "is undecided" in found.reason
+
+
+@pytest.mark.parametrize("late", [-1399.99, -1400.01])
+def test_a_small_effect_is_undecided_however_sure_it_is(late: float) -> None:
+    noise = 1e-4 * np.sin(np.arange(41))
+    values = [-1400.0, *([late] * 40 + noise[1:])]
+    found = learning(*evaluations(values, spread=1e-4))
+    assert found.outcome is WARN
+    assert "less than the smallest effect that matters" in found.reason
+
+
+def test_the_smallest_effect_may_be_configured() -> None:
+    values = [-1400.0, -1399.0, -1399.1, -1399.05, -1399.02]
+    sure = {"spread": 0.01}
+    assert learning(*evaluations(values, **sure)).outcome is WARN
+    assert learning(*evaluations(values, **sure), smallest_effect=0.5).outcome is PASS
+
+
+def test_training_returns_are_no_baseline_of_evaluations() -> None:
+    """Rewards may be normalised in training, or hold a penalty only there."""
+    rng = np.random.default_rng(0)
+    noise = 1.0 + rng.normal(0.0, 0.1, 200)
+    after = [s for s in evaluations([-1400.0] * 20, first=2000) if s.tag.startswith("eval/mean")]
+    never = learning(*single(-3000.0 * noise), *after)
+    assert never.outcome is not PASS
+    assert never.tag == "train/episode_reward"
+    rising = [replace(s, values=np.linspace(-1400.0, -200.0, 20)) for s in after]
+    learned = learning(*single(np.linspace(-5.0, -2.0, 200) * noise), *rising)
+    assert learned.outcome is PASS
+    assert "20 exploring episodes" not in learned.reason or "against -4." in learned.reason
+
+
+def test_an_evaluation_after_updates_is_not_called_untrained() -> None:
+    """Rows sum up what happened since the row before: the first one bounds the first update from above only."""
+    found = learning(
+        *rolling([930.0] * 50, every=4000), *evaluations([1000.0] * 50, first=2000)[:1]
+    )
+    assert found.outcome is WARN
+    assert "before any update" not in found.reason
+    assert "after updates" in found.reason
+
+
+def test_a_configured_start_of_learning_tells_which_evaluations_are_untrained() -> None:
+    run = RunInfo(source="run.json", train={"learning_starts": 2500})
+    facts = facts_of(*evaluations([10.0, 11, 12, 100, 110, 105]), run=run)
+    found = finding(facts, type="improvement", min_points=1, min=LEVELS_50K)
+    assert found.outcome is PASS
+    assert "3 evaluations before any update (steps 0 to 2,000)" in found.reason
+
+
+def test_a_run_that_learned_and_one_that_failed_never_read_the_same() -> None:
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0.0, 30.0, 400)
+    learned = learning(
+        *rolling(means_of_100(np.linspace(-130.0, 250.0, 400) + noise)), min=LEVELS_1M
+    )
+    failed = learning(*rolling(means_of_100(-120.0 + noise)), min=LEVELS_1M)
+    fell = learning(
+        *rolling(means_of_100(np.linspace(-60.0, -200.0, 400) + noise)),
+        min=LEVELS_1M,
+        training_decides=True,
+    )
+    assert (learned.outcome, failed.outcome, fell.outcome) == (PASS, WARN, FAIL)
+    assert "rolling mean of train/episode_reward at step 800" in learned.reason
+
+
+def test_the_spread_of_single_episodes_is_read_from_rolling_means() -> None:
+    from gates.facts.learning import training_progress
+
+    noise = np.random.default_rng(2).normal(0.0, 30.0, 2000)
+    told = training_progress(facts_of(*rolling(means_of_100(100.0 + noise))))
+    assert told is not None
+    assert told.before.spread == pytest.approx(30.0, rel=0.2)
+    assert told.after.error == pytest.approx(3.0, rel=0.2)
+
+
+def test_training_returns_that_fell_are_advisory_unless_the_gate_lets_them_decide() -> None:
+    falling = single(np.linspace(0.0, -500.0, 200) + np.sin(np.arange(200)))
+    assert learning(*falling).outcome is FAIL
+    assert not learning(*falling).required
+    assert learning(*falling, training_decides=True).required
+
+
+def test_a_success_rate_is_judged_where_it_is_logged() -> None:
+    rates = np.clip(np.linspace(-0.2, 1.0, 60) + 0.02 * np.sin(np.arange(60)), 0.0, 1.0)
+    logged = series("rollout/success_rate", 800 * np.arange(1, 61), rates)
+    lengths = rolling([0.0] * 60)
+    keys: dict[str, Any] = {"tag": "rollout/success_rate", "only_if_logged": True}
+    assert learning(logged, *lengths, **keys).outcome is PASS
+    never = replace(logged, values=np.zeros(60))
+    assert learning(never, *lengths, **keys).outcome is WARN
+    absent = check(facts_of(*lengths), type="improvement", min=LEVELS_50K, **keys)
+    assert isinstance(absent, NotApplicable)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    scale=st.sampled_from([1e-6, 1e-3, 1e6]),
+    gain=st.floats(-5.0, 5.0),
+    kind=st.sampled_from([single, rolling]),
+)
+def test_the_scale_of_the_rewards_decides_nothing(
+    seed: int, scale: float, gain: float, kind: Any
+) -> None:
+    noise = np.random.default_rng(seed).normal(0.0, 1.0, 300)
+    returns = -100.0 + np.linspace(0.0, gain, 300) + noise
+    small, plain = (
+        learning(*kind(values if kind is single else means_of_100(values)))
+        for values in (scale * returns, returns)
+    )
+    assert small.outcome is plain.outcome
+    assert small.value == pytest.approx(plain.value, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", [single, rolling])
+def test_returns_that_only_scatter_rarely_pass_and_never_fail(kind: Any) -> None:
+    outcomes = []
+    for seed in range(200):
+        returns = np.random.default_rng(seed).normal(0.0, 1.0, 300)
+        outcomes.append(
+            learning(*kind(returns if kind is single else means_of_100(returns))).outcome
+        )
+    assert outcomes.count(PASS) <= 12  # beyond two standard errors: 2.3 % of them, on one side
+    assert outcomes.count(FAIL) == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [
+        ([10.0, 100, 110, 105, 100], PASS),
+        ([10.0, 100, 110, 60, 50], WARN),
+        ([10.0, 100, 110, 20, 12], FAIL),
+    ],
+)
+def test_retention(values: list[float], outcome: Outcome) -> None:
+    found = finding(
+        facts_of(*evaluations(values)),
+        type="retention",
+        last_points=2,
+        min_points=3,
+        min={"warn": 0.7, "fail": 0.3},
+    )
+    assert found.outcome is outcome, found.reason
+
+
+@pytest.mark.parametrize("values", [[10.0, 5, 4, 3], [-1400.0, *[-1399.999] * 9]])
+def test_nothing_learned_is_nothing_lost(values: list[float]) -> None:
+    facts = facts_of(*evaluations(values))
+    assert isinstance(check(facts, type="retention", min={"fail": 0.3}), NotApplicable)
+
+
+def phases(lengths: list[float], returns: list[float]) -> list[Series]:
+    """Twenty exploring episodes, then sixty of learning."""
+    ends = np.cumsum([lengths[0]] * 20 + [lengths[1] + i % 2 for i in range(60)]).astype(int)
+    earned = [returns[0] + i % 3 for i in range(20)] + [returns[1] + i % 3 for i in range(60)]
+    return [
+        series("train/episode_length", ends, np.diff(ends, prepend=0)),
+        series("train/episode_reward", ends, earned),
+        series("train/q1_value", [ends[19] + 1, ends[19] + 2], [1.0, 1.0]),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["collapse", "phase_comparison"])
+def test_success_that_ends_episodes_early_is_no_fault(kind: str) -> None:
+    keys: dict[str, Any] = {"min": {"fail": 0.4}} if kind == "phase_comparison" else {}
+    found = check(facts_of(*phases([999.0, 80.0], [-33.0, 94.0])), type=kind, **keys)
+    assert isinstance(found, NotApplicable)
+    assert "returns rose" in found.reason
+
+
+def test_failure_that_prolongs_episodes_is_no_pass() -> None:
+    facts = facts_of(*phases([80.0, 300.0], [63.0, -80.0]))
+    longer = check(facts, type="phase_comparison", min={"fail": 0.4})
+    assert isinstance(longer, NotApplicable)
+    assert "returns fell" in longer.reason
+    judged = finding(facts, type="improvement", min_points=1, min=LEVELS_50K)
+    assert judged.outcome is FAIL
+
+
+def test_short_even_episodes_that_earn_no_more_are_a_collapse() -> None:
+    found = check(facts_of(*phases([60.0, 5.0], [10.0, 10.0])), type="collapse")
+    assert isinstance(found, Finding)
+    assert found.outcome is FAIL
