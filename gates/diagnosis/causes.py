@@ -140,7 +140,7 @@ CAUSES: Mapping[str, Cause] = {
     "target_not_averaged": Cause(
         title="Target networks are not averaged",
         meaning="The targets jump with the critic, so each of its errors is in the next target at once.",
-        refuted_by="Targets that reach at most 1 - (1 - tau)^updates of the critic's value in the first updates.",
+        refuted_by="Targets that lag behind the critic as a moving average with the configured tau does.",
         instruction=(
             "After each policy update set target = (1 - tau) * target + tau * online with the configured tau; "
             "a swapped pair of "

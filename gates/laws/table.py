@@ -92,7 +92,7 @@ LAWS: Mapping[str, Law] = {
         ),
         Law(
             name="target_network_speed",
-            words="tau that the targets show / largest plausible tau",
+            words="tau that the targets show at least / largest plausible tau",
             quantity=targets.target_network_speed,
         ),
         Law(

@@ -4,75 +4,124 @@ from __future__ import annotations
 
 import numpy as np
 
-from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
-from gates.laws.quantity import Quantity, derived
+from gates.facts.run_facts import RunFacts
+from gates.laws.quantity import Quantity, derived, of_run
 from gates.metrics import align, finite_median
 from gates.series import FloatArray, IntArray
 
-CAUGHT_UP = 400
-"""Updates after which targets have caught up with the critic, averaged or not."""
-EARLY_UPDATES = 2000
-"""Updates in which averaged targets let values grow slowly."""
+EARLY_UPDATES = 3000
+"""Updates in which values grow fast enough to show how far the targets lag behind."""
 LARGEST_TAU = 0.05
 UNTRAINED_OUTPUT = 0.3
-"""Size of an untrained Q where the first updates are not logged."""
+"""Size of an untrained Q."""
 LEARNED_REWARDS = 3.0
 """Rewards that a value must be worth before it counts as learned."""
+RATES = np.geomspace(1e-5, 1.0, 41)
+"""Averaging rates per update that are tried."""
+SAME_SIZE = (0.5, 1.3)
+"""Next states' value by the smaller target critic over the states' value by the critic: how far both may differ."""
+LEARNED = 3.0
+"""Times the untrained value from which a value shows what was learned."""
+AS_GOOD = 1.3
+"""Rates whose error is within this factor of the smallest one explain the run as well."""
+GOOD_FIT = 0.1
+"""Relative error above which no rate describes the targets, so that none can be read off."""
 
 
 def target_network_speed(facts: RunFacts) -> Quantity | Missing:
-    """Averaging rate tau that the targets show at least, over the largest plausible one.
+    """Smallest averaging rate that explains how the targets follow the critic, over the largest plausible one.
 
-    Two lower bounds of tau. An averaged target reaches at most 1 - (1 - tau)^updates of the critic's largest value so
-    far. And values need one pass through the targets for each reward that they add up, of which there are 1 + tau *
-    updates: values worth more rewards than that came through targets that jump with the critic.
+    Averaged targets are a moving average of the critic. Each rate of a grid predicts, from the Q of the policy's
+    actions, the value that the targets bootstrap from; rates whose error is near the smallest one explain the run.
+
+    Assumes that a batch's states and next states are worth about the same, up to a constant factor, and that values
+    grow from an untrained network's. Where they hardly grow the law is silent, and where they grow slowly every rate
+    explains the run, so that the smallest one is tiny. How good the policy is beside its buffer does not matter, nor
+    do discount, sign and size of the rewards. An entropy bonus in the targets (SAC) breaks it.
     """
     found = facts.need(
-        "debug/target_q_mean", "debug/reward_mean", "debug/effective_discount", "train/q1_value"
+        "debug/target_q_mean",
+        "debug/reward_mean",
+        "debug/effective_discount",
+        "debug/actor_q_mean",
     )
     if isinstance(found, Missing):
         return found
-    steps, (target, reward, effective, q1) = align(*found)
+    steps, (target, reward, effective, actor_q) = align(*found)
     updates, source = facts.updates_at(steps)
-    updates = np.maximum(updates, 1.0)
-    untrained = abs(float(q1[0])) if len(q1) and updates[0] <= 10 else UNTRAINED_OUTPUT
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        bootstrap = np.where(effective > 0.1, (target - reward) / effective, np.nan)
-        highest = np.maximum.accumulate(_reached(facts, steps, q1))
-        share = np.minimum(np.abs(bootstrap) / highest, 0.98)
-        by_share = np.where(updates <= CAUGHT_UP, 1.0 - (1.0 - share) ** (1.0 / updates), 0.0)
-        by_share = np.where(np.sign(bootstrap) == np.sign(q1), by_share, 0.0)
-        rewards = np.abs(q1) / _reward_size(facts, steps, reward)
-        by_passes = (_passes(rewards, min(facts.gamma.value, 0.999)) - 1.0) / updates
-        tau = np.clip(np.fmax(by_share, by_passes), 0.0, 1.0)
-    # Only values that were learned: well above the untrained output, and above what one reward adds by itself.
-    learned = np.abs(q1) > 5.0 * untrained + 0.05 * np.abs(reward)
-    early = learned & np.isfinite(tau) & (updates <= EARLY_UPDATES)
-    if early.sum() < 3:
-        reason = f"fewer than three of the first {EARLY_UPDATES:,} updates show learned values"
+    if facts.series("agent/total_updates") is None and len(steps):
+        # A schedule that was not applied must not make the targets look quick: one update a step is the usual most.
+        updates = np.maximum(updates, steps - steps[0] + 1.0)
+    early = (updates <= EARLY_UPDATES) & (effective > 0.1) & np.isfinite(actor_q + target + reward)
+    if early.sum() < 8:
+        reason = f"fewer than 8 of the first {EARLY_UPDATES:,} updates show a bootstrapped value"
         return Missing(reason=reason, not_applicable=True)
-    configured = facts.run.number("tau") if facts.run else None
+    size = np.abs(_smooth(actor_q[early]))
+    if size.max() < LEARNED * max(size[0], UNTRAINED_OUTPUT):
+        reason = f"in the first {EARLY_UPDATES:,} updates no value grew well above an untrained one"
+        return Missing(reason=reason, not_applicable=True)
+    bootstrap = (target[early] - reward[early]) / effective[early]
+    errors = lag_errors(np.maximum(updates[early], 1.0), actor_q[early], bootstrap)
+    best = float(errors.min())
+    if best > GOOD_FIT:
+        reason = f"no rate describes how the targets follow the critic (relative error {best:.2f})"
+        return Missing(reason=reason, not_applicable=True)
+    tau = float(RATES[errors <= AS_GOOD * best][0])
+    configured = _rate_per_update(facts)
     plausible = LARGEST_TAU if configured is None else 4.0 * configured
     known = "above every published recipe" if configured is None else f"4 x {configured:g}"
-    formula = f"lower bound of tau from the targets / {plausible:g}"
-    series = derived("target_network_speed", steps[early], tau[early] / plausible, formula)
-    return Quantity(
-        series=series,
-        points=len(series),
-        note=f"plausible is tau up to {plausible:g}, {known}; updates: {source}",
-        tags=("debug/target_q_mean",),
+    formula = f"smallest tau per update that explains the targets / {plausible:g}"
+    return of_run(
+        "target_network_speed",
+        facts,
+        tau / plausible,
+        int(early.sum()),
+        formula,
+        "debug/target_q_mean",
+        f"tau is at least {tau:.2g} per update; plausible is up to {plausible:g}, {known}; updates: {source}",
     )
 
 
-def _reached(facts: RunFacts, steps: IntArray, q1: FloatArray) -> FloatArray:
-    """|Q| that the critic gives; the targets' actions are the policy's, so the policy's own Q counts, too."""
-    reached = np.where(np.isfinite(q1), np.abs(q1), 0.0)
-    actor_q = facts.series("debug/actor_q_mean")
-    if actor_q is None:
-        return reached
-    a_steps, (values,) = align(actor_q)
-    return np.maximum(reached, np.abs(np.interp(steps, a_steps, np.nan_to_num(values), left=0.0)))
+def _rate_per_update(facts: RunFacts) -> float | None:
+    """Configured tau, spread over the updates between two target updates; None when it is not known."""
+    tau = facts.run.number("tau") if facts.run else None
+    delay = facts.run.number("policy_delay") if facts.run else None
+    return None if tau is None else 1.0 - (1.0 - tau) ** (1.0 / max(1.0, delay or 1.0))
+
+
+def lag_errors(updates: FloatArray, critic: FloatArray, bootstrap: FloatArray) -> FloatArray:
+    """Return for each of `RATES` the relative error of a moving average of the critic as the targets' value.
+
+    Args:
+        updates: `float[n]`, critic updates done.
+        critic: `float[n]`, Q of the policy's actions.
+        bootstrap: `float[n]`, the value that the targets hold beside the reward.
+    """
+    level = _smooth(critic)
+    # What a batch happens to hold moves both values alike and says nothing about the lag.
+    luck = critic - level
+    lagging = np.empty((len(RATES), len(level)))
+    average = np.full(len(RATES), level[0])
+    before = level[0]
+    for index, (value, passed) in enumerate(
+        zip(level, np.diff(updates, prepend=updates[0]), strict=True)
+    ):
+        average = average + (1.0 - (1.0 - RATES) ** passed) * ((before + value) / 2.0 - average)
+        lagging[:, index], before = average, value
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = np.nan_to_num((lagging @ bootstrap) / (lagging**2).sum(axis=1), nan=1.0)
+        rest = bootstrap - np.clip(factor, *SAME_SIZE)[:, None] * lagging
+        share = np.nan_to_num((rest @ luck) / (luck @ luck))
+    rest -= np.clip(share, 0.0, 1.5)[:, None] * luck
+    size = float(np.sqrt(np.mean(bootstrap**2)))
+    return np.asarray(np.sqrt(np.mean(rest**2, axis=1)) / max(size, 1e-12), dtype=np.float64)
+
+
+def _smooth(values: FloatArray) -> FloatArray:
+    """Return the running median of five."""
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, 2, mode="edge"), 5)
+    return np.asarray(np.median(windows, axis=1), dtype=np.float64)
 
 
 def _reward_size(facts: RunFacts, steps: IntArray, mean: FloatArray) -> FloatArray:
@@ -83,14 +132,6 @@ def _reward_size(facts: RunFacts, steps: IntArray, mean: FloatArray) -> FloatArr
         s_steps, (values,) = align(spread)
         size += 0.1 * finite_median(np.interp(steps, s_steps, values) if len(s_steps) else values)
     return np.maximum(np.abs(mean), size)
-
-
-def _passes(rewards: FloatArray, gamma: float) -> FloatArray:
-    """Return how many discounted rewards of size 1 add up to a value; infinite beyond their limit."""
-    left = 1.0 - rewards * (1.0 - gamma)
-    if gamma <= 0.0:
-        return np.where(rewards > 1.0, np.inf, 1.0)
-    return np.where(left > 0.0, np.log(np.maximum(left, 1e-300)) / np.log(gamma), np.inf)
 
 
 def bootstrap_over_policy_q(facts: RunFacts) -> Quantity | Missing:
