@@ -64,7 +64,7 @@ def _updates(facts: RunFacts) -> Iterator[Comparison]:
     run, total = facts.run, facts.series("agent/total_updates")
     if run is None:
         return
-    frequency, per_round = run.number("train_freq"), run.number("gradient_steps") or 1.0
+    frequency, per_round = run.number("train_freq"), _per_round(facts)
     starts = run.number("learning_starts")
     if starts is None and facts.learning_starts is not None:
         starts = facts.learning_starts.value
@@ -81,6 +81,8 @@ def _updates(facts: RunFacts) -> Iterator[Comparison]:
             f"agent/total_updates at step {int(total.steps.max()):,}",
         )
         slack = max(2.0 * per_round, 0.1 * claimed)
+        if frequency and not facts.own_trainer:
+            slack += _longest_episode(facts) / frequency * per_round
         # Vectorised environments may round the schedule to whole rounds.
         agrees = abs(observed - claimed) <= slack + (run.number("num_envs") or 1.0) * per_round
     elif logged is not None:
@@ -114,26 +116,63 @@ def _logged_updates(facts: RunFacts) -> int | None:
 
 
 def _learning_starts(facts: RunFacts) -> Iterator[Comparison]:
+    """Hold the first update against the configured start of learning.
+
+    A row of another trainer may sum up many steps, so its first row with updates only tells that an update was made
+    by then, and the row before it that none was. Training at episode ends allows one more episode.
+    """
     run, first = facts.run, facts.first_update_step
     starts = run.number("learning_starts") if run else None
     if run is None or starts is None or first is None:
         return
     frequency = run.number("train_freq") or 1.0
-    warmup = (run.number("critic_warmup_updates") or 0.0) / (run.number("gradient_steps") or 1.0)
-    series = facts.series("train/q1_value") or facts.series("train/critic_loss")
-    steps = np.unique(series.steps) if series is not None else np.zeros(0)
-    interval = float(np.median(np.diff(steps))) if len(steps) > 1 else 0.0
-    latest = (
-        starts + frequency * (warmup + (run.number("policy_delay") or 1.0) + 1.0) + 2.0 * interval
-    )
+    warmup = (run.number("critic_warmup_updates") or 0.0) / max(_per_round(facts), 1.0)
+    latest = starts + frequency * (warmup + (run.number("policy_delay") or 1.0) + 1.0)
     latest += run.number("num_envs") or 1.0
+    observed, where = float(first), "step of the first logged update"
+    series = facts.series("train/q1_value") or facts.series("train/critic_loss")
+    gaps = np.diff(np.unique(series.steps)) if series is not None else np.zeros(0)
+    if facts.own_trainer:
+        latest += 2.0 * float(np.median(gaps)) if len(gaps) else 0.0
+    elif starts <= observed:
+        if not len(gaps):
+            return
+        latest += float(gaps.max()) + _longest_episode(facts)
+        observed, where = float(_last_step_before(facts, first)), "last row without an update"
+    agrees = starts <= first and observed <= latest
     yield Comparison(
         key="learning_starts",
         configured=starts,
-        observed=float(first),
-        agrees=starts <= first <= latest,
-        where="step of the first logged update",
+        observed=observed if not agrees else float(first),
+        agrees=agrees,
+        where=where,
     )
+
+
+def _per_round(facts: RunFacts) -> float:
+    """Updates per round; one per step of the round where the configuration says -1, as Stable-Baselines3 does."""
+    run = facts.run
+    configured = run.number("gradient_steps") if run else None
+    if run is None or configured is None:
+        return 1.0
+    return configured if configured >= 0 else run.number("train_freq") or 1.0
+
+
+def _longest_episode(facts: RunFacts) -> float:
+    """Length of the longest episode that is known, single or mean; 0 when none is."""
+    tags = ("train/episode_length", "eval/mean_episode_length")
+    found = [facts.series(tag) for tag in tags]
+    return max(
+        (_largest(s) for s in found if s is not None and np.isfinite(s.values).any()), default=0.0
+    )
+
+
+def _last_step_before(facts: RunFacts, step: int) -> int:
+    """Last step before this one at which anything was logged; 0 when nothing was."""
+    tags = ("train/episode_length", "train/episode_reward", "eval/mean_reward", "time/steps_per_s")
+    found = [facts.series(tag) for tag in tags]
+    earlier = [s.steps[s.steps < step] for s in found if s is not None]
+    return max((int(steps.max()) for steps in earlier if len(steps)), default=0)
 
 
 def _rates(facts: RunFacts) -> Iterator[Comparison]:
@@ -151,11 +190,11 @@ def _same(facts: RunFacts, key: str, tag: str, tolerance: float) -> Iterator[Com
     series = facts.series(tag)
     if configured is None or series is None or not np.isfinite(series.values).all():
         return
-    farthest = series.values[np.argmax(np.abs(series.values - configured))]
-    agrees = abs(float(farthest) - configured) <= tolerance * abs(configured)
-    yield Comparison(
-        key=key, configured=configured, observed=float(farthest), agrees=agrees, where=tag
-    )
+    # Our own values are constant; another trainer may begin a schedule at the configured one.
+    apart = np.abs(series.values - configured)
+    shown = float(series.values[np.argmax(apart) if facts.own_trainer else np.argmin(apart)])
+    agrees = abs(shown - configured) <= tolerance * abs(configured)
+    yield Comparison(key=key, configured=configured, observed=shown, agrees=agrees, where=tag)
 
 
 def _gamma(facts: RunFacts) -> Iterator[Comparison]:
@@ -164,6 +203,8 @@ def _gamma(facts: RunFacts) -> Iterator[Comparison]:
     if configured is None or measured is None:
         return
     agrees = abs(measured.value - configured) <= 1e-3
+    if not agrees and not facts.own_trainer and _is_power(measured.value, configured):
+        return
     yield Comparison(
         key="gamma",
         configured=configured,
@@ -171,6 +212,11 @@ def _gamma(facts: RunFacts) -> Iterator[Comparison]:
         agrees=agrees,
         where=measured.source,
     )
+
+
+def _is_power(measured: float, gamma: float) -> bool:
+    """Tell whether this is gamma^n with n of 2 to 10, the discount of n-step returns."""
+    return any(abs(measured - gamma**n) <= 2e-5 for n in range(2, 11))
 
 
 def _clipping(facts: RunFacts) -> Iterator[Comparison]:

@@ -125,7 +125,10 @@ class Signs:
 
     @cached_property
     def excess(self) -> tuple[float, str, Bound] | None:
-        """Largest |replay Q| or |target Q| over the bound, with the tag, None when no bound can be derived."""
+        """Largest |replay Q| or |target Q| over the bound, with the tag, None when no bound can be derived.
+
+        Where neither is logged, the actor's Q stands in if the critic's errors are beyond the bound as well.
+        """
         bound = self.facts.q_bound
         if isinstance(bound, Missing):
             return None
@@ -133,10 +136,17 @@ class Signs:
             self.trace(tag) for tag in ("train/q1_value", "debug/target_q_mean", "train/q2_value")
         ]
         largest = max((t for t in traces if t), key=lambda t: t.largest, default=None)
+        if largest is None and self._errors_beyond(bound):
+            largest = self.trace("debug/actor_q_mean")
         if largest is None:
             return None
         found = (largest.largest / bound.high, largest.tag, bound)
         return found if found[0] > 1.0 else self._out_of_reach or found
+
+    def _errors_beyond(self, bound: Bound) -> bool:
+        """Whether the critic's errors are larger than an honest value can be: then the critic itself diverges."""
+        loss = self.trace("train/critic_loss")
+        return loss is not None and loss.largest**0.5 > bound.high
 
     @cached_property
     def _out_of_reach(self) -> tuple[float, str, Bound] | None:

@@ -18,6 +18,8 @@ UNTRAINED_Q = 1.0
 """Size of an untrained network's output; no bound on Q is set below it."""
 PEAK_FACTOR = 5.0
 """Largest single reward over the best episode's mean reward per step, when no batch rewards are logged."""
+ENTROPY_FACTOR = 4.0
+"""The same again for SAC and its kin, whose values hold an entropy bonus beside the rewards."""
 _TAGS = ("debug/reward_max", "debug/reward_min")
 
 
@@ -31,24 +33,42 @@ class Bound:
 
 
 def largest_reward(
-    extremes: Sequence[Series], episodes: Episodes | Missing, scale: float
+    extremes: Sequence[Series],
+    episodes: Episodes | Missing,
+    rolling: tuple[Series, Series] | None,
+    scale: float,
 ) -> Fact | Missing:
-    """Return the largest |reward| of the logged batches; without them a generous guess from the episodes."""
+    """Return the largest |reward| of the logged batches; without them a generous guess from the episodes.
+
+    The guess assumes that no single reward exceeds `PEAK_FACTOR` times the best mean per step.
+
+    Args:
+        extremes: Largest and smallest rewards of batches, those that are logged.
+        episodes: Single episodes.
+        rolling: Mean returns and mean lengths of several episodes each, at the same points; None when not logged.
+        scale: Factor between the environment's reward and the critic's.
+    """
     values = np.concatenate([s.values for s in extremes]) if extremes else np.zeros(0)
     values = values[np.isfinite(values)]
     if len(values):
         tags = " and ".join(s.tag for s in extremes)
         source = f"largest |reward| in a logged batch ({tags})"
         return Fact(value=float(np.abs(values).max()), source=source)
-    if isinstance(episodes, Missing) or episodes.returns is None:
-        reason = "neither batch rewards nor single episodes' rewards are logged"
+    if not isinstance(episodes, Missing) and episodes.returns is not None:
+        returns, lengths, of = episodes.returns, episodes.lengths, "of an episode"
+    elif rolling is not None:
+        returns, lengths, of = rolling[0].values, rolling[1].values, f"({rolling[0].aggregated})"
+    else:
+        reason = "neither batch rewards nor episodes' rewards are logged"
         return Missing(reason=reason, tags=_TAGS)
-    per_step = np.abs(episodes.returns) / np.maximum(episodes.lengths, 1.0)
+    per_step = np.abs(returns) / np.maximum(lengths, 1.0)
     per_step = per_step[np.isfinite(per_step)]
     if not len(per_step):
         return Missing(reason="no finite episode reward", tags=_TAGS)
     factor = PEAK_FACTOR * scale
-    source = f"{factor:g} x the largest mean |reward| per step of an episode, since debug/reward_* is not logged"
+    source = (
+        f"{factor:g} x the largest mean |reward| per step {of}, since debug/reward_* is not logged"
+    )
     return Fact(value=factor * float(per_step.max()), source=source)
 
 

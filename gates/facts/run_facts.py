@@ -8,6 +8,7 @@ import numpy as np
 
 from gates.facts.bounds import (
     ASSUMED_GAMMA,
+    ENTROPY_FACTOR,
     Bound,
     highest_reward,
     largest_reward,
@@ -142,7 +143,9 @@ class RunFacts:
         _, (effective, done) = align(*pair)
         if len(done) < 3 or not np.isfinite(effective).all() or not np.isfinite(done).all():
             return False
-        return float(np.ptp(done)) > 0.0 and float(np.ptp(effective)) < 1e-6
+        # A discount near 0 is the same with and without terminations.
+        expected = float(np.median(effective)) * float(np.ptp(done))
+        return expected > 1e-4 and float(np.ptp(effective)) < 1e-6
 
     @cached_property
     def reward_scale(self) -> Fact | None:
@@ -182,7 +185,18 @@ class RunFacts:
         """Largest absolute reward that the critic saw."""
         extremes = (self.series("debug/reward_max"), self.series("debug/reward_min"))
         scale = self.reward_scale.value if self.reward_scale else 1.0
-        return largest_reward([s for s in extremes if s is not None], self.episodes, scale)
+        if self.has_entropy_bonus:
+            scale *= ENTROPY_FACTOR
+        rolling = None
+        pair = self.need("train/episode_reward", "train/episode_length")
+        if not isinstance(pair, Missing) and np.array_equal(pair[0].steps, pair[1].steps):
+            rolling = (pair[0], pair[1])
+        return largest_reward([s for s in extremes if s is not None], self.episodes, rolling, scale)
+
+    @property
+    def has_entropy_bonus(self) -> bool:
+        """True for SAC and its kin, whose values hold a bonus for entropy beside the rewards."""
+        return self.series("train/ent_coef") is not None
 
     @cached_property
     def q_bound(self) -> Bound | Missing:
@@ -201,6 +215,8 @@ class RunFacts:
         """Finished training episodes."""
         found = self.need("train/episode_length")
         if isinstance(found, Missing):
+            if self.no_episode_ended:
+                return Missing(reason="no training episode ended", not_applicable=True)
             return found
         (length,) = found
         if length.aggregated:
@@ -215,6 +231,18 @@ class RunFacts:
             terminated=terminated,
             time_limit=time_limit(length.values, terminated),
         )
+
+    @cached_property
+    def no_episode_ended(self) -> bool:
+        """True when no training episode is logged because none ended, not because the trainer does not log them."""
+        if self.series("train/episode_length") is not None:
+            return False
+        longest = self.series("eval/mean_episode_length")
+        parallel = (self.run.number("num_envs") if self.run else None) or 1.0
+        long = longest is not None and bool(
+            (longest.values * parallel >= (self.last_step or 0)).all()
+        )
+        return self.own_trainer or long
 
     def _beside(self, tag: str, length: Series) -> FloatArray | None:
         series = self.series(tag)

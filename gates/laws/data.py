@@ -10,11 +10,20 @@ from gates.facts.values import Missing
 from gates.laws.quantity import Quantity, derived, of_run, pair_tags
 from gates.metrics import align, finite_median
 
+FEW_BATCHES = 3
+"""Fewer logged batches than this after the first finished episode show nothing."""
+
+
+def _too_few(count: int) -> Missing:
+    reason = f"only {count} batches were logged after the first finished episode"
+    return Missing(reason=reason, not_applicable=True)
+
 
 def batch_reward_over_episode_reward(facts: RunFacts) -> Quantity | Missing:
     """Mean reward in the batches over mean reward per step of the episodes so far, the known scale divided out.
 
-    About 1 when the buffer holds single, unchanged rewards.
+    About 1 when the buffer holds single, unchanged rewards. Assumes that the buffer holds the episodes that are
+    logged, uniformly sampled, and that their rewards do not cancel.
     """
     found = facts.need("debug/reward_mean")
     episodes = facts.episodes
@@ -32,8 +41,8 @@ def batch_reward_over_episode_reward(facts: RunFacts) -> Quantity | Missing:
     known = facts.reward_scale
     values = batch / facts.reward_scale_at(steps)
     usable = np.isfinite(per_step) & np.isfinite(values)
-    if not usable.any():
-        return Missing(reason="no batch was logged after the first finished episode")
+    if usable.sum() < FEW_BATCHES:
+        return _too_few(int(usable.sum()))
     top, bottom = float(np.mean(values[usable])), float(np.mean(per_step[usable]))
     spread = facts.series("debug/reward_std")
     noise = finite_median(spread.values) / (known.value if known else 1.0) if spread else 0.0
@@ -105,8 +114,9 @@ def discount(facts: RunFacts) -> Quantity | Missing:
 def replay_q_over_returns(facts: RunFacts) -> Quantity | Missing:
     """Mean replay Q over the mean discounted return that the episodes so far had left at each of their steps.
 
-    Below 1 while values are still being learned, near 1 later, above where the policy is better than the episodes in
-    the buffer, and far above where values are made up. Rewards count as spread evenly over an episode.
+    Below 1 while values are still being learned, near 1 later, and far above where values are made up. Rewards count
+    as spread evenly over an episode, and an episode that was cut off as going on in the same way. Assumes that the
+    policy is no better than the episodes in the buffer; one that has outgrown them is worth more, so this only warns.
     """
     found = facts.need("train/q1_value")
     episodes = facts.episodes
@@ -125,11 +135,14 @@ def replay_q_over_returns(facts: RunFacts) -> Quantity | Missing:
         factor, note = float(measured.series.values[0]), "reward scale: batches over episodes"
     gamma = min(facts.gamma.value, 0.999)
     lengths = np.maximum(episodes.lengths, 1.0)
-    weights = (1.0 - gamma * (1.0 - gamma**lengths) / ((1.0 - gamma) * lengths)) / (1.0 - gamma)
+    lost = gamma * (1.0 - gamma**lengths) / ((1.0 - gamma) * lengths)
+    weights = (1.0 - np.where(episodes.ended_by_termination, lost, 0.0)) / (1.0 - gamma)
     steps, (q1,) = align(found[0])
     returns = factor * mean_so_far(episodes, episodes.returns * weights, steps, facts.buffer_size)
     size = np.sign(returns) * np.maximum(np.abs(returns), 1.0)
     keep = np.isfinite(size) & (size != 0)
+    if keep.sum() < FEW_BATCHES:
+        return _too_few(int(keep.sum()))
     formula = "train/q1_value / mean discounted return left at each step of the episodes"
     series = derived("replay_q_over_returns", steps[keep], q1[keep] / size[keep], formula)
     return Quantity(series=series, points=len(series), note=note, tags=("train/q1_value",))

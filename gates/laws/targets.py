@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gates.facts.values import Missing
 from gates.facts.run_facts import RunFacts
+from gates.facts.values import Missing
 from gates.laws.quantity import Quantity, derived, of_run
 from gates.metrics import align, finite_median
 from gates.series import FloatArray, IntArray
@@ -23,8 +23,8 @@ SAME_SIZE = (0.5, 1.3)
 """Next states' value by the smaller target critic over the states' value by the critic: how far both may differ."""
 LEARNED = 3.0
 """Times the untrained value from which a value shows what was learned."""
-AS_GOOD = 1.3
-"""Rates whose error is within this factor of the smallest one explain the run as well."""
+AS_GOOD, AS_GOOD_BEYOND = 1.5, 0.03
+"""Rates explain the run as well as the best one up to this factor of its error, and this much beside it."""
 GOOD_FIT = 0.1
 """Relative error above which no rate describes the targets, so that none can be read off."""
 
@@ -67,7 +67,7 @@ def target_network_speed(facts: RunFacts) -> Quantity | Missing:
     if best > GOOD_FIT:
         reason = f"no rate describes how the targets follow the critic (relative error {best:.2f})"
         return Missing(reason=reason, not_applicable=True)
-    tau = float(RATES[errors <= AS_GOOD * best][0])
+    tau = float(RATES[errors <= AS_GOOD * best + AS_GOOD_BEYOND][0])
     configured = _rate_per_update(facts)
     plausible = LARGEST_TAU if configured is None else 4.0 * configured
     known = "above every published recipe" if configured is None else f"4 x {configured:g}"

@@ -13,8 +13,11 @@ from gates.facts.learning import described, training_progress
 from gates.facts.phases import split_phases
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
-from gates.metrics import Reduced
+from gates.metrics import Reduced, bootstrap_ratio
 from gates.text import in_words
+
+RESAMPLES, CONFIDENCE = 1000, 0.95
+"""Of the bootstrap interval of the ratio of median lengths."""
 
 
 class CollapseCheck(Check):
@@ -29,7 +32,7 @@ class CollapseCheck(Check):
     min_cv: float = Field(default=0.35, gt=0)
     """Below this spread over mean the lengths count as the same."""
     max_share_of_exploration: float = Field(default=0.7, gt=0, le=1)
-    """Below this share of the median length of exploration they count as short."""
+    """Below this share of the median length of exploration, by a whole bootstrap interval, they count as short."""
 
     @model_validator(mode="after")
     def _enough_points(self) -> CollapseCheck:
@@ -62,19 +65,20 @@ class CollapseCheck(Check):
             reason = "the last episodes reach the time limit"
             return self.missing(facts, Missing(reason=reason, not_applicable=True))
         # A policy that holds on for long may well do so evenly: only short episodes can collapse.
-        short = mean < self.max_share_of_exploration * usual
+        ratio = bootstrap_ratio(
+            lengths, episodes.lengths[exploring], resamples=RESAMPLES, confidence=CONFIDENCE
+        )
+        short = ratio.high < self.max_share_of_exploration
         measured = Measured(
             reduced=Reduced(
-                value=float(lengths.std()) / max(mean, 1e-12)
-                if short
-                else mean / max(usual, 1e-12),
+                value=float(lengths.std()) / max(mean, 1e-12) if short else ratio.high,
                 first_step=int(episodes.end_steps[tail].min()),
                 last_step=int(episodes.end_steps[tail].max()),
                 points=len(tail),
                 nan_points=int(np.isnan(lengths).sum()),
             ),
             series=logged[0],
-            subject=f"{'spread / mean' if short else 'last / exploring mean'} of the episode length",
+            subject=f"{'spread / mean' if short else 'last / exploring median'} of the episode length",
             statistic=f"of the last {len(tail)} episodes",
             note=(
                 f"mean length {in_words(mean)} of the last {len(tail)} episodes, median "

@@ -25,8 +25,14 @@ class PresenceCheck(Check):
 
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
         """Name the tags that are missing."""
-        needed = [tag for tag in self.needed if facts.series(tag) is None]
-        expected = [tag for tag in self.expected if facts.series(tag) is None]
+        absent = {
+            tag
+            for tag in (*self.needed, *self.expected)
+            if facts.series(tag) is None
+            and not (facts.no_episode_ended and tag.startswith("train/episode_"))
+        }
+        needed = [tag for tag in self.needed if tag in absent]
+        expected = [tag for tag in self.expected if tag in absent]
         if self.any_of and all(facts.series(tag) is None for tag in self.any_of):
             needed.append(f"one of {', '.join(self.any_of)}")
         total = len({*self.needed, *self.any_of, *self.expected})

@@ -61,7 +61,7 @@ def test_claims_about_another_trainers_run_are_held_against_its_events() -> None
     run = make(Recipe())
     finding = audited(run, train_freq=50, gradient_steps=1, learning_starts=200)["config_applied"]
     assert finding.outcome is Outcome.FAIL
-    assert "learning_starts is 1,005" in finding.reason
+    assert "last row without an update" in finding.reason
     assert audited(run, train_freq=5, learning_starts=1000)["config_applied"].outcome is (
         Outcome.PASS
     )
@@ -71,6 +71,41 @@ def test_more_logged_updates_than_claimed_ones_are_a_contradiction() -> None:
     finding = audited(make(Recipe()), updates=80)["config_applied"]
     assert finding.outcome is Outcome.FAIL
     assert "logged updates, at least" in finding.reason
+
+
+@pytest.mark.parametrize(
+    ("configured", "rows", "first_with_update", "outcome"),
+    [
+        (1000, [1245, 1700, 2200], 1245, Outcome.PASS),
+        (100, [5011, 9800, 14_000], 5011, Outcome.PASS),
+        (1000, [400, 800, 1245, 1700], 1245, Outcome.PASS),
+        (100, [400, 800, 1200, 1600, 2000], 1600, Outcome.FAIL),
+        (1000, [400, 800, 1200], 800, Outcome.FAIL),
+    ],
+)
+def test_rows_that_sum_up_bound_the_first_update_from_above(
+    configured: int, rows: list[int], first_with_update: int, outcome: Outcome
+) -> None:
+    loss = [step for step in rows if step >= first_with_update]
+    length = replace(series("train/episode_length", rows, 100.0), aggregated="mean of 4 episodes")
+    tags = {
+        "train/critic_loss": series("train/critic_loss", loss, 1.0),
+        "train/episode_length": length,
+    }
+    info = RunInfo(source="c.yaml", train={"learning_starts": configured})
+    facts = RunFacts(log=log_of(tags), run=info, stage="5k", planned_steps=5000)
+    finding = findings(facts)["config_applied"]
+    assert finding.outcome is outcome, finding.reason
+
+
+def test_the_discount_of_n_step_returns_is_no_contradiction() -> None:
+    run = make(Recipe())
+    run.set("debug/effective_discount", 0.99**3 * (1.0 - run.get("debug/done_ratio")))
+    finding = audited(run, gamma=0.99, learning_starts=1000)["config_applied"]
+    assert finding.outcome is Outcome.PASS, finding.reason
+    run.set("debug/effective_discount", 0.97 * (1.0 - run.get("debug/done_ratio")))
+    finding = audited(run, gamma=0.99, learning_starts=1000)["config_applied"]
+    assert finding.outcome is Outcome.FAIL
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,8 @@ def test_a_healthy_run_is_no_no_go_and_has_no_cause(recipe: Recipe, own: bool) -
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 @pytest.mark.parametrize("cause", FAULTS)
 def test_each_fault_is_a_no_go_and_named_first(cause: str, recipe: Recipe, own: bool) -> None:
-    if cause == "target_not_averaged" and recipe.train_freq == 50 and not own:
-        pytest.skip("80 updates of unknown schedule look like 4,000 averaged ones")
+    if cause == "target_not_averaged" and not own:
+        pytest.skip("without a count of the updates each step may have been one")
     if cause.startswith("reward_") and recipe.reward_scale != 1.0 and not own:
         pytest.skip("an unknown small scale hides a factor on the rewards")
     result = judge(make(replace(recipe, own=own), FAULTS[cause]))

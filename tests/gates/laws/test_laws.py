@@ -83,7 +83,8 @@ BROKEN: list[tuple[LawName, str, float, float]] = [
 
 @pytest.mark.parametrize(("law", "fault", "low", "high"), BROKEN)
 def test_a_fault_breaks_its_law(law: LawName, fault: str, low: float, high: float) -> None:
-    values = quantity(law, make(Recipe(layer_norm=False), FAULTS[fault])).series.values
+    own = law == "target_network_speed"
+    values = quantity(law, make(Recipe(layer_norm=False, own=own), FAULTS[fault])).series.values
     value = float(np.quantile(values, 0.95, method="nearest"))
     assert low <= value <= high
 
@@ -278,3 +279,31 @@ def test_a_law_of_td3_does_not_apply_to_another_algorithm(algorithm: str, applie
         assert found.not_applicable
         assert "SAC" in found.reason
     assert isinstance(evaluate("episode_steps_over_steps", own), Quantity), "steps add up anywhere"
+
+
+@pytest.mark.parametrize("length", [5, 50])
+def test_a_value_beyond_the_cut_of_an_episode_is_honest(length: int) -> None:
+    run = make(Recipe(fixed_length=length, reward=1.0, own=True))
+    run.set("train/q1_value", 100.0)
+    assert median("replay_q_over_returns", run) == pytest.approx(1.0, rel=0.02)
+
+
+def test_a_run_whose_first_episode_outlasts_the_stage_is_not_asked_for_episodes() -> None:
+    run = make(Recipe(own=True))
+    run.tags = {tag: s for tag, s in run.tags.items() if not tag.startswith("train/episode_")}
+    for law in ("replay_q_over_returns", "batch_reward_over_episode_reward"):
+        found = evaluate(law, facts(run))
+        assert isinstance(found, Missing)
+        assert found.not_applicable
+    info = run.run_info()
+    assert info is not None
+    other = RunFacts(log=run.log(), run=replace(info, complete=False), stage="5k", planned_steps=1)
+    found = evaluate("replay_q_over_returns", other)
+    assert isinstance(found, Missing)
+    assert not found.not_applicable
+
+
+def test_a_discount_of_zero_does_not_hide_terminations() -> None:
+    run = make(Recipe())
+    run.set("debug/effective_discount", 0.0)
+    assert 0.5 < median("done_ratio_over_terminations", run) < 1.5
