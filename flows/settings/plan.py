@@ -18,6 +18,8 @@ from flows.settings.setting_files import (
     StageFile,
     gate_of,
     load_file,
+    load_stage,
+    shipped,
 )
 from flows.settings.slots import derived_slots
 from flows.settings.stage_request import check_by_command, stage_request
@@ -116,6 +118,8 @@ def resolve_plan(
     askable = content.by_command or not (misfits or _seed_mistakes(seed))
     planned = _planned(drafts, content, path, live) if askable else []
     mistakes += _with_origin((m for _, found in planned for m in found), path, parsed)
+    if not mistakes:
+        mistakes += _too_short([stage for stage, _ in planned])
     if mistakes:
         raise ConfigError(mistakes)
     return PipelinePlan(
@@ -171,6 +175,23 @@ def _planned(
         (_stage_plan(draft, preset, answer, trainer, live), answer.mistakes)
         for draft, (trainer, answer) in zip(drafts, checked, strict=True)
     ]
+
+
+def _too_short(stages: Sequence[StagePlan]) -> list[str]:
+    """Refuse stages whose gate needs more updates than the recipe makes in them; name the shortest that can judge."""
+    from gates.checks.decidable import too_short
+    from gates.checks.gate_file import load_gate
+
+    mistakes = []
+    known = sorted((file.steps, file.name) for _, file in map(load_stage, shipped("stage")))
+    for stage in stages:
+        found = too_short(stage.resolved.get("train", {}), stage.steps, load_gate(stage.gate))
+        if found is None:
+            continue
+        longer = [name for steps, name in known if steps >= found.steps_needed]
+        advice = f"begin with --stages {longer[0]}" if longer else "make the stage longer"
+        mistakes.append(f"stage {stage.name} cannot judge this recipe: {found.sentence}; {advice}")
+    return mistakes
 
 
 def _stage_plan(

@@ -19,9 +19,12 @@ from gates.facts.episodes import Episodes, time_limit
 from gates.facts.values import Fact, Missing
 from gates.metrics import align
 from gates.runs.run_info import RunInfo
+from gates.runs.schedule import update_schedule
 from gates.series import EventLog, FloatArray, IntArray, Series
 
 UPDATE_TAGS = ("train/q1_value", "train/critic_loss", "debug/target_q_mean", "train/actor_loss")
+USUAL_ROWS = 5
+"""Logged updates that most checks need."""
 UPDATE_GROUPS = ("train/", "debug/", "gradients/")
 """Groups of tags that are logged with updates; `train/episode_*` is not."""
 STEP_INDEXED = (
@@ -280,17 +283,21 @@ class RunFacts:
     def before_first_actor_update(self) -> str:
         """Why no tag of the actor can be there, when the configuration says so; empty otherwise."""
         run, total = self.run, self.series("agent/total_updates")
-        warmup = run.number("critic_warmup_updates") if run else None
-        if run is None or not warmup or self.series("train/actor_loss") is not None:
+        schedule = update_schedule(run.train) if run is not None else None
+        if run is None or schedule is None or self.series("train/actor_loss") is not None:
             return ""
         done = run.status_updates
         if done is None and total is not None:
             done = int(total.values.max())
-        if done is None or done > warmup:
+        if done is None:
+            done = schedule.updates_by(self.last_step or 0)
+        step = max(run.status_step or 0, self.last_step or 0)
+        if schedule.rows_by(step) or done > schedule.critic_warmup_updates:
             return ""
+        warmup = schedule.critic_warmup_updates
         return (
-            f"the run ended after {done:,} critic updates, before the first actor update "
-            f"(critic_warmup_updates is {warmup:g})"
+            f"no actor update by step {step:,}: warm-up of {warmup:,} updates, {done:,} made; "
+            f"a stage needs {schedule.step_of_row(USUAL_ROWS):,} steps to judge this recipe"
         )
 
     @cached_property

@@ -10,7 +10,7 @@ from gates.facts.values import Missing
 from gates.laws.quantity import Quantity, derived, of_run, pair_tags
 from gates.metrics import align, finite_median
 
-FEW_BATCHES = 3
+FEW_BATCHES = 5
 """Fewer logged batches than this after the first finished episode show nothing."""
 
 

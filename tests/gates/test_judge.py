@@ -268,8 +268,14 @@ def test_a_run_without_actor_updates_says_why() -> None:
         del run.tags[tag]
     info = run.run_info()
     assert info is not None
-    info = replace(info, train={**info.train, "critic_warmup_updates": 900}, status_updates=800)
+    schedule = {
+        "critic_warmup_updates": 900,
+        "policy_delay": 2,
+        "num_envs": 1,
+        "log_every_updates": 5,
+    }
+    info = replace(info, train={**info.train, **schedule}, status_updates=800)
     result = judge_log(run.log(), run=info, directory=Path("r"), gate=GATE, stage="5k").result
     assert result.verdict is Verdict.NO_GO
     finding = next(f for f in result.findings if f.check == "actor_q_coupled")
-    assert "before the first actor update (critic_warmup_updates is 900)" in finding.reason
+    assert "by step 5,000: warm-up of 900 updates, 800 made" in finding.reason

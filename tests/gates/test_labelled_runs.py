@@ -77,3 +77,44 @@ def test_the_leak_is_shown_not_to_be_overestimation(name: str) -> None:
     assert "L2" in text
     assert "encode" in first.fix.text
     assert first.fix.config == {}
+
+
+RECIPES = {
+    "007-50k": ("50k", None, "none"),
+    "015-50k": ("50k", None, "none"),
+    "013-5k": ("5k", "NO_GO", "dead_actor"),
+}
+"""Recipes drawn at random for our own trainer: stage, verdict (None: anything but NO_GO) and first cause."""
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_drawn_at_random(name: str) -> None:
+    stage, verdict, cause = RECIPES[name]
+    result = judge(RUNS / "recipes" / name, gate=load_gate(stage), stage=stage).result
+    assert result.verdict.value == verdict if verdict else result.verdict.value != "NO_GO"
+    assert causes(result)[0] == cause
+
+
+def test_a_recipe_without_an_actor_update_is_named_as_such() -> None:
+    result = judge(RUNS / "recipes" / "000-5k", gate=load_gate("5k"), stage="5k").result
+    assert result.verdict.value == "NO_GO"
+    assert causes(result) == ["none"]
+    reason = next(f for f in result.findings if f.check == "tags_logged").reason
+    assert "no actor update by step 5,000: warm-up of 100 updates, 80 made" in reason
+    assert "6,900 steps" in reason
+
+
+@pytest.mark.parametrize("name", ["sb3_diverged", "tianshou_diverged"])
+def test_values_beyond_what_rolling_means_allow(name: str) -> None:
+    result = judge(
+        RUNS / "field" / "made" / name, gate=load_gate("50k"), stage="50k", planned_steps=50_000
+    ).result
+    assert result.verdict.value == "NO_GO"
+    assert causes(result)[0] == "critic_divergence"
+
+
+def test_success_that_shortens_episodes_is_no_collapse() -> None:
+    folder = RUNS / "field" / "made" / "cleanrl_goal_reached"
+    result = judge(folder, gate=load_gate("50k"), stage="50k", planned_steps=50_000).result
+    assert result.verdict.value != "NO_GO"
+    assert causes(result) == ["none"]

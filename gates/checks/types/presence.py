@@ -48,6 +48,8 @@ class PresenceCheck(Check):
                 Outcome.INCONCLUSIVE,
                 f"nothing can be judged without {', '.join(needed)}",
             )
+            if facts.before_first_actor_update:
+                text, expected = facts.before_first_actor_update, []
         elif expected:
             outcome, text = Outcome.WARN, "parts of the judgement are missing"
         else:
