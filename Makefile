@@ -8,7 +8,7 @@ INSTALL := $(BIN)/pip install --quiet --constraint constraints.txt --editable
 ALL_EXTRAS := bench,browser,carla,dask,dev,gpu,run
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test test-carla test-browser check format lint types imports docs fault-bench fault-matrix carla-faults test-slow bench bench-short constraints clean
+.PHONY: help install install-dev run test test-carla test-browser check format lint types imports docs fault-bench recipe-bench fault-matrix carla-faults test-slow bench bench-short constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,9 @@ bench-short: install-dev  ## Only show that every benchmark runs
 
 fault-bench: install-dev  ## Train sound and faulty runs, judge them, write docs/fault-bench.md's table
 	$(BIN)/python tests/fault_bench/bench.py --out runs/fault-bench --table docs/fault-bench.md $(ARGS)
+
+recipe-bench: install-dev  ## Train recipes drawn at random, judge them, write docs/recipe-bench.md's table
+	$(BIN)/python tests/recipe_bench/bench.py --out runs/recipe-bench --table docs/recipe-bench.md $(ARGS)
 
 fault-matrix: install-dev  ## Strike a short stage with every fault, write docs/supervision.md's table
 	$(BIN)/python tests/fault_matrix/matrix.py --table docs/supervision.md $(ARGS)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from gates.diagnosis.identities import FROZEN
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
 from gates.text import in_words
@@ -19,13 +20,13 @@ def actor_frozen(signs: Signs) -> Suspicion | None:
         quantity is None
         or weights is None
         or quantity.points < 5
-        or quantity.series.values[0] > 1e-9
+        or quantity.series.values[0] > FROZEN
     ):
         return None
     if gradient is None or gradient.largest <= 0:
         return None
     evidence = [
-        f"weights/actor_mlp_l2 is exactly {weights.last:.9g} in all {weights.points} logged updates, steps "
+        f"weights/actor_mlp_l2 is {weights.last:.9g} in all {weights.points} logged updates, steps "
         f"{weights.first_step:,} to {weights.last_step:,}.",
         f"The actor's MLP gradient is not 0: {in_words(gradient.last)} (median at the end).",
     ]

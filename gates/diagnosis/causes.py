@@ -149,6 +149,59 @@ CAUSES: Mapping[str, Cause] = {
         config={"train.tau": 0.005},
         rank=3,
     ),
+    "terminal_flag_invented": Cause(
+        title="Transitions are terminal that did not end an episode",
+        meaning=(
+            "The buffer holds terminations that did not happen, so the targets cut off a future that there is. A time "
+            "limit that is stored as a termination, or a flag that is always set, does that."
+        ),
+        refuted_by="An episode that terminated before the first batch with a terminal transition.",
+        instruction=(
+            "Store terminated alone; a time limit (truncated) ends an episode, but its last state still has a value. "
+            "Look for done = terminated or truncated, and for a flag that is written for the wrong step."
+        ),
+        rank=2,
+    ),
+    "same_batch": Cause(
+        title="Every update gets the same batch",
+        meaning="The critic learns one batch by heart; what the buffer collects never reaches it.",
+        refuted_by="Two logged batches whose rewards have different means.",
+        instruction=(
+            "Sample the replay buffer anew for each update; look for a batch that is drawn outside the loop, a cached "
+            "iterator, or a generator that is seeded in every update."
+        ),
+        rank=2,
+    ),
+    "blind_agent": Cause(
+        title="The networks do not see the state",
+        meaning="Q is the same for every state of a batch, so neither critic nor policy can depend on what happens.",
+        refuted_by="A batch in which debug/actor_q_std is more than rounding.",
+        instruction=(
+            "Print the observations that reach the networks: all zeros, one constant picture or a detached copy? Check "
+            "scaling, normalisation with a variance of 0 or infinity, and which key of the observation is used."
+        ),
+        rank=2,
+    ),
+    "identical_critics": Cause(
+        title="Both critics are the same network",
+        meaning="The minimum of the two critics is the value of one, so overestimation is not held back.",
+        refuted_by="One update in which q1 and q2 differ.",
+        instruction=(
+            "Build two networks with their own parameters; look for one module listed twice, or a copy of the first "
+            "one's weights."
+        ),
+        rank=3,
+    ),
+    "critic_frozen": Cause(
+        title="The optimiser does not touch the critic",
+        meaning="The critic's weights stay as they were initialised, so the actor climbs values that mean nothing.",
+        refuted_by="A weight norm of the critic that changes between two logged updates.",
+        instruction=(
+            "Build the critic's optimiser from the parameters of the network that gives the values, and call its "
+            "step() after backward(). Check that no copy or compile call replaced the module afterwards."
+        ),
+        rank=3,
+    ),
     "actor_frozen": Cause(
         title="The optimiser does not touch the actor",
         meaning="The actor's gradients are not zero, yet its weights stay exactly the same.",

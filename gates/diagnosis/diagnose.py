@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gates.diagnosis.actor import ACTOR_RULES
 from gates.diagnosis.causes import CAUSES
 from gates.diagnosis.critic import CRITIC_RULES
+from gates.diagnosis.identities import IDENTITY_RULES
 from gates.diagnosis.run import RUN_RULES, RunRule
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
@@ -23,6 +24,7 @@ LOG_NEXT_TIME: tuple[tuple[str, str], ...] = (
     ("policy/tanh_saturation", "whether the actions are at their limits"),
     ("policy/action_abs", "whether the actions are bounded"),
     ("weights/actor_mlp_l2", "whether the optimiser moves the actor"),
+    ("weights/critic_mlp_l2", "whether the optimiser moves the critic"),
     ("debug/done_ratio", "whether terminations reach the targets"),
     ("debug/effective_discount", "which discount the targets use"),
     ("debug/reward_mean", "which rewards the buffer holds"),
@@ -46,7 +48,7 @@ class Explanation:
 def diagnose(facts: RunFacts, findings: tuple[Finding, ...]) -> Explanation:
     """Return the causes that the evidence supports, or what to log to find one."""
     signs = Signs(facts)
-    rules: tuple[Rule, ...] = (*WIRING_RULES, *CRITIC_RULES, *ACTOR_RULES)
+    rules: tuple[Rule, ...] = (*WIRING_RULES, *CRITIC_RULES, *IDENTITY_RULES, *ACTOR_RULES)
     suspicions = [s for s in (rule(signs) for rule in rules) if s is not None]
     run_rules: tuple[RunRule, ...] = RUN_RULES
     suspicions += [s for s in (rule(signs, findings) for rule in run_rules) if s is not None]

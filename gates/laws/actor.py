@@ -115,24 +115,28 @@ def actor_is_dead(facts: RunFacts) -> Quantity | Missing:
 
 def actor_weights_move(facts: RunFacts) -> Quantity | Missing:
     """Spread of the actor MLP's weight norm over its size; exactly 0 when the optimiser does not touch it."""
-    series = facts.series("weights/actor_mlp_l2")
-    if series is None:
-        return Missing(reason="weights/actor_mlp_l2 is not logged", tags=("weights/actor_mlp_l2",))
-    values = series.values[np.isfinite(series.values)]
-    if len(values) < 2:
-        return Missing(reason="fewer than two weight norms are logged")
     gradient = facts.series("gradients/actor_mlp_norm")
     if gradient is not None and not (gradient.values > 0).any():
         return Missing(reason="no actor gradient was ever above 0", not_applicable=True)
+    return _weights_move(facts, "actor")
+
+
+def critic_weights_move(facts: RunFacts) -> Quantity | Missing:
+    """Spread of the critic MLPs' weight norm over its size; exactly 0 when the optimiser does not touch them."""
+    return _weights_move(facts, "critic")
+
+
+def _weights_move(facts: RunFacts, who: str) -> Quantity | Missing:
+    tag = f"weights/{who}_mlp_l2"
+    series = facts.series(tag)
+    if series is None:
+        return Missing(reason=f"{tag} is not logged", tags=(tag,))
+    values = series.values[np.isfinite(series.values)]
+    if len(values) < 2:
+        return Missing(reason="fewer than two weight norms are logged")
     spread = float(np.ptp(values)) / max(float(np.abs(values).max()), 1e-12)
-    return of_run(
-        "actor_weights_move",
-        facts,
-        spread,
-        len(values),
-        "(max - min) / max of weights/actor_mlp_l2",
-        series.tag,
-    )
+    name, formula = f"{who}_weights_move", f"(max - min) / max of {tag}"
+    return of_run(name, facts, spread, len(values), formula, tag)
 
 
 def action_without_tanh(facts: RunFacts) -> Quantity | Missing:

@@ -9,7 +9,10 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.laws.quantity import Quantity, derived, of_run, pair_tags
 from gates.metrics import align, finite_median
+from gates.series import FloatArray, IntArray
 
+ALL_TERMINAL = 0.95
+"""Share of terminal transitions in a batch from which all count as terminal."""
 FEW_BATCHES = 5
 """Fewer logged batches than this after the first finished episode show nothing."""
 
@@ -69,14 +72,21 @@ def batch_reward_over_episode_reward(facts: RunFacts) -> Quantity | Missing:
 
 
 def done_ratio_over_terminations(facts: RunFacts) -> Quantity | Missing:
-    """Share of terminal transitions in the batches over the share among the steps taken; about 1 when they are kept."""
+    """Share of terminal transitions in the batches over the share among the steps taken; about 1 when they are kept.
+
+    Infinite where it is impossible: a terminal transition before any episode terminated, or nothing but terminal ones
+    while episodes last longer than two steps. Assumes uniform sampling; n-step returns multiply the share by n.
+    """
     found = facts.need("debug/done_ratio")
     episodes = facts.episodes
     if isinstance(found, Missing):
         return found
+    steps, (done,) = align(found[0])
+    impossible = _impossible_terminations(facts, steps, done)
+    if impossible is not None:
+        return impossible
     if isinstance(episodes, Missing):
         return episodes
-    steps, (done,) = align(found[0])
     formula = "mean debug/done_ratio / (terminated episodes / their steps)"
     if facts.terminations_ignored:
         note = "debug/effective_discount stays the same whatever debug/done_ratio says"
@@ -93,6 +103,26 @@ def done_ratio_over_terminations(facts: RunFacts) -> Quantity | Missing:
         return Missing(reason=reason, not_applicable=True)
     ratio = float(np.mean(done[usable])) / share
     return of_run("done_ratio_over_terminations", facts, ratio, count, formula, found[0].tag)
+
+
+def _impossible_terminations(facts: RunFacts, steps: IntArray, done: FloatArray) -> Quantity | None:
+    """Return the law's value where the batches hold terminations that cannot have happened."""
+    episodes, note = facts.episodes, ""
+    if isinstance(episodes, Missing):
+        if facts.own_trainer and facts.no_episode_ended and (done > 0).any():
+            note = "no episode has ended"
+    else:
+        if episodes.terminated is not None:
+            ends = episodes.end_steps[episodes.ended_by_termination]
+            first = int(ends.min()) if len(ends) else np.inf
+            if (done[steps < first] > 0).any():
+                note = "terminal transitions before any episode terminated"
+        if (done > ALL_TERMINAL).all() and float(np.mean(episodes.lengths)) > 2.0:
+            note = "every transition is terminal, while episodes last longer than two steps"
+    if not note:
+        return None
+    name, formula = "done_ratio_over_terminations", "debug/done_ratio where no termination can be"
+    return of_run(name, facts, np.inf, len(done), formula, "debug/done_ratio", note)
 
 
 def discount(facts: RunFacts) -> Quantity | Missing:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
-from gates.laws import actor, data, reward_shape, targets
+from gates.laws import actor, data, identities, reward_shape, targets
 from gates.laws.quantity import Quantity
 
 TD3_LIKE = ("td3", "ddpg")
@@ -64,6 +64,26 @@ LAWS: Mapping[str, Law] = {
             name="actor_weights_move",
             words="relative spread of the actor's weight norm",
             quantity=actor.actor_weights_move,
+        ),
+        Law(
+            name="critic_weights_move",
+            words="relative spread of the critic's weight norm",
+            quantity=actor.critic_weights_move,
+        ),
+        Law(
+            name="critics_agree",
+            words="share of updates in which both critics are equal",
+            quantity=identities.critics_agree,
+        ),
+        Law(
+            name="batches_repeat",
+            words="share of batches equal to the first one",
+            quantity=identities.batches_repeat,
+        ),
+        Law(
+            name="q_spread_in_batch",
+            words="largest spread of actor Q in a batch / its mean",
+            quantity=identities.q_spread_in_batch,
         ),
         Law(
             name="action_without_tanh",

@@ -52,8 +52,8 @@ def cases(seeds: int, healthy_seeds: int) -> list[Case]:
     from recipes import HEALTHY
 
     faulty = [
-        Case(name=name, fault=name, recipe="drive", seed=seed)
-        for name in FAULTS
+        Case(name=name, fault=name, recipe=fault.recipe, seed=seed)
+        for name, fault in FAULTS.items()
         for seed in range(seeds)
     ]
     sound = [
@@ -67,13 +67,13 @@ def cases(seeds: int, healthy_seeds: int) -> list[Case]:
 def train(case: Case, folder: Path) -> Path:
     """Train a case into a run directory and return it."""
     from faults import FAULTS
-    from recipes import FAULTY_TASK, HEALTHY
+    from recipes import HEALTHY
 
     from trainer import __main__ as trainer
 
     run = folder / case.slug
     run.mkdir(parents=True)
-    recipe = HEALTHY[case.recipe] if case.fault is None else FAULTY_TASK
+    recipe = HEALTHY[case.recipe]
     fault = FAULTS[case.fault] if case.fault else None
     request = {
         "format": 1,

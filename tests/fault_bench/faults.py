@@ -18,10 +18,11 @@ import numpy as np
 import torch
 
 from trainer.agents import td3
-from trainer.agents.networks import Actor
+from trainer.agents.networks import Actor, Critic
 from trainer.agents.parts import GradientStats, Part
 from trainer.agents.td3 import TD3
 from trainer.loop import Trainer
+from trainer.observation import Observation
 from trainer.replay.buffer import ReplayBuffer
 from trainer.run import run_json
 
@@ -39,6 +40,8 @@ class Fault:
     """Overrides of the recipe that the fault needs to show."""
     accepted: tuple[str, ...] = ()
     """Other slugs that are right too."""
+    recipe: str = "drive"
+    """Sound recipe, of `recipes.HEALTHY`, that the fault is injected into."""
 
 
 def actor_encoder_leak() -> AbstractContextManager[Any]:
@@ -207,6 +210,89 @@ def metric_is_post_clip() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def critic_frozen() -> Iterator[None]:
+    """Never step the critic's optimiser."""
+    build = TD3.__init__
+
+    def build_frozen(agent: TD3, *arguments: Any) -> None:
+        build(agent, *arguments)
+        agent.critic_optimizer.step = lambda *_: None  # type: ignore[method-assign]
+
+    with mock.patch.object(TD3, "__init__", build_frozen):
+        yield
+
+
+@contextlib.contextmanager
+def identical_critics() -> Iterator[None]:
+    """Let both critics be one network."""
+    build = Critic.__init__
+
+    def build_one(critic: Critic, architecture: Any) -> None:
+        build(critic, architecture)
+        critic.heads[1] = critic.heads[0]
+
+    with mock.patch.object(Critic, "__init__", build_one):
+        yield
+
+
+def same_batch() -> AbstractContextManager[Any]:
+    """Train on the first batch for ever."""
+    sample = ReplayBuffer.sample
+    first: dict[int, Any] = {}
+
+    def again(buffer: ReplayBuffer, *arguments: Any) -> Any:
+        if id(buffer) not in first:
+            first[id(buffer)] = sample(buffer, *arguments)
+        return first[id(buffer)]
+
+    return mock.patch.object(ReplayBuffer, "sample", again)
+
+
+@contextlib.contextmanager
+def blind_agent() -> Iterator[None]:
+    """Give the networks nothing but zeros to see, whatever the environment shows."""
+    encode = Actor.encode
+
+    def blind(network: Any, obs: Observation) -> torch.Tensor:
+        camera = None if obs.camera is None else torch.zeros_like(obs.camera)
+        return encode(network, Observation(camera, torch.zeros_like(obs.vector)))
+
+    with mock.patch.object(Actor, "encode", blind), mock.patch.object(Critic, "encode", blind):
+        yield
+
+
+def everything_terminal() -> AbstractContextManager[Any]:
+    """Mark every transition as terminal."""
+    sample = ReplayBuffer.sample
+
+    def ended(buffer: ReplayBuffer, *arguments: Any) -> Any:
+        batch = sample(buffer, *arguments)
+        return dataclasses.replace(batch, terminated=torch.ones_like(batch.terminated))
+
+    return mock.patch.object(ReplayBuffer, "sample", ended)
+
+
+def time_limit_terminal() -> AbstractContextManager[Any]:
+    """Store the end of an episode by the time limit as a termination."""
+    add = ReplayBuffer.add
+
+    def ended(
+        buffer: ReplayBuffer,
+        frame: Any,
+        vector: Any,
+        action: Any,
+        reward: Any,
+        terminated: np.ndarray,
+        truncated: np.ndarray,
+        *rest: Any,
+    ) -> None:
+        ends = terminated | truncated
+        add(buffer, frame, vector, action, reward, ends, np.zeros_like(ends), *rest)
+
+    return mock.patch.object(ReplayBuffer, "add", ended)
+
+
+@contextlib.contextmanager
 def stopped_early() -> Iterator[None]:
     """End, without a word, at three fifths of the planned steps."""
     interact = Trainer._interact
@@ -278,4 +364,14 @@ FAULTS: dict[str, Fault] = {
         accepted=("actor_encoder_leak",),
     ),
     "stopped_early": Fault(cause="stopped_early", patch=stopped_early),
+    "critic_frozen": Fault(cause="critic_frozen", patch=critic_frozen),
+    "identical_critics": Fault(cause="identical_critics", patch=identical_critics),
+    "same_batch": Fault(cause="same_batch", patch=same_batch),
+    "blind_agent": Fault(cause="blind_agent", patch=blind_agent),
+    "everything_terminal": Fault(cause="terminal_flag_invented", patch=everything_terminal),
+    "time_limit_terminal": Fault(
+        cause="terminal_flag_invented",
+        patch=time_limit_terminal,
+        recipe="pendulum, two updates per four steps",
+    ),
 }

@@ -138,7 +138,8 @@ class Run:
         self.set("debug/target_q_std", 20.0 * scale + np.abs(target) * 0.3)
         self.set("debug/target_q_max", target + 60.0 * scale)
         self.set("debug/target_q_min", target - 60.0 * scale)
-        self.set("debug/td_error_q1", (3.0 + np.abs(self.noise(0.5))) * scale)
+        for critic in ("q1", "q2"):
+            self.set(f"debug/td_error_{critic}", (3.0 + np.abs(self.noise(0.5))) * scale)
         self.set("train/critic_loss", (30.0 + np.abs(self.noise(5.0))) * scale**2)
         self.set_actor_q(q1 * 1.03 + self.noise(0.2 * scale))
 
@@ -164,7 +165,13 @@ class Run:
         start = 22.6 if self.recipe.layer_norm else 13.0
         self.set("features/actor_cnn_l2", start + self.noise(0.02))
         self.set("features/critic_cnn_l2", start + self.noise(0.02))
-        for module, norm in (("actor_cnn", 80.4), ("actor_mlp", 13.1), ("critic_cnn", 80.5)):
+        norms = (
+            ("actor_cnn", 80.4),
+            ("actor_mlp", 13.1),
+            ("critic_cnn", 80.5),
+            ("critic_mlp", 18.2),
+        )
+        for module, norm in norms:
             self.set(f"weights/{module}_l2", norm + 0.001 * self.updates**0.7)
 
     def _own_tags(self) -> None:
@@ -315,6 +322,35 @@ def actor_frozen(run: Run) -> None:
     run.set("weights/actor_cnn_l2", 80.4174)
 
 
+def critic_frozen(run: Run) -> None:
+    """The critic's weights stay as they were initialised."""
+    run.set("weights/critic_mlp_l2", 18.2031)
+
+
+def identical_critics(run: Run) -> None:
+    """One network is listed twice."""
+    run.set("train/q2_value", run.get("train/q1_value"))
+    run.set("debug/td_error_q2", run.get("debug/td_error_q1"))
+
+
+def same_batch(run: Run) -> None:
+    """Every update gets the first batch."""
+    for statistic in ("mean", "std", "min", "max"):
+        tag = f"debug/reward_{statistic}"
+        run.set(tag, run.get(tag)[0])
+
+
+def blind_agent(run: Run) -> None:
+    """Q is the same for every state."""
+    run.set_actor_q(run.get("debug/actor_q_mean"), 1e-7 * np.abs(run.get("debug/actor_q_mean")))
+
+
+def terminal_flag_invented(run: Run) -> None:
+    """Every transition is terminal."""
+    run.set("debug/done_ratio", 1.0)
+    run.set("debug/effective_discount", 0.0)
+
+
 def dead_actor(run: Run) -> None:
     """The tanh saturates within a few updates and no gradient is left."""
     saturate(run)
@@ -367,6 +403,11 @@ FAULTS: Mapping[str, Callable[[Run], None]] = {
     "reward_scale": reward_scale,
     "target_not_averaged": target_not_averaged,
     "actor_frozen": actor_frozen,
+    "critic_frozen": critic_frozen,
+    "identical_critics": identical_critics,
+    "same_batch": same_batch,
+    "blind_agent": blind_agent,
+    "terminal_flag_invented": terminal_flag_invented,
     "dead_actor": dead_actor,
     "stopped_early": stopped_early,
 }

@@ -42,6 +42,10 @@ HEALTHY: dict[LawName, tuple[float, float]] = {
     "actor_cnn_over_mlp_gradient": (0.3, 2.0),
     "actor_is_dead": (0.0, 0.0),
     "actor_weights_move": (1e-4, 1.0),
+    "critic_weights_move": (1e-4, 1.0),
+    "critics_agree": (0.0, 0.0),
+    "batches_repeat": (0.0, 0.0),
+    "q_spread_in_batch": (0.02, np.inf),
     "action_without_tanh": (0.0, 0.0),
     "batch_reward_over_episode_reward": (0.5, 2.0),
     "done_ratio_over_terminations": (0.6, 1.3),
@@ -69,6 +73,11 @@ BROKEN: list[tuple[LawName, str, float, float]] = [
     ("actor_cnn_over_mlp_gradient", "actor_encoder_leak", 18.0, np.inf),
     ("actor_is_dead", "dead_actor", 0.9, 1.0),
     ("actor_weights_move", "actor_frozen", 0.0, 0.0),
+    ("critic_weights_move", "critic_frozen", 0.0, 0.0),
+    ("critics_agree", "identical_critics", 1.0, 1.0),
+    ("batches_repeat", "same_batch", 1.0, 1.0),
+    ("q_spread_in_batch", "blind_agent", 0.0, 1e-6),
+    ("done_ratio_over_terminations", "terminal_flag_invented", np.inf, np.inf),
     ("action_without_tanh", "unbounded_action", 1.0, 1.0),
     ("batch_reward_over_episode_reward", "reward_scale", 15.0, 25.0),
     ("batch_reward_over_episode_reward", "reward_accumulated", 8.0, 80.0),
@@ -307,3 +316,38 @@ def test_a_discount_of_zero_does_not_hide_terminations() -> None:
     run = make(Recipe())
     run.set("debug/effective_discount", 0.0)
     assert 0.5 < median("done_ratio_over_terminations", run) < 1.5
+
+
+def test_a_terminal_transition_is_impossible_where_no_episode_terminated() -> None:
+    run = make(Recipe(fixed_length=100, own=True))
+    run.set("debug/done_ratio", 0.0)
+    assert isinstance(evaluate("done_ratio_over_terminations", facts(run)), Missing)
+    run.set("debug/done_ratio", 0.01)
+    assert median("done_ratio_over_terminations", run) == np.inf
+
+
+def test_a_critic_alone_is_not_compared_with_a_second_one() -> None:
+    run = make(Recipe(own=True))
+    for tag in ("train/q2_value", "debug/td_error_q2"):
+        del run.tags[tag]
+    found = evaluate("critics_agree", facts(run))
+    assert isinstance(found, Missing)
+    assert found.not_applicable
+
+
+@pytest.mark.parametrize(("spread", "batches"), [(0.0, 300), (0.1, 6)])
+def test_rewards_that_hardly_differ_do_not_show_one_batch(spread: float, batches: int) -> None:
+    run = make(Recipe())
+    run.set("debug/reward_mean", 1.0)
+    run.set("debug/reward_std", spread)
+    for tag in ("debug/reward_mean", "debug/reward_std"):
+        found = run.tags[tag]
+        run.tags[tag] = replace(
+            found,
+            steps=found.steps[:batches],
+            values=found.values[:batches],
+            wall_times=found.wall_times[:batches],
+        )
+    found = evaluate("batches_repeat", facts(run))
+    assert isinstance(found, Missing)
+    assert found.not_applicable

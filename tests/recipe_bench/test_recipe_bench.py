@@ -1,0 +1,65 @@
+"""A reduced recipe bench: a few recipes through the first stage, and what the bench counts."""
+
+import pytest
+
+from tests.recipe_bench import bench
+from tests.recipe_bench.outcome import outcome
+from tests.recipe_bench.recipes import TASKS, draw
+
+FEW = [
+    bench.Case(task=task, index=index, stage="5k")
+    for task, index in (("pendulum", 1), ("mountain car", 6), ("inverted pendulum", 8))
+]
+
+
+def test_a_recipe_is_drawn_the_same_every_time_and_the_trainer_takes_it():
+    from trainer.config import TrainConfig
+
+    for task in TASKS:
+        drawn = [draw(task, index) for index in range(60)]
+        assert drawn == [draw(task, index) for index in range(60)]
+        assert len({str(recipe) for recipe in drawn}) == 60
+        for recipe in drawn:
+            TrainConfig.model_validate(recipe)
+            for stage in bench.STAGES.values():
+                assert stage["steps"] % recipe["num_envs"] == 0
+
+
+@pytest.mark.parametrize(
+    ("share", "word"), [(0.9, "learned"), (0.5, "learned"), (0.3, "unclear"), (-0.2, "did not")]
+)
+def test_what_a_run_became_is_a_share_of_the_way(share, word):
+    assert outcome(share) == word
+
+
+@pytest.mark.parametrize(
+    ("became", "verdict", "stage", "refused", "false_alarm", "missed"),
+    [
+        ("learned", "NO_GO", "5k", False, True, False),
+        ("learned", "NO_GO", "5k", True, False, False),
+        ("learned", "GO", "50k", False, False, False),
+        ("did not", "GO", "50k", False, False, True),
+        ("did not", "GO", "5k", False, False, False),
+        ("unclear", "NO_GO", "50k", False, False, False),
+    ],
+)
+def test_what_counts_as_a_mistake(became, verdict, stage, refused, false_alarm, missed):
+    score = bench.Score(
+        case=bench.Case(task="drive", index=0, stage=stage),
+        became=became,
+        share=0.0,
+        verdict=verdict,
+        causes=(),
+        deciding="",
+        refused=refused,
+    )
+    assert (score.false_alarm, score.missed) == (false_alarm, missed)
+    assert score.case.slug in bench.table([score]) or not (false_alarm or missed)
+
+
+@pytest.mark.slow
+def test_recipes_that_train_soundly_are_not_stopped(tmp_path):
+    for case in FEW:
+        bench.train(case, tmp_path)
+    for score in bench.scores(FEW, tmp_path):
+        assert score.verdict != "NO_GO", score.deciding
