@@ -8,7 +8,7 @@ import numpy as np
 
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
-from gates.metrics import after_step, select
+from gates.metrics import after_step
 from gates.series import Series
 
 
@@ -32,7 +32,7 @@ def first_result(tag: str, facts: RunFacts) -> FirstResult | Missing:
     series = facts.series(tag)
     first_update = facts.learning_starts
     if series is not None and first_update is not None:
-        before = select(series, (series.steps <= first_update.value) & np.isfinite(series.values))
+        before = series.where((series.steps <= first_update.value) & np.isfinite(series.values))
         if len(before):
             plural = "s" if len(before) > 1 else ""
             return FirstResult(
@@ -64,7 +64,7 @@ def first_result(tag: str, facts: RunFacts) -> FirstResult | Missing:
 def after_training(series: Series, facts: RunFacts) -> Series:
     """Return the points after the first update; none when that is unknown."""
     start = facts.learning_starts
-    return select(series, slice(0, 0)) if start is None else after_step(series, int(start.value))
+    return series.where(slice(0, 0)) if start is None else after_step(series, int(start.value))
 
 
 def standard_error(facts: RunFacts, tag: str, cut: Series) -> float:
