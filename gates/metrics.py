@@ -120,7 +120,12 @@ def has_n_of_m(broken: np.ndarray, breaches: int, of: int) -> bool:
 
 
 def align(*series: Series) -> tuple[IntArray, tuple[FloatArray, ...]]:
-    """Return the steps that all series share, rising, with each one's last value at them."""
+    """Return the steps that all series share, rising, with each one's last value at them.
+
+    Series whose steps count different things share none.
+    """
+    if len({s.other_axis for s in series}) > 1:
+        series = tuple(s.where(slice(0, 0)) for s in series)
     lasts = [_last_per_step(s) for s in series]
     common = lasts[0][0]
     for steps, _ in lasts[1:]:

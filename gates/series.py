@@ -13,6 +13,9 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
+AS_LOGGED = "as_logged/"
+"""Prefix of a tag whose name is canonical but whose meaning is another one in its dialect."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Series:

@@ -170,12 +170,15 @@ class FileTail:
         unread = self.size_bytes
         if unread > other.size_bytes:
             return False
-        with self.path.open("rb") as ours, other.path.open("rb") as theirs:
-            while unread:
-                count = min(unread, _BLOCK_BYTES)
-                if ours.read(count) != theirs.read(count):
-                    return False
-                unread -= count
+        try:
+            with self.path.open("rb") as ours, other.path.open("rb") as theirs:
+                while unread > 0:
+                    count = min(unread, _BLOCK_BYTES)
+                    if ours.read(count) != theirs.read(count):
+                        return False
+                    unread -= count
+        except OSError:
+            return False
         return True
 
     def order(self) -> tuple[float, float, str]:
