@@ -9,7 +9,7 @@ from gates.checks.presence import FiniteCheck, PresenceCheck
 from gates.checks.run import CheckResults
 from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, Outcome
-from gates.runs.tag_guess import by_axis, summarise
+from gates.runs.tag_guess import TagSummary, by_axis, summarise
 
 _NAMED = 6
 MAPPING_FILE = "mapping.yaml"
@@ -33,7 +33,7 @@ def unknown_trainer(facts: RunFacts, gate: GateSpec, checked: CheckResults) -> t
 
 def _not_recognised(facts: RunFacts) -> Finding:
     tags = summarise(facts.log, facts.planned_steps)
-    grouped = "; ".join(f"over {axis}: {_names(names)}" for axis, names in by_axis(tags).items())
+    grouped = "; ".join(f"over {axis}: {_names(each)}" for axis, each in by_axis(tags).items())
     bad = sum(int((~np.isfinite(s.values)).sum()) for s in facts.log.series.values())
     noted = f" {bad:,} values are NaN or infinite." if bad else ""
     return Finding(
@@ -57,6 +57,7 @@ def _lacks(facts: RunFacts, check: PresenceCheck) -> bool:
     return needed or bool(check.any_of and all(facts.series(tag) is None for tag in check.any_of))
 
 
-def _names(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+def _names(tags: list[TagSummary]) -> str:
+    more = f" and {len(tags) - _NAMED:,} more" if len(tags) > _NAMED else ""
+    names = (f"{t.tag} ({t.could_be[0]}?)" if t.could_be else t.tag for t in tags[:_NAMED])
+    return ", ".join(names) + more
