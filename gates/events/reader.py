@@ -36,7 +36,8 @@ def read_events(directory: Path) -> EventLog:
         reasons = "; ".join(f"{d.path.name}: {d.note}" for d in log.damage[:3])
         raise InputError(f"{directory} holds no readable event ({reasons or 'no file'})")
     for part in _parts(folder):
-        log = _with_part(log, EventTail(folder.path / part).poll(), part)
+        name = f"{(folder.path / part).relative_to(directory)}/"
+        log = _with_part(log, EventTail(folder.path / part).poll(), part, name)
     return log
 
 
@@ -65,7 +66,7 @@ def _first_tags(folder: Path) -> list[str]:
     return table.names
 
 
-def _with_part(log: EventLog, part_log: EventLog, part: str) -> EventLog:
+def _with_part(log: EventLog, part_log: EventLog, part: str, name: str) -> EventLog:
     """Add a sub-directory to a log, unless a tag of it does not follow the rule or is logged already."""
     series = {part_tag(part, tag): s for tag, s in part_log.series.items()}
     if None in series or series.keys() & log.series.keys():
@@ -77,5 +78,5 @@ def _with_part(log: EventLog, part_log: EventLog, part: str) -> EventLog:
         files=(*log.files, *(replace(file, part=part) for file in part_log.files)),
         damage=(*log.damage, *part_log.damage),
         purged_points=log.purged_points + part_log.purged_points,
-        ignored={name: why for name, why in log.ignored.items() if name != f"{part}/"},
+        ignored={other: why for other, why in log.ignored.items() if other != name},
     )

@@ -22,8 +22,8 @@ from gates.events.points import Decoded, by_tag, purge
 from gates.events.tag_table import TagTable
 from gates.series import EventLog, Series
 
-BELOW = "it is a folder below the run's own with event files of its own"
-"""Why the event files of a sub-directory are not read."""
+BELOW = "a folder with event files of its own, which are not the run's"
+"""Why the event files of another directory are not read."""
 
 
 class EventTail:
@@ -113,11 +113,9 @@ class EventTail:
 
     def _ignored(self, folder: EventFolder) -> dict[str, str]:
         copies = {path.name: f"it is a copy of {name}" for path, name in self._copies.items()}
-        below = dict.fromkeys(
-            (str(path.relative_to(folder.path)) + "/" for path in folder.below), BELOW
-        )
-        beside = dict.fromkeys(map(str, folder.beside), "it holds other event files of this run")
-        return {**left_out(folder.path), **copies, **below, **beside}
+        folders = dict.fromkeys((*folder.below, *folder.beside), BELOW)
+        named = {f"{path.relative_to(self._directory)}/": why for path, why in folders.items()}
+        return {**left_out(folder.path), **copies, **named}
 
     def _read_files(self, folder: Path) -> dict[Path, list[Decoded]]:
         """Read what is new in every file and put new files in their place.

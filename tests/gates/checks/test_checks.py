@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -295,6 +296,49 @@ def test_completeness(last: int, planned: int | None, outcome: Outcome) -> None:
         planned_steps=planned,
     )
     assert finding(facts, type="completeness").outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("rows", "outcome"),
+    [
+        ([*range(425, 29_000, 130), 29_349], FAIL),
+        ([*range(425, 28_000, 130), 28_650, 29_349], WARN),  # rows up to 700 apart, 651 missing
+        ([4000], WARN),  # one row every 4 episodes of 1,000: the next one was not due
+        ([2000], FAIL),
+    ],
+)
+def test_the_last_row_lies_up_to_the_largest_gap_before_the_end(
+    rows: list[int], outcome: Outcome
+) -> None:
+    planned = 30_000 if rows[-1] > 4000 else 5000
+    facts = facts_of(series("train/critic_loss", rows, 1.0), planned_steps=planned)
+    assert finding(facts, type="completeness").outcome is outcome
+
+
+def test_only_known_tags_over_environment_steps_give_a_last_step() -> None:
+    updates = replace(series("train/actor_loss", [56_999], 1.0), other_axis="update")
+    facts = facts_of(updates, series("train/loss", [1339], 1.0), planned_steps=1000)
+    assert facts.last_step is None
+    found = finding(facts, type="completeness")
+    assert found.outcome is INCONCLUSIVE
+    assert "known to count environment steps" in found.reason
+
+
+def test_a_step_counter_that_overflowed_is_said() -> None:
+    facts = facts_of(series("train/critic_loss", [2**31 - 1, -(2**31)], 1.0), planned_steps=2**32)
+    assert "overflowed" in finding(facts, type="completeness").reason
+
+
+def test_a_nan_counts_in_a_tag_that_could_not_be_placed() -> None:
+    loss = replace(
+        series("train/actor_loss", [999, 1999], [1.0, NAN]),
+        other_axis="update",
+        logged_as="update/loss/actor",
+    )
+    found = finding(facts_of(loss), type="finite", prefixes=["train/"], min_points=1)
+    assert found.outcome is FAIL
+    assert "update 1,999" in found.reason
+    assert "update/loss/actor" in found.reason
 
 
 def test_the_trainers_own_word_covers_the_last_logging_interval() -> None:
