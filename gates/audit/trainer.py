@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from gates.checks.gate_file import GateSpec
-from gates.checks.presence import FiniteCheck, PresenceCheck
 from gates.checks.run import CheckResults
+from gates.checks.types.finite import FiniteCheck
+from gates.checks.types.presence import PresenceCheck
 from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, Outcome
 from gates.runs.tag_guess import TagSummary, by_axis, summarise

@@ -37,7 +37,9 @@ class Axes:
         if entry.step_factor == 1:
             return series
         note = f"{series.tag}; {entry.step_factor:,} environment steps for each of its steps"
-        steps = np.clip(series.steps.astype(np.float64) * entry.step_factor, -_STEP_LIMIT, _STEP_LIMIT)
+        steps = np.clip(
+            series.steps.astype(np.float64) * entry.step_factor, -_STEP_LIMIT, _STEP_LIMIT
+        )
         return replace(series, steps=steps.astype(np.int64), derived_from=note)
 
     def _from_episodes(self, series: Series, *, sure: bool) -> Series | Unplaced:

@@ -19,7 +19,9 @@ _HEAD = """\
 def mapping_file(tags: tuple[TagSummary, ...], name: str) -> str:
     """Return a YAML mapping file that loads as it is; lines that need an answer first are comments."""
     slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "my_trainer"
-    lengths = [t.tag for t in tags if t.axis == "episodes" and t.could_be[:1] == ("train/episode_length",)]
+    lengths = [
+        t.tag for t in tags if t.axis == "episodes" and t.could_be[:1] == ("train/episode_length",)
+    ]
     lines = [_HEAD + f"name: {slug}", f"title: {_quoted(name)}", "source: guessed by gonogo tags"]
     if lengths:
         lines.append(f"episode_axis: {{length: {_quoted(lengths[0])}}}")

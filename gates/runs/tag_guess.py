@@ -49,7 +49,9 @@ def summarise(log: EventLog, planned_steps: int | None = None) -> tuple[TagSumma
     found = [_summary(s, planned_steps) for s in log.series.values() if len(s)]
     sure = {_steps_key(log.series[f.tag]): f.axis for f in found if f.axis == "environment steps"}
     return tuple(
-        replace(f, axis=sure.get(_steps_key(log.series[f.tag]), f.axis)) if f.axis == "unknown" else f
+        replace(f, axis=sure.get(_steps_key(log.series[f.tag]), f.axis))
+        if f.axis == "unknown"
+        else f
         for f in found
     )
 
@@ -105,7 +107,11 @@ def _resembles(tag: str) -> tuple[str, ...]:
     if "loss" in name or "td_error" in name:
         if _has(name, _ACTOR):
             return ("train/actor_loss",)
-        return ("train/critic_loss",) if _has(name, _CRITIC) else ("train/critic_loss", "train/actor_loss")
+        return (
+            ("train/critic_loss",)
+            if _has(name, _CRITIC)
+            else ("train/critic_loss", "train/actor_loss")
+        )
     if _Q.search(name):
         return _resembling_q(name)
     evaluated = _has(name, _EVALUATION)

@@ -14,7 +14,6 @@ from gates.runs.translate import translate
 from gates.series import EventLog, Series
 
 
-
 def named(steps: dict[str, list[int]]) -> EventLog:
     series = {
         tag: Series(
@@ -41,7 +40,9 @@ def named(steps: dict[str, list[int]]) -> EventLog:
         ("reward", [5], None, "unknown"),
     ],
 )
-def test_what_steps_seem_to_count(tag: str, steps: list[int], planned: int | None, axis: str) -> None:
+def test_what_steps_seem_to_count(
+    tag: str, steps: list[int], planned: int | None, axis: str
+) -> None:
     (found,) = summarise(named({tag: steps}), planned)
     assert found.axis == axis
     assert (found.points, found.first_step, found.last_step) == (len(steps), steps[0], steps[-1])
@@ -93,7 +94,11 @@ def test_a_mapping_file_loads_and_maps_only_what_its_axis_allows(tmp_path: Path)
     assert dialect.tags["episode reward"].axis == "episode"
     assert "test/return" not in dialect.tags  # what its steps count is to be answered first
     translated = translate(log, dialect).series
-    assert {"train/episode_length", "train/episode_reward", "train/critic_loss"} <= translated.keys()
+    assert {
+        "train/episode_length",
+        "train/episode_reward",
+        "train/critic_loss",
+    } <= translated.keys()
 
 
 def test_a_mapping_file_of_unknown_tags_alone_still_loads(tmp_path: Path) -> None:
