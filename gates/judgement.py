@@ -11,9 +11,10 @@ import numpy as np
 
 from gates.audit.gate import sanity
 from gates.audit.run import audit
+from gates.audit.trainer import unknown_trainer
 from gates.checks.gate_file import GateSpec
 from gates.checks.run import run_checks
-from gates.diagnosis.diagnose import diagnose
+from gates.diagnosis.diagnose import NOTHING_EXPLAINED, diagnose
 from gates.errors import InputError
 from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, GateResult
@@ -52,6 +53,8 @@ def judge_log(
     if not any(len(series) for series in log.series.values()):
         raise InputError(f"{directory} holds event files without a single scalar")
     planned, source = _plan(run, planned_steps, gate)
+    if run is not None and run.algorithm:
+        log = replace(log, algorithms=(run.algorithm.upper(),))
     facts = RunFacts(
         log=log,
         run=run,
@@ -63,10 +66,11 @@ def judge_log(
     # Values may be anything; whoever reduces them decides what a NaN means, so numpy need not warn.
     with np.errstate(all="ignore"):
         checked = run_checks(gate, facts, baseline=baseline)
-        findings = (*before, *checked.findings, *audit(facts))
+        unknown = unknown_trainer(facts, gate, checked)
+        findings = (*before, *(unknown or (*checked.findings, *audit(facts))))
         verdict, deciding = decide(findings)
-        explained = diagnose(facts, findings)
-        warnings = sanity(gate, facts, findings, baseline)
+        explained = NOTHING_EXPLAINED if unknown else diagnose(facts, findings)
+        warnings = () if unknown else sanity(gate, facts, findings, baseline)
     evaluations = facts.series("eval/mean_reward")
     last_evaluation = float(evaluations.values[-1]) if evaluations is not None else None
     result = GateResult(
@@ -92,7 +96,11 @@ def judge_log(
         unexplained=explained.unexplained,
         not_decided=(
             *gate.not_decided,
-            *(f"{n.title}: does not apply, {n.reason}." for n in checked.not_applicable),
+            *(
+                f"{n.title}: does not apply, {n.reason}."
+                for n in checked.not_applicable
+                if not unknown
+            ),
         ),
         last_evaluation=last_evaluation
         if last_evaluation is None or np.isfinite(last_evaluation)

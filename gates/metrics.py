@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -53,22 +53,12 @@ def window(
     elif last_points is not None:
         count = min(count, last_points)
     start = len(series) - count
-    return select(series, slice(start, None))
+    return series.where(slice(start, None))
 
 
 def after_step(series: Series, step: int) -> Series:
     """Return the points after a step, for instance those of the learning phase."""
-    return select(series, series.steps > step)
-
-
-def select(series: Series, index: slice | np.ndarray) -> Series:
-    """Return the points at a slice or where a mask is true."""
-    return replace(
-        series,
-        steps=series.steps[index],
-        values=series.values[index],
-        wall_times=series.wall_times[index],
-    )
+    return series.where(series.steps > step)
 
 
 def reduce(series: Series, statistic: Statistic) -> Reduced:
@@ -130,7 +120,12 @@ def has_n_of_m(broken: np.ndarray, breaches: int, of: int) -> bool:
 
 
 def align(*series: Series) -> tuple[IntArray, tuple[FloatArray, ...]]:
-    """Return the steps that all series share, rising, with each one's last value at them."""
+    """Return the steps that all series share, rising, with each one's last value at them.
+
+    Series whose steps count different things share none.
+    """
+    if len({s.other_axis for s in series}) > 1:
+        series = tuple(s.where(slice(0, 0)) for s in series)
     lasts = [_last_per_step(s) for s in series]
     common = lasts[0][0]
     for steps, _ in lasts[1:]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+AS_LOGGED = "as_logged/"
+"""Prefix of a tag whose name is canonical but whose meaning is another one in its dialect."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -24,7 +28,7 @@ class Series:
 
     tag: str
     steps: IntArray
-    """`int64[n]`, environment step of each point."""
+    """`int64[n]`, environment step of each point, unless `other_axis` says what else they count."""
     values: FloatArray
     """`float64[n]`."""
     wall_times: FloatArray
@@ -35,9 +39,22 @@ class Series:
     aggregated: str = ""
     """What each value sums up (`mean over the last 100 episodes`) where the tag means one measurement:
     distributions, counts and sums of such values say nothing. Empty for measurements."""
+    logged_as: str = ""
+    """Tag in the event files, where a dialect translated it; empty when that is `tag` itself."""
+    other_axis: str = ""
+    """What `steps` counts where that is not the environment step: `update`, `episode` or `unknown`."""
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def where(self, points: slice | BoolArray) -> Series:
+        """Return the points at a slice or where a mask is true."""
+        return replace(
+            self,
+            steps=self.steps[points],
+            values=self.values[points],
+            wall_times=self.wall_times[points],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +65,8 @@ class Damage:
     offset: int
     """Byte at which the unreadable record starts."""
     kind: str
-    """`torn_tail` (normal while a run is written), `bad_length`, `bad_crc`, `bad_record` or
-    `not_an_event_file`."""
+    """`torn_tail` (normal while a run is written), `zeros` (a tail that was never written), `bad_length`,
+    `bad_crc`, `bad_record` or `not_an_event_file`."""
     note: str
 
 
@@ -59,11 +76,13 @@ class EventFile:
 
     path: Path
     sha256: str
-    """Of exactly the bytes that were judged."""
+    """SHA-256 of exactly the bytes that were judged."""
     size_bytes: int
     records: int
     first_wall_time: float | None
     last_wall_time: float | None
+    part: str = ""
+    """Sub-directory that `add_scalars` made, whose name is a part of the tags in it; empty for the run's own."""
     purge_step: int | None = None
     """Step of the file's session-start record: earlier files' points at or after it are void."""
 
@@ -79,8 +98,14 @@ class EventLog:
     """Points of earlier attempts that a later attempt's purge step made void."""
     skipped_tags: Mapping[str, str] = field(default_factory=dict)
     """Tags that are not scalars or exceed a limit, with the reason."""
-    ignored: tuple[str, ...] = ()
-    """Sub-directories with event files of their own: separate runs that were not read."""
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    """Files and sub-directories that are named like event files and were not read, with the reason."""
+    trainer: str = ""
+    """Title of the dialect by which the tags were translated; empty while they are as logged."""
+    recognised: bool = True
+    """False when no dialect was declared and none fits the tags."""
+    algorithms: tuple[str, ...] = ()
+    """Algorithms that log these tags (`DDPG`, `TD3`); empty when the tags do not tell."""
     void_from_step: int | None = None
     """Only in a later poll of an `EventTail`: points of earlier polls at or after this step are
     void."""

@@ -1,4 +1,4 @@
-"""`gonogo gate`, `report`, `history`, `compare` and `backtest`: what judges and shows."""
+"""`gonogo gate`, `tags`, `report`, `history`, `compare` and `backtest`: what judges and shows."""
 
 from __future__ import annotations
 
@@ -69,7 +69,11 @@ def gate(
     ] = None,
     dialect: Annotated[
         Path | None,
-        typer.Option(help="Tag names of another trainer.", metavar="FILE"),
+        typer.Option(
+            help="Tag names of another trainer: a mapping file, a name from config/dialects, or own for the "
+            "tags of docs/run-directory.md.",
+            metavar="FILE",
+        ),
     ] = None,
     debug: Debug = False,
 ) -> None:
@@ -100,6 +104,38 @@ def gate(
             second_reader=reader,
             as_json=as_json,
         )
+
+
+@app.command()
+def tags(
+    directory: Annotated[Path, typer.Argument(help="Any folder with TensorBoard event files.")],
+    write: Annotated[
+        Path | None,
+        typer.Option(help="Write a mapping file to edit, for gate --dialect.", metavar="FILE"),
+    ] = None,
+    planned_steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Environment steps that the run was meant to reach; helps to tell what steps count.",
+            min=1,
+        ),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """List the tags of a run: points, steps, values, what the steps seem to count, what each tag could be.
+
+    [bold]Example[/]
+
+      gonogo tags logs/mine --write mapping.yaml
+    """
+    run_and_exit(
+        "flows.commands.tags:list_tags",
+        debug=debug,
+        brief=True,
+        directory=directory,
+        write=write,
+        planned_steps=planned_steps,
+    )
 
 
 @app.command()

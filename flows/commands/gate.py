@@ -21,6 +21,7 @@ from flows.records.state_record import utc_now
 from flows.records.stored_result import GATE_FILE, read_result
 from flows.report_context.stage import stage_context
 from flows.settings.shell_path import shell_path
+from gates.audit.trainer import MAPPING_FILE
 from gates.findings import GateResult
 from gates.judgement import Judgement
 from gates.runs.run_info import load_run_info
@@ -80,7 +81,9 @@ def judge_with(
         gate=rules.gate,
         planned_steps=rules.planned_steps,
         out=folder,
-        context=lambda judgement: context_of(directory, rules.stage, judgement),
+        context=lambda judgement: context_of(
+            directory, rules.stage, judgement, gate=gate, config=config, dialect=dialect
+        ),
         config=config,
         dialect=dialect,
         cross_check=cross_check,
@@ -89,14 +92,44 @@ def judge_with(
     )
 
 
-def context_of(directory: Path, stage: str, judgement: Judgement) -> StageContext:
-    """Collect what is known about a directory that is judged outside a pipeline's flow."""
+def context_of(
+    directory: Path,
+    stage: str,
+    judgement: Judgement,
+    *,
+    gate: str | Path | None = None,
+    config: Path | None = None,
+    dialect: Path | None = None,
+) -> StageContext:
+    """Collect what is known about a directory that is judged outside a pipeline's flow.
+
+    `gate`, `config` and `dialect` are what was given, so that the printed command gives the same verdict again.
+    """
     run = own_run(directory)
     pipeline = PipelineDirectory.view(run.absolute().parents[1]) if run else None
     if run and pipeline and (recorded := recorded_run(run, pipeline.record)):
         return stage_context(run.absolute().parent.name, recorded, pipeline, judgement)
     info = judgement.run_info
-    again = f"gonogo gate {shell_path(directory)} --stage {stage}"
+    planned = judgement.result.planned_steps
+    given = {"gate": gate, "config": config, "dialect": dialect}
+    again = " ".join(
+        [
+            f"gonogo gate {shell_path(directory)} --stage {stage}",
+            *([f"--planned-steps {planned}"] if planned else []),
+            *(f"--{name} {shell_path(Path(value))}" for name, value in given.items() if value),
+        ]
+    )
+    commands: tuple[Command, ...] = (Command(text=again, purpose="judge this directory again"),)
+    if not judgement.log.recognised:
+        commands = (
+            Command(
+                text=f"gonogo tags {shell_path(directory)} --write {MAPPING_FILE}",
+                purpose="map the tags of this trainer",
+            ),
+            Command(
+                text=f"{again} --dialect {MAPPING_FILE}", purpose="judge it by the mapping file"
+            ),
+        )
     return StageContext(
         title=f"{directory.resolve().name}, {stage}",
         generated_at=utc_now(),
@@ -104,7 +137,7 @@ def context_of(directory: Path, stage: str, judgement: Judgement) -> StageContex
         seed=info.seed if info else None,
         config={"env": dict(info.env), "train": dict(info.train)} if info else {},
         git_revision=info.git_revision if info else None,
-        next_commands=(Command(text=again, purpose="judge this directory again"),),
+        next_commands=commands,
     )
 
 

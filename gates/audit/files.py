@@ -79,6 +79,8 @@ def declared_dialect(log: EventLog, dialect: Dialect) -> Finding | None:
 
 
 def _lost_share(damage: Damage, size: int, records: int) -> float:
+    if damage.kind == "zeros":
+        return 0.0
     if damage.kind == "torn_tail":
         lost = max(0, size - damage.offset)
         return lost / size if size and lost > ONE_RECORD_BYTES else 0.0

@@ -9,6 +9,7 @@ from gates.facts.run_facts import UPDATE_GROUPS, RunFacts
 from gates.facts.values import Missing
 from gates.findings import Finding, Outcome
 from gates.runs.heartbeat import Phase
+from gates.series import Series
 from gates.text import in_words
 
 PINNED_CV = 0.12
@@ -64,14 +65,19 @@ _ENDINGS: dict[str, str] = {
 
 def steps_rise(facts: RunFacts) -> Finding | None:
     """Find updates whose steps fall: two writers in one directory, or a restart without a purge step."""
-    falls: list[tuple[int, int, str]] = []
-    points = 0
+    updates: list[Series] = []
+    others: list[Series] = []
     for tag, series in facts.log.series.items():
-        if not tag.startswith(UPDATE_GROUPS) or tag.startswith("train/episode_"):
-            continue
-        points += len(series)
-        down = np.flatnonzero(np.diff(series.steps) < 0)
-        falls += [(int(series.steps[i]), int(series.steps[i + 1]), tag) for i in down]
+        of_update = tag.startswith(UPDATE_GROUPS) and not tag.startswith("train/episode_")
+        (updates if of_update else others).append(series)
+    mixed = _fall_between_files(others, borders=len(facts.log.files) - 1)
+    watched = [*updates, *mixed]
+    points = sum(map(len, watched))
+    falls = [
+        (int(series.steps[i]), int(series.steps[i + 1]), series.tag)
+        for series in watched
+        for i in np.flatnonzero(np.diff(series.steps) < 0)
+    ]
     if points == 0:
         return None
     outcome, reason = Outcome.PASS, "the steps of all updates rise."
@@ -79,10 +85,9 @@ def steps_rise(facts: RunFacts) -> Finding | None:
         start, end, tag = max(falls, key=lambda fall: fall[0] - fall[1])
         outcome = Outcome.INCONCLUSIVE
         reason = (
-            f"the steps of {tag} fall from {start:,} to {end:,} ({len(falls):,} falls in all): two runs wrote "
-            "into this "
-            "directory, or one restarted without making its earlier points void. Judge each run in a "
-            "directory of its own."
+            f"the steps of {tag} fall from {start:,} to {end:,} ({len(falls):,} falls in all): several runs wrote "
+            "into this directory, or one restarted without voiding its earlier points. Judge each run in a directory "
+            "of its own."
         )
     return Finding(
         check="steps_rise",
@@ -99,6 +104,16 @@ def steps_rise(facts: RunFacts) -> Finding | None:
         limit_source="each update has a later step than the one before",
         group="integrity",
     )
+
+
+def _fall_between_files(tags: list[Series], borders: int) -> list[Series]:
+    """Return the tags that fall about once for each further file, if most do: several runs in one folder.
+
+    A single tag may count what it likes, and start again as often as it likes.
+    """
+    falls = [(s, int((np.diff(s.steps) < 0).sum())) for s in tags if len(s) > 1]
+    fallen = [s for s, count in falls if 0 < count <= borders]
+    return fallen if 2 * len(fallen) > len(falls) else []
 
 
 def gradient_norm_before_clip(facts: RunFacts) -> Finding | None:

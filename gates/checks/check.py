@@ -195,7 +195,9 @@ class Check(Strict, ABC):
             reason = f"{measured.subject} cannot be judged: {why}."
         else:
             text = f"{measured.subject} is {in_words(reduced.value)} ({measured.statistic})"
-            relation = _relation(outcome, side, level, reduced.last_step, breach, patience)
+            relation = _relation(
+                outcome, side, level, reduced.last_step, breach, patience, series.other_axis
+            )
             reason = f"{text}, {relation}."
         return self.finding(
             outcome=outcome,
@@ -252,7 +254,9 @@ def _relation(
     last: int | None,
     breach: int | None,
     patience: Patience | None,
+    other_axis: str,
 ) -> str:
+    at = f"at {other_axis or 'step'}"
     limit = level if level is not None else _first_level(side)
     if limit is None:
         return "without a level"
@@ -265,5 +269,5 @@ def _relation(
     if patience and outcome is not Outcome.PASS:
         text += f" in {patience.breaches} of {patience.of} points"
     if breach is not None:
-        return f"{text}, first at step {breach:,}"
-    return text if last is None else f"{text} at step {last:,}"
+        return f"{text}, first {at} {breach:,}"
+    return text if last is None else f"{text} {at} {last:,}"

@@ -45,6 +45,9 @@ class Explanation:
     """What to log next time, when something failed and no cause fits."""
 
 
+NOTHING_EXPLAINED = Explanation(diagnoses=(), unexplained="")
+
+
 def diagnose(facts: RunFacts, findings: tuple[Finding, ...]) -> Explanation:
     """Return the causes that the evidence supports, or what to log to find one."""
     signs = Signs(facts)

@@ -1,4 +1,4 @@
-"""Checksums of many short records at once.
+"""Checksums of many short records at once, and the rows of bytes that they are computed on.
 
 A crc is linear over bits: that of some bytes is the one of as many zeros, changed by what each byte
 contributes, and a contribution depends on the byte and its distance from the end alone. So the checksums
@@ -14,8 +14,32 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from gates.events.rows import ROW_BYTES, rows
 from gates.series import IntArray
+
+ROW_BYTES = 64
+ROW_WORDS = ROW_BYTES // 8
+
+
+def rows(buffer: bytes, ends: IntArray, lengths: IntArray) -> NDArray[np.uint64]:
+    """Return stretches of `buffer` as `uint64[stretches, ROW_WORDS]`, zeros before each.
+
+    Args:
+        buffer: Holds them all.
+        ends: End of each stretch, at least `ROW_BYTES`.
+        lengths: Length of each, at most `ROW_BYTES`.
+    """
+    windows = np.ndarray((len(buffer) - ROW_BYTES + 1,), f"V{ROW_BYTES}", buffer, 0, (1,))
+    result: NDArray[np.uint64] = windows[ends - ROW_BYTES].view(np.uint64).reshape(-1, ROW_WORDS)
+    result &= _masks()[lengths]
+    return result
+
+
+@lru_cache(maxsize=1)
+def _masks() -> NDArray[np.uint64]:
+    """Return `uint64[length, ROW_WORDS]`, all ones in the last `length` bytes."""
+    bytes_kept = np.arange(ROW_BYTES) >= ROW_BYTES - np.arange(ROW_BYTES + 1)[:, None]
+    return np.where(bytes_kept, np.uint8(0xFF), np.uint8(0)).view(np.uint64)
+
 
 _BYTES = np.arange(256, dtype=np.uint32)
 

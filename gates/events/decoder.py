@@ -12,12 +12,17 @@ import numpy as np
 
 from gates.events.batch import OpenBatch, split
 from gates.events.framing import RecordBatch, unaligned
-from gates.events.keys import KEY_LIMIT_BYTES, KeyTable
-from gates.events.layouts import Layout, make_layout, take_matching
+from gates.events.kinds import (
+    KEY_LIMIT_BYTES,
+    KeyTable,
+    Layout,
+    ValueTable,
+    make_layout,
+    take_matching,
+)
 from gates.events.points import Decoded
 from gates.events.proto import ParsedEvent, parse_event
 from gates.events.tag_table import TagTable
-from gates.events.values import ValueTable
 from gates.events.wire import MalformedEventError
 
 _FIRST_ALONE = 64

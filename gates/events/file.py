@@ -46,8 +46,8 @@ class FileTail:
     _hasher: hashlib._Hash = field(default_factory=hashlib.sha256)
     """Of the bytes before the scanner's position."""
     _sha256: str = ""
-    _size_bytes: int = 0
-    _first_wall_time: float | None = None
+    size_bytes: int = 0
+    first_wall_time: float | None = None
     _last_wall_time: float | None = None
     _flaws: list[Flaw] = field(default_factory=list)
     _unlisted: int = 0
@@ -101,8 +101,8 @@ class FileTail:
             rest = buffer[consumed:]
         whole = self._hasher.copy()
         whole.update(rest)
-        self._sha256, self._size_bytes = whole.hexdigest(), self._scanner.position + len(rest)
-        if not self._size_bytes:
+        self._sha256, self.size_bytes = whole.hexdigest(), self._scanner.position + len(rest)
+        if not self.size_bytes:
             self._note_pending("torn_tail", "it is empty")
         return decoded
 
@@ -123,8 +123,8 @@ class FileTail:
     def _decode(self, records: RecordBatch) -> Decoded:
         decoded = self.decoder.decode(records)
         self.events += len(records.starts) - len(decoded.malformed)
-        if self._first_wall_time is None:
-            self._first_wall_time = decoded.first_wall_time
+        if self.first_wall_time is None:
+            self.first_wall_time = decoded.first_wall_time
         if decoded.last_wall_time is not None:
             self._last_wall_time = decoded.last_wall_time
         for _, step in decoded.session_starts:
@@ -162,9 +162,28 @@ class FileTail:
             for flaw in flaws
         ]
 
+    def begins_like(self, other: FileTail) -> bool:
+        """Tell whether all bytes of this file are the beginning of another one's: it is a copy of that file.
+
+        Two writers never begin with the same bytes, since the first record holds the time in microseconds.
+        """
+        unread = self.size_bytes
+        if unread > other.size_bytes:
+            return False
+        try:
+            with self.path.open("rb") as ours, other.path.open("rb") as theirs:
+                while unread > 0:
+                    count = min(unread, _BLOCK_BYTES)
+                    if ours.read(count) != theirs.read(count):
+                        return False
+                    unread -= count
+        except OSError:
+            return False
+        return True
+
     def order(self) -> tuple[float, float, str]:
         """Return the key by which the files of a run follow one another: when each was begun."""
-        first = math.inf if self._first_wall_time is None else self._first_wall_time
+        first = math.inf if self.first_wall_time is None else self.first_wall_time
         named = _TIME_IN_NAME.search(self.path.name)
         if math.isnan(first):
             first = math.inf
@@ -181,9 +200,9 @@ class FileTail:
         return EventFile(
             path=self.path,
             sha256=self._sha256,
-            size_bytes=self._size_bytes,
+            size_bytes=self.size_bytes,
             records=self.events,
-            first_wall_time=self._first_wall_time,
+            first_wall_time=self.first_wall_time,
             last_wall_time=self._last_wall_time,
             purge_step=self.lowest_start,
         )

@@ -1,4 +1,4 @@
-"""Finds the event files of one run; several runs below one directory are never mixed."""
+"""Finds the event files of one run, and names whatever else looks like one; runs are never mixed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ from gates.errors import InputError
 _MARK = "tfevents"
 RESOURCES = ".gonogo-resources"
 """End of the name of an event file that holds what a supervisor measured, which is nothing that a trainer logged."""
+_LEFT_OUT = {
+    (".gz", ".bz2", ".xz", ".zst", ".zip"): "it is compressed; unpack it to have it read",
+    (".profile-empty", RESOURCES): "",
+}
+"""Ends of names that only look like event files, and why they are not read; empty: no need to say so."""
+_HIDDEN = "it is hidden, as the unfinished copy of an interrupted transfer is"
 _SEARCH_LIMIT = 20_000
 """Directories that are looked into; a larger tree is not a run."""
 _NAMED = 8
@@ -27,17 +33,19 @@ class EventFolder:
     """The one directory whose event files are a run."""
 
     path: Path
-    ignored: tuple[str, ...]
-    """Other directories below the one that was given that hold event files."""
+    below: tuple[Path, ...]
+    """Directories below it with event files of their own, as `add_scalars` and `add_hparams` make them."""
+    beside: tuple[Path, ...] = ()
+    """Other directories with event files in the one that was given."""
 
 
 def find_event_folder(directory: Path) -> EventFolder:
     """Return the directory that holds the event files of the run in `directory`.
 
-    That is `directory/events` (a run directory) or `directory` itself, else the only directory
-    below it that has event files. In a run directory, one with a run.json and `events/`, that is
-    looked for below `events/` alone: what lies beside it was discarded. Symbolic links to directories
-    are not followed.
+    That is `directory/events` (a run directory) or `directory` itself, else the only directory below it
+    that has event files, apart from its own sub-directories. In a run directory, one with a run.json and
+    `events/`, it is looked for below `events/` alone: anything else was discarded. Symbolic links to
+    directories are not followed.
 
     Raises:
         NoEventFilesError: The directory is missing or holds no event files.
@@ -66,25 +74,56 @@ def find_event_folder(directory: Path) -> EventFolder:
         raise NoEventFilesError(
             f"{directory} holds no event files (names with `{_MARK}`), also not in its sub-directories"
         )
-    if len(chosen) > 1:
+    runs = [folder for folder in chosen if not any(other in folder.parents for other in chosen)]
+    if len(runs) > 1:
         raise InputError(
-            f"{directory} holds the event files of {len(chosen)} runs; give one of them: "
-            f"{_listed(directory, chosen)}"
+            f"{directory} holds the event files of {len(runs)} runs; give one of them: "
+            f"{_listed(directory, runs)}"
         )
-    others = tuple(str(folder.relative_to(directory)) for folder in folders if folder != chosen[0])
-    return EventFolder(path=chosen[0], ignored=others)
+    (run,) = runs
+    others = [folder for folder in folders if folder != run]
+    return EventFolder(
+        path=run,
+        below=tuple(folder for folder in others if run in folder.parents),
+        beside=tuple(folder for folder in others if run not in folder.parents),
+    )
 
 
 def event_files(folder: Path) -> list[Path]:
-    """Return whatever is named like an event file in `folder`, in the order of the names."""
+    """Return the event files in `folder`, in the order of their names."""
+    return [folder / name for name in _names(folder) if why_left_out(name) is None]
+
+
+def left_out(folder: Path) -> dict[str, str]:
+    """Return the names in `folder` that only look like event files, with the reason for not reading them."""
+    reasons = {name: why_left_out(name) for name in _names(folder)}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def part_tag(part: str, tag: str) -> str | None:
+    """Return what a tag in a sub-directory that `add_scalars` made stands for; None when it did not make it.
+
+    `SummaryWriter.add_scalars("train", {"return": x})` writes the tag `train` into `train_return/`.
+    """
+    begin = f"{tag.replace('/', '_')}_"
+    return f"{tag}/{part[len(begin) :]}" if part.startswith(begin) and part != begin else None
+
+
+def why_left_out(name: str) -> str | None:
+    """Return why a file is not read whose name holds `tfevents`; None for an event file."""
+    if name.startswith("."):
+        return _HIDDEN
+    return next((why for ends, why in _LEFT_OUT.items() if name.endswith(ends)), None)
+
+
+def _names(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if _is_named_so(e.name) and not e.is_dir()]
+            return sorted(e.name for e in entries if _MARK in e.name and not e.is_dir())
     except FileNotFoundError:
         return []
     except OSError as error:
         raise InputError(f"{folder} cannot be read: {error.strerror}") from None
-    return [folder / name for name in sorted(names)]
 
 
 def _folders_with_event_files(directory: Path) -> Iterator[Path]:
@@ -99,13 +138,8 @@ def _folders_with_event_files(directory: Path) -> Iterator[Path]:
                 f"{directory} holds more than {_SEARCH_LIMIT:,} directories; give the run's own directory"
             )
         subfolders.sort()
-        if any(map(_is_named_so, names)):
+        if any(_MARK in name and why_left_out(name) is None for name in names):
             yield Path(folder)
-
-
-def _is_named_so(name: str) -> bool:
-    """Tell a trainer's event file by its name; TensorBoard's profiler leaves empty marker files."""
-    return _MARK in name and not name.endswith((".profile-empty", RESOURCES))
 
 
 def _listed(directory: Path, folders: list[Path]) -> str:

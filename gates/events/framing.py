@@ -15,8 +15,7 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from gates.events.checksums import crc32c_of_short
-from gates.events.rows import ROW_BYTES
+from gates.events.checksums import ROW_BYTES, crc32c_of_short
 
 HEADER_BYTES = 12
 FRAME_BYTES = 16

@@ -58,6 +58,8 @@ class RecordScanner:
         self._lost_at: int | None = None
         self._lost_kind = ""
         self._lost_note = ""
+        self._only_zeros = False
+        """Nothing but zero bytes was met since the place was lost."""
         self._losses = 0
         self._wasted = 0
         """Bytes of candidates that turned out to be no records."""
@@ -74,6 +76,8 @@ class RecordScanner:
         while here < len(buffer) and not self.gave_up:
             if self._lost_at is not None:
                 found = self._find_again(buffer, here, headers, at_end)
+                if self._only_zeros and not found.sound:
+                    self._only_zeros = _is_zero(buffer, max(self._lost_at - base, 0))
                 self.position = base + (here := found.position)
                 if self.gave_up or not found.sound:
                     break
@@ -161,6 +165,7 @@ class RecordScanner:
 
     def _lose(self, offset: int, kind: str, note: str) -> None:
         self._lost_at, self._lost_kind, self._lost_note = offset, kind, note
+        self._only_zeros = True
         self._losses += 1
         self.gave_up = self._losses > _LOSSES_LIMIT
 
@@ -200,7 +205,12 @@ class RecordScanner:
         if self._lost_at is not None:
             offset, kind = self._lost_at, self._lost_kind
             note = f"{self._lost_note}; no further record follows"
-            if offset == 0 and not self.records:
+            if self._only_zeros:
+                kind, note = (
+                    "zeros",
+                    "only zero bytes follow: the space was reserved and never written",
+                )
+            elif offset == 0 and not self.records:
                 kind, note = "not_an_event_file", "it does not begin with an event record"
             if offset >= base:  # still at hand: looked at afresh when the file has grown
                 self.position, self._lost_at = offset, None
@@ -215,6 +225,10 @@ class RecordScanner:
         else:
             return
         yield Flaw(offset=offset, kind=kind, note=note, final=False)
+
+
+def _is_zero(buffer: bytes, start: int) -> bool:
+    return buffer.count(0, start) == len(buffer) - start
 
 
 @dataclass(frozen=True)

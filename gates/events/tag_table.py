@@ -37,7 +37,7 @@ class TagTable:
         if len(raw) > TAG_NAME_LIMIT_BYTES:
             self.skip(raw, f"its name is longer than {TAG_NAME_LIMIT_BYTES:,} bytes")
             return SKIPPED
-        name = readable(raw)
+        name = _readable(raw)
         number = self._by_name.get(name)
         if number is None:
             if len(self.names) >= TAG_LIMIT:
@@ -51,7 +51,7 @@ class TagTable:
 
     def skip(self, raw: bytes, reason: str) -> None:
         """Note that a point of this tag was not read; the first reason stays."""
-        name = readable(raw[:TAG_NAME_LIMIT_BYTES])
+        name = _readable(raw[:TAG_NAME_LIMIT_BYTES])
         if name in self.skipped:
             return
         if len(self.skipped) < SKIPPED_NAMED_LIMIT:
@@ -67,6 +67,11 @@ class TagTable:
         return {**self.skipped, OTHER_TAGS: note}
 
 
-def readable(raw: bytes) -> str:
+def shortened(tag: str) -> str:
+    """Return a tag as `skipped_tags` names it: a name beyond the limit is cut."""
+    return _readable(tag.encode("utf-8", errors="surrogateescape")[:TAG_NAME_LIMIT_BYTES])
+
+
+def _readable(raw: bytes) -> str:
     """Decode a tag name; bytes that are not UTF-8 become U+FFFD."""
     return raw.decode("utf-8", errors="replace")

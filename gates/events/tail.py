@@ -11,11 +11,19 @@ import numpy as np
 from gates.errors import InputError
 from gates.events.decoder import EventDecoder
 from gates.events.file import FileReplacedError, FileTail
-from gates.events.folder import EventFolder, NoEventFilesError, event_files, find_event_folder
-from gates.events.pieces import by_tag
-from gates.events.points import Decoded, purge
+from gates.events.folder import (
+    EventFolder,
+    NoEventFilesError,
+    event_files,
+    find_event_folder,
+    left_out,
+)
+from gates.events.points import Decoded, by_tag, purge
 from gates.events.tag_table import TagTable
 from gates.series import EventLog, Series
+
+BELOW = "a folder with event files of its own, which are not the run's"
+"""Why the event files of another directory are not read."""
 
 
 class EventTail:
@@ -34,6 +42,7 @@ class EventTail:
         self._tags = TagTable()
         self._decoder = EventDecoder(self._tags)
         self._files: list[FileTail] = []
+        self._copies: dict[Path, str] = {}
         self._delivered = False
 
     def poll(self) -> EventLog:
@@ -65,27 +74,55 @@ class EventTail:
             except NoEventFilesError:
                 return EventLog(series={}, files=())
         decoded = self._read_files(self._folder.path)
-        kept, purged = purge([(file.lowest_start, decoded[file.path]) for file in self._files])
-        starts = [step for part in decoded.values() for d in part for _, step in d.session_starts]
+        self._copies = self._find_copies()
+        files = [file for file in self._files if file.path not in self._copies]
+        kept, purged = purge([(file.lowest_start, decoded[file.path]) for file in files])
+        starts = [s for file in files for d in decoded[file.path] for _, s in d.session_starts]
         log = EventLog(
             series=by_tag(kept, self._tags.names),
-            files=tuple(file.as_event_file() for file in self._files if file.was_read),
-            damage=tuple(damage for file in self._files for damage in file.damage()),
+            files=tuple(file.as_event_file() for file in files if file.was_read),
+            damage=tuple(damage for file in files for damage in file.damage()),
             purged_points=purged,
             skipped_tags=self._tags.skipped_tags(),
-            ignored=self._folder.ignored,
+            ignored=self._ignored(self._folder),
             void_from_step=min(starts) if starts and self._delivered else None,
         )
         self._delivered = self._delivered or bool(kept)
         return log
 
+    def _find_copies(self) -> dict[Path, str]:
+        """Return the files that are copies of another one, with the name of that one.
+
+        Raises:
+            FileReplacedError: One that was taken for a copy no longer is.
+        """
+        copies: dict[Path, str] = {}
+        begun: dict[float, list[FileTail]] = {}
+        for file in sorted(self._files, key=lambda file: -file.size_bytes):
+            if file.first_wall_time is None:
+                continue
+            alike = begun.setdefault(file.first_wall_time, [])
+            whole = next((other for other in alike if file.begins_like(other)), None)
+            if whole is None:
+                alike.append(file)
+            else:
+                copies[file.path] = whole.path.name
+        if self._copies.keys() - copies.keys():
+            raise FileReplacedError("a copy of an event file has become another one")
+        return copies
+
+    def _ignored(self, folder: EventFolder) -> dict[str, str]:
+        copies = {path.name: f"it is a copy of {name}" for path, name in self._copies.items()}
+        folders = dict.fromkeys((*folder.below, *folder.beside), BELOW)
+        named = {f"{path.relative_to(self._directory)}/": why for path, why in folders.items()}
+        return {**left_out(folder.path), **copies, **named}
+
     def _read_files(self, folder: Path) -> dict[Path, list[Decoded]]:
         """Read what is new in every file and put new files in their place.
 
         Raises:
-            FileReplacedError: What was delivered cannot be continued: a file is gone or another
-            one, or something
-                came to light that belongs before it.
+            FileReplacedError: The delivered points cannot be continued: a file is gone or was replaced, or
+                something turned up that belongs before them.
         """
         known = {file.path: file for file in self._files}
         paths = event_files(folder)
@@ -114,7 +151,7 @@ def join(logs: Sequence[EventLog]) -> EventLog:
             parts, purged = {}, 0
         if log.void_from_step is not None:
             for tag, pieces in parts.items():
-                kept = [_before(piece, log.void_from_step) for piece in pieces]
+                kept = [piece.where(piece.steps < log.void_from_step) for piece in pieces]
                 purged += sum(map(len, pieces)) - sum(map(len, kept))
                 parts[tag] = kept
         purged += log.purged_points
@@ -128,16 +165,6 @@ def join(logs: Sequence[EventLog]) -> EventLog:
         purged_points=purged,
         void_from_step=None,
         restarted=False,
-    )
-
-
-def _before(series: Series, step: int) -> Series:
-    keep = series.steps < step
-    return replace(
-        series,
-        steps=series.steps[keep],
-        values=series.values[keep],
-        wall_times=series.wall_times[keep],
     )
 
 

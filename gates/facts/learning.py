@@ -13,7 +13,7 @@ import numpy as np
 
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
-from gates.metrics import finite_median, select, window
+from gates.metrics import finite_median, window
 from gates.series import FloatArray, Series
 from gates.text import in_words
 
@@ -143,13 +143,13 @@ def _evaluations(facts: RunFacts, until: float, last_points: int) -> Progress | 
     series = facts.series(EVALUATION)
     if series is None:
         return None
-    before = select(series, (series.steps <= until) & np.isfinite(series.values))
-    later = select(series, series.steps > until)
+    before = series.where((series.steps <= until) & np.isfinite(series.values))
+    later = series.where(series.steps > until)
     learned_before = not len(before)
     if learned_before:
-        finite = select(later, np.isfinite(later.values))
+        finite = later.where(np.isfinite(later.values))
         size = min(last_points, len(finite) // 2)
-        before, later = select(finite, slice(0, size)), select(later, slice(size, None))
+        before, later = finite.where(slice(0, size)), later.where(slice(size, None))
     if not len(before) or not len(later):
         return None
     cut = window(later, last_points=last_points)
@@ -195,18 +195,18 @@ def _training(tag: str, facts: RunFacts, until: float) -> Progress | None:
     series = facts.series(tag)
     if series is None:
         return None
-    series = select(series, np.isfinite(series.values))
+    series = series.where(np.isfinite(series.values))
     rolling = bool(series.aggregated) or tag != TRAINING
     return _rolling(series, facts, until) if rolling else _episodes(series, until)
 
 
 def _episodes(series: Series, until: float) -> Progress | None:
     """Compare the exploring episodes, or else the first ones, with the last quarter."""
-    before, later = select(series, series.steps <= until), select(series, series.steps > until)
+    before, later = series.where(series.steps <= until), series.where(series.steps > until)
     learned_before = len(before) < FEWEST_EPISODES
     if learned_before:
-        before = select(series, slice(0, FEWEST_EPISODES))
-        later = select(series, slice(FEWEST_EPISODES, None))
+        before = series.where(slice(0, FEWEST_EPISODES))
+        later = series.where(slice(FEWEST_EPISODES, None))
     cut = window(later, last_points=min(ROLLING, max(FEWEST_EPISODES, len(later) // 4)))
     if len(cut) < FEWEST_EPISODES:
         return None
@@ -233,13 +233,13 @@ def _rolling(series: Series, facts: RunFacts, until: float) -> Progress | None:
         return None
     exploring = np.flatnonzero(series.steps <= until)
     at = int(exploring[-1]) if len(exploring) else 0
-    later = select(series, slice(at + 1, None))
+    later = series.where(slice(at + 1, None))
     if not len(later):
         return None
     ended = _episodes_by(series, facts)
     spread = _single_spread(series.values, ended)
     errors = spread / np.sqrt(np.minimum(ended, ROLLING))
-    first, cut = select(series, slice(at, at + 1)), window(later, last_points=1)
+    first, cut = series.where(slice(at, at + 1)), window(later, last_points=1)
     when = "" if len(exploring) else ", after updates may have begun"
     return Progress(
         tag=series.tag,

@@ -21,16 +21,13 @@ from gates.metrics import align
 from gates.runs.run_info import RunInfo
 from gates.runs.schedule import update_schedule
 from gates.series import EventLog, FloatArray, IntArray, Series
+from gates.tags import CANONICAL_TAGS
 
 UPDATE_TAGS = ("train/q1_value", "train/critic_loss", "debug/target_q_mean", "train/actor_loss")
 USUAL_ROWS = 5
 """Logged updates that most checks need."""
 UPDATE_GROUPS = ("train/", "debug/", "gradients/")
 """Groups of tags that are logged with updates; `train/episode_*` is not."""
-STEP_INDEXED = (
-    "train/", "debug/", "gradients/", "features/", "policy/", "weights/", "agent/", "eval/", "time/", "probe/",
-)  # fmt: skip
-"""Groups of tags whose axis is known to be the environment step; a foreign tag may count anything."""
 
 
 class RunFacts:
@@ -81,16 +78,31 @@ class RunFacts:
         return tuple(series for series in found if series is not None)
 
     @cached_property
+    def rows(self) -> IntArray:
+        """Environment steps at which anything was logged, rising; tags of unknown meaning may count anything."""
+        known = [s.steps for tag in CANONICAL_TAGS if (s := self.over_env_steps(tag)) is not None]
+        return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *known]))
+
+    @cached_property
     def last_step(self) -> int | None:
-        """Largest environment step of any known tag."""
-        known = [s for tag, s in self.log.series.items() if tag.startswith(STEP_INDEXED)]
-        return max((int(s.steps.max()) for s in known if len(s)), default=None)
+        """Largest environment step that was logged; None as well where the counter overflowed."""
+        return int(self.rows[-1]) if len(self.rows) and not self.steps_overflowed else None
+
+    @cached_property
+    def steps_overflowed(self) -> bool:
+        """True when steps fall below zero, which only a counter with too few bits does."""
+        return len(self.rows) > 0 and int(self.rows[0]) < 0
+
+    def over_env_steps(self, tag: str) -> Series | None:
+        """Return a series with at least one point whose steps are environment steps."""
+        found = self.series(tag)
+        return found if found is not None and not found.other_axis else None
 
     @cached_property
     def first_update_step(self) -> int | None:
         """Step of the first logged update."""
-        steps = [int(s.steps.min()) for s in map(self.series, UPDATE_TAGS) if s is not None]
-        return min(steps, default=None)
+        found = map(self.over_env_steps, UPDATE_TAGS)
+        return min((int(s.steps.min()) for s in found if s is not None), default=None)
 
     @cached_property
     def learning_starts(self) -> Fact | None:

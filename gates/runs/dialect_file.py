@@ -14,6 +14,9 @@ from gates.runs.config_files import config_dir, parse_yaml
 from gates.tags import CANONICAL_TAGS
 
 Factor = Annotated[float, Field(allow_inf_nan=False)]
+Algorithm = Literal["TD3", "DDPG", "SAC", "TQC", "PPO", "A2C", "DQN"]
+OWN = "own"
+"""Another name of the dialect `gonogo`: the tags of docs/run-directory.md."""
 
 
 class _Strict(BaseModel):
@@ -41,10 +44,30 @@ class EpisodeAxis(_Strict):
 class UpdateAxis(_Strict):
     """How update counts become environment steps."""
 
-    updates: str
-    """Tag whose values count updates."""
+    updates: str = ""
+    """Tag whose values count updates; empty where the steps of `steps` do."""
     steps: str
     """Tag whose values count environment steps; its k-th point belongs to the k-th of `updates`."""
+
+
+class UpdateLength(_Strict):
+    """How many environment steps an update stands for, from the speed and the time that one takes."""
+
+    steps_per_s: str
+    """Tag of the environment steps per second."""
+    seconds: tuple[str, ...] = Field(min_length=1)
+    """Tags that add up to the seconds of one update."""
+
+
+class AlgorithmEntry(_Strict):
+    """An algorithm that is recognised by the tags it logs."""
+
+    names: tuple[Algorithm, ...] = Field(min_length=1)
+    """Algorithms that log these tags; several where the tags do not tell them apart."""
+    all_of: tuple[str, ...] = ()
+    """Without all of these it is another one."""
+    none_of: tuple[str, ...] = ()
+    """With one of these it is another one."""
 
 
 class TagEntry(_Strict):
@@ -54,7 +77,9 @@ class TagEntry(_Strict):
     """Canonical tags that take its values; empty to keep its own name."""
     axis: Literal["env_step", "episode", "update", "auto"] = "env_step"
     """What its steps count; `auto` is `episode` where the steps are plainly episode numbers, else
-    `env_step`."""
+    `env_step`. `update` is any counter of updates, iterations or training calls."""
+    step_factor: int = Field(default=1, ge=1)
+    """Environment steps for each step of this tag, where that is a fixed number."""
     factor: Factor = 1.0
     """Multiplies the values exactly; -1 negates."""
     absent_value: Factor | None = None
@@ -139,7 +164,11 @@ class Dialect(_Strict):
     """None in a mapping file that is always given by hand."""
     episode_axis: EpisodeAxis | None = None
     update_axis: tuple[UpdateAxis, ...] = ()
-    """The first one whose tags are logged is used."""
+    """The first one whose tags are logged is used; without any, updates are placed by their wall time."""
+    update_length: tuple[UpdateLength, ...] = ()
+    """Used where no `update_axis` applies; the first one whose tags are logged."""
+    algorithms: tuple[AlgorithmEntry, ...] = ()
+    """The first one that fits the logged tags is the algorithm."""
     tags: dict[str, TagEntry] = Field(default_factory=dict)
     """Logged tag -> meaning. Tags that are not listed keep their names; of several that mean the same canonical tag
     the first one that is logged is taken."""
@@ -151,8 +180,6 @@ class Dialect(_Strict):
         for tag, entry in self.tags.items():
             if entry.axis in ("episode", "auto") and self.episode_axis is None:
                 raise ValueError(f"tags.{tag}: axis {entry.axis!r} needs episode_axis")
-            if entry.axis == "update" and not self.update_axis:
-                raise ValueError(f"tags.{tag}: axis 'update' needs update_axis")
         return self
 
 
@@ -167,15 +194,16 @@ UNKNOWN = Dialect(
 
 
 def load_dialect(path: Path) -> Dialect:
-    """Load a mapping file, or a shipped dialect by its name (`sb3`).
+    """Load a mapping file, or a shipped dialect by its name (`sb3`; `own` is `gonogo`).
 
     Raises:
         GateConfigError: The file is missing or has mistakes; each is named with file and key.
     """
     if not path.suffix and not path.exists():
-        shipped = config_dir() / "dialects" / f"{path}.yaml"
+        name = "gonogo" if str(path) == OWN else str(path)
+        shipped = config_dir() / "dialects" / f"{name}.yaml"
         if not shipped.is_file():
-            known = dialect_names()
+            known = (OWN, *(name for name in dialect_names() if name != "gonogo"))
             hint = _nearest(str(path), known)
             raise GateConfigError(
                 (f"no dialect named {str(path)!r}{hint}; there are {', '.join(known)}",)
@@ -242,6 +270,8 @@ def _keys_beside(location: list[str]) -> tuple[str, ...]:
         "signature": Signature,
         "episode_axis": EpisodeAxis,
         "update_axis": UpdateAxis,
+        "update_length": UpdateLength,
+        "algorithms": AlgorithmEntry,
         "tags": TagEntry,
         "derived": DerivedEntry,
     }

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from gates.events.reader import read_events
-from gates.events.tag_table import OTHER_TAGS
+from gates.events.tag_table import OTHER_TAGS, shortened
 from gates.second_reader.sample import write_sample
 from gates.second_reader.tbparse_reader import (
     READER,
@@ -36,7 +36,6 @@ _SAMPLED_POINTS = 100_000
 """Points that the stretches of such a log hold in all, about."""
 STRETCHES = 16
 """Stretches of each file."""
-_LOSING = ("bad_crc", "bad_length", "bad_record", "torn_tail", "not_an_event_file")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,9 +93,10 @@ def _compare_stretches(log: EventLog, reader: str, read: Read) -> CrossCheck:
         folder = Path(name)
         for file in log.files:
             with judged_bytes(_to_read(file, None)) as path:
+                (folder / file.part).mkdir(parents=True, exist_ok=True)
                 write_sample(
                     path,
-                    folder / file.path.name,
+                    folder / file.part / file.path.name,
                     stretches=STRETCHES,
                     stretch_bytes=int(file.size_bytes * share / STRETCHES) + 4096,
                 )
@@ -132,7 +132,7 @@ def _is_read(part: Series, whole: Series | None, valid_to: int | None) -> bool:
 
 
 def _compare(log: EventLog, reader: str, read: Read) -> CrossCheck:
-    damaged = {damage.path for damage in log.damage if damage.kind in _LOSING}
+    damaged = {damage.path for damage in log.damage}
     files = []
     for index, file in enumerate(log.files):
         later = [f.purge_step for f in log.files[index + 1 :] if f.purge_step is not None]
@@ -147,9 +147,10 @@ def _compare(log: EventLog, reader: str, read: Read) -> CrossCheck:
         series, parts = log.series.get(tag), reading.parts.get(tag, [])
         theirs = np.sort(np.concatenate([np.empty(0, ROW), *parts]))
         if series is None:
-            reason = log.skipped_tags.get(tag) or log.skipped_tags.get(OTHER_TAGS)
+            named = log.skipped_tags.get(shortened(tag))
+            reason = named or log.skipped_tags.get(OTHER_TAGS)
             if reason and len(theirs):
-                reading.explained.append(f"{tag!r}: left out here, because {reason}")
+                reading.explained.append(f"{shortened(tag)!r}: left out here, because {reason}")
                 continue
             ours = np.empty(0, ROW)
         else:
@@ -180,6 +181,7 @@ def _to_read(file: EventFile, void_from: int | None) -> FileToRead:
         path=str(file.path.absolute()),
         size_bytes=file.size_bytes,
         sha256=file.sha256,
+        part=file.part,
         void_from=void_from,
     )
 

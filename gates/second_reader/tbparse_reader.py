@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gates.events.folder import part_tag
 from gates.text import error_in_words
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ class FileToRead:
     path: str
     size_bytes: int
     sha256: str
-    """Of its first `size_bytes`."""
+    """SHA-256 of its first `size_bytes`."""
+    part: str = ""
+    """Sub-directory that `add_scalars` made for it, which is a part of its tags."""
     void_from: int | None = None
     """Points from this step on are left out: a later file's session start voids them."""
 
@@ -89,7 +92,7 @@ def _read(file: FileToRead, reading: Reading) -> None:
             void = file.void_from
             kept = found_rows if void is None else found_rows[found_rows["step"] < void]
             voided += len(found_rows) - len(kept)
-            reading.parts.setdefault(tag, []).append(kept)
+            reading.parts.setdefault(part_tag(file.part, tag) or tag, []).append(kept)
         if is_tensor and len(frame) and reading.parts:
             _explain(reading, f"tensor scalars were compared with {READER}'s tensors")
     if voided:

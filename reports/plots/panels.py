@@ -93,12 +93,16 @@ def _check_panel(finding: Finding, series: Series, before_learning: BeforeLearni
         name=finding.check,
         title=f"{finding.outcome.value}: {finding.title}",
         traces=(Trace(series=series, style=_style(series.tag)),),
-        x_label="episodes" if by_episode else "environment steps",
+        x_label="episodes"
+        if by_episode
+        else f"{series.other_axis}s"
+        if series.other_axis
+        else "environment steps",
         unit=finding.unit if sign and finding.unit != "1" else "",
         limits=_limit_lines(finding, sign) if sign else (),
         breach_step=finding.breach_step,
         window=None if by_episode else _window(finding, series),
-        before_learning=None if by_episode else before_learning,
+        before_learning=None if by_episode or series.other_axis else before_learning,
         note=note,
     )
 
@@ -182,7 +186,7 @@ def overview_panels(
         traces = tuple(
             Trace(series=log.series[tag], label=label, style=_style(tag))
             for tag, label in tags.items()
-            if tag in log.series and len(log.series[tag])
+            if tag in log.series and len(log.series[tag]) and not log.series[tag].other_axis
         )
         if not traces:
             continue

@@ -28,9 +28,9 @@ class Quarter:
 
 
 def episode_quarters(log: EventLog) -> tuple[Quarter, ...]:
-    """Split the training episodes into quarters; empty when there are too few of them."""
+    """Split the training episodes into quarters; empty when single ones are too few or not logged."""
     rewards = log.series.get("train/episode_reward")
-    if rewards is None or len(rewards) < MIN_EPISODES:
+    if rewards is None or rewards.aggregated or len(rewards) < MIN_EPISODES:
         return ()
     lengths = log.series.get("train/episode_length")
     aligned = lengths is not None and len(lengths) == len(rewards)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from gates.findings import GateResult
-from gates.series import EventLog
+from gates.series import EventLog, Series
 from reports.text.numbers import format_bytes, format_count, format_plural, format_share
 
 Rows = tuple[tuple[str, str], ...]
@@ -21,12 +21,14 @@ _SHOWN = 3
 def integrity_rows(result: GateResult, log: EventLog) -> Rows:
     """Return what was reached, logged, read and damaged."""
     rows = [
+        ("Trainer", _trainer(log)),
         ("Steps", _steps(result)),
         ("Updates", _updates(log)),
         ("Episodes", _episodes(result, log)),
         ("Scalars", _scalars(log)),
         ("Not finite", _not_finite(log)),
         ("Event files", _files(log)),
+        ("Not read", _ignored(log)),
         ("Damage", _damage(log)),
     ]
     readers = [f for f in result.findings if f.check == SECOND_READER]
@@ -38,12 +40,22 @@ def integrity_rows(result: GateResult, log: EventLog) -> Rows:
 
 def _steps(result: GateResult) -> str:
     if result.last_step is None:
-        return "no step was logged"
+        return "no logged tag is known to count environment steps"
     text = format_count(result.last_step)
     if result.planned_steps:
         share = format_share(result.last_step / result.planned_steps)
         return f"{text} of {format_count(result.planned_steps)} planned ({share})"
     return f"{text}; the planned number is unknown"
+
+
+def _trainer(log: EventLog) -> str:
+    if not log.recognised:
+        return "not recognised"
+    return ", ".join(filter(None, (log.trainer, " or ".join(log.algorithms))))
+
+
+def _ignored(log: EventLog) -> str:
+    return _some(f"{_quoted(name)} ({why})" for name, why in log.ignored.items())
 
 
 def _updates(log: EventLog) -> str:
@@ -72,6 +84,8 @@ def _episodes(result: GateResult, log: EventLog) -> str:
     series = log.series.get("train/episode_length")
     if series is None or not len(series):
         return "none logged"
+    if series.aggregated:
+        return f"single ones not logged; {format_plural(len(series), 'row')}, each a {series.aggregated}"
     text = format_plural(len(series), "episode")
     total = float(np.nansum(np.where(np.isfinite(series.values), series.values, np.nan)))
     if result.last_step:
@@ -81,9 +95,8 @@ def _episodes(result: GateResult, log: EventLog) -> str:
 
 
 def _scalars(log: EventLog) -> str:
-    total = sum(len(series) for series in log.series.values() if not series.derived_from)
-    tags = sum(1 for series in log.series.values() if not series.derived_from)
-    text = f"{format_count(total)} in {format_plural(tags, 'tag')}"
+    logged = _logged(log)
+    text = f"{format_count(sum(map(len, logged.values())))} in {format_plural(len(logged), 'tag')}"
     if log.purged_points:
         text += f"; {format_plural(log.purged_points, 'point')} void after a resume"
     if log.skipped_tags:
@@ -92,11 +105,17 @@ def _scalars(log: EventLog) -> str:
     return text
 
 
+def _logged(log: EventLog) -> dict[str, Series]:
+    """Return the series that were logged, not computed, by the names in the event files."""
+    return {
+        s.logged_as or s.tag: s for s in log.series.values() if s.logged_as or not s.derived_from
+    }
+
+
 def _not_finite(log: EventLog) -> str:
     counts = {
         tag: int(np.count_nonzero(~np.isfinite(series.values)))
-        for tag, series in log.series.items()
-        if not series.derived_from
+        for tag, series in _logged(log).items()
     }
     bad = {tag: count for tag, count in counts.items() if count}
     if not bad:

@@ -160,11 +160,13 @@ def resolved_config(judgement: Judgement, context: StageContext) -> Mapping[str,
 def _subtitle(result: GateResult, context: StageContext) -> tuple[str, ...]:
     counts = Counter(finding.outcome for finding in result.findings)
     outcomes = ", ".join(f"{counts[o]} {o.value}" for o in reversed(Outcome) if counts[o])
-    steps = format_count(result.last_step) if result.last_step is not None else "0"
     planned = f" of {format_count(result.planned_steps)}" if result.planned_steps else ""
+    made = (
+        f"{format_count(result.last_step)}{planned} steps" if result.last_step is not None else ""
+    )
     parts = (
         context.title,
-        f"{steps}{planned} steps",
+        made,
         f"{format_plural(len(result.findings), 'check')}: {outcomes}",
         context.generated_at,
     )

@@ -72,12 +72,7 @@ class GrowingRun:
 
 def _until(log: EventLog, step: int) -> dict[str, Series]:
     return {
-        tag: replace(
-            series,
-            steps=series.steps[keep],
-            values=series.values[keep],
-            wall_times=series.wall_times[keep],
-        )
+        tag: series.where(keep)
         for tag, series in log.series.items()
         if (keep := series.steps <= step).any()
     }

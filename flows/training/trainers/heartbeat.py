@@ -16,7 +16,6 @@ from flows.records.state_record import utc_now
 from flows.records.trainer_files import TrainerStatus
 from gates.errors import GatesError
 from gates.events.tail import EventTail
-from gates.facts.run_facts import STEP_INDEXED
 from gates.runs.heartbeat import Phase
 from gates.runs.translate import Dialect, translate
 from gates.series import EventLog
@@ -147,7 +146,7 @@ class EventHeartbeat:
         entry = self._dialect.tags.get(tag)
         if entry is not None:
             return entry.axis == "env_step"
-        return tag in CANONICAL_TAGS and tag.startswith(STEP_INDEXED)
+        return tag in CANONICAL_TAGS
 
     def _set(self, phase: Phase, pid: int | None, message: str = "") -> TrainerStatus:
         changed = self._newest is None or self._newest.phase != phase.value

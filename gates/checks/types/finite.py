@@ -10,7 +10,7 @@ from pydantic import Field
 from gates.checks.check import Check, Description, Peers, Ruling
 from gates.facts.run_facts import RunFacts
 from gates.findings import Outcome
-from gates.series import Series
+from gates.series import AS_LOGGED, Series
 
 
 class FiniteCheck(Check):
@@ -26,7 +26,9 @@ class FiniteCheck(Check):
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
         """Count values that are not finite."""
         watched = [
-            s for tag, s in sorted(facts.log.series.items()) if tag.startswith(self.prefixes)
+            s
+            for tag, s in sorted(facts.log.series.items())
+            if tag.removeprefix(AS_LOGGED).startswith(self.prefixes)
         ]
         points = sum(len(s) for s in watched)
         names = ", ".join(self.prefixes)
@@ -60,11 +62,12 @@ class FiniteCheck(Check):
         count = sum(len(found) for _, found in faults)
         first, step = bad[0]
         more = f" and {len(bad) - 4} more" if len(bad) > 4 else ""
-        where = ", ".join(s.tag for s, _ in bad[:4]) + more
+        where = ", ".join(_both_names(s) for s, _ in bad[:4]) + more
         return Ruling(
             finding=self.finding(
                 outcome=Outcome.FAIL,
-                reason=f"{count:,} of {points:,} values are NaN or infinite, first at step {step:,} ({where}).",
+                reason=f"{count:,} of {points:,} values are NaN or infinite, first at "
+                f"{first.other_axis or 'step'} {step:,} ({where}).",
                 value=float(count),
                 tag=first.tag,
                 breach_step=step,
@@ -89,3 +92,7 @@ def _faults(series: Series) -> np.ndarray:
     if series.aggregated:
         bad &= np.isinf(series.values) | np.logical_or.accumulate(~bad)
     return np.flatnonzero(bad)
+
+
+def _both_names(series: Series) -> str:
+    return f"{series.tag}, logged as {series.logged_as}" if series.logged_as else series.tag

@@ -10,7 +10,7 @@ from gates.checks.two_sided import TwoSided
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.findings import Verdict
-from gates.metrics import Reduced, select
+from gates.metrics import Reduced
 from gates.text import in_words
 
 
@@ -47,7 +47,7 @@ class RelativeCheck(TwoSided):
                 points=max(own.points, self.min_points),
                 nan_points=int(math.isnan(value)),
             ),
-            series=select(series, slice(0, 0)),
+            series=series.where(slice(0, 0)),
             subject=f"{self.check} against the baseline",
             statistic=self.change,
             note=f"{in_words(own.value)} here, {in_words(before)} in {run}",

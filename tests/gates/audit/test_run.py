@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from gates.audit.run import audit
 from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, Outcome
 from gates.runs.run_info import RunInfo
+from gates.series import EventFile
 from tests.gates.synthetic_runs import FAULTS, Recipe, Run, log_of, make, series
 
 
@@ -156,6 +158,33 @@ def test_falling_steps_are_two_runs() -> None:
     equal = replace(q1, steps=np.array([10, 10, 20, 20, 30, 30]))
     facts = RunFacts(log=log_of({q1.tag: equal}), run=None, stage="5k", planned_steps=10)
     assert findings(facts)["steps_rise"].outcome is Outcome.PASS
+
+
+def several_files(count: int) -> tuple[EventFile, ...]:
+    return tuple(
+        EventFile(
+            path=Path(f"{i}"),
+            sha256="",
+            size_bytes=1,
+            records=1,
+            first_wall_time=None,
+            last_wall_time=None,
+        )
+        for i in range(count)
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "falling", "outcome"),
+    [(2, ("a", "b"), Outcome.INCONCLUSIVE), (2, ("a",), None), (1, ("a", "b"), None)],
+)
+def test_several_runs_in_a_folder_are_noticed_whatever_the_trainer(
+    files: int, falling: tuple[str, ...], outcome: Outcome | None
+) -> None:
+    tags = {t: series(t, [5, 9, 3, 8] if t in falling else [1, 2, 3, 4], np.ones(4)) for t in "abc"}
+    log = replace(log_of(tags), files=several_files(files))
+    found = findings(RunFacts(log=log, run=None, stage="5k", planned_steps=10)).get("steps_rise")
+    assert (found.outcome if found else None) is outcome
 
 
 def test_a_pinned_norm_beside_an_exploding_loss_was_measured_after_clipping() -> None:

@@ -342,6 +342,49 @@ def test_completeness(last: int, planned: int | None, outcome: Outcome) -> None:
     assert finding(facts, type="completeness").outcome is outcome
 
 
+@pytest.mark.parametrize(
+    ("rows", "outcome"),
+    [
+        ([*range(425, 29_000, 130), 29_349], FAIL),
+        ([*range(425, 28_000, 130), 28_650, 29_349], WARN),  # rows up to 700 apart, 651 missing
+        ([4000], WARN),  # one row every 4 episodes of 1,000: the next one was not due
+        ([2000], FAIL),
+    ],
+)
+def test_the_last_row_lies_up_to_the_largest_gap_before_the_end(
+    rows: list[int], outcome: Outcome
+) -> None:
+    planned = 30_000 if rows[-1] > 4000 else 5000
+    facts = facts_of(series("train/critic_loss", rows, 1.0), planned_steps=planned)
+    assert finding(facts, type="completeness").outcome is outcome
+
+
+def test_only_known_tags_over_environment_steps_give_a_last_step() -> None:
+    updates = replace(series("train/actor_loss", [56_999], 1.0), other_axis="update")
+    facts = facts_of(updates, series("train/loss", [1339], 1.0), planned_steps=1000)
+    assert facts.last_step is None
+    found = finding(facts, type="completeness")
+    assert found.outcome is INCONCLUSIVE
+    assert "known to count environment steps" in found.reason
+
+
+def test_a_step_counter_that_overflowed_is_said() -> None:
+    facts = facts_of(series("train/critic_loss", [2**31 - 1, -(2**31)], 1.0), planned_steps=2**32)
+    assert "overflowed" in finding(facts, type="completeness").reason
+
+
+def test_a_nan_counts_in_a_tag_that_could_not_be_placed() -> None:
+    loss = replace(
+        series("train/actor_loss", [999, 1999], [1.0, NAN]),
+        other_axis="update",
+        logged_as="update/loss/actor",
+    )
+    found = finding(facts_of(loss), type="finite", prefixes=["train/"], min_points=1)
+    assert found.outcome is FAIL
+    assert "update 1,999" in found.reason
+    assert "update/loss/actor" in found.reason
+
+
 def test_the_trainers_own_word_covers_the_last_logging_interval() -> None:
     done = RunInfo(source="run.json", complete=True, phase="finished", status_step=1000)
     q1 = series("train/q1_value", range(0, 981, 20), 1.0)
@@ -436,103 +479,6 @@ def test_collapse(learning: list[float], outcome: Outcome) -> None:
     assert finding(facts, type="collapse").outcome is outcome
 
 
-<<<<<<< HEAD
-=======
-@pytest.mark.parametrize("kind", ["phase_comparison", "collapse"])
-@pytest.mark.parametrize(("earned", "sound"), [(90.0, True), (-40.0, False)])
-def test_success_that_ends_episodes_early_is_no_collapse(
-    kind: str, earned: float, sound: bool
-) -> None:
-    lengths = [999.0, 990, 995] * 4, [80.0, 82, 81] * 14
-    found = episodes(*lengths)
-    before, after = ([-33.0, -34, -32] * 4, [earned, earned - 1, earned + 1] * 14)
-    returns = series("train/episode_reward", found[0].steps, [*before, *after])
-    levels = {"min": {"fail": 0.4}} if kind == "phase_comparison" else {}
-    judged = check(facts_of(*found, returns), type=kind, **levels)
-    if sound:
-        assert isinstance(judged, NotApplicable) or judged.outcome is PASS
-    else:
-        assert isinstance(judged, Finding)
-        assert judged.outcome is FAIL
-
-
-@pytest.mark.parametrize("median", [93.0, 95.0, 99.0, 101.0])
-def test_collapse_does_not_hang_on_a_few_steps_of_exploration(median: float) -> None:
-    exploring = [median - 60, median, median + 90, median - 30, median + 5]
-    found = finding(facts_of(*episodes(exploring, [68.0, 66, 67] * 14)), type="collapse")
-    assert found.outcome is PASS
-
-
-def evaluations(values: list[float], first: int = 0) -> list[Series]:
-    steps = first + 1000 * np.arange(len(values))
-    return [
-        series("eval/mean_reward", steps, values),
-        series("eval/std_reward", steps, [10.0] * len(values)),
-        series("eval/episodes", steps, [10.0] * len(values)),
-        series("train/q1_value", [500, 510], [1.0, 1.0]),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("values", "outcome"),
-    [
-        ([100.0, 120, 200, 90, 210], PASS),
-        ([100.0, 100, 101, 99, 101], WARN),
-        ([100.0, 60, 55, 50, 65], FAIL),
-        ([-1400.0, -1300, -200, -150, -180], PASS),
-        ([100.0, NAN, 101, 99], INCONCLUSIVE),
-        ([100.0], INCONCLUSIVE),
-    ],
-)
-def test_improvement_over_the_untrained_policy(values: list[float], outcome: Outcome) -> None:
-    found = finding(
-        facts_of(*evaluations(values)),
-        type="improvement",
-        last_points=3,
-        min_points=2,
-        min={"warn": 2, "fail": -2},
-    )
-    assert found.outcome is outcome, found.reason
-
-
-def test_exploration_stands_in_for_a_missing_first_evaluation() -> None:
-    ends = np.arange(10, 500, 10)
-    returns = np.where(np.arange(len(ends)) % 2, 90.0, 110.0)
-    facts = facts_of(
-        *evaluations([300.0, 320, 310], first=1000),
-        series("train/episode_length", ends, 10.0),
-        series("train/episode_reward", ends, returns),
-    )
-    found = finding(facts, type="improvement", min_points=2, min={"fail": 2})
-    assert found.outcome is PASS
-    assert "49 episodes of random exploration" in found.reason
-
-
-@pytest.mark.parametrize(
-    ("values", "outcome"),
-    [
-        ([10.0, 100, 110, 105, 100], PASS),
-        ([10.0, 100, 110, 60, 50], WARN),
-        ([10.0, 100, 110, 20, 12], FAIL),
-    ],
-)
-def test_retention(values: list[float], outcome: Outcome) -> None:
-    found = finding(
-        facts_of(*evaluations(values)),
-        type="retention",
-        last_points=2,
-        min_points=3,
-        min={"warn": 0.7, "fail": 0.3},
-    )
-    assert found.outcome is outcome, found.reason
-
-
-def test_nothing_learned_is_nothing_lost() -> None:
-    facts = facts_of(*evaluations([10.0, 5, 4, 3]))
-    assert isinstance(check(facts, type="retention", min={"fail": 0.3}), NotApplicable)
-
-
->>>>>>> 4496998 (Make rules sound for short episodes, cut-off episodes, no episode at all, discount 0 and rows that sum up; bound Q by rolling means)
 class TestRelative:
     checks = (
         {"id": "q", "type": "limit", "tag": "train/q1_value", "max": {"fail": 1e9}},

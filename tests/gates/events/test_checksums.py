@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gates.events import framing as event_records
-from gates.events.checksums import crc32c_of_short
+from gates.events.checksums import ROW_BYTES, crc32c_of_short
 from gates.events.framing import HEADER_BYTES, frame, intact
-from gates.events.rows import ROW_BYTES
 
 contents = st.lists(st.binary(max_size=ROW_BYTES), min_size=1, max_size=40)
 

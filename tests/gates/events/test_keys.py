@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gates.events import keys as event_keys
-from gates.events.keys import KeyTable
-from gates.events.rows import ROW_BYTES, rows
+from gates.events import kinds as event_keys
+from gates.events.checksums import ROW_BYTES, rows
+from gates.events.kinds import KeyTable
 
 key = st.binary(max_size=ROW_BYTES + 10).map(lambda rest: b"*" + rest)
 

@@ -19,7 +19,7 @@ from gates.errors import InputError
 from gates.events import decoder as event_columns
 from gates.events import file as event_file
 from gates.events import framing as event_records
-from gates.events import keys as event_keys
+from gates.events import kinds as event_keys
 from gates.events.framing import frame
 from gates.events.reader import read_events
 from gates.events.tail import EventTail, join

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
+from gates.events.kinds import ValueTable
 from gates.events.proto import parse_event
-from gates.events.values import ValueTable
 from gates.events.wire import MalformedEventError
 
 TAIL = 9 + 2

@@ -323,12 +323,136 @@ def test_tianshou_updates_become_environment_steps() -> None:
     assert translated.series["train/episode_length"].aggregated
 
 
-def test_tianshou_updates_without_a_common_moment_are_not_translated() -> None:
+def test_updates_that_nothing_places_say_what_their_steps_count() -> None:
     raw = log({"update/actor_loss": [(5, 1.0)], "info/update_step": [(1, 9.0)]})
     translated = translate(raw, detect(raw))
-    assert pairs(translated, "update/actor_loss") == [(5, 1.0)]
-    assert "train/actor_loss" not in translated.series
-    assert "environment step" in translated.skipped_tags["train/actor_loss"]
+    loss = translated.series["train/actor_loss"]
+    assert pairs(translated, "train/actor_loss") == [(5, 1.0)]
+    assert (loss.other_axis, loss.logged_as) == ("update", "update/actor_loss")
+    assert translated.series["debug/actor_q_mean"].other_axis == "update"
+    assert "update/actor_loss" not in translated.series
+
+
+def timed(tag: str, points: Sequence[tuple[int, float]]) -> Series:
+    """A series of (step, wall time)."""
+    return Series(
+        tag=tag,
+        steps=np.array([step for step, _ in points], dtype=np.int64),
+        values=np.ones(len(points)),
+        wall_times=np.array([wall for _, wall in points], dtype=np.float64),
+    )
+
+
+def test_updates_are_placed_by_wall_time_between_environment_steps() -> None:
+    episodes = timed("train/reward", [(0, 0.0), (1000, 10.0), (2000, 30.0)])
+    updates = timed("update/loss/actor", [(99, 5.0), (199, 20.0), (299, 31.0)])
+    raw = EventLog(series={s.tag: s for s in (episodes, updates)}, files=())
+    loss = translate(raw, load_dialect(Path("tianshou"))).series["train/actor_loss"]
+    assert loss.steps.tolist() == [500, 1500, 2000]
+    assert loss.other_axis == ""
+    assert "wall time" in loss.derived_from
+
+
+def test_wall_times_of_a_file_that_was_written_tag_by_tag_place_nothing() -> None:
+    episodes = timed("train/reward", [(0, 0.0), (1000, 0.1)])
+    updates = timed("update/loss/actor", [(99, 0.2), (199, 0.3)])
+    raw = EventLog(series={s.tag: s for s in (episodes, updates)}, files=())
+    loss = translate(raw, load_dialect(Path("tianshou"))).series["train/actor_loss"]
+    assert (loss.steps.tolist(), loss.other_axis) == ([99, 199], "update")
+
+
+def test_rows_that_are_indexed_by_iteration_are_placed_by_the_steps_they_count() -> None:
+    raw = log(
+        {
+            "ray/tune/env_runners/episode_return_mean": [(1, -5.0), (2, -4.0)],
+            "ray/tune/num_env_steps_sampled_lifetime": [(1, 4000.0), (2, 8000.0)],
+        }
+    )
+    found = detect(raw)
+    assert found.name == "rllib"
+    assert pairs(translate(raw, found), "train/episode_reward") == [(4000, -5.0), (8000, -4.0)]
+
+
+def test_an_iteration_is_as_long_as_speed_times_time() -> None:
+    raw = log(
+        {
+            "Train/mean_reward": [(0, 1.0), (9, 2.0)],
+            "Loss/surrogate": [(0, 0.1)],
+            "Perf/total_fps": [(0, 48_000.0), (9, 49_152.0)],
+            "Perf/collection time": [(0, 1.5), (9, 1.5)],
+            "Perf/learning_time": [(0, 0.5), (9, 0.5)],
+        }
+    )
+    found = detect(raw)
+    translated = translate(raw, found)
+    assert (found.name, translated.algorithms) == ("rsl_rl", ("PPO",))
+    assert translated.series["train/episode_reward"].steps.tolist() == [0, 9 * 97_152]
+
+
+def test_rl_games() -> None:
+    raw = log(
+        {
+            "losses/a_loss": [(32_768, 0.1)],
+            "losses/c_loss": [(32_768, 2.0)],
+            "info/e_clip": [(32_768, 0.2)],
+            "rewards/step": [(32_768, 3.0)],
+            "rewards/iter": [(1, 3.0)],
+        }
+    )
+    found = detect(raw)
+    translated = translate(raw, found)
+    assert (found.name, translated.algorithms) == ("rl_games", ("PPO",))
+    assert pairs(translated, "train/episode_reward") == [(32_768, 3.0)]
+
+
+@pytest.mark.parametrize(
+    ("tags", "algorithms"),
+    [
+        (["time/fps", "train/actor_loss", "train/critic_loss"], ("TD3", "DDPG")),
+        (["time/fps", "train/actor_loss", "train/ent_coef", "train/learning_rate"], ("SAC", "TQC")),
+        (["rollout/ep_len_mean", "train/learning_rate", "train/clip_fraction"], ("PPO",)),
+        (["rollout/ep_len_mean", "train/policy_loss", "train/value_loss", "train/learning_rate"], ("A2C",)),
+        (["rollout/ep_len_mean", "rollout/exploration_rate", "train/loss", "train/learning_rate"], ("DQN",)),
+        (["losses/qf1_values", "losses/qf2_values", "losses/alpha"], ("SAC",)),
+        (["losses/qf1_values", "losses/qf2_values"], ("TD3",)),
+        (["losses/qf1_values"], ("DDPG",)),
+        (["test/reward", "update/loss/critic", "update/loss/actor"], ("DDPG",)),
+        (["test/reward", "update/loss/critic1", "update/loss/actor"], ("TD3",)),
+        (["rollout/ep_len_mean", "rollout/ep_rew_mean", "time/fps"], ()),
+        (["my/loss"], ()),
+    ],
+)  # fmt: skip
+def test_an_algorithm_is_recognised_by_its_tags(
+    tags: list[str], algorithms: tuple[str, ...]
+) -> None:
+    raw = log({tag: [(1, 1.0)] for tag in tags})
+    assert translate(raw, detect(raw)).algorithms == algorithms
+
+
+def test_single_episodes_that_the_run_logs_itself_win_over_means() -> None:
+    raw = log(
+        {
+            "rollout/ep_len_mean": [(400, 100.0), (800, 100.0)],
+            "time/fps": [(400, 1.0)],
+            "train/episode_length": [(90, 90.0), (200, 110.0), (300, 100.0)],
+        }
+    )
+    translated = translate(raw, detect(raw))
+    assert translated.series["train/episode_length"] is raw.series["train/episode_length"]
+    assert pairs(translated, "rollout/ep_len_mean") == pairs(raw, "rollout/ep_len_mean")
+
+
+def test_a_mean_over_no_episode_yet_is_left_out_and_a_later_nan_is_not() -> None:
+    nan = float("nan")
+    raw = log({"time/fps": [(1, 1.0)], "rollout/ep_rew_mean": [(1, nan), (2, 3.0), (3, nan)]})
+    rewards = translate(raw, detect(raw)).series["train/episode_reward"]
+    assert rewards.steps.tolist() == [2, 3]
+    assert np.isnan(rewards.values[1])
+
+
+def test_steps_of_a_known_length_are_multiplied() -> None:
+    own = dialect(tags={"r": {"to": "train/episode_reward", "step_factor": 4000}})
+    assert pairs(translate(log({"r": [(2, 1.0)]}), own), "train/episode_reward") == [(8000, 1.0)]
 
 
 # translation
@@ -497,6 +621,7 @@ def test_a_mapping_file_of_the_user_is_used(tmp_path: Path) -> None:
 
 def test_a_shipped_dialect_is_loaded_by_name() -> None:
     assert load_dialect(Path("sb3")).name == "sb3"
+    assert load_dialect(Path("own")).name == "gonogo"
     with pytest.raises(GateConfigError, match=r"no dialect named 'sb33', did you mean 'sb3'\?"):
         load_dialect(Path("sb33"))
 
@@ -542,11 +667,11 @@ def test_all_mistakes_of_a_file_are_named_with_file_and_key(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("axis", "needed"),
-    [("episode", "episode_axis"), ("auto", "episode_axis"), ("update", "update_axis")],
+    "axis",
+    ["episode", "auto"],
 )
-def test_an_axis_needs_what_it_is_computed_from(axis: str, needed: str) -> None:
-    with pytest.raises(GateConfigError, match=f"tags.a: axis '{axis}' needs {needed}"):
+def test_an_axis_needs_what_it_is_computed_from(axis: str) -> None:
+    with pytest.raises(GateConfigError, match=f"tags.a: axis '{axis}' needs episode_axis"):
         dialect(tags={"a": {"axis": axis}})
 
 

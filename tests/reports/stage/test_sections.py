@@ -105,7 +105,7 @@ def test_integrity_names_damage_and_nan(build):
     log = build.log(build.series("t|u", [1, 2], [np.nan, np.inf]), damage=damage)
     result = build.result(Verdict.NO_GO, (), "x", last_step=None, planned_steps=None)
     rows = dict(integrity_rows(result, log))
-    assert rows["Steps"] == "no step was logged"
+    assert rows["Steps"] == "no logged tag is known to count environment steps"
     assert rows["Updates"] == "none logged"
     assert rows["Episodes"] == "none logged"
     assert rows["Second reader"] == "0 independent readers compared"
