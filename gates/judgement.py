@@ -53,8 +53,6 @@ def judge_log(
     if not any(len(series) for series in log.series.values()):
         raise InputError(f"{directory} holds event files without a single scalar")
     planned, source = _plan(run, planned_steps, gate)
-    if run is not None and run.algorithm:
-        log = replace(log, algorithms=(run.algorithm.upper(),))
     facts = RunFacts(
         log=log,
         run=run,

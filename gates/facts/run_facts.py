@@ -30,6 +30,11 @@ UPDATE_GROUPS = ("train/", "debug/", "gradients/")
 """Groups of tags that are logged with updates; `train/episode_*` is not."""
 
 
+def algorithms_of(log: EventLog, run: RunInfo | None) -> tuple[str, ...]:
+    """Return the algorithms that a run may be; empty when neither configuration nor tags tell."""
+    return (run.algorithm.upper(),) if run is not None and run.algorithm else log.algorithms
+
+
 class RunFacts:
     """Facts of one run, computed when they are first asked for."""
 
@@ -60,6 +65,11 @@ class RunFacts:
     def warm_start(self) -> bool:
         """True when the run began with what another one learned."""
         return self.run is not None and self.run.warm_start
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """Algorithms that this run may be (`TD3`, `DDPG`): the configured one, else those that log its tags."""
+        return algorithms_of(self.log, self.run)
 
     def series(self, tag: str) -> Series | None:
         """Return a series with at least one point."""

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from gates.facts.run_facts import algorithms_of
 from gates.findings import GateResult
+from gates.runs.run_info import RunInfo
 from gates.series import EventLog, Series
 from reports.text.numbers import format_bytes, format_count, format_plural, format_share
 
@@ -18,10 +20,10 @@ SECOND_READER = "independent_reader"
 _SHOWN = 3
 
 
-def integrity_rows(result: GateResult, log: EventLog) -> Rows:
+def integrity_rows(result: GateResult, log: EventLog, run: RunInfo | None = None) -> Rows:
     """Return what was reached, logged, read and damaged."""
     rows = [
-        ("Trainer", _trainer(log)),
+        ("Trainer", _trainer(log, run)),
         ("Steps", _steps(result)),
         ("Updates", _updates(log)),
         ("Episodes", _episodes(result, log)),
@@ -48,10 +50,12 @@ def _steps(result: GateResult) -> str:
     return f"{text}; the planned number is unknown"
 
 
-def _trainer(log: EventLog) -> str:
+def _trainer(log: EventLog, run: RunInfo | None) -> str:
+    """Name the trainer and what it trained; nothing for tags that were not translated."""
     if not log.recognised:
         return "not recognised"
-    return ", ".join(filter(None, (log.trainer, " or ".join(log.algorithms))))
+    algorithms = " or ".join(algorithms_of(log, run))
+    return f"{log.trainer}, {algorithms}" if log.trainer and algorithms else log.trainer
 
 
 def _ignored(log: EventLog) -> str:
@@ -129,7 +133,13 @@ def _files(log: EventLog) -> str:
         return "none"
     size = format_bytes(sum(file.size_bytes for file in log.files))
     records = format_plural(sum(file.records for file in log.files), "record")
-    return f"{format_plural(len(log.files), 'file')}, {size}, {records}"
+    text = f"{format_plural(len(log.files), 'file')}, {size}, {records}"
+    parts = sorted({f"{file.part}/" for file in log.files if file.part})
+    return (
+        f"{text}; of them in sub-folders of `add_scalars`: {_some(map(_quoted, parts))}"
+        if parts
+        else text
+    )
 
 
 def _damage(log: EventLog) -> str:

@@ -126,7 +126,7 @@ def build_stage_view(
         last_go=reference.name if reference is not None else "",
         no_reference=_no_reference(context) if reference is None else "",
         integrity=(
-            *integrity_rows(result, log),
+            *integrity_rows(result, log, judgement.run_info),
             *context.supervision,
             *((MISSING_PART, sentence) for sentence in lost),
         ),
