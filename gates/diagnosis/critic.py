@@ -14,6 +14,8 @@ from gates.laws.reward_shape import RewardShape
 from gates.laws.targets import LARGEST_TAU
 from gates.text import in_words
 
+BEYOND = 1.15
+"""Times its bound from which a value is no overshoot of a critic that is learning."""
 LOST_TERMINATIONS = 0.1
 ENLARGED = 1.2
 """Value in the targets over the critic's own that no lag and no difference between states explains."""
@@ -28,7 +30,7 @@ def critic_divergence(signs: Signs) -> Suspicion | None:
     gamma = signs.facts.measured_gamma
     excess = signs.excess
     no_contraction = gamma is not None and gamma.value >= 0.99999
-    beyond = excess is not None and excess[0] > 1.0
+    beyond = excess is not None and excess[0] > BEYOND
     decoupled = signs.decoupling is not None and signs.decoupling > DECOUPLED
     enlarged = signs.law("bootstrap_over_policy_q")
     factor = 0.0

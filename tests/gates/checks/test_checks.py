@@ -479,6 +479,13 @@ def test_collapse(learning: list[float], outcome: Outcome) -> None:
     assert finding(facts, type="collapse").outcome is outcome
 
 
+@pytest.mark.parametrize("median", [93.0, 95.0, 99.0, 101.0])
+def test_collapse_does_not_hang_on_a_few_steps_of_exploration(median: float) -> None:
+    exploring = [median - 60, median, median + 90, median - 30, median + 5]
+    found = finding(facts_of(*episodes(exploring, [68.0, 66, 67] * 14)), type="collapse")
+    assert found.outcome is PASS
+
+
 class TestRelative:
     checks = (
         {"id": "q", "type": "limit", "tag": "train/q1_value", "max": {"fail": 1e9}},

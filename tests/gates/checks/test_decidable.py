@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gates.checks.decidable import rows_needed, too_short
-from gates.checks.gate_file import load_gate
+from gates.checks.gate_file import load_gate, parse_gate
 from gates.runs.schedule import update_schedule
 
 TRAIN = {
@@ -21,6 +21,38 @@ TRAIN = {
 
 def test_the_shipped_gates_need_five_updates() -> None:
     assert {rows_needed(load_gate(name)) for name in ("5k", "50k", "1m")} == {5}
+
+
+def test_checks_of_evaluations_and_episodes_need_no_update() -> None:
+    texts = {"title": "T", "group": "learning", "rationale": "R", "source": "S", "min_points": 40}
+    checks = [
+        {"id": "a", "type": "limit", "tag": "eval/mean_reward", "min": {"fail": 0}, **texts},
+        {
+            "id": "b",
+            "type": "consistency",
+            "law": "episode_steps_over_steps",
+            "max": {"fail": 2},
+            **texts,
+        },
+        {
+            "id": "c",
+            "type": "limit",
+            "tag": "train/q1_value",
+            "max": {"fail": 1},
+            **texts,
+            "min_points": 3,
+        },
+        {
+            "id": "d",
+            "type": "limit",
+            "tag": "train/q2_value",
+            "max": {"fail": 1},
+            **texts,
+            "required": False,
+        },
+    ]
+    gate = parse_gate({"name": "mine", "description": "D", "checks": checks}, "here")
+    assert rows_needed(gate) == 3
 
 
 def test_a_warm_up_that_outlasts_the_stage() -> None:
