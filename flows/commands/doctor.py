@@ -79,13 +79,16 @@ def packages() -> list[Fact]:
         return [
             Fact(topic="gonogo", found="not installed", problem="pip install -e .", needed=False)
         ]
-    core = [_package(name, specifier) for name, specifier in _requirements("")]
-    extras = [fact for extra, purpose in EXTRAS.items() for fact in _extra(extra, purpose)]
-    return [Fact(topic="gonogo", found=found), *core, *extras]
+    core = _requirements()
+    facts = [Fact(topic="gonogo", found=found), *(_package(*wanted) for wanted in core)]
+    for extra, purpose in EXTRAS.items():
+        only_here = [wanted for wanted in _requirements(extra) if wanted not in core]
+        facts += _extra(extra, purpose, [_package(*wanted) for wanted in only_here])
+    return facts
 
 
-def _requirements(extra: str) -> list[tuple[str, str]]:
-    """Return name and version range of what the core (no extra) or only an extra asks for."""
+def _requirements(extra: str = "") -> list[tuple[str, str]]:
+    """Return name and version range of what an installation asks for, without or with an extra."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     found = []
@@ -94,16 +97,13 @@ def _requirements(extra: str) -> list[tuple[str, str]]:
             requirement = Requirement(line)
         except InvalidRequirement:
             continue
-        marker = requirement.marker
-        core = marker is None or marker.evaluate({"extra": ""})
-        if core != bool(extra) and (core or (marker and marker.evaluate({"extra": extra}))):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
             found.append((requirement.name, str(requirement.specifier)))
     return found
 
 
-def _extra(extra: str, purpose: str) -> list[Fact]:
-    """Tell the packages of an extra; those that are missing in one line, since nobody has to have them."""
-    facts = [_package(name, specifier) for name, specifier in _requirements(extra)]
+def _extra(extra: str, purpose: str, facts: list[Fact]) -> list[Fact]:
+    """Put what is missing of an extra into one fact: it is optional."""
     missing = [fact.topic for fact in facts if fact.found == _ABSENT]
     if not missing:
         return facts

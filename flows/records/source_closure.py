@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import util
 from pathlib import Path
 
+from flows.settings.own_trainer import HOME, OWN_PACKAGES
+
 
 def top_level_folder(package: str) -> Path | None:
     """Return the folder of a top-level package; None if it is not installed."""
+    if package in OWN_PACKAGES:
+        return HOME / package  # whatever PYTHONPATH holds
     spec = util.find_spec(package)
     return None if spec is None or spec.origin is None else Path(spec.origin).parent
 

@@ -6,9 +6,10 @@ import os
 import sys
 from pathlib import Path
 
-_HOME = Path(__file__).resolve().parents[2]
+HOME = Path(__file__).resolve().parents[2]
 """Folder that holds the product's packages."""
-_TRAINER = _HOME / "trainer"
+OWN_PACKAGES = ("trainer", "carla_double")
+"""Packages that run in processes of their own, and are not imported here."""
 
 FINISHED, BROKEN, BAD_CONFIG, DIVERGED = 0, 1, 2, 3
 SIMULATOR_LOST, STOPPED = 75, 143
@@ -17,7 +18,7 @@ SIMULATOR_LOST, STOPPED = 75, 143
 
 def own_module(module: str, *arguments: str) -> list[str]:
     """Return the command that runs a module as `python -m` does, with the product's own packages in place."""
-    return [sys.executable, str(_HOME / "gonogo" / "start.py"), module, *arguments]
+    return [sys.executable, str(HOME / "gonogo" / "start.py"), module, *arguments]
 
 
 def trainer_command(*arguments: str) -> list[str]:
@@ -36,4 +37,4 @@ def callers_environment() -> dict[str, str]:
 
 def child_guard() -> Path:
     """Return the script that guards a child process; the trainer uses it too."""
-    return _TRAINER / "child_guard.py"
+    return HOME / "trainer" / "child_guard.py"

@@ -94,6 +94,23 @@ def test_the_caller_s_modules_stay_in_reach(tmp_path: Path) -> None:
     assert search == path.split(os.pathsep), "PYTHONPATH is searched as the caller wrote it"
 
 
+def test_a_recipe_is_hashed_over_our_trainer(tmp_path: Path) -> None:
+    code = (
+        "import gonogo\n"
+        "from flows.records.source_closure import imported_sources\n"
+        "print(imported_sources(['trainer.loop'])['trainer'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": hostile_path(tmp_path / "users")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(ROOT / "trainer" / "__init__.py")
+
+
 def test_a_trainer_gets_the_pythonpath_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/eggs/carla-0.9.16-py3.10-linux-x86_64.egg")
     assert callers_environment()["PYTHONPATH"] == os.environ["PYTHONPATH"]
