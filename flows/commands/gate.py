@@ -24,7 +24,6 @@ from flows.settings.shell_path import shell_path
 from gates.audit.trainer import MAPPING_FILE
 from gates.findings import GateResult
 from gates.judgement import Judgement
-from gates.runs.run_info import load_run_info
 from gates.second_reader.process import SecondReader
 from reports.context import Command, StageContext
 
@@ -150,7 +149,7 @@ def render_report(directory: Path, form: str) -> int:
         UsageError: There is nothing judged in the folder.
         OutputError: The report cannot be written.
     """
-    from flows.judging.translated_log import translated_log
+    from flows.judging.stored_judgement import stored_judgement
     from flows.report_context.pipeline import save_pipeline_report
 
     pipeline = PipelineDirectory.view(directory)
@@ -166,7 +165,7 @@ def render_report(directory: Path, form: str) -> int:
     if result is None:
         raise UsageError(f"{directory} holds no {GATE_FILE}; judge it first with gonogo gate.")
     source = _judged_folder(directory, result)
-    judgement = Judgement(result=result, log=translated_log(source), run_info=load_run_info(source))
+    judgement = stored_judgement(source, result)
     try:
         path = _writer(form)(judgement, context_of(source, result.stage, judgement), directory)
     except OSError as error:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.errors import OutputError, UsageError
-from flows.judging.translated_log import read_log
+from flows.judging.stored_judgement import read_log
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
 from flows.records.pipeline_record import RunRecord
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
 from flows.records.state_record import utc_now
-from flows.records.stored_result import JOINT_FILE, read_result
+from flows.records.stored_result import JOINT_FILE, read_joint, read_result
 from flows.report_context.group_commands import joint_commands
 from flows.settings.plan import StagePlan
 from flows.settings.seeds import seeds_text
@@ -110,13 +110,16 @@ def judge_jointly(
     return record
 
 
-def show_joint(group: GroupDirectory, record: JointRecord, result: JointResult) -> None:
-    """Write the joint report again, with what was decided meanwhile.
+def show_joint(group: GroupDirectory, stage: str, name: str) -> None:
+    """Write the report of a joint judgement again; without a readable joint.json it stays as it is.
 
     Raises:
         OutputError: The group's folder cannot be written.
     """
-    folder = group.folder_of(result.stage, record)
+    folder, record = group.path / stage / name, group.record.entry(stage, name)
+    result = read_joint(folder)
+    if record is None or result is None:
+        return
     try:
         write_joint_report(joint_context(group, record, result), folder)
     except OSError as error:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,14 @@ from prefect.client.schemas import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
+from flows.decisions.judged import Judged
+from flows.decisions.waiting import settle
 from flows.errors import UsageError
 from flows.pages.artifacts import publish_checks, publish_report
 from flows.pages.events import DECISION, VERDICT, WAITS, emit_gate_event
 from flows.pages.page_reporter import PageReporter, log
 from flows.pages.run_page import RunPage, current_flow_run
 from flows.pipeline import stage as stages
-from flows.pipeline.decide import decided, override_no_go
 from flows.pipeline.request import PipelineRequest
 from flows.pipeline.stage import StageOutcome
 from flows.progress import Reporter, SilentReporter
@@ -111,7 +112,7 @@ def _run_stages(
     plan: PipelinePlan, directory: PipelineDirectory, request: PipelineRequest, page: RunPage
 ) -> tuple[StageOutcome, ...]:
     if request.override_no_go is not None:
-        override_no_go(plan, directory, request.override_no_go)
+        stages.override_no_go(plan, directory, request.override_no_go)
     outcomes: list[StageOutcome] = []
     for stage in plan.stages:
         page.stage(stage.name, "running")
@@ -146,7 +147,8 @@ def _decided(
     if outcome.undecided and request.on_conditional == "wait":
         page.stage(stage.name, "CONDITIONAL, waits for a decision")
         _announce(WAITS, stage, outcome, directory)
-    after = decided(outcome, request, directory, say)
+    judged = Judged(directory, stage.name, outcome.run.name)
+    after = replace(outcome, decision=settle(judged, request.terms, say))
     if after.decision is not None:
         page.stage(stage.name, f"{after.verdict.value}, {after.decision.kind}")
     if after.decision != before:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.records.decisions import Name, Reason
+from flows.records.decisions import Name, Reason, Terms
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import DEFAULT_PRESET, PipelinePlan, resolve_plan
 from flows.settings.setting_files import DEFAULT_STAGES, reference
@@ -87,6 +87,13 @@ class PipelineRequest(BaseModel):
         default=None,
         description="What the live gate does with a lost run; the stage files' modes when absent.",
     )
+
+    @property
+    def terms(self) -> Terms:
+        """What follows a CONDITIONAL."""
+        return Terms(
+            on_conditional=self.on_conditional, wait_h=self.wait_h, on_timeout=self.on_timeout
+        )
 
     def plan(self) -> PipelinePlan:
         """Resolve and check the request.

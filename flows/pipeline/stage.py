@@ -6,7 +6,12 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.decisions import waiting
+from flows.decisions.judged import Judged
+from flows.decisions.waiting import no_override
+from flows.errors import UsageError
 from flows.judging.judge_run import judge_directory
+from flows.pipeline.request import NoGoOverride
 from flows.progress import Reporter
 from flows.records.decisions import Decision, newest_decision
 from flows.records.pipeline_record import RunRecord
@@ -17,11 +22,12 @@ from flows.records.stored_result import GATE_FILE, read_result
 from flows.records.trainer_files import newest_checkpoint
 from flows.report_context.pipeline import save_pipeline_report
 from flows.report_context.stage import baseline_of, stage_context
-from flows.settings.plan import StagePlan
+from flows.settings.plan import PipelinePlan, StagePlan
 from flows.settings.warm_start import warm_start_words
 from flows.training.health.needs import refuse_what_cannot_fit
 from flows.training.interrupted import trained_already
 from flows.training.stage_training import train_stage
+from flows.training.warm_start import warm_started
 from gates.checks.gate_file import load_gate
 from gates.errors import GatesError
 from gates.findings import Verdict
@@ -106,6 +112,25 @@ def other_than(stage: StagePlan, run: RunRecord, folder: Path) -> str | None:
     if result is None or result.verdict.value != run.state.value:
         return f"{run.run} holds no verdict that agrees with pipeline.json"
     return None
+
+
+def override_no_go(plan: PipelinePlan, directory: PipelineDirectory, order: NoGoOverride) -> None:
+    """Record that a person overrides the NO_GO that a stage's newest run ended with.
+
+    Raises:
+        UsageError: There is no NO_GO of this recipe and these rules.
+        OutputError: The decision cannot be written.
+    """
+    stage = next((stage for stage in plan.stages if stage.name == order.stage), None)
+    if stage is None:
+        names = ", ".join(stage.name for stage in plan.stages)
+        raise UsageError(f"There is no stage {order.stage} to override; there are {names}.")
+    run = directory.record.last(stage.name)
+    if run is None:
+        raise no_override(stage.name, "it was not run yet")
+    judged = Judged(directory, stage.name, run.run)
+    why_not = other_than(warm_started(stage, directory), run, judged.folder)
+    waiting.override_no_go(judged, by=order.name, reason=order.reason, why_not=why_not)
 
 
 def kept_outcome(stage: StagePlan, directory: PipelineDirectory) -> StageOutcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
-from flows.settings.setting_files import known_stages
+from flows.report_context.stage import next_stage
 from flows.settings.shell_path import shell_path
 from gates.findings import Verdict
 from gates.seeds.result import JointResult
@@ -18,11 +18,13 @@ def joint_commands(
     out, stage = shell_path(group.path), result.stage
     missing = result.with_verdict(None)
     commands = []
-    following = stage_after(group, stage)
+    following = next_stage(stage, group.record)
     passes = record.may_go_on
     if passes and following is not None:
         commands.append(
-            Command(text=f"gonogo run --out {out}", purpose=f"go on with {following} of all seeds")
+            Command(
+                text=f"gonogo run --out {out}", purpose=f"go on with {following.name} of all seeds"
+            )
         )
     if missing and not passes:
         commands.append(
@@ -55,11 +57,3 @@ def joint_commands(
             )
         )
     return tuple(commands)
-
-
-def stage_after(group: GroupDirectory, stage: str) -> str | None:
-    """Return the stage that follows in the group's order; None after the last one."""
-    names = [known.name for known in known_stages(group.record.stages_asked)]
-    if stage not in names or names.index(stage) + 1 == len(names):
-        return None
-    return names[names.index(stage) + 1]

@@ -107,7 +107,7 @@ def _commands(
         if stage.state in (StageState.GO, StageState.RUNNING):
             continue
         if stage.result is not None and run is not None:
-            following = next_stage(stage.name, directory)
+            following = next_stage(stage.name, directory.record)
             if run.decision is not None and run.decision.goes_on and following is not None:
                 continue
             folder = directory.folder_of(stage.name, run)

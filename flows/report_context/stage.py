@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from flows.records.decisions import Decision, read_decisions
 from flows.records.json_file import read_json
 from flows.records.pipeline_record import RunRecord
 from flows.records.recipe import flat_config
 from flows.records.run_dir import PipelineDirectory
-from flows.records.state_record import utc_now
+from flows.records.state_record import StateRecord, utc_now
 from flows.records.stored_result import read_result
 from flows.settings.setting_files import DEFAULT_STAGES, known_stages
 from flows.settings.shell_path import shell_path
@@ -54,7 +55,7 @@ def stage_context(
     earlier = _earlier_runs(stage, run, directory)
     own = read_json(folder / "run.json") or {}
     last = read_json(directory.folder_of(stage, earlier[-1][0]) / "run.json") if earlier else {}
-    following = next_stage(stage, directory)
+    following = next_stage(stage, directory.record)
     result = judgement.result
     decisions = read_decisions(folder)
     decided = decisions[-1] if decisions else None
@@ -100,9 +101,9 @@ def _stages_before(stage: str, directory: PipelineDirectory) -> tuple[tuple[str,
     )
 
 
-def next_stage(name: str, directory: PipelineDirectory) -> NextStage | None:
+def next_stage(name: str, record: StateRecord[Any, Any]) -> NextStage | None:
     """Return the stage that follows in the pipeline's order; None after the last one."""
-    stages = known_stages(directory.record.stages_asked)
+    stages = known_stages(record.stages_asked)
     names = [stage.name for stage in stages]
     if name not in names or names.index(name) + 1 == len(names):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from prefect import flow, task
@@ -11,6 +11,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
 from prefect.states import Completed, Failed
 
+from flows.decisions.judged import Judged
+from flows.decisions.waiting import note_decision, settle
 from flows.errors import UsageError
 from flows.judging.group_context import save_group_report
 from flows.judging.joint_judgement import judge_jointly
@@ -22,9 +24,8 @@ from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
 from flows.records.state_record import utc_now
 from flows.records.stored_result import JOINT_FILE, read_joint
-from flows.seeds.decisions import decided_jointly, note_joint_decision, override_joint_no_go
 from flows.seeds.engines import default_jobs
-from flows.seeds.kept import Work, failed_before, kept_joint, work
+from flows.seeds.kept import Work, failed_before, kept_joint, override_joint_no_go, work
 from flows.seeds.request import SeedsRequest
 from flows.seeds.training import train_seeds
 from flows.settings.plan import PipelinePlan, StagePlan
@@ -131,8 +132,9 @@ def _run_stages(
         if stage is not order[-1]:
             if outcome.record.verdict is Verdict.CONDITIONAL:
                 page.stage(stage.name, "CONDITIONAL, waits for a decision")
-            record = decided_jointly(stage, outcome.record, group, request.pipeline)
-            outcome = replace(outcome, record=record)
+            judged = Judged(group, stage.name, outcome.record.joint)
+            settle(judged, request.pipeline.terms, say)
+            outcome = _outcome(stage.name, group, outcome.record.joint, kept=outcome.kept)
         outcomes.append(outcome)
         decision = outcome.record.decision
         page.stage(
@@ -158,7 +160,8 @@ def _run_stage(
     kept = kept_joint(stages, group, request)
     if kept is not None:
         say(f"{name}: {kept.joint} of the same seeds and recipe is kept, not trained again")
-        return _outcome(name, group, note_joint_decision(stage, kept, group), kept=True)
+        note_decision(Judged(group, name, kept.joint))
+        return _outcome(name, group, kept.joint, kept=True)
     failed = failed_before(name, group)
     chosen = {
         seed: what
@@ -200,7 +203,7 @@ def joint_task(
     """Judge the seeds of a stage together and publish the joint report."""
     record = judge_jointly(group, stages, failed_before=failed, broken=broken)
     save_group_report(group)
-    outcome = _outcome(stage, group, record)
+    outcome = _outcome(stage, group, record.joint)
     try_to_publish(
         publish_report,
         outcome.report,
@@ -225,9 +228,9 @@ def joint_task(
     return state(name=record.verdict.value, message=record.deciding, data=outcome)
 
 
-def _outcome(
-    stage: str, group: GroupDirectory, record: JointRecord, *, kept: bool = False
-) -> JointOutcome:
+def _outcome(stage: str, group: GroupDirectory, joint: str, *, kept: bool = False) -> JointOutcome:
+    record = group.record.entry(stage, joint)
+    assert record is not None, "a joint judgement is recorded"
     folder = group.folder_of(stage, record)
     return JointOutcome(
         stage=stage,

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
+from flows.decisions.judged import Judged
+from flows.decisions.waiting import no_override, override_no_go
 from flows.judging.joint_judgement import seed_on_disk
+from flows.pipeline.request import NoGoOverride
 from flows.records.decisions import newest_decision
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
@@ -81,6 +84,28 @@ def same_runs(record: JointRecord, stages: Mapping[int, StagePlan], group: Group
     found = (seed_on_disk(group, seed, plan) for seed, plan in stages.items())
     return all(
         not at.outdated and (at.run.run if at.run else "") == record.runs[at.seed] for at in found
+    )
+
+
+def override_joint_no_go(
+    stages: Mapping[int, StagePlan], group: GroupDirectory, order: NoGoOverride
+) -> None:
+    """Record that a person overrides the joint NO_GO that a stage's seeds ended with.
+
+    Raises:
+        UsageError: There is no joint NO_GO of these runs, this recipe and these rules.
+        OutputError: The decision cannot be written.
+    """
+    stage = next(iter(stages.values()))
+    record = group.record.last(stage.name)
+    if record is None:
+        raise no_override(stage.name, "its seeds were not judged together yet")
+    why_not = f"{record.joint} is about other runs or rules"
+    override_no_go(
+        Judged(group, stage.name, record.joint),
+        by=order.name,
+        reason=order.reason,
+        why_not=None if same_runs(record, stages, group) else why_not,
     )
 
 

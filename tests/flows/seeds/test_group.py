@@ -247,7 +247,7 @@ def test_a_joint_no_go_goes_on_only_by_an_order_on_record(
     request = ask(own={0: "loss: 70.0"})
     order = NoGoOverride(stage="one", name="Ada", reason="a demonstration")
     ordered = ask(own={0: "loss: 70.0"}, override_no_go=order)
-    with pytest.raises(UsageError, match="There is no joint NO_GO of one to override"):
+    with pytest.raises(UsageError, match="There is no NO_GO of one to override"):
         run_and_raise(ordered)
     run(request)
     _, outcome = run(ordered)
