@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.judging.group_context import save_group_report
 from flows.judging.joint_judgement import show_joint
 from flows.judging.stored_judgement import show_run
 from flows.records.decisions import newest_decision
@@ -57,10 +56,7 @@ class Judged:
         """
         update = {"decision": newest_decision(self.folder), "waits": waits}
         self.directory.save_entry(self.stage, self.entry.model_copy(update=update))
-        if isinstance(self.directory, GroupDirectory):
-            save_group_report(self.directory)
-        else:
-            save_pipeline_report(self.directory)
+        save_pipeline_report(self.directory)
 
     def show(self, waits: WaitRecord | None = None) -> None:
         """Do the same, and write its own report again.

@@ -1,4 +1,4 @@
-"""Reads stored runs again: their events under the tag names that reports know, and their judgement."""
+"""Reads the judgement of a stored run again, with its events, and writes its report anew."""
 
 from __future__ import annotations
 
@@ -7,33 +7,13 @@ from pathlib import Path
 from flows.errors import OutputError
 from flows.records.run_dir import PipelineDirectory
 from flows.records.stored_result import read_result
+from flows.report_context.run_log import translated_log
 from flows.report_context.stage import stage_context
 from gates.errors import GatesError
-from gates.events.reader import read_events
 from gates.findings import GateResult
 from gates.judgement import Judgement
 from gates.runs.run_info import load_run_info
-from gates.runs.translate import choose_dialect, translate
-from gates.series import EventLog
 from reports.stage.markdown import write_stage_report
-
-
-def translated_log(folder: Path) -> EventLog:
-    """Read the events of a run with canonical tags.
-
-    Raises:
-        GatesError: They cannot be read or translated.
-    """
-    raw, info = read_events(folder), load_run_info(folder)
-    return translate(raw, choose_dialect(raw, info.dialect if info else ""))
-
-
-def read_log(source: Path) -> tuple[EventLog | None, str]:
-    """Read a run's series with canonical tags; without any, say why."""
-    try:
-        return translated_log(source), ""
-    except GatesError as error:
-        return None, f"its events cannot be drawn: {error}."
 
 
 def stored_judgement(folder: Path, result: GateResult) -> Judgement:

@@ -85,7 +85,10 @@ def stage_context(
 def decision_note(decision: Decision) -> DecisionNote:
     """Return a decision as reports show it."""
     return DecisionNote(
-        text=decision.text, decided_at=decision.decided_at, goes_on=decision.goes_on
+        text=decision.text,
+        outcome=decision.outcome,
+        decided_at=decision.decided_at,
+        goes_on=decision.goes_on,
     )
 
 

@@ -14,7 +14,6 @@ from prefect.states import Completed, Failed
 from flows.decisions.judged import Judged
 from flows.decisions.waiting import note_decision, settle
 from flows.errors import UsageError
-from flows.judging.group_context import save_group_report
 from flows.judging.joint_judgement import judge_jointly
 from flows.pages.artifacts import publish_report
 from flows.pages.events import JOINT_VERDICT, emit_gate_event
@@ -24,6 +23,7 @@ from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
 from flows.records.state_record import utc_now
 from flows.records.stored_result import JOINT_FILE, read_joint
+from flows.report_context.pipeline import save_pipeline_report
 from flows.seeds.engines import default_jobs
 from flows.seeds.kept import Work, failed_before, kept_joint, override_joint_no_go, work
 from flows.seeds.request import SeedsRequest
@@ -88,7 +88,7 @@ def run_seeds(request: SeedsRequest) -> State[SeedsOutcome]:
             if order is not None:
                 override_joint_no_go(_stages(plans, order.stage), group, order)
             outcomes = _run_stages(plans, group, request, page)
-            report = save_group_report(group)
+            report = save_pipeline_report(group)
             key = f"{plan.preset}-seeds-pipeline"
             deciding = outcomes[-1].record.deciding
             try_to_publish(publish_report, report, key=key, description=deciding)
@@ -177,7 +177,7 @@ def _run_stage(
             else f"{min(jobs, len(chosen))} at a time"
         )
         say(f"{name}: seeds {seeds_text(chosen)}, {where}")
-    save_group_report(group)
+    save_pipeline_report(group)
     broken = train_seeds(
         stage, chosen, group=group, request=request, plans=plans, jobs=jobs, since=since
     )
@@ -202,7 +202,7 @@ def joint_task(
 ) -> State[JointOutcome]:
     """Judge the seeds of a stage together and publish the joint report."""
     record = judge_jointly(group, stages, failed_before=failed, broken=broken)
-    save_group_report(group)
+    save_pipeline_report(group)
     outcome = _outcome(stage, group, record.joint)
     try_to_publish(
         publish_report,
