@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from flows.backtesting.backtest_cases import Selection, select_cases
 from flows.backtesting.backtest_json import as_json_text
@@ -24,17 +23,34 @@ from flows.errors import UsageError
 EXIT_FLIPPED = 3
 
 
-def backtest_directories(directories: Sequence[Path], *, as_json: bool, **options: Any) -> int:
+def backtest_directories(
+    directories: Sequence[Path],
+    *,
+    gate: str | None,
+    against: str | None,
+    stage: str | None,
+    labels: Path | None,
+    jobs: int,
+    as_json: bool,
+) -> int:
     """Judge all runs below some folders again; 3 when a verdict flips or a label is not met.
 
-    The options are those of `judge_all_again`, which raises the same errors.
+    The other options are those of `judge_all_again`, which raises the same errors.
     """
 
     def show(comparison: Comparison) -> None:
         if not as_json:
             say(run_line(comparison))
 
-    comparisons, selection = judge_all_again(directories, show=show, **options)
+    comparisons, selection = judge_all_again(
+        directories,
+        gate=gate,
+        against=against,
+        stage=stage,
+        labels=labels,
+        jobs=jobs,
+        show=show,
+    )
     if as_json:
         print(as_json_text(comparisons, selection))
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from flows.commands.terminal import EXIT_CODES, result_lines, say
 from flows.errors import OutputError, UsageError
@@ -27,15 +26,9 @@ from gates.runs.run_info import load_run_info
 from gates.second_reader.process import SecondReader
 from reports.context import Command, StageContext
 
-FORMATS = ("md", "html", "latex")
 
-
-def gate_directory(directory: Path, *, as_json: bool, **options: Any) -> int:
-    """Judge a directory of event files, print the verdict and return the exit code.
-
-    The options are those of `judge_with`, which raises the same errors.
-    """
-    judged = judge_with(directory, **options)
+def show_verdict(judged: Judged, *, as_json: bool) -> int:
+    """Print the verdict on a directory of event files and return the exit code."""
     result = judged.judgement.result
     if as_json:
         print(judged.gate_json.read_text(encoding="utf-8"), end="")

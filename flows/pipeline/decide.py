@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from flows.errors import UsageError
 from flows.judging.decision_shown import show_decision
-from flows.pipeline.request import NoGoOverride, PipelineRequest
-from flows.pipeline.stage import StageOutcome, other_than
+from flows.pipeline.outcome import StageOutcome
+from flows.pipeline.request import NoGoOverride, RunRequest
+from flows.pipeline.stage import other_than
 from flows.records.decisions import (
     Decision,
     Kind,
@@ -41,7 +42,7 @@ NOBODY = "nobody"
 
 def decided(
     outcome: StageOutcome,
-    request: PipelineRequest,
+    request: RunRequest,
     directory: PipelineDirectory,
     say: Callable[[str], None],
 ) -> StageOutcome:
@@ -63,7 +64,7 @@ def decided(
 
 def _wait(
     outcome: StageOutcome,
-    request: PipelineRequest,
+    request: RunRequest,
     directory: PipelineDirectory,
     say: Callable[[str], None],
 ) -> StageOutcome:
@@ -97,7 +98,7 @@ def _wait(
     return note_decision(outcome, directory)
 
 
-def waiting(request: PipelineRequest, page: Place | None) -> WaitRecord:
+def waiting(request: RunRequest, page: Place | None) -> WaitRecord:
     """Return what is recorded of a pipeline that begins to wait for a decision."""
     until = datetime.now(timezone.utc) + timedelta(hours=request.wait_h)
     return WaitRecord(
@@ -108,7 +109,7 @@ def waiting(request: PipelineRequest, page: Place | None) -> WaitRecord:
     )
 
 
-def ask_in_the_form(folder: Path, question: str, *, key: str, request: PipelineRequest) -> None:
+def ask_in_the_form(folder: Path, question: str, *, key: str, request: RunRequest) -> None:
     """Suspend the flow run until a person has decided about a judged folder, then record the decision.
 
     Args:
@@ -155,14 +156,14 @@ def question(stage: str, deciding: str, report: Path) -> str:
 
 
 def _timed_out(
-    outcome: StageOutcome, request: PipelineRequest, directory: PipelineDirectory
+    outcome: StageOutcome, request: RunRequest, directory: PipelineDirectory
 ) -> StageOutcome:
     if request.on_timeout == "continue":
         return _decide(outcome, directory, by=NOBODY, reason=waited(request), way="time-out")
     return note_decision(outcome, directory)
 
 
-def waited(request: PipelineRequest) -> str:
+def waited(request: RunRequest) -> str:
     """Return the reason of a decision that the time-out made."""
     return f"{request.wait_h:g} h went by, after which the pipeline was asked to continue"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 
 from flows.judging.judge_run import judge_directory
+from flows.pipeline.outcome import StageOutcome
 from flows.progress import Reporter
 from flows.records.decisions import Decision, newest_decision
 from flows.records.pipeline_record import RunRecord, utc_now
@@ -31,43 +31,6 @@ from reports.stage.markdown import REPORT_NAME
 
 _ONE_AT_A_TIME = threading.Lock()
 """Seeds are judged in threads, but warning filters and matplotlib belong to the whole process."""
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class StageOutcome:
-    """How a stage ended; there is one only when the stage was judged."""
-
-    stage: str
-    verdict: Verdict
-    deciding: str
-    """The one sentence that decided."""
-    run: Path
-    report: Path
-    gate_json: Path
-    kept: bool = False
-    """An earlier run of the same recipe was kept, nothing was trained."""
-    decision: Decision | None = None
-    """What a person decided about a verdict that is not GO."""
-
-    def __repr__(self) -> str:
-        """Return what Prefect's logs show of a state that holds us."""
-        return f"{self.stage}/{self.run.name}: {self.verdict.value}"
-
-    @property
-    def may_go_on(self) -> bool:
-        """True when the next stage may start."""
-        decided = self.decision is not None and self.decision.goes_on
-        return self.verdict is Verdict.GO or decided
-
-    @property
-    def undecided(self) -> bool:
-        """True when a person has to decide."""
-        return self.verdict is Verdict.CONDITIONAL and self.decision is None
-
-    @property
-    def verdict_text(self) -> str:
-        """`GO`, or `CONDITIONAL, approved by Ada: known spike`; a decision never makes it a GO."""
-        return self.decision.text if self.decision is not None else self.verdict.value
 
 
 def reason_to_train(

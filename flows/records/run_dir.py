@@ -24,7 +24,7 @@ from flows.records.pipeline_record import (
     utc_now,
     write_record,
 )
-from flows.settings.setting_files import DEFAULT_STAGES
+from flows.settings.run_options import DEFAULT_STAGES
 from gates.files import write_atomically
 from gates.progress import StageState
 

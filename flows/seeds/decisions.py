@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from flows.errors import UsageError
 from flows.judging.group_context import save_group_report
@@ -17,8 +17,7 @@ from flows.pipeline.decide import (
     waited,
     waiting,
 )
-from flows.pipeline.flow import say
-from flows.pipeline.request import NoGoOverride, PipelineRequest
+from flows.pipeline.request import NoGoOverride, RunRequest
 from flows.records.decisions import newest_decision, user_name
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
@@ -32,7 +31,11 @@ POLL_S = 1.0
 
 
 def decided_jointly(
-    stage: StagePlan, record: JointRecord, group: GroupDirectory, request: PipelineRequest
+    stage: StagePlan,
+    record: JointRecord,
+    group: GroupDirectory,
+    request: RunRequest,
+    say: Callable[[str], None],
 ) -> JointRecord:
     """Return the judgement with a decision, where it needs one and there is one to be had."""
     folder = group.joint_path(stage.name, record)
@@ -41,7 +44,7 @@ def decided_jointly(
             reason = "the pipeline was asked to continue after a CONDITIONAL"
             record_decision(folder, by=user_name(), reason=reason, way="setting")
         elif request.on_conditional == "wait":
-            _wait(stage, record, group, request)
+            _wait(stage, record, group, request, say)
     return note_joint_decision(stage, record, group)
 
 
@@ -89,7 +92,11 @@ def override_joint_no_go(
 
 
 def _wait(
-    stage: StagePlan, record: JointRecord, group: GroupDirectory, request: PipelineRequest
+    stage: StagePlan,
+    record: JointRecord,
+    group: GroupDirectory,
+    request: RunRequest,
+    say: Callable[[str], None],
 ) -> None:
     from flows.pages.decision_form import place
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from enum import Enum
 
 from flows.judging.joint_judgement import read_joint, seed_on_disk
+from flows.pipeline.request import RunRequest
 from flows.records.decisions import newest_decision
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
-from flows.seeds.request import SeedsRequest
 from flows.settings.plan import StagePlan
 from flows.settings.setting_files import known_stages
 from gates.checks.gate_file import load_gate
@@ -43,7 +43,7 @@ def _passing(joint: JointRecord) -> tuple[Verdict, ...]:
 
 
 def kept_joint(
-    stages: Mapping[int, StagePlan], group: GroupDirectory, request: SeedsRequest
+    stages: Mapping[int, StagePlan], group: GroupDirectory, request: RunRequest
 ) -> JointRecord | None:
     """Return the newest joint judgement when it may stand, of just these runs, recipe and rules.
 
@@ -52,7 +52,7 @@ def kept_joint(
     """
     stage = next(iter(stages.values()))
     record = group.record.last_joint(stage.name)
-    if request.pipeline.retrain or record is None:
+    if request.existing == "retrain" or record is None:
         return None
     decision = newest_decision(group.joint_path(stage.name, record))
     if decision is not None and not decision.goes_on:
@@ -93,14 +93,14 @@ class Work(str, Enum):
     TRAIN_AGAIN = "train again"
 
 
-def work(seed: int, stage: StagePlan, group: GroupDirectory, request: SeedsRequest) -> Work:
+def work(seed: int, stage: StagePlan, group: GroupDirectory, request: RunRequest) -> Work:
     """Choose what is to be done with a seed, so that nothing is trained twice without a reason.
 
     A group that was interrupted after one seed failed does not train that seed again. Once all
     seeds were judged together, running the group again is asking for another attempt.
     """
     at = seed_on_disk(group, seed, stage)
-    if request.pipeline.retrain:
+    if request.existing == "retrain":
         return Work.WHAT_IS_NEEDED
     if at.run is None or at.outdated or at.run.gate_sha256 != load_gate(stage.gate).sha256:
         return Work.WHAT_IS_NEEDED

@@ -15,8 +15,8 @@ from flows.cli import app
 from flows.errors import UsageError
 from flows.pipeline import decide as deciding
 from flows.pipeline import stage as stages
-from flows.pipeline.request import NoGoOverride, PipelineRequest
-from flows.pipeline.stage import StageOutcome
+from flows.pipeline.outcome import StageOutcome
+from flows.pipeline.request import NoGoOverride, RunRequest
 from flows.progress import SilentReporter
 from flows.records.decisions import (
     Decision,
@@ -29,8 +29,8 @@ from flows.records.pipeline_record import read_record
 from flows.records.run_dir import PipelineDirectory
 from flows.stored.history import read_history
 
-Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
-MakeRequest = Callable[..., PipelineRequest]
+Opened = Callable[..., tuple[RunRequest, PipelineDirectory]]
+MakeRequest = Callable[..., RunRequest]
 HOSTILE = "fine</td><script>alert(1)</script> | `x` [a](javascript:b) \x1b[31m\n# GO"
 
 
@@ -38,7 +38,7 @@ def gonogo(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
-def ended(opened: Opened, loss: float) -> tuple[StageOutcome, PipelineDirectory, PipelineRequest]:
+def ended(opened: Opened, loss: float) -> tuple[StageOutcome, PipelineDirectory, RunRequest]:
     """Train and judge stage one; the pipeline directory stays open."""
     request, directory = opened(f"train.loss={loss}")
     stage = request.plan().stages[0]

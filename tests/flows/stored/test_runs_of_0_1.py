@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from flows.seeds.request import SeedsRequest
 
 from flows.commands.backtest import backtest_directories
 from flows.commands.compare import compare_runs
@@ -21,7 +22,6 @@ from flows.records.pipeline_record import read_record
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
 from flows.seeds.kept import kept_joint
-from flows.seeds.request import SeedsRequest
 from flows.settings.plan import StagePlan
 from flows.training.interrupted import interrupted_run
 from gates.checks.gate_file import load_gate
