@@ -85,7 +85,7 @@ def existing_pipeline(name: str) -> Path:
     """Return the directory of a pipeline or group that a form names; the newest for an empty name.
 
     Raises:
-        UsageError: There is none.
+        UsageError: No such pipeline or group exists.
     """
     known = newest_pipelines()
     if not name.strip():

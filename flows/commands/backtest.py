@@ -108,7 +108,7 @@ def closing_lines(comparisons: Sequence[Comparison], selection: Selection) -> li
 
 
 def something_is_wrong(comparisons: Sequence[Comparison], selection: Selection) -> bool:
-    """Whether someone must look: a flip, a label that is not met, a verdict that cannot be had again."""
+    """Return whether a person must look: a flip, an unmet label, a verdict that cannot be reproduced."""
     return bool(selection.labels_without_run) or any(
         c.flipped or (c.after is None and c.before is not None) or False in label_answers(c)
         for c in comparisons

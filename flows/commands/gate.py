@@ -102,9 +102,9 @@ def context_of(directory: Path, stage: str, judgement: Judgement) -> StageContex
 
 
 def render_report(directory: Path, form: str) -> int:
-    """Write the report of a judged run, or of a pipeline, in another form; say where.
+    """Write the report of a judged run or of a pipeline in another format, and print its path.
 
-    Nothing is judged anew: the verdict is that of gate.json.
+    Nothing is judged again: the verdict is the one in gate.json.
 
     Raises:
         UsageError: There is nothing judged in the folder.
@@ -155,7 +155,7 @@ def _judged_folder(directory: Path, result: GateResult) -> Path:
         return directory
     source = Path(result.run)
     if not source.is_dir():
-        raise UsageError(f"{source}, which was judged, is not there any more.")
+        raise UsageError(f"{source}, the folder that was judged, no longer exists.")
     return source
 
 

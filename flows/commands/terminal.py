@@ -70,7 +70,7 @@ def one_sentence_for_errors(*, debug: bool) -> Iterator[None]:
 
 
 def exit_code(error: Exception) -> int:
-    """Return 2 for what the user can mend in the command or the configuration, else 1."""
+    """Return 2 for a mistake in the command or the configuration, else 1."""
     if isinstance(error, FlowsError):
         return error.exit_code
     return EXIT_USAGE if isinstance(error, GatesError) else EXIT_BROKEN

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _EVERY_S = 3.0
 _EVERY_MOST_S = 15.0
 _LOG_SHARE = 0.1
-"""Of the steps, between two lines of log."""
+"""Share of the steps between two log lines."""
 _LOG_LEAST_S = 30.0
 _FLUSH_S = 5.0
 

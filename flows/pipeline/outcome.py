@@ -59,7 +59,7 @@ class PipelineOutcome:
     """How a pipeline ended."""
 
     verdict: Verdict
-    """Of the last stage that was judged: earlier ones were GO, or a person let them pass."""
+    """The verdict of the last judged stage; earlier ones were GO, or a person let them pass."""
     stages: tuple[StageOutcome, ...]
     """In the order in which they were decided."""
     report: Path

@@ -36,9 +36,9 @@ _ONE_AT_A_TIME = threading.Lock()
 def reason_to_train(
     stage: StagePlan, directory: PipelineDirectory, *, waited_by: str = ""
 ) -> str | None:
-    """Say why the stage must be trained; None when its newest run may stand.
+    """Say why the stage must be trained; None when its newest run can be kept.
 
-    Of exactly this recipe and these gate rules may stand: a GO, a CONDITIONAL unless a person
+    For exactly this recipe and these gate rules, these are kept: a GO, a CONDITIONAL unless a person
     rejected it, a NO_GO only if a person overrode it. The flow run `waited_by`, which waited for
     the rejection, ends with it and does not train again.
     """
@@ -102,7 +102,7 @@ def train(
     refuse_what_cannot_fit(stage, directory.path)
     run = directory.new_run(stage, recipe=recipe_hash(stage), note=note, expectation=expectation)
     warm = stage.request.get("warm_start")
-    begins = f", beginning with {warm_start_words(warm)}" if warm else ""
+    begins = f", starting from {warm_start_words(warm)}" if warm else ""
     reporter.say(f"{stage.name}: training {stage.steps:,} steps in {run}{begins}")
     save_pipeline_report(directory)
     try:
@@ -116,7 +116,7 @@ def train(
 def resume(
     stage: StagePlan, run: RunRecord, directory: PipelineDirectory, reporter: Reporter
 ) -> Path:
-    """Go on with an interrupted training in its own run folder and return it.
+    """Resume an interrupted training in its own run folder and return the folder.
 
     Raises:
         TrainingBrokenError: The training did not end as it should.
@@ -132,7 +132,7 @@ def resume(
         return folder
     checkpoint = newest_checkpoint(folder)
     where = "the start" if checkpoint is None else f"the checkpoint of step {checkpoint:,}"
-    reporter.say(f"{stage.name}: going on with {folder} from {where}")
+    reporter.say(f"{stage.name}: resuming {folder} from {where}")
     there_mib = sum(p.stat().st_size for p in folder.glob("checkpoints/*")) / 2**20
     refuse_what_cannot_fit(stage, folder, there_mib=there_mib)
     # Should the trainer's source have changed, the verdict will be of what is run now.
