@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from flows.commands.terminal import EXIT_CODES, result_lines, say
 from flows.errors import OutputError, UsageError
@@ -27,15 +26,9 @@ from gates.judgement import Judgement
 from gates.second_reader.process import SecondReader
 from reports.context import Command, StageContext
 
-FORMATS = ("md", "html", "latex")
 
-
-def gate_directory(directory: Path, *, as_json: bool, **options: Any) -> int:
-    """Judge a directory of event files, print the verdict and return the exit code.
-
-    The options are those of `judge_with`, which raises the same errors.
-    """
-    judged = judge_with(directory, **options)
+def show_verdict(judged: Judged, *, as_json: bool) -> int:
+    """Print the verdict on a directory of event files and return the exit code."""
     result = judged.judgement.result
     if as_json:
         print(judged.gate_json.read_text(encoding="utf-8"), end="")
@@ -141,9 +134,9 @@ def context_of(
 
 
 def render_report(directory: Path, form: str) -> int:
-    """Write the report of a judged run, or of a pipeline, in another form; say where.
+    """Write the report of a judged run or of a pipeline in another format, and print its path.
 
-    Nothing is judged anew: the verdict is that of gate.json.
+    Nothing is judged again: the verdict is the one in gate.json.
 
     Raises:
         UsageError: There is nothing judged in the folder.
@@ -194,7 +187,7 @@ def _judged_folder(directory: Path, result: GateResult) -> Path:
         return directory
     source = Path(result.run)
     if not source.is_dir():
-        raise UsageError(f"{source}, which was judged, is not there any more.")
+        raise UsageError(f"{source}, the folder that was judged, no longer exists.")
     return source
 
 

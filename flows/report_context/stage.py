@@ -13,7 +13,8 @@ from flows.records.recipe import flat_config
 from flows.records.run_dir import PipelineDirectory
 from flows.records.state_record import StateRecord, utc_now
 from flows.records.stored_result import read_result
-from flows.settings.setting_files import DEFAULT_STAGES, known_stages
+from flows.settings.run_options import DEFAULT_STAGES
+from flows.settings.setting_files import known_stages
 from flows.settings.shell_path import shell_path
 from gates.findings import GateResult, Verdict
 from gates.judge import Judgement

@@ -17,8 +17,8 @@ from flows.decisions import waiting as deciding
 from flows.decisions.judged import Judged
 from flows.errors import UsageError
 from flows.pipeline import stage as stages
-from flows.pipeline.request import NoGoOverride, PipelineRequest
-from flows.pipeline.stage import StageOutcome
+from flows.pipeline.outcome import StageOutcome
+from flows.pipeline.request import NoGoOverride, RunRequest
 from flows.progress import SilentReporter
 from flows.records.decisions import (
     Decision,
@@ -30,8 +30,8 @@ from flows.records.decisions import (
 from flows.records.run_dir import PipelineDirectory, read_record
 from flows.stored.history import read_history
 
-Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
-MakeRequest = Callable[..., PipelineRequest]
+Opened = Callable[..., tuple[RunRequest, PipelineDirectory]]
+MakeRequest = Callable[..., RunRequest]
 HOSTILE = "fine</td><script>alert(1)</script> | `x` [a](javascript:b) \x1b[31m\n# GO"
 
 
@@ -39,7 +39,7 @@ def gonogo(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
-def ended(opened: Opened, loss: float) -> tuple[StageOutcome, PipelineDirectory, PipelineRequest]:
+def ended(opened: Opened, loss: float) -> tuple[StageOutcome, PipelineDirectory, RunRequest]:
     """Train and judge stage one; the pipeline directory stays open."""
     request, directory = opened(f"train.loss={loss}")
     stage = request.plan().stages[0]
@@ -73,7 +73,7 @@ def decision(folder: Path, **changes: object) -> Decision:
 
 def settled(
     outcome: StageOutcome,
-    request: PipelineRequest,
+    request: RunRequest,
     directory: PipelineDirectory,
     say: Callable[[str], None],
 ) -> StageOutcome:
