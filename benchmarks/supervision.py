@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.measure import CHILDREN, Timing
 from benchmarks.rows import Row, against_share
-from flows.pipeline.request import PipelineRequest
+from flows.pipeline.request import RunRequest
 from flows.pipeline.stage import train
 from flows.progress import SilentReporter, Tick
 from flows.records.trainer_files import TrainerStatus
@@ -36,7 +36,7 @@ def measure(short: bool) -> list[Row]:
 def supervise(stage: str) -> tuple[Timing, Timing, int]:
     """Train a stage once; return processor seconds of whoever watches, of who is watched, and the steps."""
     with tempfile.TemporaryDirectory() as folder:
-        request = PipelineRequest(
+        request = RunRequest(
             preset="drive", stages=(stage,), overrides=(), out=Path(folder) / "run"
         )
         plan = request.plan()

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from gates.findings import GateResult
 from gates.progress import EvaluationPoint, StageState
+from gates.seeds.result import JointResult
+from gates.series import EventLog
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,9 @@ class DecisionNote:
     """What a person decided about a verdict."""
 
     text: str
-    """`CONDITIONAL, approved by Ada: known spike at step 40,000`."""
+    """`CONDITIONAL, approved by the reviewer: known spike at step 40,000`."""
+    outcome: str
+    """The same without the reason."""
     decided_at: str
     """UTC time in ISO 8601."""
     goes_on: bool
@@ -155,14 +159,42 @@ class StageContext:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeedShown:
+    """What is shown of one seed besides its verdict."""
+
+    report_path: str = ""
+    """Path of its own report, relative to the joint report; empty when there is none."""
+    evaluations: tuple[EvaluationPoint, ...] = ()
+    log: EventLog | None = None
+    """Its series; None when they cannot be read or are not to be drawn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JointContext:
+    """Everything that the report on the seeds of one stage shows."""
+
+    title: str
+    """`drive, seeds 0-4, 50k, joint-001`."""
+    generated_at: str
+    """UTC time in ISO 8601 at which the report was made."""
+    result: JointResult
+    shown: Mapping[int, SeedShown] = field(default_factory=dict)
+    """By seed."""
+    next_commands: tuple[Command, ...] = ()
+    decision: DecisionNote | None = None
+    """What a person decided about the joint verdict."""
+    json_twin: str = "joint.json"
+
+
+@dataclass(frozen=True, kw_only=True)
 class PipelineStage:
     """One stage as the pipeline's report shows it."""
 
     name: str
     planned_steps: int
     state: StageState
-    result: GateResult | None = None
-    """None when the stage was not judged."""
+    result: GateResult | JointResult | None = None
+    """Of one run, or of several seeds; None when the stage was not judged."""
     report_path: str | None = None
     """Path of the stage's report, relative to the pipeline's report."""
     decision: DecisionNote | None = None
@@ -170,7 +202,7 @@ class PipelineStage:
     waits_until: str = ""
     """Until when a pipeline waits for that decision, UTC; empty when none waits."""
     duration_s: float | None = None
-    """Training and gate together."""
+    """Of the training, of all seeds together."""
     message: str = ""
     """One sentence for a stage that crashed or was cancelled."""
     evaluations: tuple[EvaluationPoint, ...] = ()
@@ -179,7 +211,7 @@ class PipelineStage:
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineContext:
-    """Everything that the report of a whole pipeline shows."""
+    """Everything that the report of a pipeline shows, of one run or of several seeds."""
 
     title: str
     generated_at: str
@@ -188,6 +220,9 @@ class PipelineContext:
     """In the order in which they run."""
     preset: str = ""
     seed: int | None = None
+    """None for several seeds."""
+    newest: JointContext | None = None
+    """Of several seeds the newest joint judgement; paths in it are relative to this report."""
     next_commands: tuple[Command, ...] = ()
     git_revision: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -1,14 +1,19 @@
-"""The report of a whole pipeline: one table of stages and what to do next."""
+"""The report of a pipeline, of one run or of several seeds: a table of stages and what to do next."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from gates.findings import GateResult, Verdict
 from gates.progress import EvaluationPoint, StageState
+from gates.seeds.result import JointResult
 from reports.context import PipelineContext, PipelineStage
+from reports.seeds.joint import body_values, draw_seeds, interval_text
 from reports.stage.evaluations import best_evaluation
 from reports.stage.markdown import command_lines
-from reports.text.escaping import Safe, link_target
+from reports.stage.plots import FOLDER, PlotFile, write_plots
+from reports.text.escaping import Safe, file_name, link_target
 from reports.text.numbers import ABSENT, format_count, format_duration
 from reports.text.templates import markdown_environment, tidy_lines
 
@@ -21,7 +26,11 @@ class StageRow:
 
     name: str
     state: str
+    passed: str
+    """Seeds that passed, `4 of 5`; for one run not shown."""
     deciding: str
+    returns: str
+    """Mean return of several seeds; for one run not shown."""
     steps: str
     duration: str
     link: str
@@ -35,17 +44,32 @@ class Progress:
     point: EvaluationPoint
 
 
-def render_pipeline_markdown(context: PipelineContext) -> str:
-    """Render the report of a pipeline."""
+def write_pipeline_plot(context: PipelineContext, out_dir: Path) -> PlotFile | None:
+    """Draw the newest seeds and write the plot; None for one run, or when there is nothing to draw.
+
+    Raises:
+        OSError: The folder cannot be written or the disk is full.
+    """
+    plot = draw_seeds(context.newest) if context.newest is not None else None
+    if plot is None or context.newest is None:
+        return None
+    plot = replace(plot, path=f"{FOLDER}/seeds-{file_name(context.newest.result.stage)}.png")
+    write_plots((plot,), out_dir)
+    return plot
+
+
+def render_pipeline_markdown(context: PipelineContext, plot: PlotFile | None = None) -> str:
+    """Render the report of a pipeline; `plot` is that of `write_pipeline_plot`."""
     template = markdown_environment().get_template("pipeline.md.j2")
+    newest = context.newest
     text = template.render(
         c=context,
         headline=headline(context),
-        rows=stage_rows(context),
+        stages=stage_rows(context),
         progress=progress(context),
         causes=causes(context),
         command_lines=command_lines,
-        safe=Safe,
+        **({"safe": Safe} if newest is None else body_values(newest, plot)),
     )
     return tidy_lines(text)
 
@@ -63,7 +87,8 @@ def headline(context: PipelineContext) -> str:
     gone = sum(stage.state is StageState.GO for stage in context.stages)
     last = started[-1]
     if gone == len(context.stages):
-        return f"GO in all {gone} stages" if gone > 1 else f"GO at {last.name}"
+        text = f"GO in all {gone} stages" if gone > 1 else f"GO at {last.name}"
+        return text if context.newest is None else f"{text}: {_deciding(last)}"
     decided = "; ".join(
         f"{stage.name} {stage.decision.text.rstrip('.')}" for stage in started if stage.decision
     )
@@ -94,7 +119,9 @@ def stage_rows(context: PipelineContext) -> tuple[StageRow, ...]:
         StageRow(
             name=stage.name,
             state=_state(stage),
+            passed=_passed(stage),
             deciding=_deciding(stage) or ABSENT,
+            returns=_returns(stage),
             steps=_steps(stage),
             duration=format_duration(stage.duration_s),
             link=link_target(stage.report_path) if stage.report_path else "",
@@ -103,8 +130,22 @@ def stage_rows(context: PipelineContext) -> tuple[StageRow, ...]:
     )
 
 
+def _passed(stage: PipelineStage) -> str:
+    if not isinstance(stage.result, JointResult):
+        return ABSENT
+    return f"{len(stage.result.with_verdict(Verdict.GO))} of {len(stage.result.seeds)}"
+
+
+def _returns(stage: PipelineStage) -> str:
+    if not isinstance(stage.result, JointResult):
+        return ABSENT
+    return interval_text(stage.result.returns, stage.result.mean_return)
+
+
 def _steps(stage: PipelineStage) -> str:
     planned = format_count(stage.planned_steps)
+    if isinstance(stage.result, JointResult):
+        return f"{planned} each"
     if stage.result is None or stage.result.last_step is None:
         return f"{planned} planned"
     return f"{format_count(stage.result.last_step)} of {planned}"
@@ -136,7 +177,7 @@ def causes(context: PipelineContext) -> tuple[str, ...]:
         f"{stage.name}: {stage.result.diagnoses[0].title} (`{stage.result.diagnoses[0].cause}`). "
         f"Fix: {stage.result.diagnoses[0].fix.text}"
         for stage in context.stages
-        if stage.result is not None
+        if isinstance(stage.result, GateResult)
         and stage.state in (StageState.NO_GO, StageState.CONDITIONAL)
         and stage.result.diagnoses
     )

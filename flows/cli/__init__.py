@@ -1,4 +1,13 @@
-"""The `gonogo` command: options and help; the work is imported only when it is asked for."""
+"""The command line: options and help; everything else is imported when a command does its work.
+
+In: `sys.argv`. Out: one call of `flows.commands`, and its exit code.
+
+    train, decide, judge, serve, machine    the commands, grouped as in the help
+    options    makes the options of `run` and `stage` from `RunOptions`
+    exit       errors become one sentence, verdicts exit codes
+
+`gonogo --help` answers without importing pydantic, Prefect or numpy.
+"""
 # ruff: isort: skip_file
 
 from __future__ import annotations

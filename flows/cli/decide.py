@@ -1,9 +1,9 @@
-"""`gonogo approve` and `reject`: what a person decides."""
+"""`gonogo approve` and `gonogo reject`: a person's decision."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,9 +18,7 @@ Run = Annotated[
         metavar="RUN",
     ),
 ]
-Why = Annotated[
-    str, typer.Option("--reason", help="Why; it stands in every report.", metavar="TEXT")
-]
+Why = Annotated[str, typer.Option("--reason", help="Why; shown in every report.", metavar="TEXT")]
 Who = Annotated[
     str, typer.Option("--name", help="Who decides. (default: your login name)", metavar="NAME")
 ]
@@ -30,7 +28,7 @@ Who = Annotated[
 def approve(run: Run, reason: Why, name: Who = "", debug: Debug = False) -> None:
     """Accept a CONDITIONAL, so that the next stage may start.
 
-    A pipeline that waits for the decision goes on at once; otherwise the
+    A pipeline that waits for the decision continues at once; otherwise the
     next gonogo run does. The verdict stays CONDITIONAL and shows who
     approved it and why.
 
@@ -38,14 +36,7 @@ def approve(run: Run, reason: Why, name: Who = "", debug: Debug = False) -> None
 
       gonogo approve runs/mine/5k/run-001 --reason "one spike at the start, known"
     """
-    run_and_exit(
-        "flows.commands.decide:decide",
-        debug=debug,
-        run=run,
-        kind="approved",
-        reason=reason,
-        name=name,
-    )
+    _decide(run, "approved", reason, name, debug)
 
 
 @app.command()
@@ -58,11 +49,15 @@ def reject(run: Run, reason: Why, name: Who = "", debug: Debug = False) -> None:
 
       gonogo reject runs/mine --reason "the spike grows"
     """
-    run_and_exit(
-        "flows.commands.decide:decide",
-        debug=debug,
-        run=run,
-        kind="rejected",
-        reason=reason,
-        name=name,
-    )
+    _decide(run, "rejected", reason, name, debug)
+
+
+def _decide(
+    run: Path, kind: Literal["approved", "rejected"], reason: str, name: str, debug: bool
+) -> None:
+    def work() -> int:
+        from flows.commands.decide import decide
+
+        return decide(run, kind=kind, reason=reason, name=name)
+
+    run_and_exit(work, debug=debug)

@@ -1,30 +1,29 @@
-"""Runs a command of the command line and ends with its exit code; imports what it needs then."""
+"""Runs the work of a command and ends with its exit code; what the work needs is imported only then."""
 
 from __future__ import annotations
 
 import gc
-from importlib import import_module
-from typing import Any
+from collections.abc import Callable
 
 import typer
 
-_TRAINS = ("flows.commands.run", "flows.cockpit.launcher")
-"""What needs the extra `run` from the start."""
 _OFTEN_ENOUGH = 100_000
-"""Objects made until cyclic garbage is looked for, in a process that ends in a second or two."""
+"""New objects between two collections of cyclic garbage, in a process that ends within seconds."""
 
 process_ends_with_the_command = False
-"""Whether we were called by `main`; other callers go on afterwards."""
+"""True when `main` called us; other callers continue afterwards."""
 
 
-def run_and_exit(work: str, *, debug: bool, brief: bool = False, **options: Any) -> None:
+def run_and_exit(
+    work: Callable[[], int], *, debug: bool, brief: bool = False, needs: str = ""
+) -> None:
     """Do the work of one command and leave the command line with its exit code.
 
     Args:
-        work: `module:function` that gets the options and returns the exit code; imported only now.
+        work: Imports what it needs, does the work and returns the exit code.
         debug: Show tracebacks.
-        brief: It ends soon: looking for garbage as often as usual would take a tenth of its time.
-        options: Of the command.
+        brief: Ends within seconds, where collecting garbage as usual would take a tenth of the time.
+        needs: Package of an extra without which the command cannot start.
 
     Raises:
         typer.Exit: Always.
@@ -35,14 +34,13 @@ def run_and_exit(work: str, *, debug: bool, brief: bool = False, **options: Any)
     ends = brief and process_ends_with_the_command
     if ends:
         gc.set_threshold(_OFTEN_ENOUGH)
-    module, _, function = work.partition(":")
     try:
         with one_sentence_for_errors(debug=debug):
-            if module in _TRAINS:
-                require("prefect")
-            code = getattr(import_module(module), function)(**options)
+            if needs:
+                require(needs)
+            code = work()
     except Ended as ended:
         code = ended.code
     if ends:
-        gc.freeze()  # nor is all that was imported looked through once more at the end
+        gc.freeze()  # nor are the imported modules searched at the end
     raise typer.Exit(code)

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from flows.cli.app import app
 from flows.cli.exit import run_and_exit
 from flows.cli.options import Debug
-
-
-class Format(str, Enum):
-    """Forms of a report."""
-
-    MD = "md"
-    HTML = "html"
-    LATEX = "latex"
 
 
 @app.command()
@@ -89,21 +80,24 @@ def gate(
 
     # First of all: loading it takes longer than judging a short run.
     with second_reader(wanted=not no_cross_check) as reader:
-        run_and_exit(
-            "flows.commands.gate:gate_directory",
-            debug=debug,
-            brief=True,
-            directory=directory,
-            stage=stage,
-            gate=gate_file,
-            planned_steps=planned_steps,
-            out=out,
-            config=config,
-            dialect=dialect,
-            cross_check=not no_cross_check,
-            second_reader=reader,
-            as_json=as_json,
-        )
+
+        def work() -> int:
+            from flows.commands.gate import judge_with, show_verdict
+
+            judged = judge_with(
+                directory,
+                stage=stage,
+                gate=gate_file,
+                planned_steps=planned_steps,
+                out=out,
+                config=config,
+                dialect=dialect,
+                cross_check=not no_cross_check,
+                second_reader=reader,
+            )
+            return show_verdict(judged, as_json=as_json)
+
+        run_and_exit(work, debug=debug, brief=True)
 
 
 @app.command()
@@ -128,14 +122,13 @@ def tags(
 
       gonogo tags logs/mine --write mapping.yaml
     """
-    run_and_exit(
-        "flows.commands.tags:list_tags",
-        debug=debug,
-        brief=True,
-        directory=directory,
-        write=write,
-        planned_steps=planned_steps,
-    )
+
+    def work() -> int:
+        from flows.commands.tags import list_tags
+
+        return list_tags(directory, write=write, planned_steps=planned_steps)
+
+    run_and_exit(work, debug=debug, brief=True)
 
 
 @app.command()
@@ -144,8 +137,9 @@ def report(
         Path, typer.Argument(help="Judged run folder, or a pipeline directory.", metavar="RUN")
     ],
     form: Annotated[
-        Format, typer.Option("--format", help="Markdown, one HTML file, or LaTeX tables.")
-    ] = Format.MD,
+        Literal["md", "html", "latex"],
+        typer.Option("--format", help="Markdown, one HTML file, or LaTeX tables."),
+    ] = "md",
     debug: Debug = False,
 ) -> None:
     """Write the report of a judged run again, as Markdown, HTML or LaTeX.
@@ -154,13 +148,13 @@ def report(
 
       gonogo report runs/mine/1m/run-001 --format html
     """
-    run_and_exit(
-        "flows.commands.gate:render_report",
-        debug=debug,
-        brief=True,
-        directory=directory,
-        form=form.value,
-    )
+
+    def work() -> int:
+        from flows.commands.gate import render_report
+
+        return render_report(directory, form)
+
+    run_and_exit(work, debug=debug, brief=True)
 
 
 @app.command()
@@ -181,16 +175,13 @@ def history(
     debug: Debug = False,
 ) -> None:
     """List the judged runs below a folder, newest first, with what decided each."""
-    run_and_exit(
-        "flows.commands.history:show_history",
-        debug=debug,
-        brief=True,
-        directory=directory,
-        preset=preset,
-        stage=stage,
-        limit=limit,
-        as_json=as_json,
-    )
+
+    def work() -> int:
+        from flows.commands.history import show_history
+
+        return show_history(directory, preset=preset, stage=stage, limit=limit, as_json=as_json)
+
+    run_and_exit(work, debug=debug, brief=True)
 
 
 @app.command()
@@ -232,16 +223,13 @@ def compare(
 
       gonogo compare runs/seed0/50k runs/seed1/50k         (the newest run of each)
     """
-    run_and_exit(
-        "flows.commands.compare:compare_runs",
-        debug=debug,
-        brief=True,
-        a=a,
-        b=b,
-        stage=stage,
-        out=out,
-        as_json=as_json,
-    )
+
+    def work() -> int:
+        from flows.commands.compare import compare_runs
+
+        return compare_runs(a, b, stage=stage, out=out, as_json=as_json)
+
+    run_and_exit(work, debug=debug, brief=True)
 
 
 @app.command()
@@ -298,14 +286,18 @@ def backtest(
 
       gonogo backtest --gate my-5k.yaml --against 5k --labels labels.yaml logs
     """
-    run_and_exit(
-        "flows.commands.backtest:backtest_directories",
-        debug=debug,
-        directories=directories,
-        gate=gate_file,
-        against=against,
-        stage=stage,
-        labels=labels,
-        jobs=jobs,
-        as_json=as_json,
-    )
+
+    def work() -> int:
+        from flows.commands.backtest import backtest_directories
+
+        return backtest_directories(
+            directories,
+            gate=gate_file,
+            against=against,
+            stage=stage,
+            labels=labels,
+            jobs=jobs,
+            as_json=as_json,
+        )
+
+    run_and_exit(work, debug=debug)

@@ -1,4 +1,4 @@
-"""`gonogo doctor` and `gonogo carla-double`: this machine and what can stand in for a simulator."""
+"""`gonogo doctor` and `gonogo carla-double`: this machine, and a stand-in for the CARLA server."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from flows.cli.options import Debug
 
 CarlaAddress = Annotated[
     str | None,
-    typer.Option("--carla", help="Look at this CARLA server as well.", metavar="HOST:PORT"),
+    typer.Option("--carla", help="Check this CARLA server as well.", metavar="HOST:PORT"),
 ]
 
 
 @app.command()
 def doctor(carla: CarlaAddress = None, debug: Debug = False) -> None:
-    """Say what is installed, what is missing and which presets can run here."""
-    run_and_exit("flows.commands.doctor:show", debug=debug, carla_address=carla)
+    """Show what is installed, what is missing and which presets can run here."""
+
+    def work() -> int:
+        from flows.commands.doctor import show
+
+        return show(carla)
+
+    run_and_exit(work, debug=debug)
 
 
 @app.command("carla-double")
@@ -35,18 +41,17 @@ def carla_double(
         list[str] | None,
         typer.Option(
             help="A fault from the start, such as freeze:seconds=30,after_ticks=500. "
-            "Give it as often as you need.",
+            "Repeat it as often as you need.",
             metavar="KIND:KEY=VALUE,...",
         ),
     ] = None,
     debug: Debug = False,
 ) -> None:
     """Stand in for the CARLA server, to try a CARLA preset without a GPU; not CARLA's results."""
-    run_and_exit(
-        "flows.commands.carla_double:serve",
-        debug=debug,
-        port=port,
-        map_name=map_name,
-        seed=seed,
-        faults=tuple(fault or ()),
-    )
+
+    def work() -> int:
+        from flows.commands.carla_double import serve
+
+        return serve(port=port, map_name=map_name, seed=seed, faults=tuple(fault or ()))
+
+    run_and_exit(work, debug=debug)

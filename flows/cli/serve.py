@@ -16,7 +16,9 @@ from flows.cli.options import Debug
 def serve(
     host: Annotated[
         str,
-        typer.Option(help="Address to listen on; any but loopback needs a password.", metavar="IP"),
+        typer.Option(
+            help="Address to listen on; anything but loopback needs a password.", metavar="IP"
+        ),
     ] = "127.0.0.1",
     port: Annotated[
         int | None,
@@ -44,19 +46,23 @@ def serve(
 ) -> None:
     """Start, watch and read runs in the browser, until Ctrl-C.
 
-    Starts a Prefect server on this machine, or serves to the one that
+    Starts a Prefect server on this machine, or uses the one that
     PREFECT_API_URL names. Offers staged-validation, single-stage, gate-only
     and backtest as forms. Telemetry is off.
 
     A password: PREFECT_SERVER_API_AUTH_STRING=USER:PASSWORD gonogo serve
     """
-    run_and_exit(
-        "flows.cockpit.launcher:serve",
-        debug=debug,
-        host=host,
-        port=port,
-        runs=runs,
-        presets=presets or [],
-        stages=stages or [],
-        show_prefect=debug,
-    )
+
+    def work() -> int:
+        from flows.cockpit.launcher import serve
+
+        return serve(
+            host=host,
+            port=port,
+            runs=runs,
+            presets=presets or [],
+            stages=stages or [],
+            show_prefect=debug,
+        )
+
+    run_and_exit(work, debug=debug, needs="prefect")

@@ -1,4 +1,4 @@
-"""`gonogo run`, `stage` and `rollback`: what trains."""
+"""`gonogo run`, `stage` and `rollback`: the commands that train."""
 
 from __future__ import annotations
 
@@ -9,76 +9,20 @@ import typer
 
 from flows.cli.app import app
 from flows.cli.exit import run_and_exit
-from flows.cli.options import (
-    AfterConditional,
-    AfterTimeout,
-    Carry,
-    DaskAddress,
-    Debug,
-    Engine,
-    EngineOption,
-    Expect,
-    Jobs,
-    LiveOption,
-    Note,
-    OnConditional,
-    OnTimeout,
-    Out,
-    Overrides,
-    Preset,
-    Resume,
-    Seed,
-    Seeds,
-    WaitHours,
-    WarmStart,
-)
+from flows.cli.options import Debug, Given, with_run_options
+
+Resume = Annotated[bool, typer.Option("--resume", help="Short for --existing resume.")]
 
 
 @app.command()
-def run(
-    preset: Preset = None,
-    stages: Annotated[
-        str | None,
-        typer.Option(
-            help="Stages in their order: names of config/stages or paths to .yaml files, with "
-            "commas between them. (default: 5k,50k,1m)",
-            metavar="NAMES",
-        ),
-    ] = None,
-    seed: Seed = None,
-    seeds: Seeds = None,
-    out: Out = None,
-    overrides: Overrides = None,
-    note: Note = "",
-    expect: Expect = "",
-    on_conditional: OnConditional = AfterConditional.STOP,
-    wait_h: WaitHours = 72.0,
-    on_timeout: OnTimeout = AfterTimeout.STOP,
-    override_no_go: Annotated[
-        str | None,
-        typer.Option(
-            help="Go on after the NO_GO that this stage ended with. Needs --reason; it is recorded "
-            "and shown for good.",
-            metavar="STAGE",
-        ),
-    ] = None,
-    reason: Annotated[str, typer.Option(help="Why a NO_GO is overridden.", metavar="TEXT")] = "",
-    name: Annotated[
-        str, typer.Option(help="Who overrides it. (default: your login name)", metavar="NAME")
-    ] = "",
-    resume: Resume = False,
-    live: LiveOption = None,
-    jobs: Jobs = None,
-    engine: EngineOption = Engine.LOCAL,
-    dask_address: DaskAddress = None,
-    debug: Debug = False,
-) -> None:
-    """Train and judge all stages, one after the other, until one is no GO.
+@with_run_options("run")
+def run(given: Given, resume: Resume = False, debug: Debug = False) -> None:
+    """Train and judge all stages, one after the other, until one is not GO.
 
-    In an existing pipeline directory, stages of exactly the same recipe are
-    kept when they ended GO or a person let them pass; a CONDITIONAL that
-    nobody decided about is not trained again. All others are trained again
-    in a new run folder.
+    In an existing pipeline directory, a stage of exactly the same recipe is
+    kept if it ended GO or a person let it pass. A CONDITIONAL that awaits a
+    decision is not trained again. All other stages are trained again in a
+    new run folder.
 
     [bold]Examples[/]
 
@@ -90,60 +34,33 @@ def run(
 
       gonogo run --seeds 0-4 --stages 5k,50k      (five seeds, judged together)
 
-      gonogo run --out runs/mine            (go on there)
+      gonogo run --out runs/mine                  (continue there)
     """
-    run_and_exit(
-        "flows.commands.run:run",
-        debug=debug,
-        show_prefect=debug,
-        preset=preset,
-        stages=None if stages is None else [s.strip() for s in stages.split(",") if s.strip()],
-        seed=seed,
-        out=out,
-        overrides=overrides or [],
-        note=note,
-        expectation=expect,
-        on_conditional=on_conditional.value,
-        wait_h=wait_h,
-        on_timeout=on_timeout.value,
-        override_no_go=override_no_go,
-        reason=reason,
-        name=name,
-        retrain=False,
-        resume=resume,
-        live=None if live is None else live.value,
-        seeds=seeds,
-        jobs=jobs,
-        engine=engine.value,
-        dask_address=dask_address,
-    )
+
+    def work() -> int:
+        from flows.commands.run import run as train
+        from flows.pipeline.request import RunRequest
+
+        existing = {"existing": "resume"} if resume else {}
+        return train(RunRequest.asked({**given, **existing}), show_prefect=debug)
+
+    run_and_exit(work, debug=debug, needs="prefect")
 
 
 @app.command()
+@with_run_options("stage")
 def stage(
-    name: Annotated[
+    stage: Annotated[
         str, typer.Argument(help="Stage: 5k, 50k, 1m, or a path to a .yaml file.", metavar="STAGE")
     ],
-    preset: Preset = None,
-    seed: Seed = None,
-    seeds: Seeds = None,
-    out: Out = None,
-    overrides: Overrides = None,
-    note: Note = "",
-    expect: Expect = "",
+    given: Given,
     resume: Resume = False,
-    live: LiveOption = None,
-    jobs: Jobs = None,
-    engine: EngineOption = Engine.LOCAL,
-    dask_address: DaskAddress = None,
-    warm_start: WarmStart = None,
-    carry: Carry = None,
     debug: Debug = False,
 ) -> None:
-    """Train and judge one stage alone, also again after a fix.
+    """Train and judge one stage by itself, for example again after a fix.
 
-    Each call makes a new run folder. Earlier runs and the other stages'
-    results stay as they are; the report compares with the run before.
+    Each call makes a new run folder. Earlier runs and the results of other
+    stages stay as they are; the report compares with the run before.
 
     [bold]Examples[/]
 
@@ -155,27 +72,21 @@ def stage(
 
       gonogo stage 50k --out runs/mine --warm-start runs/mine/5k/run-001
     """
-    run_and_exit(
-        "flows.commands.run:run",
-        debug=debug,
-        show_prefect=debug,
-        preset=preset,
-        stages=[name],
-        seed=seed,
-        out=out,
-        overrides=overrides or [],
-        note=note,
-        expectation=expect,
-        retrain=True,
-        resume=resume,
-        live=None if live is None else live.value,
-        seeds=seeds,
-        jobs=jobs,
-        engine=engine.value,
-        dask_address=dask_address,
-        warm_start=warm_start,
-        carry=None if carry is None else carry.value,
-    )
+
+    def work() -> int:
+        from flows.commands.run import run as train
+        from flows.pipeline.request import RunRequest
+
+        options = {
+            "existing": "retrain",
+            **given,
+            **({"existing": "resume"} if resume else {}),
+            "stages": (stage,),
+            "single_stage": True,
+        }
+        return train(RunRequest.asked(options), show_prefect=debug)
+
+    run_and_exit(work, debug=debug, needs="prefect")
 
 
 @app.command()
@@ -185,23 +96,27 @@ def rollback(
         str,
         typer.Option(
             "--to",
-            help="Step of the checkpoint to go back to, or best: that of the best evaluation.",
+            help="Step of the checkpoint to return to, or best: the one of the best evaluation.",
             metavar="STEP|best",
         ),
     ],
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do it; without this it is only said.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, only say it.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Discard what a run did after a checkpoint; the next --resume goes on from there.
+    """Discard what a run did after a checkpoint; the next --resume continues from there.
 
-    Refused while the run's trainer is alive. Says what it removes.
+    Refused while the run's trainer is alive. Lists what it removes.
 
-    [bold]Example[/]
+    [bold]Examples[/]
 
       gonogo rollback runs/mine/1m/run-001 --to 500000 --yes
 
       gonogo rollback runs/mine/1m/run-001 --to best
     """
-    run_and_exit("flows.commands.rollback:roll_back", debug=debug, run=directory, to=to, yes=yes)
+
+    def work() -> int:
+        from flows.commands.rollback import roll_back
+
+        return roll_back(directory, to=to, yes=yes)
+
+    run_and_exit(work, debug=debug)

@@ -40,7 +40,7 @@ class Api:
         return _time(polled)
 
     def answers(self) -> bool:
-        """Tell whether the server is up."""
+        """Return whether the server is up."""
         try:
             with urllib.request.urlopen(f"{self._url}/health", timeout=_TIMEOUT_S) as answer:
                 return bool(answer.status == 200)
@@ -61,7 +61,7 @@ class Api:
         return [str(run["id"]) for run in found if _time(run["state"]["timestamp"]) < since_before]
 
     def mark_crashed(self, flow_run: str, why: str) -> None:
-        """End a flow run that nobody runs any more.
+        """Mark a flow run as crashed whose process is gone.
 
         Raises:
             ServerError: The server does not answer, or refuses us.

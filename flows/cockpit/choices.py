@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flows.errors import ConfigError, UsageError
-from flows.settings.setting_files import DEFAULT_STAGES, PresetFile, StageFile, load_file, shipped
+from flows.settings.run_options import DEFAULT_STAGES
+from flows.settings.setting_files import PresetFile, StageFile, load_file, shipped
 
 OWN_PRESETS, OWN_STAGES = "GONOGO_PRESETS", "GONOGO_STAGES"
 """Environment variables: paths of the user's own files, with os.pathsep between them."""

@@ -1,117 +1,92 @@
-"""From a filled-in form to a request: what the form leaves open comes from the pipeline directory."""
+"""From a filled-in form to a request."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
-from uuid import UUID
+from typing import Any
 
 from flows.cockpit.choices import pipeline_folder, presets, runs_folder, stages
-from flows.cockpit.form_fields import BY_STAGE_FILE
-from flows.commands.run_request import build_request
+from flows.cockpit.form_fields import Given
+from flows.commands.rollback import roll_back
 from flows.errors import UsageError
-from flows.pipeline.request import OnConditional, OnTimeout, PipelineRequest
-from flows.records.run_dir import default_directory, read_record
-from flows.records.stored_result import PIPELINE_FILE
-from flows.settings.supervision import LiveMode
+from flows.pages.this_run import created_at, flow_run_id, is_retried
+from flows.pipeline.request import RunRequest
+from flows.records.group_dir import read_group
+from flows.records.run_dir import read_record
+from flows.records.stored_result import GROUP_FILE, PIPELINE_FILE
 
 _SHOWN = 5
 
 
-def whole_pipeline(
-    *,
-    preset: str,
-    stage_names: Sequence[str],
-    seed: int,
-    overrides: Sequence[str],
-    changed: str,
-    expected: str,
-    live_gate: str,
-    on_conditional: OnConditional,
-    wait_h: float,
-    on_timeout: OnTimeout,
-    go_on_in: str,
-    override_no_go: str | None,
-    overridden_by: str,
-    override_reason: str,
-    new_folder: Path,
-    retried: bool,
-) -> PipelineRequest:
+def whole_pipeline(given: Given) -> RunRequest:
     """Return the request of `staged-validation`.
 
-    Raises:
-        UsageError: The pipeline to go on with does not exist, or an override says not who or why.
-    """
-    going_on = bool(go_on_in.strip())
-    if override_no_go is not None and not going_on:
-        raise UsageError("override_no_go needs go_on_in: only a verdict that stands is overridden.")
-    request = build_request(
-        preset=None if going_on else presets()[preset],
-        stages=None if going_on else [stages()[name] for name in stage_names],
-        seed=None if going_on else seed,
-        out=existing_pipeline(go_on_in) if going_on else new_folder,
-        overrides=[text.strip() for text in overrides],
-        note=changed.strip(),
-        expectation=expected.strip(),
-        on_conditional=on_conditional,
-        wait_h=wait_h,
-        on_timeout=on_timeout,
-        override_no_go=override_no_go,
-        name=overridden_by.strip() if override_no_go else "",
-        reason=override_reason.strip() if override_no_go else "",
-        retrain=False,
-        live=live_mode(live_gate),
-    )
-    return request.model_copy(update={"retried": retried})
-
-
-def one_stage(
-    *,
-    pipeline: Path,
-    stage: str,
-    overrides: Sequence[str],
-    changed: str,
-    expected: str,
-    live_gate: str,
-    resume: bool,
-    retried: bool,
-) -> PipelineRequest:
-    """Return the request of `single-stage`: preset, seed and overrides are the pipeline's own.
+    A flow run has one new directory, however often it is retried.
 
     Raises:
-        UsageError: The pipeline's state cannot be read.
+        FlowsError: The pipeline to continue does not exist, or the options do not fit it.
     """
-    request = build_request(
-        preset=None,
-        stages=[_stage_of(pipeline, stage)],
-        seed=None,
-        out=pipeline,
-        overrides=[text.strip() for text in overrides],
-        note=changed.strip(),
-        expectation=expected.strip(),
-        retrain=True,
-        resume=resume,
-        live=live_mode(live_gate),
-    )
-    return request.model_copy(update={"retried": retried})
+    options = _options(given)
+    if "out" in options:
+        options["out"] = existing_pipeline(options["out"])
+    stamp = f"{created_at().astimezone():%Y%m%d-%H%M%S}-{str(flow_run_id())[:4]}"
+    return RunRequest.asked(options).completed(runs=runs_folder(), stamp=stamp)
 
 
-def new_pipeline_folder(preset: str, seed: int, created: datetime, flow_run: UUID) -> Path:
-    """Return the folder of a flow run's pipeline: the same one whenever that run is retried."""
-    return runs_folder() / default_directory(preset, seed, stamp(created, flow_run)).name
+def one_stage(stage: str, given: Given, *, checkpoint_step: int = 0) -> RunRequest:
+    """Return the request of `single-stage`: preset, seeds and earlier overrides are the pipeline's.
+
+    Args:
+        stage: Name that the form shows.
+        given: What the form says.
+        checkpoint_step: Roll back to the checkpoint of this step first; 0: do not.
+
+    Raises:
+        FlowsError: There is no such pipeline or checkpoint, or the options do not fit it.
+    """
+    options = _options(given)
+    out = existing_pipeline(options.get("out", ""))
+    if checkpoint_step and not is_retried():
+        _roll_back(out, stage, checkpoint_step, options.get("existing", ""))
+    alone = {"out": out, "stages": (_stage_of(out, stage),), "single_stage": True}
+    return RunRequest.asked({"existing": "retrain", **options, **alone}).completed()
 
 
-def stamp(created: datetime, flow_run: UUID) -> str:
-    """Return what tells a flow run's folder from others, the same whenever that run is retried."""
-    return f"{created.astimezone():%Y%m%d-%H%M%S}-{str(flow_run)[:4]}"
+def _options(given: Given) -> dict[str, Any]:
+    """Return the options as the command line takes them: names turned into files, texts stripped."""
+    options = {
+        name: value.strip() if isinstance(value, str) else value for name, value in given.items()
+    }
+    if "preset" in options:
+        options["preset"] = presets()[options["preset"]]
+    if "stages" in options:
+        options["stages"] = tuple(stages()[name] for name in options["stages"])
+    if "overrides" in options:
+        options["overrides"] = tuple(text.strip() for text in options["overrides"])
+    if "override_no_go" not in options:
+        # What was left in the form from an earlier override means nothing.
+        options = {name: v for name, v in options.items() if name not in ("name", "reason")}
+    return options
+
+
+def _roll_back(pipeline: Path, stage: str, step: int, existing: str) -> None:
+    if existing != "resume":
+        raise UsageError("checkpoint_step needs existing: resume.")
+    record = read_record(pipeline)
+    newest = record.last(stage) if record else None
+    if newest is None:
+        kind = (
+            "is a group; roll back one of its seeds" if read_group(pipeline) else "has no run of it"
+        )
+        raise UsageError(f"{stage} cannot be rolled back: {pipeline} {kind}.")
+    roll_back(pipeline / stage / newest.run, to=str(step), yes=True)
 
 
 def existing_pipeline(name: str) -> Path:
-    """Return the pipeline directory that a form names; an empty name means the newest one.
+    """Return the directory of a pipeline or group that a form names; the newest for an empty name.
 
     Raises:
-        UsageError: There is none.
+        UsageError: No such pipeline or group exists.
     """
     known = newest_pipelines()
     if not name.strip():
@@ -119,29 +94,25 @@ def existing_pipeline(name: str) -> Path:
             raise UsageError(f"There is no pipeline below {runs_folder()} yet.")
         return known[0]
     path = pipeline_folder(name)
-    if not (path / PIPELINE_FILE).is_file():
+    if not (path / PIPELINE_FILE).is_file() and not (path / GROUP_FILE).is_file():
         there = ", ".join(folder.name for folder in known[:_SHOWN]) or "none"
         raise UsageError(f"{path} is no pipeline directory. The newest ones: {there}.")
     return path
 
 
 def newest_pipelines() -> list[Path]:
-    """List the pipeline directories below the runs folder, the one that changed last first."""
-    records = list(runs_folder().glob(f"*/{PIPELINE_FILE}"))
+    """List pipelines and groups directly below the runs folder, the last one to change first."""
+    records = [
+        path for name in (PIPELINE_FILE, GROUP_FILE) for path in runs_folder().glob(f"*/{name}")
+    ]
     records.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     return [path.parent for path in records]
 
 
 def _stage_of(pipeline: Path, name: str) -> str:
     """Return the stage as the pipeline knows it: its own file may have the name of a shipped one."""
-    record = read_record(pipeline)
+    record = read_group(pipeline) or read_record(pipeline)
     for asked in record.stages_asked if record else ():
         if asked == name or Path(asked).stem == name:
             return asked
     return stages()[name]
-
-
-def live_mode(choice: str) -> LiveMode | None:
-    """Return what `--live` takes for a choice of the form."""
-    modes: dict[str, LiveMode | None] = {BY_STAGE_FILE: None, "stop": "stop", "warn": "warn"}
-    return modes.get(choice, "off")

@@ -19,10 +19,9 @@ from flows.cockpit.choices import runs_folder, stages
 from flows.commands.backtest import closing_lines, judge_all_again, something_is_wrong
 from flows.commands.gate import judge_with
 from flows.judging.judge_run import Judged
-from flows.pages.artifacts import publish_checks, publish_report
+from flows.pages.artifacts import publish_checks, publish_report, try_to_publish
 from flows.pages.page_reporter import log
 from flows.pages.run_page import RunPage
-from flows.pipeline.flow import try_to_publish
 from flows.settings.shell_path import shell_path
 from gates.findings import Verdict
 from reports.text.escaping import code_markdown, escape_markdown, fence_markdown
@@ -72,8 +71,10 @@ def judge_folder(
     page.tag(verdict=result.verdict.value)
     key = f"gate-{slug(folder.name)}-{slug(result.stage)}"
     description = f"{result.verdict.value}: {result.deciding}"
-    try_to_publish(publish_report, judged.report, key=key, description=description, run=folder)
-    try_to_publish(publish_checks, result, key=f"{key}-checks")
+    try_to_publish(
+        publish_report, judged.report, key=key, say=log, description=description, run=folder
+    )
+    try_to_publish(publish_checks, result, key=f"{key}-checks", say=log)
     log(f"{result.verdict.value}. {result.deciding} Report: {judged.report}")
     page.close()
     return _verdict_state(judged)

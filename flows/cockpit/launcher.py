@@ -27,7 +27,7 @@ _READY_TIMEOUT_S = 180.0
 _POLL_S = 0.25
 _WATCH_S = 1.0
 _ALIVE_FOR = timedelta(seconds=15)
-"""A deployment that was asked for runs so recently has somebody who serves it."""
+"""A deployment polled this recently is being served."""
 _APP = "flows.cockpit.server_app:create_app"
 _WITH_PAGES = {
     # The older pages close a list of choices as soon as it is clicked open.
@@ -82,14 +82,14 @@ def serve(
             if server is not None:
                 say("Starting Prefect's server ...")
                 server.start()
-                why = "gonogo serve was killed while this run was going on."
+                why = "gonogo serve was killed during this run."
                 _mark_left_alone(api, why, NAMES, since_before=started)
             _wait_until_served(api, served, since=started)
             _say_ready(server.address if server else pages_of(url), runs, own=bool(server))
             while True:
                 time.sleep(_WATCH_S)
                 for name in served.keep_alive():
-                    why = f"The process that served {name} ended while this run was going on."
+                    why = f"The process that served {name} ended during this run."
                     # Its guard has ended what it ran, trainers included.
                     _mark_left_alone(api, why, [name], since_before=datetime.now(timezone.utc))
                     say(
@@ -98,9 +98,9 @@ def serve(
         except (KeyboardInterrupt, StopRequested) as stop:
             say(f"Stopping ({str(stop) or 'Ctrl-C'}): trainers save a checkpoint first ...")
             served.stop()
-            why = "gonogo serve was stopped while this run was going on."
+            why = "gonogo serve was stopped during this run."
             _mark_left_alone(api, why, NAMES, since_before=datetime.now(timezone.utc))
-            say("Stopped. What was trained and judged so far is kept; Retry goes on from there.")
+            say("Stopped. What was trained and judged so far is kept; Retry continues from there.")
             return 0
         finally:
             served.stop()
@@ -128,7 +128,7 @@ def _port(host: str, port: int | None) -> int:
 
 
 def _refuse_open_door(host: str) -> None:
-    """Refuse to let everybody on the network start trainings.
+    """Refuse to let anybody on the network start trainings.
 
     Raises:
         UsageError: The address is not loopback and no password is set.
@@ -139,7 +139,7 @@ def _refuse_open_door(host: str) -> None:
         loopback = host == "localhost"
     if not loopback and not os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
         raise UsageError(
-            f"--host {host} lets everybody who reaches this machine start trainings; set "
+            f"--host {host} lets anybody who can reach this machine start trainings; set "
             f"PREFECT_SERVER_API_AUTH_STRING=USER:PASSWORD first, or use --host {LOOPBACK}."
         )
 
@@ -174,10 +174,10 @@ def _only_one(home: Path) -> Iterator[None]:
 
 
 def _refuse_second(api: Api, url: str) -> None:
-    """Refuse to serve what somebody else serves on the same server.
+    """Refuse to serve deployments that are already served on the same server.
 
     Raises:
-        UsageError: Somebody asked for runs of our deployments a moment ago.
+        UsageError: Another process polled our deployments a moment ago.
         ServerError: The server does not answer.
     """
     now = datetime.now(timezone.utc)
@@ -185,10 +185,9 @@ def _refuse_second(api: Api, url: str) -> None:
         polled = api.last_polled(name)
         if polled is not None and now - polled < _ALIVE_FOR:
             raise UsageError(
-                f"{without_password(url)} has somebody who serves {name} already, who asked for "
-                f"runs {(now - polled).total_seconds():.0f} s ago; two would both run what is "
-                f"started. Stop the other one first; after it ended, wait "
-                f"{_ALIVE_FOR.total_seconds():.0f} s."
+                f"{without_password(url)} is already served: {name} was polled "
+                f"{(now - polled).total_seconds():.0f} s ago, and two servers would both run whatever is "
+                f"started. Stop the other one, then wait {_ALIVE_FOR.total_seconds():.0f} s."
             )
 
 
@@ -209,7 +208,7 @@ def _wait_until_served(api: Api, served: ServedProcesses, *, since: datetime) ->
 
 
 def _mark_left_alone(api: Api, why: str, names: Sequence[str], *, since_before: datetime) -> None:
-    """Let no run of these deployments stay Running whom nobody runs any more."""
+    """Mark the runs of these deployments as Crashed whose processes are gone."""
     with contextlib.suppress(FlowsError):
         for flow_run in api.runs_going_on(names, since_before=since_before):
             api.mark_crashed(flow_run, why)

@@ -97,7 +97,7 @@ class ServedProcesses:
             environment={
                 **os.environ,
                 "PREFECT_API_URL": self.api_url,
-                # The default of 10 s is long for somebody who just pressed a button.
+                # The default of 10 s is long after pressing a button.
                 "PREFECT_RUNNER_POLL_FREQUENCY": os.environ.get(
                     "PREFECT_RUNNER_POLL_FREQUENCY", "2"
                 ),

@@ -1,8 +1,8 @@
-"""Prefect's server with pages that ask nobody but it.
+"""Prefect's server, with pages that load nothing from other hosts.
 
 Prefect's newer pages load settings from a host of the analytics company Amplitude, whatever the
 server's own switches say. A content security policy forbids the browser every other host; it also
-keeps what an artifact embeds from telling anybody who reads it.
+keeps content embedded in an artifact from reporting who reads it.
 """
 
 from __future__ import annotations

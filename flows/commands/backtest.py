@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from flows.backtesting.backtest_cases import Selection, select_cases
 from flows.backtesting.backtest_json import as_json_text
@@ -24,17 +23,34 @@ from flows.errors import UsageError
 EXIT_FLIPPED = 3
 
 
-def backtest_directories(directories: Sequence[Path], *, as_json: bool, **options: Any) -> int:
+def backtest_directories(
+    directories: Sequence[Path],
+    *,
+    gate: str | None,
+    against: str | None,
+    stage: str | None,
+    labels: Path | None,
+    jobs: int,
+    as_json: bool,
+) -> int:
     """Judge all runs below some folders again; 3 when a verdict flips or a label is not met.
 
-    The options are those of `judge_all_again`, which raises the same errors.
+    The other options are those of `judge_all_again`, which raises the same errors.
     """
 
     def show(comparison: Comparison) -> None:
         if not as_json:
             say(run_line(comparison))
 
-    comparisons, selection = judge_all_again(directories, show=show, **options)
+    comparisons, selection = judge_all_again(
+        directories,
+        gate=gate,
+        against=against,
+        stage=stage,
+        labels=labels,
+        jobs=jobs,
+        show=show,
+    )
     if as_json:
         print(as_json_text(comparisons, selection))
     else:
@@ -92,7 +108,7 @@ def closing_lines(comparisons: Sequence[Comparison], selection: Selection) -> li
 
 
 def something_is_wrong(comparisons: Sequence[Comparison], selection: Selection) -> bool:
-    """Whether someone must look: a flip, a label that is not met, a verdict that cannot be had again."""
+    """Return whether a person must look: a flip, an unmet label, a verdict that cannot be reproduced."""
     return bool(selection.labels_without_run) or any(
         c.flipped or (c.after is None and c.before is not None) or False in label_answers(c)
         for c in comparisons

@@ -15,7 +15,7 @@ from flows.errors import UsageError
 from flows.settings.own_trainer import callers_environment, own_module
 
 PROBE_TIMEOUT_S = 120.0
-"""Longest time that a look at a server may take: its client can hang for ever."""
+"""Longest time to query a server: its client can hang for ever."""
 LEAST_BRIGHTNESS = 2.0
 """Mean level of a picture below which it counts as black, of 255."""
 LEAST_TICKS_PER_S = 5.0
@@ -30,7 +30,7 @@ def carla_facts(address: str) -> list[Fact]:
     """Look at the server and the GPU.
 
     Raises:
-        UsageError: The address is none.
+        UsageError: The address is malformed.
     """
     match = _ADDRESS.fullmatch(address)
     port = int(match["port"] or 2000) if match else 0
@@ -52,7 +52,7 @@ def _look(host: str, port: int) -> Mapping[str, Any]:
         )
         found = json.loads(answer.stdout)
     except subprocess.TimeoutExpired:
-        return {"error": f"it did not get on for {PROBE_TIMEOUT_S:.0f} s"}
+        return {"error": f"it did not respond for {PROBE_TIMEOUT_S:.0f} s"}
     except ValueError:
         lines = answer.stderr.strip().splitlines()
         why = lines[-1] if lines else f"exit code {answer.returncode}"
@@ -119,7 +119,7 @@ def _camera(found: Mapping[str, Any]) -> Fact:
 
 
 def gpu_facts() -> list[Fact]:
-    """Tell the GPU memory of this machine, where nvidia-smi is installed."""
+    """Return the GPU memory of this machine, where nvidia-smi is installed."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return []

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from flows.commands.decide_jointly import decide_jointly, is_joint
 from flows.commands.terminal import say
-from flows.commands.wake import wake
+from flows.decisions.judged import Judged, judged_at, newest_judged
+from flows.decisions.waiting import record_decision
 from flows.errors import InUseError, OutputError, UsageError
-from flows.judging.decision_shown import show_decision
-from flows.records.decisions import (
-    Decision,
-    Kind,
-    gate_json_sha256,
-    newest_decision,
-    user_name,
-    write_decision,
-)
-from flows.records.pipeline_record import RunRecord
-from flows.records.run_dir import PipelineDirectory, read_record
-from flows.records.state_record import WaitRecord, utc_now
-from flows.records.stored_result import read_result
+from flows.prefect_environment import home_for, prepare_environment
+from flows.records.decisions import Decision, Kind, user_name
+from flows.records.state_record import WaitRecord
+from flows.records.stored_result import GATE_FILE, JOINT_FILE, read_joint, read_result
 from flows.report_context.stage import next_stage
 from flows.settings.shell_path import shell_path
 from gates.findings import Verdict
 
 
 def decide(run: Path, *, kind: Kind, reason: str, name: str) -> int:
-    """Record what a person decided about a CONDITIONAL and let a pipeline that waits go on.
+    """Record what a person decided about a CONDITIONAL, and resume a pipeline that waits for it.
 
     Args:
-        run: Run folder, or a pipeline directory with one run that waits for a decision.
+        run: Folder of a run or of a joint judgement, or a pipeline or group directory in which
+            exactly one CONDITIONAL is undecided.
         kind: `approved` or `rejected`.
         reason: Why, in the person's words.
         name: Who; the login name when empty.
@@ -41,51 +34,41 @@ def decide(run: Path, *, kind: Kind, reason: str, name: str) -> int:
         UsageError: There is nothing to decide, or the reason is missing.
         OutputError: The decision cannot be written.
     """
-    if is_joint(run.absolute()):
-        return decide_jointly(run.absolute(), lambda at: _decision(at, kind, reason, name))
-    folder = _judged_run(run.absolute())
-    decision = _decision(folder, kind, reason, name)
+    folder = _conditional(run.absolute())
     # Read before: a pipeline that waits takes its mark away as soon as it sees the decision.
-    record = _recorded(folder)
-    write_decision(folder, decision)
+    judged = judged_at(folder)
+    waits = judged.entry.waits if judged is not None else None
+    decision = _record(folder, kind, reason, name)
     say(f"{folder.parent.name}/{folder.name}: {decision.text}")
-    suspended = record.waits if record and record.waits and record.waits.flow_run else None
-    _show(folder, suspended)
-    heard = (
-        record is not None
-        and record.waits is not None
-        and wake(record.waits, folder.parents[1], decision)
-    )
-    if record is not None and not heard:
-        _say_what_follows(folder, decision)
+    if judged is None:
+        return 0
+    _show(folder, waits if waits and waits.flow_run else None)
+    if waits is None or not _wake(waits, judged.directory.path, decision):
+        _say_what_follows(judged, decision)
     return 0
 
 
-def _judged_run(path: Path) -> Path:
-    """Find the run to decide about.
+def _conditional(path: Path) -> Path:
+    """Find the folder to decide about.
 
     Raises:
         UsageError: It has no verdict, or none that a person decides about.
     """
-    record = read_record(path) if path.is_dir() else None
-    if record is not None:
-        open_runs = [
-            path / name / run.run
-            for name in record.stages
-            if (run := record.last(name)) is not None
-            and run.state.value == Verdict.CONDITIONAL.value
-            and newest_decision(path / name / run.run) is None
-        ]
-        if len(open_runs) != 1:
-            found = ", ".join(shell_path(run) for run in open_runs) or "none"
+    newest = newest_judged(path)
+    if newest:
+        undecided = [judged.folder for judged in newest if judged.undecided]
+        if len(undecided) != 1:
+            found = ", ".join(shell_path(folder) for folder in undecided) or "none"
             raise UsageError(
                 f"{path} must hold exactly one CONDITIONAL that nobody decided about; there are: "
-                f"{found}. Name the run's folder."
+                f"{found}. Name its folder."
             )
-        path = open_runs[0]
-    result = read_result(path)
+        path = undecided[0]
+    result = read_result(path) or read_joint(path)
     if result is None:
-        raise UsageError(f"{path} has no verdict: it holds no gate.json.")
+        raise UsageError(
+            f"{path} has no verdict: it holds no readable {GATE_FILE} or {JOINT_FILE}."
+        )
     if result.verdict is Verdict.NO_GO:
         raise UsageError(
             f"{path} ended NO_GO, which nobody can approve. To go on all the same, on record: "
@@ -97,16 +80,10 @@ def _judged_run(path: Path) -> Path:
     return path
 
 
-def _decision(folder: Path, kind: Kind, reason: str, name: str) -> Decision:
+def _record(folder: Path, kind: Kind, reason: str, name: str) -> Decision:
     try:
-        return Decision(
-            kind=kind,
-            by=name or user_name(),
-            reason=reason,
-            decided_at=utc_now(),
-            way="command line",
-            verdict="CONDITIONAL",
-            gate_json_sha256=gate_json_sha256(folder) or "",
+        return record_decision(
+            folder, kind=kind, by=name or user_name(), reason=reason, way="command line"
         )
     except ValidationError as error:
         first = error.errors()[0]
@@ -114,31 +91,49 @@ def _decision(folder: Path, kind: Kind, reason: str, name: str) -> Decision:
         raise UsageError(f"{option}: {first['msg'].removeprefix('Value error, ')}.") from None
 
 
-def _recorded(folder: Path) -> RunRecord | None:
-    """Return what pipeline.json says about the run; None for a run without a pipeline."""
-    record = read_record(folder.parents[1])
-    stage = record.stages.get(folder.parent.name) if record else None
-    return next((r for r in stage.runs if r.run == folder.name), None) if stage else None
-
-
-def _show(folder: Path, suspended: WaitRecord | None) -> None:
-    """Write pipeline.json and the reports again, unless a pipeline works there and does it itself."""
-    if _recorded(folder) is None:
-        return
+def _show(folder: Path, waits: WaitRecord | None) -> None:
+    """Update state and reports, unless a pipeline is at work there and does it itself."""
     try:
-        with PipelineDirectory.reopen(folder.parents[1]) as directory:
-            show_decision(directory, folder.parent.name, folder, waits=suspended)
+        judged = judged_at(folder, lock=True)
+        if judged is not None:
+            with judged.directory:
+                judged.show(waits)
     except InUseError:
         pass
     except OutputError as error:
-        say(f"The decision stands, but: {error}")
+        say(f"The decision is recorded, but: {error}")
 
 
-def _say_what_follows(folder: Path, decision: Decision) -> None:
-    out = shell_path(folder.parents[1])
-    directory = PipelineDirectory.view(folder.parents[1])
-    following = next_stage(folder.parent.name, directory) if directory else None
+def _wake(waits: WaitRecord, out: Path, decision: Decision) -> bool:
+    """Resume the flow run that waits; a pipeline that waits in its own process sees the decision's file.
+
+    Returns:
+        False when its flow run cannot be resumed; a sentence said why.
+    """
+    if not waits.flow_run:
+        say("The pipeline that waits for it goes on by itself.")
+        return True
+    os.environ.setdefault("PREFECT_API_URL", waits.api_url)
+    prepare_environment(home_for(out))
+    from flows.decisions.form import ResumeError, resume_waiting
+
+    try:
+        resume_waiting(waits.flow_run, decision)
+    except ResumeError as error:
+        say(f"Its flow run could not be resumed: {error}")
+        return False
+    say(f"Resumed flow run {waits.flow_run}.")
+    return True
+
+
+def _say_what_follows(judged: Judged, decision: Decision) -> None:
+    out, several = shell_path(judged.directory.path), judged.subject != judged.stage
+    following = next_stage(judged.stage, judged.directory.record)
     if decision.goes_on and following is not None:
-        say(f"Go on with {following.name}:  gonogo run --out {out}")
+        seeds = " of all seeds" if several else ""
+        say(f"Go on with {following.name}{seeds}:  gonogo run --out {out}")
     elif not decision.goes_on:
-        say(f"Train it again:  gonogo stage {folder.parent.name} --out {out} --set KEY=VALUE")
+        again = (
+            f"run --out {out}" if several else f"stage {judged.stage} --out {out} --set KEY=VALUE"
+        )
+        say(f"Train it again:  gonogo {again}")

@@ -34,13 +34,13 @@ print(json.dumps({"version": torch.__version__, "cuda": cuda, "name": name}))
 
 
 def show(carla_address: str | None = None) -> int:
-    """Print the table; 0 when everything that is needed is there, else 1.
+    """Print the table; return 0 when everything needed is there, else 1.
 
     Args:
-        carla_address: `HOST:PORT` of a CARLA server to look at as well.
+        carla_address: `HOST:PORT` of a CARLA server to check as well.
 
     Raises:
-        UsageError: The address is none.
+        UsageError: The address is malformed.
     """
     from rich.console import Console
     from rich.table import Table
@@ -58,7 +58,9 @@ def show(carla_address: str | None = None) -> int:
         table.add_row(mark, _plain(fact.topic), _plain(fact.found), _plain(fact.problem))
     Console(highlight=False).print(table)
     missing = sum(1 for fact in facts if fact.needed and fact.problem)
-    print("Everything that is needed is here." if not missing else f"{missing} to be solved.")
+    print(
+        "Everything needed is here." if not missing else f"{missing} missing: see the last column."
+    )
     return 1 if missing else 0
 
 
@@ -154,7 +156,7 @@ def torch() -> list[Fact]:
 
 
 def carla() -> list[Fact]:
-    """Tell whether CARLA's client is there; it is not imported."""
+    """Look for CARLA's client without importing it."""
     if util.find_spec("carla") is not None:
         return [Fact(topic="carla", found="client installed")]
     return [
@@ -168,7 +170,7 @@ def carla() -> list[Fact]:
 
 
 def machine() -> list[Fact]:
-    """Tell cores, disk, write permission and git."""
+    """Check cores, disk, write permission and git."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     facts = [Fact(topic="cores", found=str(cores))]
     folder = Path("runs") if Path("runs").is_dir() else Path()
@@ -184,7 +186,7 @@ def machine() -> list[Fact]:
     problem = "" if free >= LEAST_FREE_GIB else f"free {LEAST_FREE_GIB:.0f} GiB or use --out"
     facts.append(Fact(topic="free disk", found=f"{free:.1f} GiB in {shown}", problem=problem))
     git = shutil.which("git")
-    problem = "" if git else "without it reports bear no revision"
+    problem = "" if git else "without it, reports name no revision"
     facts.append(Fact(topic="git", found=git or "not found", problem=problem, needed=False))
     return facts
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from flows.commands.terminal import EXIT_CODES, result_lines, say
 from flows.errors import OutputError, UsageError
@@ -24,19 +23,12 @@ from flows.settings.shell_path import shell_path
 from gates.audit.trainer import MAPPING_FILE
 from gates.findings import GateResult
 from gates.judgement import Judgement
-from gates.runs.run_info import load_run_info
 from gates.second_reader.process import SecondReader
 from reports.context import Command, StageContext
 
-FORMATS = ("md", "html", "latex")
 
-
-def gate_directory(directory: Path, *, as_json: bool, **options: Any) -> int:
-    """Judge a directory of event files, print the verdict and return the exit code.
-
-    The options are those of `judge_with`, which raises the same errors.
-    """
-    judged = judge_with(directory, **options)
+def show_verdict(judged: Judged, *, as_json: bool) -> int:
+    """Print the verdict on a directory of event files and return the exit code."""
     result = judged.judgement.result
     if as_json:
         print(judged.gate_json.read_text(encoding="utf-8"), end="")
@@ -142,15 +134,15 @@ def context_of(
 
 
 def render_report(directory: Path, form: str) -> int:
-    """Write the report of a judged run, or of a pipeline, in another form; say where.
+    """Write the report of a judged run or of a pipeline in another format, and print its path.
 
-    Nothing is judged anew: the verdict is that of gate.json.
+    Nothing is judged again: the verdict is the one in gate.json.
 
     Raises:
         UsageError: There is nothing judged in the folder.
         OutputError: The report cannot be written.
     """
-    from flows.judging.translated_log import translated_log
+    from flows.judging.stored_judgement import stored_judgement
     from flows.report_context.pipeline import save_pipeline_report
 
     pipeline = PipelineDirectory.view(directory)
@@ -166,7 +158,7 @@ def render_report(directory: Path, form: str) -> int:
     if result is None:
         raise UsageError(f"{directory} holds no {GATE_FILE}; judge it first with gonogo gate.")
     source = _judged_folder(directory, result)
-    judgement = Judgement(result=result, log=translated_log(source), run_info=load_run_info(source))
+    judgement = stored_judgement(source, result)
     try:
         path = _writer(form)(judgement, context_of(source, result.stage, judgement), directory)
     except OSError as error:
@@ -195,7 +187,7 @@ def _judged_folder(directory: Path, result: GateResult) -> Path:
         return directory
     source = Path(result.run)
     if not source.is_dir():
-        raise UsageError(f"{source}, which was judged, is not there any more.")
+        raise UsageError(f"{source}, the folder that was judged, no longer exists.")
     return source
 
 

@@ -23,7 +23,7 @@ _HEADINGS = (
 def show_history(
     directory: Path, *, preset: str | None, stage: str | None, limit: int | None, as_json: bool
 ) -> int:
-    """Print the judged runs below a folder; 0 also when there are none.
+    """Print the judged runs below a folder and return 0, even if there are none.
 
     Raises:
         UsageError: There is no such folder.
@@ -101,7 +101,7 @@ def _remarks(history: History) -> list[str]:
         lines.append(f"{history.older:,} older not shown.")
     if history.without_verdict:
         lines.append(
-            f"{history.without_verdict:,} recorded without a verdict: broken, cancelled or going on."
+            f"{history.without_verdict:,} recorded without a verdict: broken, cancelled or still running."
         )
     lines += [f"Not readable: {u.path}: {u.reason}" for u in history.unreadable[:_MOST_UNREADABLE]]
     if len(history.unreadable) > _MOST_UNREADABLE:

@@ -1,4 +1,4 @@
-"""`gonogo rollback`: discards what a run did after a checkpoint, so that it goes on from there."""
+"""`gonogo rollback`: discards what a run did after a checkpoint, so that it resumes from there."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Removal:
 def roll_back(run: Path, *, to: str, yes: bool) -> int:
     """Say what comes after a checkpoint and, with `yes`, remove it; returns the exit code.
 
-    Events are not touched: the attempt that goes on marks those after its first step as void.
+    Event files are not touched: the next attempt marks later events as void.
 
     Args:
         run: Run folder.
@@ -46,7 +46,7 @@ def roll_back(run: Path, *, to: str, yes: bool) -> int:
         yes: Do it.
 
     Raises:
-        UsageError: There is no such run or checkpoint, or the run is going on.
+        UsageError: There is no such run or checkpoint, or the run is still training.
         OutputError: A file cannot be removed.
     """
     run = run.absolute()
@@ -138,7 +138,7 @@ def _roll_back(run: Path, to_step: int, yes: bool, *, record: Callable[[], None]
         raise OutputError(f"{error.filename} cannot be removed: {error.strerror}.") from error
     forget_ended_early(run)
     record()
-    say(f"{shell_path(run)} goes on from step {to_step:,} when it is resumed.")
+    say(f"{shell_path(run)} will resume from step {to_step:,}:")
     say(f"  gonogo stage {run.parent.name} --out {shell_path(run.parents[1])} --resume")
     return 0
 
@@ -176,7 +176,7 @@ def _answers(pid: int) -> bool:
 
 
 def _record(directory: PipelineDirectory, run: Path, to_step: int) -> None:
-    """Let pipeline.json say that the run is to be gone on with; its old verdict is void."""
+    """Mark the run in pipeline.json as interrupted, so that it can be resumed; its old verdict is void."""
     stage = directory.record.stages.get(run.parent.name)
     own = next((r for r in stage.runs if r.run == run.name), None) if stage else None
     if stage is None or own is None:

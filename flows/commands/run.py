@@ -1,123 +1,97 @@
-"""`gonogo run` and `gonogo stage`: from options to a pipeline that ended."""
+"""`gonogo run` and `gonogo stage`: train and judge, then say how it ended."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
-from flows.commands.run_request import (
-    build_request,
-)
-from flows.commands.terminal import EXIT_CODES, reporter, result_lines, say
-from flows.errors import UsageError
-from flows.pipeline.request import (
-    PipelineRequest,
-)
+from flows.commands.terminal import EXIT_CODES, finding_line, reporter, result_lines, say
+from flows.pipeline.request import RunRequest
 from flows.prefect_environment import home_for, prepare_environment
 from flows.prefect_server import prefect_server
-from flows.records.group_dir import read_group
 from flows.records.run_dir import PipelineDirectory
-from flows.records.stored_result import read_result
-from flows.seeds.request import Engine
-from flows.settings.seeds import parse_seeds
+from flows.records.stored_result import read_joint, read_result
+from flows.settings.plan import PipelinePlan
+from flows.settings.seeds import seeds_text
 from flows.settings.setting_files import known_stages
 from flows.settings.shell_path import shell_path
 from flows.training.process.stopping import raise_on_stop_signals
 from flows.training.warm_start import warm_started
-from gates.findings import Verdict
+from gates.findings import Outcome, Verdict
 from gates.progress import StageState
+from gates.seeds.result import JointResult
 
 
-def run(
-    *,
-    show_prefect: bool,
-    seeds: str | None = None,
-    jobs: int | None = None,
-    engine: Engine = "local",
-    dask_address: str | None = None,
-    **options: Any,
-) -> int:
-    """Train and judge what the options ask for; return the exit code.
-
-    Raises:
-        FlowsError: The pipeline could not be started or broke.
-    """
-    asked = seeds_asked(seeds, options["seed"], options["out"])
-    if asked is not None:
-        from flows.commands.run_seeds import build_seeds_request, run_seeds
-
-        request = build_seeds_request(
-            seeds=asked, jobs=jobs, engine=engine, dask_address=dask_address, **options
-        )
-        return run_seeds(request, show_prefect=show_prefect)
-    if jobs is not None or engine != "local" or dask_address is not None:
-        raise UsageError("--jobs, --engine and --dask-address need several --seeds, such as 0-4.")
-    if seeds is not None:
-        options["seed"] = parse_seeds(seeds)[0]
-    return run_pipeline(build_request(**options), show_prefect=show_prefect)
-
-
-def seeds_asked(seeds: str | None, seed: int | None, out: Path | None) -> tuple[int, ...] | None:
-    """Return the seeds of a group; None when a single seed is meant.
-
-    Raises:
-        UsageError: Seeds are named twice over, or the folder's group.json cannot be used.
-    """
-    if seeds is not None and seed is not None:
-        raise UsageError("--seed names one seed, --seeds several; give only one of the two.")
-    group = read_group(out) if out else None
-    if seeds is None:
-        return group.seeds if group is not None else None
-    asked = parse_seeds(seeds)
-    return asked if group is not None or len(asked) > 1 else None
-
-
-def run_pipeline(request: PipelineRequest, *, show_prefect: bool) -> int:
+def run(request: RunRequest, *, show_prefect: bool) -> int:
     """Check everything, then train and judge; return the exit code.
 
+    Args:
+        request: What was asked for; gaps are filled in here.
+        show_prefect: Let Prefect's own log reach the terminal.
+
     Raises:
-        FlowsError: The pipeline could not be started or broke.
+        FlowsError: The run could not be started or broke.
     """
-    plan = request.plan()
+    request = request.completed()
+    plan = request.plans()[request.seeds[0]]
+    group = request.is_group
+    # Opened once now: a problem with the folder should show before a server is started.
+    note = _look_into_group(request, plan) if group else _look_into_pipeline(request, plan)
     names = ", ".join(f"{stage.name} ({stage.steps:,} steps)" for stage in plan.stages)
-    # Opened once now: what is wrong with the folder should show before a server is started.
-    with request.open(plan) as directory:
-        unready = stages_without_go(directory, before=plan.stages[0].name)
-        if request.warm_start is not None:
-            warm_started(plan.stages[0], directory, request.warm_start)
-    say(f"Preset {plan.preset}, seed {plan.seed}. Stages: {names}.")
+    seeds = f"seed{'s' if group else ''} {seeds_text(request.seeds)}"
+    say(f"Preset {plan.preset}, {seeds}. Stages: {names}.")
     for text in plan.overrides:
         say(f"  --set {text}")
-    say(f"Pipeline directory: {shell_path(request.out)}")
-    if request.retrain and unready:
-        say(f"Note: this pipeline has no GO yet for {', '.join(unready)}.")
+    say(f"{'Group' if group else 'Pipeline'} directory: {shell_path(request.out)}")
+    if note:
+        say(note)
     raise_on_stop_signals()
     prepare_environment(home_for(request.out), quiet=not show_prefect)
     if "PREFECT_API_URL" not in os.environ:
         say("Starting Prefect's server, which takes about ten seconds ...")
     with prefect_server():
-        from flows.pipeline.flow import PipelineOutcome, reporting_to, staged_validation
+        from flows.pipeline.outcome import PipelineOutcome
+        from flows.validation import validation_flow
 
-        with reporting_to(reporter()):
-            state = staged_validation(request, return_state=True)
-        outcome = state.result(raise_on_failure=False)
+        flow = validation_flow(reporter(), seeds=len(request.seeds))
+        outcome = flow(request, return_state=True).result(raise_on_failure=False)
         if isinstance(outcome, BaseException):
             raise outcome
         assert isinstance(outcome, PipelineOutcome), f"unexpected result {outcome!r}"
     last = outcome.stages[-1]
-    result = read_result(last.run)
-    if result is not None and outcome.verdict is not Verdict.GO:
-        for line in result_lines(result):
-            say(line)
-    say(f"Report of {last.stage}: {shell_path(last.report)}")
-    say(f"Report of the pipeline: {shell_path(outcome.report)}")
+    if group:
+        joint = read_joint(last.run)
+        lines = joint_lines(joint) if joint is not None else iter(())
+    else:
+        result = read_result(last.run)
+        passed = result is None or outcome.verdict is Verdict.GO
+        lines = iter(() if passed or result is None else result_lines(result))
+    for line in lines:
+        say(line)
+    say(f"{'Joint report' if group else 'Report'} of {last.stage}: {shell_path(last.report)}")
+    say(f"Report of {'all seeds' if group else 'the pipeline'}: {shell_path(outcome.report)}")
     say(f"{outcome.verdict.value}  {last.stage}: {last.deciding}")
     return EXIT_CODES[outcome.verdict]
 
 
+def _look_into_group(request: RunRequest, plan: PipelinePlan) -> str:
+    request.open_group(plan).close()
+    return ""
+
+
+def _look_into_pipeline(request: RunRequest, plan: PipelinePlan) -> str:
+    """Check that the folder and the warm start can be used; return what the user should know."""
+    with request.open(plan, resuming=request.existing == "resume") as directory:
+        unready = stages_without_go(directory, before=plan.stages[0].name)
+        if request.warm_start_option is not None:
+            warm_started(plan.stages[0], directory, request.warm_start_option)
+    if not request.single_stage or not unready:
+        return ""
+    return f"Note: this pipeline has no GO yet for {', '.join(unready)}."
+
+
 def stages_without_go(directory: PipelineDirectory, *, before: str) -> list[str]:
-    """Name the stages that should have been passed before this one."""
+    """Name the earlier stages that have not been passed."""
     names = [stage.name for stage in known_stages(directory.record.stages_asked)]
     earlier = names[: names.index(before)] if before in names else []
     runs = {name: directory.record.last(name) for name in earlier}
@@ -127,3 +101,23 @@ def stages_without_go(directory: PipelineDirectory, *, before: str) -> list[str]
         if run is None
         or not (run.state is StageState.GO or (run.decision and run.decision.goes_on))
     ]
+
+
+def joint_lines(result: JointResult) -> Iterator[str]:
+    """Sum up a joint judgement: each seed, then what did not pass."""
+    from reports.seeds.joint import fixes, returns_sentence
+    from reports.text.numbers import format_number
+
+    for seed in result.seeds:
+        verdict = seed.verdict.value if seed.verdict else "no verdict"
+        score = "" if seed.score is None else f"return {format_number(seed.score.value)}"
+        why = "" if seed.verdict is Verdict.GO else seed.check or seed.deciding
+        yield f"  seed {seed.seed:<4} {verdict:<12} {score:<16} {why}".rstrip()
+    sentence = returns_sentence(result)
+    if sentence:
+        yield f"  {sentence}"
+    for finding in result.findings:
+        if finding.outcome is not Outcome.PASS:
+            yield finding_line(finding)
+    for text in fixes(result):
+        yield f"  {text}"

@@ -13,7 +13,7 @@ from flows.progress import LiveReporter, PlainReporter, Reporter
 from flows.records.trainer_files import printable
 from flows.training.process.stopping import StopRequested
 from gates.errors import GatesError
-from gates.findings import GateResult, Outcome, Verdict
+from gates.findings import Finding, GateResult, Outcome, Verdict
 
 EXIT_CODES = {Verdict.GO: 0, Verdict.NO_GO: 3, Verdict.CONDITIONAL: 4}
 EXIT_BROKEN, EXIT_USAGE = 1, 2
@@ -77,7 +77,7 @@ def _missing_extra(error: Exception) -> MissingExtraError | None:
 
 
 def exit_code(error: Exception) -> int:
-    """Return 2 for what the user can mend in the command or the configuration, else 1."""
+    """Return 2 for a mistake in the command or the configuration, else 1."""
     if isinstance(error, FlowsError):
         return error.exit_code
     return EXIT_USAGE if isinstance(error, GatesError) else EXIT_BROKEN
@@ -100,16 +100,20 @@ def error_lines(error: Exception, *, debug: bool) -> list[str]:
 
 
 def result_lines(result: GateResult) -> list[str]:
-    """Sum a judgement up: what is not passed, gravest first, and the likely cause."""
-    lines = []
+    """Sum up a judgement: what did not pass, gravest first, and the likely cause."""
+    lines: list[str] = []
     counted = [f for f in result.findings if not f.dry_run and f.outcome is not Outcome.PASS]
     counted.sort(key=lambda f: (not f.required, -f.outcome.severity))
-    for finding in counted[:_MOST_FINDINGS]:
-        kind = "" if finding.required else " (advisory)"
-        lines.append(f"  {finding.outcome.value}{kind}  {finding.title}: {finding.reason}")
+    lines += map(finding_line, counted[:_MOST_FINDINGS])
     if len(counted) > _MOST_FINDINGS:
         lines.append(f"  and {len(counted) - _MOST_FINDINGS} more in the report")
     if result.diagnoses:
         best = result.diagnoses[0]
         lines += [f"  Likely cause: {best.title}", f"  What to do: {best.fix.text}"]
     return lines
+
+
+def finding_line(finding: Finding) -> str:
+    """Write a finding on one line."""
+    kind = "" if finding.required else " (advisory)"
+    return f"  {finding.outcome.value}{kind}  {finding.title}: {finding.reason}"

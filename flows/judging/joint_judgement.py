@@ -7,27 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.errors import OutputError, UsageError
-from flows.judging.translated_log import read_log
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
 from flows.records.pipeline_record import RunRecord
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
 from flows.records.state_record import utc_now
-from flows.records.stored_result import JOINT_FILE, read_result
-from flows.report_context.group_commands import joint_commands
+from flows.records.stored_result import JOINT_FILE, read_joint, read_result
+from flows.report_context.seeds import joint_context
 from flows.settings.plan import StagePlan
-from flows.settings.seeds import seeds_text
 from flows.training.warm_start import warm_started
 from gates.checks.gate_file import load_gate
 from gates.progress import StageState
 from gates.seeds import result_file as joint_file
 from gates.seeds.judge import judge_seeds
-from gates.seeds.result import JointResult, SeedRun
+from gates.seeds.result import SeedRun
 from gates.seeds.scores import seed_score
-from reports.seeds.context import JointContext, SeedShown
 from reports.seeds.joint import write_joint_report
-from reports.stage.markdown import REPORT_NAME
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,43 +106,20 @@ def judge_jointly(
     return record
 
 
-def show_joint(group: GroupDirectory, record: JointRecord, result: JointResult) -> None:
-    """Write the joint report again, with what was decided meanwhile.
+def show_joint(group: GroupDirectory, stage: str, name: str) -> None:
+    """Write the report of a joint judgement again; without a readable joint.json it stays as it is.
 
     Raises:
         OutputError: The group's folder cannot be written.
     """
-    folder = group.folder_of(result.stage, record)
+    folder, record = group.path / stage / name, group.record.entry(stage, name)
+    result = read_joint(folder)
+    if record is None or result is None:
+        return
     try:
         write_joint_report(joint_context(group, record, result), folder)
     except OSError as error:
         raise OutputError.from_os_error("The joint report", folder, error) from error
-
-
-def joint_context(
-    group: GroupDirectory, record: JointRecord, result: JointResult, *, levels_up: str = "../.."
-) -> JointContext:
-    """Collect what the joint report shows; `levels_up` leads from the report to the group's folder."""
-    seeds = {}
-    for seed in result.seeds:
-        folder = group.path / seed.run if seed.run else None
-        directory = PipelineDirectory.view(group.seed_path(seed.seed))
-        run = directory.record.last(result.stage) if directory is not None else None
-        known = folder is not None and (folder / REPORT_NAME).is_file()
-        seeds[seed.seed] = SeedShown(
-            report_path=f"{levels_up}/{seed.run}/{REPORT_NAME}" if known else "",
-            evaluations=run.evaluations if run is not None and seed.score is not None else (),
-            log=read_log(folder)[0] if folder is not None else None,
-        )
-    text = seeds_text(seed.seed for seed in result.seeds)
-    return JointContext(
-        title=f"{group.record.preset}, seeds {text}, {result.stage}, {record.joint}",
-        generated_at=record.judged_at,
-        result=result,
-        shown=seeds,
-        next_commands=joint_commands(group, result, record),
-        decision=record.decision.text if record.decision is not None else "",
-    )
 
 
 def _seed_run(

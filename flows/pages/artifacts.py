@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,6 +12,21 @@ from gates.findings import GateResult
 
 TENSORBOARD_URL = "GONOGO_TENSORBOARD_URL"
 """Environment variable: a TensorBoard that shows the runs, for links."""
+
+
+def try_to_publish(
+    publish: Callable[..., None],
+    what: object,
+    *,
+    key: str,
+    say: Callable[[str], None],
+    **options: object,
+) -> None:
+    """Publish something; results are on disk already, so a failure here is said and ends nothing."""
+    try:
+        publish(what, key=key, **options)
+    except Exception as error:
+        say(f"{key} could not be sent to Prefect: {error}")
 
 
 def publish_report(report: Path, *, key: str, description: str, run: Path | None = None) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _EVERY_S = 3.0
 _EVERY_MOST_S = 15.0
 _LOG_SHARE = 0.1
-"""Of the steps, between two lines of log."""
+"""Share of the steps between two log lines."""
 _LOG_LEAST_S = 30.0
 _FLUSH_S = 5.0
 
@@ -31,23 +31,29 @@ class PageReporter:
     The training never waits for Prefect's server.
     """
 
-    def __init__(self, inner: Reporter, *, key: str, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self, inner: Reporter, *, key: str = "progress", clock: Callable[[], float] = time.monotonic
+    ):
         """Report from inside a flow or task run.
 
         Args:
             inner: The terminal's reporter.
-            key: Of the progress artifact: lower-case letters, digits and dashes.
+            key: Key of the progress artifact: lower-case letters, digits and dashes.
             clock: Seconds that never jump.
         """
-        self._inner = inner
+        self.inner = inner
         self._key = key
         self._clock = clock
         self._background = Background()
 
     def say(self, text: str) -> None:
         """Show one line on both."""
-        self._inner.say(text)
+        self.inner.say(text)
         log(text)
+
+    def for_artifact(self, key: str) -> PageReporter:
+        """Return a reporter that shows trainings in the progress artifact of this key."""
+        return PageReporter(self.inner, key=key, clock=self._clock)
 
     @contextmanager
     def training(self, stage: str, steps: int) -> Iterator[Tick]:
@@ -57,7 +63,7 @@ class PageReporter:
         logged_at, logged_step = self._clock(), 0
         last: TrainerStatus | None = None
 
-        with self._inner.training(stage, steps) as show:
+        with self.inner.training(stage, steps) as show:
 
             def tick(status: TrainerStatus) -> None:
                 nonlocal due, every, logged_at, logged_step, last

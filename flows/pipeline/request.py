@@ -1,95 +1,262 @@
-"""What a pipeline run is asked to do, as the flow receives it."""
+"""What a run is asked to do: one record for the command line, the forms and the flow."""
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from flows.records.decisions import Name, Reason
-from flows.records.run_dir import PipelineDirectory
-from flows.settings.plan import DEFAULT_PRESET, PipelinePlan, resolve_plan
-from flows.settings.setting_files import DEFAULT_STAGES, reference
-from flows.settings.supervision import LiveMode
-from flows.settings.warm_start import WarmStartOption
+from flows.errors import ConfigError, UsageError
+from flows.records.decisions import Name, Reason, Terms, user_name
+from flows.records.group_dir import GroupDirectory, default_group_directory, read_group, seed_folder
+from flows.records.group_record import GroupRecord
+from flows.records.run_dir import PipelineDirectory, default_directory, read_record
+from flows.settings.placeholders import names_in
+from flows.settings.plan import PipelinePlan, resolve_plan
+from flows.settings.run_options import RunOptions, run_options
+from flows.settings.seeds import checked_seeds, parse_seeds, seeds_text
+from flows.settings.setting_files import is_path, reference
+from flows.settings.warm_start import WarmStartOption, parse_warm_start
+from gates.checks.gate_file import load_gate
 
-OnConditional = Literal["stop", "wait", "continue"]
-OnTimeout = Literal["stop", "continue"]
-LONGEST_WAIT_H = 8_760
-"""A year."""
+_AFTER_GRACE_S = 10.0
+"""Beyond its grace time, for a trainer whose supervisor was killed to save itself."""
 
 
 class NoGoOverride(BaseModel):
-    """An explicit order to go on after a NO_GO that stands already; recorded and shown for good."""
+    """An explicit order to continue after a NO_GO; recorded and shown for good."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    stage: str = Field(min_length=1, description="Stage whose NO_GO is overridden, for example 5k.")
-    name: Name = Field(description="Who overrides it.")
-    reason: Reason = Field(description="Why it is right to go on all the same.")
+    stage: str = Field(min_length=1)
+    """Stage whose NO_GO is overridden: `5k`."""
+    name: Name
+    """Who overrides it."""
+    reason: Reason
 
 
-class PipelineRequest(BaseModel):
-    """The parameters of `staged_validation`."""
+class RunRequest(RunOptions, BaseModel):
+    """The options of a run, checked.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    `completed` fills in what was not given. Several seeds make a group with a pipeline directory for
+    each seed; a single seed is a group of one that needs no folder of its own.
+    """
 
-    preset: str = Field(
-        default=DEFAULT_PRESET,
-        description="Preset of config/presets, or a path to a .yaml file.",
-    )
-    stages: tuple[str, ...] = Field(
-        default=DEFAULT_STAGES,
-        description="Stages in their order: names of config/stages, or paths to .yaml files.",
-    )
-    seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of the training.")
-    overrides: tuple[str, ...] = Field(
-        default=(),
-        description="Changes to the preset, each like train.actor_lr=1.0e-4.",
-    )
-    out: Path = Field(description="Pipeline directory; an existing one is gone on with.")
-    note: str = Field(default="", description="What was changed.")
-    expectation: str = Field(default="", description="What the change should do.")
-    on_conditional: OnConditional = Field(
-        default="stop",
-        description="What follows a CONDITIONAL: stop, wait for a person's decision, or continue.",
-    )
-    wait_h: float = Field(
-        default=72.0,
-        gt=0,
-        le=LONGEST_WAIT_H,
-        allow_inf_nan=False,
-        description="Hours to wait for a decision.",
-    )
-    on_timeout: OnTimeout = Field(
-        default="stop", description="What follows when nobody decided in that time."
-    )
-    override_no_go: NoGoOverride | None = Field(
-        default=None,
-        description="Go on after a NO_GO that stands already; name and reason are recorded.",
-    )
-    retrain: bool = Field(
-        default=False, description="Train also stages that already have a GO of the same recipe."
-    )
-    resume: bool = Field(
-        default=False, description="Go on with an interrupted training from its checkpoint."
-    )
-    retried: bool = Field(
-        default=False,
-        description="The same request was begun before: go on with what was interrupted then.",
-    )
-    warm_start: WarmStartOption | None = Field(
-        default=None,
-        description="Checkpoint that a single stage begins with; as its file says when absent.",
-    )
-    live: LiveMode | None = Field(
-        default=None,
-        description="What the live gate does with a lost run; the stage files' modes when absent.",
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    single_stage: bool = False
+    """One stage by itself: which stages the pipeline consists of stays as it is."""
+    only: tuple[int, ...] = ()
+    """Seeds of a group to train now, all when empty; the others keep what they have."""
+
+    @classmethod
+    def asked(cls, options: Mapping[str, Any]) -> RunRequest:
+        """Return the request for the options that were given.
+
+        Raises:
+            ConfigError: With all mistakes at once, each with its option.
+            UsageError: The seeds cannot be used.
+        """
+        try:
+            return cls.model_validate(options)
+        except ValidationError as error:
+            raise ConfigError(_mistake(item) for item in error.errors()) from None
+
+    @field_validator("stages", mode="before")
+    @classmethod
+    def _split(cls, stages: object) -> object:
+        if not isinstance(stages, str):
+            return stages
+        return tuple(name.strip() for name in stages.split(",") if name.strip())
+
+    @field_validator("stages")
+    @classmethod
+    def _not_empty(cls, stages: tuple[str, ...]) -> tuple[str, ...]:
+        if not stages:
+            raise ValueError("name at least one stage")
+        return stages
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _seeds(cls, seeds: object) -> object:
+        return parse_seeds(seeds) if isinstance(seeds, str) else seeds
+
+    @field_validator("seeds")
+    @classmethod
+    def _rising(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        return checked_seeds(seeds)
+
+    @field_validator("out")
+    @classmethod
+    def _absolute(cls, out: Path) -> Path:
+        return out.absolute()
+
+    @model_validator(mode="after")
+    def _within_bounds(self) -> RunRequest:
+        for name, option in run_options().items():
+            value = getattr(self, name)
+            broken = option.about.mistake(value) if isinstance(value, (int, float)) else ""
+            if broken:
+                raise ValueError(f"{option.flag} {value:g}: {broken}")
+        return self
+
+    @property
+    def is_group(self) -> bool:
+        """True for several seeds, which are judged together."""
+        return len(self.seeds) > 1
+
+    @property
+    def terms(self) -> Terms:
+        """What follows a CONDITIONAL."""
+        return Terms(
+            on_conditional=self.on_conditional, wait_h=self.wait_h, on_timeout=self.on_timeout
+        )
+
+    @property
+    def no_go_override(self) -> NoGoOverride | None:
+        """The order to continue after a NO_GO, with who gave it and why.
+
+        Raises:
+            UsageError: The reason is missing or too long, or there is nothing that it belongs to.
+        """
+        if not self.override_no_go:
+            if self.reason or self.name:
+                raise UsageError("--reason and --name belong to --override-no-go.")
+            return None
+        try:
+            return NoGoOverride(
+                stage=self.override_no_go, name=self.name or user_name(), reason=self.reason
+            )
+        except ValidationError as error:
+            first = error.errors()[0]
+            option = "--name" if first["loc"] == ("name",) else "--reason"
+            message = first["msg"].removeprefix("Value error, ")
+            raise UsageError(f"--override-no-go needs {option}: {message}.") from None
+
+    @property
+    def warm_start_option(self) -> WarmStartOption | None:
+        """The checkpoint that the stage starts from; None: as its file says.
+
+        Raises:
+            UsageError: `--carry` was given without a run.
+        """
+        return parse_warm_start(self.warm_start, self.carry)
+
+    def completed(self, *, runs: Path = Path("runs"), stamp: str = "") -> RunRequest:
+        """Fill in what was not given: from the directory in `out`, else from the defaults.
+
+        Args:
+            runs: Folder for a new pipeline directory.
+            stamp: Ends the name of a new directory; the time of day when empty. The same stamp gives
+                the same directory, which a retry needs.
+
+        Raises:
+            UsageError: The options contradict each other or what the directory holds.
+        """
+        said = self.model_fields_set
+        found: dict[str, Any] = {}
+        out = self.out if "out" in said else self._new_folder(runs, stamp)
+        group = read_group(out)
+        earlier = group if group is not None else read_record(out)
+        if earlier is not None:
+            if "preset" not in said:
+                found["preset"] = earlier.preset_source
+            if "stages" not in said and earlier.stages_asked:
+                found["stages"] = earlier.stages_asked
+            if "seeds" not in said:
+                found["seeds"] = (
+                    earlier.seeds if isinstance(earlier, GroupRecord) else (earlier.seed,)
+                )
+            found["overrides"] = merge_overrides(earlier.overrides, self.overrides)
+        elif self.no_go_override is not None:
+            raise UsageError(
+                "--override-no-go needs --out with a pipeline: only an existing verdict can be "
+                "overridden."
+            )
+        if group is not None and "seeds" in said and not set(self.seeds) >= set(group.seeds):
+            found |= {"seeds": group.seeds, "only": self._some_of(group)}
+        request = self.model_copy(update={"out": out.absolute(), **found})
+        request._check_together()
+        return request
+
+    def _new_folder(self, runs: Path, stamp: str) -> Path:
+        recipe = Path(self.preset).stem if is_path(self.preset) else self.preset
+        when = stamp or time.strftime("%Y%m%d-%H%M%S")
+        if self.is_group:
+            folder = runs / default_group_directory(recipe, self.seeds, when).name
+        else:
+            folder = runs / default_directory(recipe, self.seeds[0], when).name
+        return folder if stamp else _unused(folder)
+
+    def _some_of(self, group: GroupRecord) -> tuple[int, ...]:
+        """Return the seeds that were named, if a part of the group may train by itself."""
+        asked, known = seeds_text(self.seeds), seeds_text(group.seeds)
+        if not self.single_stage or not set(self.seeds) <= set(group.seeds):
+            raise UsageError(
+                f"--seeds {asked}: the group holds seeds {known}, which pass each stage together. Leave "
+                "--seeds out, name more seeds in addition to these, or train one stage of some of "
+                f"them: gonogo stage NAME --seeds {group.seeds[0]} --out GROUP."
+            )
+        if self.overrides:
+            raise UsageError(
+                f"--set with --seeds {asked} would give these seeds another recipe than the rest of "
+                "the group, and they could not be judged together; leave one of the two out."
+            )
+        return self.seeds
+
+    def _check_together(self) -> None:
+        _ = self.no_go_override, self.warm_start_option
+        if not self.is_group:
+            if self.jobs is not None or self.engine != "local" or self.dask_address:
+                raise UsageError(
+                    "--jobs, --engine and --dask-address need several --seeds, such as 0-4."
+                )
+            return
+        if self.warm_start:
+            raise UsageError(
+                "--warm-start names one run, but seeds must not share what they learned; write "
+                "warm_start: weights into the stage file, and each seed starts from its own run."
+            )
+        if self.dask_address:
+            self._check_dask_address()
+
+    def _check_dask_address(self) -> None:
+        if self.engine != "dask":
+            raise UsageError("--dask-address needs --engine dask.")
+        if self.jobs is not None:
+            raise UsageError("--jobs: the workers of the cluster at --dask-address decide that.")
+        try:
+            parts = urlsplit(self.dask_address)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port = None, None
+        if not host or port is None:
+            raise UsageError(
+                f"--dask-address {self.dask_address}: must be the address of a scheduler, such as "
+                "tcp://10.0.0.1:8786."
+            )
+        if host not in ("localhost", "127.0.0.1", "::1") and "PREFECT_API_URL" not in os.environ:
+            raise UsageError(
+                f"--dask-address {self.dask_address}: workers on other machines cannot reach the "
+                "server that one command starts for itself. Start a Prefect server that they reach "
+                "and set PREFECT_API_URL."
+            )
+
+    def of_seed(self, seed: int) -> RunRequest:
+        """Return what one seed is asked to do in its own pipeline directory."""
+        if not self.is_group:
+            return self
+        update = {"seeds": (seed,), "only": (), "out": seed_folder(self.out, seed)}
+        return self.model_copy(update=update)
 
     def plan(self) -> PipelinePlan:
-        """Resolve and check the request.
+        """Resolve and check the request for its first seed.
 
         Raises:
             ConfigError: With all mistakes at once.
@@ -97,13 +264,38 @@ class PipelineRequest(BaseModel):
         return resolve_plan(
             preset=self.preset,
             stages=self.stages,
-            seed=self.seed,
+            seed=self.seeds[0],
             overrides=self.overrides,
             live=self.live,
         )
 
-    def open(self, plan: PipelinePlan) -> PipelineDirectory:
-        """Open the pipeline directory for us alone.
+    def plans(self) -> dict[int, PipelinePlan]:
+        """Resolve and check the request; return the plan of each seed.
+
+        Raises:
+            ConfigError: With all mistakes at once.
+        """
+        first, *others = self.seeds
+        plan = self.plan()
+        if self.is_group:
+            mistakes = [*_too_few_seeds(plan, len(self.seeds)), *_seed_not_used(plan)]
+            if mistakes:
+                raise ConfigError(mistakes)
+        return {first: plan, **{seed: self._plan_like(plan, seed) for seed in others}}
+
+    def _plan_like(self, plan: PipelinePlan, seed: int) -> PipelinePlan:
+        """Return the plan of another seed, which changes nothing that our trainer would check."""
+        if any(stage.trainer is not None for stage in plan.stages):
+            return self.of_seed(seed).plan()
+        stages = (replace(stage, request={**stage.request, "seed": seed}) for stage in plan.stages)
+        return replace(plan, seed=seed, stages=tuple(stages))
+
+    def open(self, plan: PipelinePlan, *, resuming: bool = False) -> PipelineDirectory:
+        """Open the pipeline directory of a single seed for us alone.
+
+        Args:
+            plan: Of the seed.
+            resuming: Wait for a trainer to save itself whose supervisor was killed.
 
         Raises:
             UsageError: It is in use, or holds something else.
@@ -114,7 +306,73 @@ class PipelineRequest(BaseModel):
             self.out,
             plan,
             preset_source=reference(self.preset),
-            # One stage alone does not change which stages the pipeline consists of.
-            stages_asked=None if self.retrain else tuple(map(reference, self.stages)),
-            wait_for_trainer_s=grace_s + 10.0 if self.resume or self.retried else 0.0,
+            stages_asked=None if self.single_stage else tuple(map(reference, self.stages)),
+            wait_for_trainer_s=grace_s + _AFTER_GRACE_S if resuming else 0.0,
         )
+
+    def open_group(self, plan: PipelinePlan) -> GroupDirectory:
+        """Open the group directory for us alone.
+
+        Raises:
+            UsageError: It is in use, or holds something else.
+            OutputError: It cannot be written.
+        """
+        return GroupDirectory.open(
+            self.out,
+            preset=plan.preset,
+            preset_source=reference(self.preset),
+            seeds=self.seeds,
+            overrides=plan.overrides,
+            stages_asked=() if self.single_stage else tuple(map(reference, self.stages)),
+        )
+
+
+def merge_overrides(old: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
+    """Return the old overrides with the new ones; for the same key the new one counts."""
+    keys = {text.partition("=")[0].strip() for text in new}
+    return (*(text for text in old if text.partition("=")[0].strip() not in keys), *new)
+
+
+def _mistake(item: Mapping[str, Any]) -> str:
+    """Say what is wrong with one option."""
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if not item["loc"]:
+        return message
+    options = run_options()
+    name = str(item["loc"][0])
+    option = options[name].flag if name in options else name
+    return f"{option}: {message[0].lower()}{message[1:]}"
+
+
+def _unused(path: Path) -> Path:
+    """Return the path, or one with a number behind it when another run took it this second."""
+    number = 1
+    candidate = path
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.name}-{number}")
+    return candidate
+
+
+def _too_few_seeds(plan: PipelinePlan, seeds: int) -> list[str]:
+    """Return one sentence for each gate that so few seeds can never pass."""
+    needed = {stage.name: load_gate(stage.gate).seeds_needed for stage in plan.stages}
+    return [
+        f"{name}: its gate needs {count} seeds that pass, there are {seeds}; name more --seeds, or "
+        "write seeds_needed as a share"
+        for name, count in needed.items()
+        if isinstance(count, int) and count > seeds
+    ]
+
+
+def _seed_not_used(plan: PipelinePlan) -> list[str]:
+    """Say that a trainer by command ignores the seed: every training would be the same."""
+    trainer = plan.stages[0].trainer
+    if trainer is None:
+        return []
+    texts = (*trainer.section.command, *trainer.section.env.values())
+    if any("seed" in names_in(text) for text in texts):
+        return []
+    return [
+        f"preset {plan.preset}: trainer.command never uses {{seed}}, so all seeds would be the same"
+    ]

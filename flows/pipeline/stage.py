@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 
+from flows.decisions import waiting
+from flows.decisions.judged import Judged
+from flows.decisions.waiting import no_override
+from flows.errors import UsageError
 from flows.judging.judge_run import judge_directory
+from flows.pipeline.outcome import StageOutcome
+from flows.pipeline.request import NoGoOverride
 from flows.progress import Reporter
 from flows.records.decisions import Decision, newest_decision
 from flows.records.pipeline_record import RunRecord
@@ -17,11 +22,12 @@ from flows.records.stored_result import GATE_FILE, read_result
 from flows.records.trainer_files import newest_checkpoint
 from flows.report_context.pipeline import save_pipeline_report
 from flows.report_context.stage import baseline_of, stage_context
-from flows.settings.plan import StagePlan
+from flows.settings.plan import PipelinePlan, StagePlan
 from flows.settings.warm_start import warm_start_words
 from flows.training.health.needs import refuse_what_cannot_fit
 from flows.training.interrupted import trained_already
 from flows.training.stage_training import train_stage
+from flows.training.warm_start import warm_started
 from gates.checks.gate_file import load_gate
 from gates.errors import GatesError
 from gates.findings import Verdict
@@ -34,49 +40,12 @@ _ONE_AT_A_TIME = threading.Lock()
 """Seeds are judged in threads, but warning filters and matplotlib belong to the whole process."""
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
-class StageOutcome:
-    """How a stage ended; there is one only when the stage was judged."""
-
-    stage: str
-    verdict: Verdict
-    deciding: str
-    """The one sentence that decided."""
-    run: Path
-    report: Path
-    gate_json: Path
-    kept: bool = False
-    """An earlier run of the same recipe was kept, nothing was trained."""
-    decision: Decision | None = None
-    """What a person decided about a verdict that is not GO."""
-
-    def __repr__(self) -> str:
-        """Return what Prefect's logs show of a state that holds us."""
-        return f"{self.stage}/{self.run.name}: {self.verdict.value}"
-
-    @property
-    def may_go_on(self) -> bool:
-        """True when the next stage may start."""
-        decided = self.decision is not None and self.decision.goes_on
-        return self.verdict is Verdict.GO or decided
-
-    @property
-    def undecided(self) -> bool:
-        """True when a person has to decide."""
-        return self.verdict is Verdict.CONDITIONAL and self.decision is None
-
-    @property
-    def verdict_text(self) -> str:
-        """`GO`, or `CONDITIONAL, approved by Ada: known spike`; a decision never makes it a GO."""
-        return self.decision.text if self.decision is not None else self.verdict.value
-
-
 def reason_to_train(
     stage: StagePlan, directory: PipelineDirectory, *, waited_by: str = ""
 ) -> str | None:
-    """Say why the stage must be trained; None when its newest run may stand.
+    """Say why the stage must be trained; None when its newest run can be kept.
 
-    Of exactly this recipe and these gate rules may stand: a GO, a CONDITIONAL unless a person
+    For exactly this recipe and these gate rules, these are kept: a GO, a CONDITIONAL unless a person
     rejected it, a NO_GO only if a person overrode it. The flow run `waited_by`, which waited for
     the rejection, ends with it and does not train again.
     """
@@ -106,6 +75,25 @@ def other_than(stage: StagePlan, run: RunRecord, folder: Path) -> str | None:
     if result is None or result.verdict.value != run.state.value:
         return f"{run.run} holds no verdict that agrees with pipeline.json"
     return None
+
+
+def override_no_go(plan: PipelinePlan, directory: PipelineDirectory, order: NoGoOverride) -> None:
+    """Record that a person overrides the NO_GO that a stage's newest run ended with.
+
+    Raises:
+        UsageError: There is no NO_GO of this recipe and these rules.
+        OutputError: The decision cannot be written.
+    """
+    stage = next((stage for stage in plan.stages if stage.name == order.stage), None)
+    if stage is None:
+        names = ", ".join(stage.name for stage in plan.stages)
+        raise UsageError(f"There is no stage {order.stage} to override; there are {names}.")
+    run = directory.record.last(stage.name)
+    if run is None:
+        raise no_override(stage.name, "it was not run yet")
+    judged = Judged(directory, stage.name, run.run)
+    why_not = other_than(warm_started(stage, directory), run, judged.folder)
+    waiting.override_no_go(judged, by=order.name, reason=order.reason, why_not=why_not)
 
 
 def kept_outcome(stage: StagePlan, directory: PipelineDirectory) -> StageOutcome:
@@ -140,7 +128,7 @@ def train(
     refuse_what_cannot_fit(stage, directory.path)
     run = directory.new_run(stage, recipe=recipe_hash(stage), note=note, expectation=expectation)
     warm = stage.request.get("warm_start")
-    begins = f", beginning with {warm_start_words(warm)}" if warm else ""
+    begins = f", starting from {warm_start_words(warm)}" if warm else ""
     reporter.say(f"{stage.name}: training {stage.steps:,} steps in {run}{begins}")
     save_pipeline_report(directory)
     try:
@@ -154,7 +142,7 @@ def train(
 def resume(
     stage: StagePlan, run: RunRecord, directory: PipelineDirectory, reporter: Reporter
 ) -> Path:
-    """Go on with an interrupted training in its own run folder and return it.
+    """Resume an interrupted training in its own run folder and return the folder.
 
     Raises:
         TrainingBrokenError: The training did not end as it should.
@@ -170,7 +158,7 @@ def resume(
         return folder
     checkpoint = newest_checkpoint(folder)
     where = "the start" if checkpoint is None else f"the checkpoint of step {checkpoint:,}"
-    reporter.say(f"{stage.name}: going on with {folder} from {where}")
+    reporter.say(f"{stage.name}: resuming {folder} from {where}")
     there_mib = sum(p.stat().st_size for p in folder.glob("checkpoints/*")) / 2**20
     refuse_what_cannot_fit(stage, folder, there_mib=there_mib)
     # Should the trainer's source have changed, the verdict will be of what is run now.

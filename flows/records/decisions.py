@@ -1,7 +1,7 @@
-"""What people decided about a verdict: numbered files beside gate.json, never changed, never replaced.
+"""What people decided about a verdict: numbered files next to gate.json, never changed, never replaced.
 
 gate.json stays what the gate found. A decision names the gate.json it is about by its hash, so it does
-not pass over to another judgement of the same folder.
+not apply to another judgement of the same folder.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ import itertools
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from flows.errors import OutputError
-from flows.records.stored_result import GATE_FILE
+from flows.records.stored_result import GATE_FILE, JOINT_FILE
 from reports.text.escaping import one_line
 
-JOINT_FILE = "joint.json"
-"""The verdict over several seeds; decisions about it are made and kept in the same way."""
 LONGEST_NAME, LONGEST_REASON = 100, 2_000
 
 
@@ -40,6 +39,22 @@ Kind = Literal["approved", "rejected", "overridden"]
 Way = Literal["command line", "Prefect", "setting", "time-out"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What a request says about a CONDITIONAL."""
+
+    on_conditional: Literal["stop", "wait", "continue"]
+    wait_h: float
+    """Hours to wait for a decision."""
+    on_timeout: Literal["stop", "continue"]
+    """What follows when nobody decided in that time."""
+
+    @property
+    def time_is_over(self) -> str:
+        """Reason of a decision that the time-out made."""
+        return f"{self.wait_h:g} h went by, after which the pipeline was asked to continue"
+
+
 class Decision(BaseModel):
     """One decision about one verdict."""
 
@@ -49,7 +64,7 @@ class Decision(BaseModel):
     kind: Kind
     """`approved` and `rejected` are about a CONDITIONAL, `overridden` is about a NO_GO."""
     by: Name
-    """Who decided, in their own words."""
+    """Who decided."""
     reason: Reason
     decided_at: str
     """UTC, ISO 8601."""
@@ -66,15 +81,20 @@ class Decision(BaseModel):
         return self.kind != "rejected"
 
     @property
+    def outcome(self) -> str:
+        """`CONDITIONAL, approved by the reviewer`."""
+        return f"{self.verdict}, {self.kind} by {self.by}"
+
+    @property
     def text(self) -> str:
-        """`CONDITIONAL, approved by Ada: known spike at step 40,000`."""
-        return f"{self.verdict}, {self.kind} by {self.by}: {self.reason}"
+        """`CONDITIONAL, approved by the reviewer: known spike at step 40,000`."""
+        return f"{self.outcome}: {self.reason}"
 
 
 def read_decisions(folder: Path) -> tuple[Decision, ...]:
     """Return the decisions about the gate.json of a run folder as it is now, oldest first.
 
-    Files that are no decisions, or are about another gate.json, count for nothing.
+    Files that hold no decision, or one about another gate.json, are ignored.
     """
     paths = list(itertools.takewhile(Path.exists, _numbered(folder)))
     judged = gate_json_sha256(folder) if paths else None
@@ -96,7 +116,7 @@ def newest_decision(folder: Path) -> Decision | None:
 
 
 def write_decision(folder: Path, decision: Decision) -> Path:
-    """Write the decision beside the earlier ones, whole or not at all.
+    """Write the decision next to earlier ones, whole or not at all.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -138,7 +158,7 @@ def gate_json_sha256(folder: Path) -> str | None:
 
 
 def user_name() -> str:
-    """Return the name of whoever runs this process, as far as the system knows one."""
+    """Return the login name of the user of this process."""
     try:
         return one_line(getpass.getuser()).strip() or "unknown"
     except (OSError, KeyError):

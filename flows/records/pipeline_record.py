@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from flows.records.state_record import Entry, Record, StageEntries, StateRecord
+from gates.findings import Verdict
 from gates.progress import EvaluationPoint, StageState
 
 
@@ -64,6 +65,11 @@ class RunRecord(Entry):
     def name(self) -> str:
         """Folder below the stage's folder."""
         return self.run
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the gate decided; None when the run was not judged."""
+        return Verdict(self.state.value) if self.state.judged else None
 
 
 class StageRecord(StageEntries[RunRecord]):

@@ -15,7 +15,7 @@ from flows.records.pipeline_record import AttemptRecord, PipelineRecord, RunReco
 from flows.records.state_folder import StateFolder
 from flows.records.state_record import utc_now
 from flows.records.stored_result import PIPELINE_FILE, REQUEST_FILE
-from flows.settings.setting_files import DEFAULT_STAGES
+from flows.settings.run_options import DEFAULT_STAGES
 from gates.progress import StageState
 from gates.runs.heartbeat import Phase
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.records.decisions import Decision
+from gates.findings import Verdict
 
 
 class Record(BaseModel):
@@ -45,10 +46,15 @@ class Entry(Record):
     training_s: float | None = None
     """Duration of the training, of all seeds together in a joint judgement."""
 
-    @property
-    def name(self) -> str:
-        """Folder below the stage's folder: `run-001`, `joint-001`."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        @property
+        def name(self) -> str:
+            """Folder below the stage's folder: `run-001`, `joint-001`."""
+
+        @property
+        def verdict(self) -> Verdict | None:
+            """What was decided; None before the judgement."""
 
 
 E = TypeVar("E", bound=Entry)

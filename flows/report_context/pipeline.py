@@ -1,4 +1,4 @@
-"""Keeps report.md of the pipeline up to date with what pipeline.json says."""
+"""Keeps report.md of a pipeline, or of several seeds, up to date with its state file."""
 
 from __future__ import annotations
 
@@ -7,110 +7,145 @@ from importlib import metadata
 from pathlib import Path
 
 from flows.errors import OutputError
+from flows.records.group_dir import GroupDirectory, seed_folder
+from flows.records.group_record import GroupRecord, JointRecord
 from flows.records.json_file import read_json
-from flows.records.pipeline_record import PipelineRecord, StageRecord
-from flows.records.run_dir import PipelineDirectory
+from flows.records.pipeline_record import RunRecord
+from flows.records.run_dir import PipelineDirectory, read_record
 from flows.records.state_record import utc_now
-from flows.records.stored_result import read_result
+from flows.records.stored_result import RUN_FILE, read_joint, read_result
+from flows.report_context.seeds import joint_context
 from flows.report_context.stage import decision_note, next_stage, stage_commands
+from flows.settings.seeds import seeds_text
 from flows.settings.setting_files import known_stages
 from flows.settings.shell_path import shell_path
 from gates.files import write_atomically
 from gates.progress import StageState
-from reports.context import Command, PipelineContext, PipelineStage
+from gates.seeds.result import JointResult
+from reports.context import Command, JointContext, PipelineContext, PipelineStage
 from reports.losses import Losses
-from reports.pipeline import render_pipeline_markdown
+from reports.pipeline import render_pipeline_markdown, write_pipeline_plot
 from reports.stage.markdown import REPORT_NAME
 from reports.text.escaping import escape_markdown
 
+Directory = PipelineDirectory | GroupDirectory
 
-def save_pipeline_report(directory: PipelineDirectory) -> Path:
-    """Write report.md of the pipeline; where collecting or rendering breaks, one that lists the verdicts alone.
+
+def save_pipeline_report(directory: Directory) -> Path:
+    """Write report.md of a pipeline or a group; where it cannot be made, one that lists the verdicts alone.
 
     Raises:
         OutputError: The folder cannot be written or the disk is full.
     """
     path, losses = directory.path / REPORT_NAME, Losses()
-    text = losses.guard(
-        "The full report", lambda: render_pipeline_markdown(pipeline_context(directory)), ""
-    )
+
+    def render() -> str:
+        context = pipeline_context(directory)
+        plot = losses.guard("The plot", lambda: write_pipeline_plot(context, directory.path), None)
+        return render_pipeline_markdown(context, plot)
+
+    text = losses.guard("The full report", render, "")
     try:
-        write_atomically(path, text or _plain(directory.record, losses.sentences))
+        write_atomically(path, text or _plain(directory, losses.sentences))
         return path
     except OSError as error:
         raise OutputError.from_os_error("The pipeline's report", directory.path, error) from error
 
 
-def _plain(record: PipelineRecord, lost: Sequence[str]) -> str:
+def _plain(directory: Directory, lost: Sequence[str]) -> str:
     """List the newest verdict of each stage without a template."""
-    lines = [f"# {escape_markdown(record.preset)}, seed {record.seed}", "", *lost]
-    for name, stage in record.stages.items():
-        run = stage.runs[-1]
-        deciding = escape_markdown(run.deciding or run.message)
-        lines.append(f"- {escape_markdown(name)} {run.run} {run.state.value}: {deciding}")
+    lines = [f"# {escape_markdown(_title(directory))}", "", *lost]
+    for name in directory.record.stages:
+        entry = directory.record.last(name)
+        if entry is not None:
+            state, message = _state(entry)
+            reason = escape_markdown(entry.deciding or message)
+            lines.append(f"- {escape_markdown(name)} {entry.name} {state.value}: {reason}")
     return "\n".join([*lines, ""])
 
 
-def pipeline_context(directory: PipelineDirectory) -> PipelineContext:
-    """Collect what the pipeline's report shows."""
+def pipeline_context(directory: Directory) -> PipelineContext:
+    """Collect what the report of a pipeline or a group shows."""
     record = directory.record
-    stages = tuple(
-        _stage(name, planned, record.stages.get(name), directory)
-        for name, planned in _order(record).items()
-    )
+    # The stages that were asked for, then those that were run besides.
+    planned = {stage.name: stage.steps for stage in known_stages(record.stages_asked)}
+    planned |= {name: stage.planned_steps for name, stage in record.stages.items()}
+    stages = tuple(_stage(directory, name, steps) for name, steps in planned.items())
+    newest = _newest(directory, stages) if isinstance(directory, GroupDirectory) else None
     return PipelineContext(
-        title=f"{record.preset}, seed {record.seed}",
+        title=_title(directory),
         generated_at=utc_now(),
         stages=stages,
         preset=record.preset,
-        seed=record.seed,
-        next_commands=_commands(stages, directory),
-        git_revision=_revision(directory),
+        seed=None if isinstance(record, GroupRecord) else record.seed,
+        newest=newest,
+        next_commands=newest.next_commands if newest is not None else _commands(stages, directory),
+        git_revision=_revision(directory, newest),
         versions={"gonogo": gonogo_version()},
     )
 
 
-def _order(record: PipelineRecord) -> dict[str, int]:
-    """Return planned steps by stage: those asked for, then those that were run besides."""
-    planned = {stage.name: stage.steps for stage in known_stages(record.stages_asked)}
-    for name, stage_record in record.stages.items():
-        planned[name] = stage_record.planned_steps
-    return planned
+def _title(directory: Directory) -> str:
+    record = directory.record
+    if isinstance(record, GroupRecord):
+        return f"{record.preset}, seeds {seeds_text(record.seeds)}"
+    return f"{record.preset}, seed {record.seed}"
 
 
-def _stage(
-    name: str, planned: int, record: StageRecord | None, directory: PipelineDirectory
-) -> PipelineStage:
-    if record is None or not record.runs:
-        return PipelineStage(name=name, planned_steps=planned, state=StageState.NOT_STARTED)
-    run = record.runs[-1]
-    judged = run.state.judged
+def _state(entry: RunRecord | JointRecord) -> tuple[StageState, str]:
+    """Return state and message of an entry."""
+    if isinstance(entry, RunRecord):
+        return entry.state, entry.message
+    return StageState(entry.verdict.value), entry.deciding
+
+
+def _stage(directory: Directory, name: str, planned: int) -> PipelineStage:
+    entry = directory.record.last(name)
+    if entry is None:
+        return PipelineStage(name=name, planned_steps=planned, state=_unjudged(directory, name))
+    folder = directory.path / name / entry.name
+    result = read_result(folder) if isinstance(entry, RunRecord) else read_joint(folder)
+    state, message = _state(entry)
     return PipelineStage(
         name=name,
         planned_steps=planned,
-        state=run.state,
-        result=read_result(directory.folder_of(name, run)) if judged else None,
-        report_path=f"{name}/{run.run}/{REPORT_NAME}" if judged else None,
-        decision=None if run.decision is None else decision_note(run.decision),
-        waits_until=(run.waits.until or "") if run.waits else "",
-        duration_s=run.training_s,
-        message=run.message,
-        evaluations=run.evaluations,
+        state=state,
+        result=result if state.judged else None,
+        report_path=f"{name}/{entry.name}/{REPORT_NAME}" if state.judged else None,
+        decision=None if entry.decision is None else decision_note(entry.decision),
+        waits_until=(entry.waits.until or "") if entry.waits else "",
+        duration_s=entry.training_s,
+        message=message,
+        evaluations=entry.evaluations if isinstance(entry, RunRecord) else (),
     )
 
 
-def _commands(
-    stages: tuple[PipelineStage, ...], directory: PipelineDirectory
-) -> tuple[Command, ...]:
+def _unjudged(directory: Directory, name: str) -> StageState:
+    """Return the state of a stage without an entry: of several seeds some may be at it."""
+    seeds = directory.record.seeds if isinstance(directory.record, GroupRecord) else ()
+    records = (read_record(seed_folder(directory.path, seed)) for seed in seeds)
+    running = any(record is not None and record.last(name) is not None for record in records)
+    return StageState.RUNNING if running else StageState.NOT_STARTED
+
+
+def _newest(group: GroupDirectory, stages: Sequence[PipelineStage]) -> JointContext | None:
+    for stage in reversed(stages):
+        joint = group.record.last(stage.name)
+        if joint is not None and isinstance(stage.result, JointResult):
+            return joint_context(group, joint, stage.result, levels_up=".")
+    return None
+
+
+def _commands(stages: tuple[PipelineStage, ...], directory: Directory) -> tuple[Command, ...]:
     for stage in stages:
         run = directory.record.last(stage.name)
         if stage.state in (StageState.GO, StageState.RUNNING):
             continue
         if stage.result is not None and run is not None:
-            following = next_stage(stage.name, directory)
+            following = next_stage(stage.name, directory.record)
             if run.decision is not None and run.decision.goes_on and following is not None:
                 continue
-            folder = directory.folder_of(stage.name, run)
+            folder = directory.path / stage.name / run.name
             return stage_commands(
                 stage.result.verdict, folder, following, directory.path, run.decision
             )
@@ -124,12 +159,15 @@ def _commands(
     return ()
 
 
-def _revision(directory: PipelineDirectory) -> str | None:
-    for name, stage in reversed(list(directory.record.stages.items())):
-        run = read_json(directory.path / name / stage.runs[-1].run / "run.json")
-        if run and isinstance(run.get("git_revision"), str):
-            return str(run["git_revision"])
-    return None
+def _revision(directory: Directory, newest: JointContext | None) -> str | None:
+    """Return the trainer's revision in the newest run that tells one."""
+    runs = [Path(name, stage.entries[-1].name) for name, stage in directory.record.stages.items()]
+    if newest is not None:
+        runs = [Path(seed.run) for seed in newest.result.seeds if seed.run]
+    told = (read_json(directory.path / run / RUN_FILE) or {} for run in reversed(runs))
+    return next(
+        (own["git_revision"] for own in told if isinstance(own.get("git_revision"), str)), None
+    )
 
 
 def gonogo_version() -> str:

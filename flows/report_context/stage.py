@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from flows.records.decisions import Decision, read_decisions
 from flows.records.json_file import read_json
 from flows.records.pipeline_record import RunRecord
 from flows.records.recipe import flat_config
 from flows.records.run_dir import PipelineDirectory
-from flows.records.state_record import utc_now
+from flows.records.state_record import StateRecord, utc_now
 from flows.records.stored_result import read_result
-from flows.settings.setting_files import DEFAULT_STAGES, known_stages
+from flows.settings.run_options import DEFAULT_STAGES
+from flows.settings.setting_files import known_stages
 from flows.settings.shell_path import shell_path
 from gates.findings import GateResult, Verdict
 from gates.judge import Judgement
@@ -54,7 +56,7 @@ def stage_context(
     earlier = _earlier_runs(stage, run, directory)
     own = read_json(folder / "run.json") or {}
     last = read_json(directory.folder_of(stage, earlier[-1][0]) / "run.json") if earlier else {}
-    following = next_stage(stage, directory)
+    following = next_stage(stage, directory.record)
     result = judgement.result
     decisions = read_decisions(folder)
     decided = decisions[-1] if decisions else None
@@ -84,7 +86,10 @@ def stage_context(
 def decision_note(decision: Decision) -> DecisionNote:
     """Return a decision as reports show it."""
     return DecisionNote(
-        text=decision.text, decided_at=decision.decided_at, goes_on=decision.goes_on
+        text=decision.text,
+        outcome=decision.outcome,
+        decided_at=decision.decided_at,
+        goes_on=decision.goes_on,
     )
 
 
@@ -100,9 +105,9 @@ def _stages_before(stage: str, directory: PipelineDirectory) -> tuple[tuple[str,
     )
 
 
-def next_stage(name: str, directory: PipelineDirectory) -> NextStage | None:
+def next_stage(name: str, record: StateRecord[Any, Any]) -> NextStage | None:
     """Return the stage that follows in the pipeline's order; None after the last one."""
-    stages = known_stages(directory.record.stages_asked)
+    stages = known_stages(record.stages_asked)
     names = [stage.name for stage in stages]
     if name not in names or names.index(name) + 1 == len(names):
         return None

@@ -8,7 +8,7 @@ from typing import Any
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.errors import UsageError
-from flows.seeds.request import SeedsRequest
+from flows.pipeline.request import RunRequest
 from flows.settings.plan import PipelinePlan
 
 
@@ -31,7 +31,7 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def task_runner(request: SeedsRequest, jobs: int) -> TaskRunner[Any]:
+def task_runner(request: RunRequest, jobs: int) -> TaskRunner[Any]:
     """Return Prefect's task runner for an engine.
 
     Raises:

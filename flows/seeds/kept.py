@@ -1,16 +1,18 @@
-"""What of a group stands already: which seeds ended earlier, which verdicts need no new training."""
+"""What a group has already: seeds that failed at an earlier stage, verdicts that can be kept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
 
+from flows.decisions.judged import Judged
+from flows.decisions.waiting import no_override, override_no_go
 from flows.judging.joint_judgement import seed_on_disk
+from flows.pipeline.request import NoGoOverride, RunRequest
 from flows.records.decisions import newest_decision
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
 from flows.records.stored_result import read_joint
-from flows.seeds.request import SeedsRequest
 from flows.settings.plan import StagePlan
 from flows.settings.setting_files import known_stages
 from gates.checks.gate_file import load_gate
@@ -35,7 +37,7 @@ def failed_before(stage: str, group: GroupDirectory) -> dict[int, str]:
 
 
 def _passing(joint: JointRecord) -> tuple[Verdict, ...]:
-    """Return the verdicts with which a seed goes on to the next stage."""
+    """Return the verdicts with which a seed enters the next stage."""
     if joint.decision is None or not joint.decision.goes_on:
         return (Verdict.GO,)
     if joint.verdict is Verdict.NO_GO:
@@ -44,16 +46,16 @@ def _passing(joint: JointRecord) -> tuple[Verdict, ...]:
 
 
 def kept_joint(
-    stages: Mapping[int, StagePlan], group: GroupDirectory, request: SeedsRequest
+    stages: Mapping[int, StagePlan], group: GroupDirectory, request: RunRequest
 ) -> JointRecord | None:
-    """Return the newest joint judgement when it may stand, of just these runs, recipe and rules.
+    """Return the newest joint judgement if it can be kept: same runs, same recipe, same rules.
 
-    That is a GO, a CONDITIONAL unless a person rejected it, and a NO_GO only if one overrode it.
+    A GO is kept, a CONDITIONAL unless a person rejected it, a NO_GO only if a person overrode it.
     Seeds without a verdict are trained first, unless a person decided without them.
     """
     stage = next(iter(stages.values()))
     record = group.record.last(stage.name)
-    if request.pipeline.retrain or record is None:
+    if request.existing == "retrain" or record is None:
         return None
     decision = newest_decision(group.folder_of(stage.name, record))
     if decision is not None and not decision.goes_on:
@@ -66,7 +68,7 @@ def kept_joint(
 
 
 def same_runs(record: JointRecord, stages: Mapping[int, StagePlan], group: GroupDirectory) -> bool:
-    """Tell whether a joint judgement is one of the seeds' newest runs, by this recipe and these rules."""
+    """Return whether a joint judgement is about the seeds' newest runs, this recipe and these rules."""
     stage = next(iter(stages.values()))
     gate = load_gate(stage.gate)
     result = read_joint(group.folder_of(stage.name, record))
@@ -84,24 +86,46 @@ def same_runs(record: JointRecord, stages: Mapping[int, StagePlan], group: Group
     )
 
 
+def override_joint_no_go(
+    stages: Mapping[int, StagePlan], group: GroupDirectory, order: NoGoOverride
+) -> None:
+    """Record that a person overrides the joint NO_GO that a stage's seeds ended with.
+
+    Raises:
+        UsageError: There is no joint NO_GO of these runs, this recipe and these rules.
+        OutputError: The decision cannot be written.
+    """
+    stage = next(iter(stages.values()))
+    record = group.record.last(stage.name)
+    if record is None:
+        raise no_override(stage.name, "its seeds were not judged together yet")
+    why_not = f"{record.joint} is about other runs or rules"
+    override_no_go(
+        Judged(group, stage.name, record.joint),
+        by=order.name,
+        reason=order.reason,
+        why_not=None if same_runs(record, stages, group) else why_not,
+    )
+
+
 class Work(str, Enum):
-    """What is to be done with one seed of a stage."""
+    """What to do with one seed of a stage."""
 
     NOTHING = "nothing"
-    """Its verdict stands, also a NO_GO that no joint judgement saw yet."""
+    """It has a verdict; a NO_GO counts if no joint judgement has seen it yet."""
     WHAT_IS_NEEDED = "what is needed"
-    """Keep a GO, go on with what was interrupted, train what has no verdict or failed."""
+    """Keep a GO, resume an interrupted training, train what failed or has no verdict."""
     TRAIN_AGAIN = "train again"
 
 
-def work(seed: int, stage: StagePlan, group: GroupDirectory, request: SeedsRequest) -> Work:
-    """Choose what is to be done with a seed, so that nothing is trained twice without a reason.
+def work(seed: int, stage: StagePlan, group: GroupDirectory, request: RunRequest) -> Work:
+    """Choose what to do with a seed, so that nothing is trained twice without a reason.
 
     A group that was interrupted after one seed failed does not train that seed again. Once all
     seeds were judged together, running the group again is asking for another attempt.
     """
     at = seed_on_disk(group, seed, stage)
-    if request.pipeline.retrain:
+    if request.existing == "retrain":
         return Work.WHAT_IS_NEEDED
     if at.run is None or at.outdated or at.run.gate_sha256 != load_gate(stage.gate).sha256:
         return Work.WHAT_IS_NEEDED

@@ -21,7 +21,7 @@ class SeedsDisplay(Protocol):
     """Shows the heartbeats of several trainings."""
 
     def show(self, heartbeats: Mapping[int, TrainerStatus | str]) -> None:
-        """Show each seed's heartbeat, or a word where there is none."""
+        """Show each seed's heartbeat, or a word in its place."""
 
 
 @contextmanager
@@ -45,8 +45,8 @@ def heartbeats(
 
     Args:
         folders: Stage folder of each seed's pipeline directory.
-        ended: Seeds that are done.
-        earlier: Heartbeats from before the training; what did not change since is no sign of life.
+        ended: Seeds that have finished.
+        earlier: Heartbeats from before the training; one that has not changed since is stale.
     """
     found: dict[int, TrainerStatus | str] = {}
     for seed, folder in folders.items():
@@ -61,7 +61,7 @@ def heartbeats(
 
 
 def newest_status(stage_folder: Path) -> TrainerStatus | None:
-    """Return the heartbeat of a stage's newest run; None when there is none yet."""
+    """Return the heartbeat of a stage's newest run; None before the first one."""
     runs = sorted(stage_folder.glob("run-*"))
     return read_status(runs[-1]) if runs else None
 

@@ -1,4 +1,4 @@
-"""One seed's part of a stage, wherever it runs: in a thread of ours, or on a worker of a cluster."""
+"""One stage of one seed of a group, wherever it runs: in a thread of ours, or on a Dask worker."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.errors import UsageError
-from flows.pipeline.flow import current_reporter, reporting_to, run_stage
-from flows.pipeline.request import PipelineRequest
-from flows.pipeline.stage import StageOutcome
+from flows.pages.page_reporter import PageReporter
+from flows.pipeline.one_seed import run_stage, treatment
+from flows.pipeline.outcome import StageOutcome
+from flows.pipeline.request import RunRequest
 from flows.progress import Reporter, SilentReporter, Tick
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import PipelinePlan, StagePlan
+from flows.settings.run_options import Existing
 from flows.training.interrupted import interrupted_run
 from flows.training.process.stopping import stoppable_by_file
 from flows.training.warm_start import warm_started
@@ -29,56 +31,57 @@ from flows.training.warm_start import warm_started
     cache_policy=NO_CACHE,
 )
 def seed_task(
-    request: PipelineRequest, plan: PipelinePlan, stage: str, stop_file: Path, since: str
+    request: RunRequest,
+    plan: PipelinePlan,
+    stage: str,
+    stop_file: Path,
+    since: str,
+    reporter: Reporter,
 ) -> StageOutcome:
     """Keep, resume or train one stage of one seed and judge it.
 
-    What stands in the seed's pipeline directory decides, so that this task may be started again
-    anywhere after its worker was lost.
+    The seed's pipeline directory decides, so this task may start again on any machine after its
+    worker was lost.
 
     Args:
         request: Of this seed.
         plan: Of this seed.
         stage: Name of the stage.
-        stop_file: Its existence asks every seed to stop.
-        since: When the group began; a training that was interrupted after that is gone on with.
+        stop_file: Every seed stops when it exists.
+        since: When the group began; retraining resumes a training that was interrupted after that.
+        reporter: Hears what happens.
     """
     with (
         stoppable_by_file(stop_file) as switch,
-        reporting_to(_SeedReporter(plan.seed, current_reporter())),
-        request.model_copy(update={"retried": True}).open(plan) as directory,
+        request.open(plan, resuming=True) as directory,
     ):
         switch.sleep(0)
         own = next(planned for planned in plan.stages if planned.name == stage)
-        goes_on = _goes_on(own, directory, request, since)
-        # `resume` refuses a stage without anything to resume; other seeds may well have something.
-        update = {"retried": goes_on, "resume": False}
-        return run_stage(own, directory, request.model_copy(update=update))
+        return run_stage(
+            own,
+            directory,
+            request,
+            PageReporter(_SeedReporter(plan.seed, reporter)),
+            existing=_treatment(own, directory, request, since),
+        )
 
 
-def _goes_on(
-    stage: StagePlan, directory: PipelineDirectory, request: PipelineRequest, since: str
-) -> bool:
-    """Tell whether an interrupted training is to be gone on with.
-
-    Raises:
-        UsageError: It was asked for, but the training began with another configuration.
-    """
+def _treatment(
+    stage: StagePlan, directory: PipelineDirectory, request: RunRequest, since: str
+) -> Existing:
+    """Say what to do with earlier runs; a seed resumes an interrupted training of its own recipe."""
+    if request.existing != "keep":
+        return treatment(stage, directory, request, since=since)
     stage = warm_started(stage, directory, going_on=True)
     try:
         run = interrupted_run(stage, directory)
     except UsageError:
-        if request.resume:
-            raise
-        return False
-    if run is None or request.resume:
-        return run is not None
-    again = request.retrain and run.started_at < since
-    return run.recipe == recipe_hash(stage) and not again
+        return "keep"
+    return "resume" if run is not None and run.recipe == recipe_hash(stage) else "keep"
 
 
 class _SeedReporter:
-    """Names the seed in every line; who waits for all seeds shows how far each is."""
+    """Names the seed in every line; the progress of all seeds is shown elsewhere."""
 
     def __init__(self, seed: int, inner: Reporter) -> None:
         self._seed = seed
@@ -90,6 +93,6 @@ class _SeedReporter:
 
     @contextmanager
     def training(self, stage: str, steps: int) -> Iterator[Tick]:
-        """Show nothing: several bars at once are not ours to draw."""
+        """Show nothing: one display has a bar for each seed."""
         with SilentReporter().training(stage, steps) as tick:
             yield tick

@@ -11,14 +11,15 @@ from typing import Any
 from prefect.futures import PrefectFuture
 
 from flows.errors import FlowsError
-from flows.pipeline.flow import current_reporter, say
-from flows.pipeline.request import PipelineRequest
-from flows.pipeline.stage import StageOutcome
+from flows.pages.page_reporter import PageReporter
+from flows.pipeline.outcome import StageOutcome
+from flows.pipeline.request import RunRequest
+from flows.progress import SilentReporter
 from flows.records.group_dir import GroupDirectory
+from flows.records.state_record import utc_now
 from flows.seeds.engines import task_runner
 from flows.seeds.kept import Work
 from flows.seeds.progress import heartbeats, newest_status, seeds_display
-from flows.seeds.request import SeedsRequest
 from flows.seeds.seed_stage import seed_task
 from flows.settings.plan import PipelinePlan, StagePlan
 from flows.training.process.stopping import StopSwitch, stopped_by
@@ -34,10 +35,12 @@ def train_seeds(
     seeds: Mapping[int, Work],
     *,
     group: GroupDirectory,
-    request: SeedsRequest,
+    request: RunRequest,
     plans: Mapping[int, PipelinePlan],
     jobs: int,
     since: str,
+    retried: bool,
+    reporter: PageReporter,
 ) -> dict[int, str]:
     """Keep, resume or train a stage of some seeds, `jobs` at a time, and judge each by its gate.
 
@@ -61,18 +64,23 @@ def train_seeds(
     with (
         stopped_by(switch),
         task_runner(request, jobs) as runner,
-        seeds_display(current_reporter(), stage.name, stage.steps, tuple(seeds)) as display,
+        seeds_display(reporter.inner, stage.name, stage.steps, tuple(seeds)) as display,
     ):
         try:
             for seed, work in seeds.items():
                 futures[seed] = runner.submit(
                     seed_task,
                     {
-                        "request": _request(request, seed, work),
+                        "request": _request(request, seed, work, retried),
                         "plan": plans[seed],
                         "stage": stage.name,
                         "stop_file": group.stop_file,
-                        "since": since,
+                        # A seed that is trained again resumes what it begins from here on.
+                        "since": utc_now() if work is Work.TRAIN_AGAIN else since,
+                        # A terminal's reporter cannot travel to another process.
+                        "reporter": reporter.inner
+                        if request.engine == "local"
+                        else SilentReporter(),
                     },
                 )
                 futures[seed].add_done_callback(partial(_tell, finished, seed))
@@ -85,12 +93,16 @@ def train_seeds(
         except BaseException:
             _wind_down(switch, futures, finished, grace_s=stage.supervision.grace_s)
             raise
-        return _broken(stage, futures)
+        return _broken(stage, futures, reporter)
 
 
-def _request(request: SeedsRequest, seed: int, work: Work) -> PipelineRequest:
-    own = request.of_seed(seed)
-    return own.model_copy(update={"retrain": own.retrain or work is Work.TRAIN_AGAIN})
+def _request(request: RunRequest, seed: int, work: Work, retried: bool) -> RunRequest:
+    existing = request.existing
+    if work is Work.TRAIN_AGAIN:
+        existing = "retrain"
+    elif retried and existing == "keep":
+        existing = "resume"
+    return request.of_seed(seed).model_copy(update={"existing": existing})
 
 
 def _tell(finished: queue.SimpleQueue[int], seed: int, _: PrefectFuture[Any]) -> None:
@@ -130,13 +142,15 @@ def _is_done(future: PrefectFuture[Any]) -> bool:
     return bool(getattr(future, "wrapped_future").done())  # noqa: B009
 
 
-def _broken(stage: StagePlan, futures: Mapping[int, PrefectFuture[Any]]) -> dict[int, str]:
+def _broken(
+    stage: StagePlan, futures: Mapping[int, PrefectFuture[Any]], reporter: PageReporter
+) -> dict[int, str]:
     """Return why seeds ended without a verdict; what is no error of ours is raised."""
     broken = {}
     for seed, future in sorted(futures.items()):
         outcome = future.result(raise_on_failure=False)
         if isinstance(outcome, StageOutcome):
-            say(f"seed {seed}, {stage.name}: {outcome.verdict.value}. {outcome.deciding}")
+            reporter.say(f"seed {seed}, {stage.name}: {outcome.verdict.value}. {outcome.deciding}")
         elif isinstance(outcome, (FlowsError, GatesError)):
             broken[seed] = str(outcome)
         elif isinstance(outcome, BaseException):
@@ -144,5 +158,5 @@ def _broken(stage: StagePlan, futures: Mapping[int, PrefectFuture[Any]]) -> dict
         else:
             broken[seed] = "it ended without a word"
         if seed in broken:
-            say(f"seed {seed}, {stage.name}: no verdict. {broken[seed]}")
+            reporter.say(f"seed {seed}, {stage.name}: no verdict. {broken[seed]}")
     return broken

@@ -12,8 +12,8 @@ from flows.settings.command_trainer import TrainerCommand
 from flows.settings.long_stage import LongStage
 from flows.settings.mistakes import Mistake
 from flows.settings.overrides import ROOTS, Override, parse_overrides
+from flows.settings.run_options import DEFAULT_PRESET, DEFAULT_STAGES, LiveMode
 from flows.settings.setting_files import (
-    DEFAULT_STAGES,
     PresetFile,
     StageFile,
     gate_of,
@@ -23,12 +23,11 @@ from flows.settings.setting_files import (
 )
 from flows.settings.slots import derived_slots
 from flows.settings.stage_request import check_by_command, stage_request
-from flows.settings.supervision import LiveMode, Supervision
+from flows.settings.supervision import Supervision
 from flows.settings.trainer_check import CheckResult, Needs, check_requests
 from flows.settings.warm_start import WarmMode
 from gates.errors import GateConfigError
 
-DEFAULT_PRESET = "drive"
 SEED_LIMIT = 2**31
 
 
@@ -140,7 +139,7 @@ def _seed_mistakes(seed: int) -> list[str]:
 def _load_stages(stages: Sequence[str], mistakes: list[str]) -> list[tuple[Path, StageFile]]:
     """Load the stage files; those that cannot be used are left out."""
     if not stages:
-        mistakes.append("--stages: names no stage")
+        mistakes.append("--stages: name at least one stage")
     found = [load_file("stage", stage, StageFile, mistakes) for stage in stages]
     files = [each for each in found if each is not None]
     names = [file.name for _, file in files]

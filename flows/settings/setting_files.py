@@ -17,7 +17,6 @@ from flows.settings.warm_start import WarmMode
 from flows.settings.yaml_file import YamlError, non_finite_keys, read_mapping
 from gates.runs.config_files import config_dir
 
-DEFAULT_STAGES = ("5k", "50k", "1m")
 SLUG = r"^[a-z0-9][a-z0-9-]*$"
 
 Slug = Annotated[str, Field(pattern=SLUG, max_length=40)]

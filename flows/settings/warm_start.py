@@ -10,9 +10,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.errors import UsageError
+from flows.settings.run_options import Carry
 
-Carry = Literal["weights", "learner"]
-"""What is taken over: networks, targets and reward normalisation; `learner` also the optimisers' moments."""
 WarmMode = Literal["fresh", "weights", "learner"]
 BEST = "best"
 _STEP = re.compile(r"\d[\d_,]*|best")
@@ -32,16 +31,16 @@ class WarmStartOption(BaseModel):
     )
 
 
-def parse_warm_start(text: str | None, carry: Carry | None) -> WarmStartOption | None:
-    """Read `RUN`, `RUN:STEP`, `RUN:best` or `fresh`; None when the option was not given.
+def parse_warm_start(text: str, carry: Carry | None) -> WarmStartOption | None:
+    """Read `RUN`, `RUN:STEP`, `RUN:best` or `fresh`; None for an empty text.
 
     Raises:
-        UsageError: `--carry` stands without a run.
+        UsageError: `--carry` was given without a run.
     """
-    if text is None or text == "fresh":
+    if text in ("", "fresh"):
         if carry is not None:
             raise UsageError("--carry belongs to --warm-start RUN.")
-        return None if text is None else WarmStartOption()
+        return WarmStartOption() if text else None
     run, colon, at = text.rpartition(":")
     if not colon or not _STEP.fullmatch(at):
         return WarmStartOption(run=Path(text).absolute(), carry=carry)

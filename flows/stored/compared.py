@@ -8,10 +8,10 @@ from typing import Any
 
 from flows.errors import UsageError
 from flows.judging.rules import own_run, rules_for
-from flows.judging.translated_log import read_log
 from flows.records.json_file import read_json
 from flows.records.recipe import flat_config
 from flows.records.stored_result import GATE_FILE, PIPELINE_FILE, RUN_FILE, read_result
+from flows.report_context.run_log import read_log
 from flows.settings.shell_path import shell_path
 from flows.stored.find import require_folder
 from gates.checks.gate_file import load_gate

@@ -15,9 +15,10 @@ from flows.records.pipeline_record import RunRecord
 from flows.records.run_dir import PipelineDirectory
 from flows.records.trainer_files import best_step, newest_checkpoint
 from flows.settings.plan import StagePlan
+from flows.settings.run_options import Carry
 from flows.settings.setting_files import known_stages
 from flows.settings.trainer_check import check_requests
-from flows.settings.warm_start import BEST, Carry, WarmStartOption
+from flows.settings.warm_start import BEST, WarmStartOption
 from gates.progress import StageState
 
 

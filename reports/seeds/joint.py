@@ -10,7 +10,7 @@ from gates.files import write_atomically
 from gates.findings import Verdict
 from gates.metrics import Interval
 from gates.seeds.result import JointResult, SeedVerdict, seed_names
-from reports.seeds.context import JointContext
+from reports.context import JointContext
 from reports.seeds.panels import joint_panels
 from reports.stage.markdown import REPORT_NAME, command_lines
 from reports.stage.plots import FOLDER, PlotFile, draw_figure, write_plots
@@ -84,7 +84,8 @@ def body_values(context: JointContext, plot: PlotFile | None) -> dict[str, Any]:
 def joint_headline(context: JointContext) -> str:
     """Say verdict, stage and what decided in one line."""
     result = context.result
-    verdict = context.decision.partition(": ")[0] or VERDICT_NAMES[result.verdict]
+    decision = context.decision
+    verdict = decision.outcome if decision is not None else VERDICT_NAMES[result.verdict]
     return f"{verdict} at {result.stage}: {result.deciding}"
 
 

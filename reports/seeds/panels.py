@@ -7,8 +7,8 @@ import numpy as np
 from gates.progress import EvaluationPoint
 from gates.series import Series
 from reports.comparison.panels import group_medians
+from reports.context import JointContext
 from reports.plots.panels import Panel, Trace
-from reports.seeds.context import JointContext
 
 _Q_TAGS = (
     ("actor-q", "Actor Q", "debug/actor_q_mean"),

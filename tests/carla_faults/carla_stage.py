@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from flows.commands.terminal import Ended, one_sentence_for_errors
 from flows.pipeline import stage as stages
-from flows.pipeline.request import PipelineRequest
+from flows.pipeline.request import RunRequest
 from flows.training.process.stopping import raise_on_stop_signals
 from tests.fault_matrix.run_stage import Said
 
@@ -80,7 +80,7 @@ def run(folder: Path, env: dict[str, object]) -> int:
     for name, content in (("faulty", preset), ("short", STAGE), ("gate", GATE)):
         # JSON is YAML.
         (folder / f"{name}.yaml").write_text(json.dumps(content))
-    asked = PipelineRequest(
+    asked = RunRequest(
         preset=str(folder / "faulty.yaml"),
         stages=(str(folder / "short.yaml"),),
         out=folder / "pipeline",

@@ -117,7 +117,7 @@ CASES = (
         ends=("gonogo was killed", FINISHED),
         act=_kill,
         resume=True,
-        says="going on with",
+        says="resuming",
         quick=True,
     ),
     Case(

@@ -20,7 +20,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 
 from flows.commands.terminal import Ended, one_sentence_for_errors  # noqa: E402
 from flows.pipeline import stage as stages  # noqa: E402
-from flows.pipeline.request import PipelineRequest  # noqa: E402
+from flows.pipeline.request import RunRequest  # noqa: E402
 from flows.progress import Tick  # noqa: E402
 from flows.training import stage_training as training  # noqa: E402
 from flows.training.interrupted import interrupted_run  # noqa: E402
@@ -69,14 +69,14 @@ class Said:
         yield lambda status: None
 
 
-def request(out: Path, *, hangs: bool, live: str, resume: bool) -> PipelineRequest:
+def request(out: Path, *, hangs: bool, live: str) -> RunRequest:
     """Write the stage's files beside `out` and ask for the stage."""
     out.parent.mkdir(parents=True, exist_ok=True)
     preset, stage = out.parent / "matrix.yaml", out.parent / "short.yaml"
     preset.write_text(textwrap.dedent(PRESET))
     text = STAGE.replace("TRAINING", "3" if hangs else "120").replace("LIVE", live)
     stage.write_text(textwrap.dedent(text))
-    return PipelineRequest(preset=str(preset), stages=(str(stage),), out=out, resume=resume)
+    return RunRequest(preset=str(preset), stages=(str(stage),), out=out)
 
 
 def run(out: Path, fault: str, *, resume: bool) -> int:
@@ -90,12 +90,14 @@ def run(out: Path, fault: str, *, resume: bool) -> int:
         out,
         hangs=fault.startswith(("hang", "beats")),
         live=os.environ.get("MATRIX_LIVE", "stop"),
-        resume=resume,
     )
     (stage,) = asked.plan().stages
     reporter = Said()
     try:
-        with one_sentence_for_errors(debug=False), asked.open(asked.plan()) as directory:
+        with (
+            one_sentence_for_errors(debug=False),
+            asked.open(asked.plan(), resuming=resume) as directory,
+        ):
             raise_on_stop_signals()
             found = interrupted_run(stage, directory) if resume else None
             if found is not None:

@@ -9,7 +9,7 @@ import pytest
 
 import flows.settings.trainer_check
 import flows.training.stage_training
-from flows.pipeline.request import PipelineRequest
+from flows.pipeline.request import RunRequest
 from flows.records.run_dir import PipelineDirectory
 
 FAKE = Path(__file__).with_name("fake_trainer.py")
@@ -82,29 +82,29 @@ def files(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_request(files: Path, fake_trainer: None) -> Callable[..., PipelineRequest]:
+def make_request(files: Path, fake_trainer: None) -> Callable[..., RunRequest]:
     """Make a request for the two small stages; keywords change it."""
 
-    def make(*overrides: str, **changes: object) -> PipelineRequest:
+    def make(*overrides: str, **changes: object) -> RunRequest:
         content: dict[str, object] = {
             "preset": str(files / "fake.yaml"),
             "stages": (str(files / "one.yaml"), str(files / "two.yaml")),
             "overrides": overrides,
             "out": files / "pipeline",
         }
-        return PipelineRequest.model_validate({**content, **changes})
+        return RunRequest.model_validate({**content, **changes})
 
     return make
 
 
 @pytest.fixture
 def opened(
-    make_request: Callable[..., PipelineRequest],
-) -> Iterator[Callable[..., tuple[PipelineRequest, PipelineDirectory]]]:
+    make_request: Callable[..., RunRequest],
+) -> Iterator[Callable[..., tuple[RunRequest, PipelineDirectory]]]:
     """Open pipeline directories that are closed when the test ends."""
     directories: list[PipelineDirectory] = []
 
-    def open_one(*overrides: str, **changes: object) -> tuple[PipelineRequest, PipelineDirectory]:
+    def open_one(*overrides: str, **changes: object) -> tuple[RunRequest, PipelineDirectory]:
         while directories:
             directories.pop().close()
         request = make_request(*overrides, **changes)

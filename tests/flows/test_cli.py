@@ -12,15 +12,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-import flows.commands.run
 from flows.cli import app
-from flows.commands.run_request import build_request, merge_overrides
-from flows.pipeline.request import PipelineRequest
+from flows.pipeline.request import RunRequest, merge_overrides
 from gates.findings import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL_RUNS = ROOT.parent / "shared" / "runs" / "real"
-MakeRequest = Callable[..., PipelineRequest]
+MakeRequest = Callable[..., RunRequest]
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +93,9 @@ def test_several_mistakes_are_listed_together() -> None:
 
 
 def test_a_seed_out_of_range_is_refused() -> None:
-    assert "--seed -1: must be at least 0" in refused("run", "--seed", "-1")
+    assert "--seeds -1: give numbers and ranges" in refused("run", "--seed", "-1")
+    text = refused("run", "--seed", str(2**31), "--preset", "pendulum")
+    assert "must be at least 0 and below 2147483648" in text
 
 
 def test_a_missing_directory_is_refused() -> None:
@@ -208,10 +208,10 @@ def test_debug_shows_the_traceback() -> None:
 
 
 def test_a_bug_is_not_shown_as_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(**options: object) -> None:
+    def broken(request: RunRequest) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(flows.commands.run, "build_request", broken)
+    monkeypatch.setattr(RunRequest, "completed", broken)
     assert refused("run", code=1) == (
         "gonogo broke: RuntimeError: a bug. Run again with --debug to see where.\n"
     )
@@ -235,26 +235,37 @@ def test_a_judged_directory_is_rendered_in_every_form(events: Path, files: Path,
 def test_an_existing_pipeline_gives_what_is_not_said(
     make_request: MakeRequest, files: Path
 ) -> None:
-    request = make_request("train.loss=2.0", seed=3)
+    request = make_request("train.loss=2.0", seeds=(3,))
     request.open(request.plan()).close()
 
-    def asked(**changes: object) -> PipelineRequest:
-        options: dict[str, object] = {
-            "preset": None,
-            "stages": None,
-            "seed": None,
-            "out": request.out,
-            "overrides": [],
-            "note": "",
-            "retrain": False,
-        }
-        return build_request(**{**options, **changes})  # type: ignore[arg-type]
+    def asked(**options: object) -> RunRequest:
+        return RunRequest.asked({"out": request.out, **options}).completed()
 
     assert asked() == request
     assert asked(overrides=["train.loss=3", "env.x=1"]).overrides == ("train.loss=3", "env.x=1")
-    fresh = asked(out=None, preset="drive")
+    fresh = RunRequest.asked({"preset": "drive"}).completed()
     assert fresh.out.parent == Path("runs").absolute()
     assert fresh.out.name.startswith("drive-seed0-")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--stages", ""), "--stages: name at least one stage"),
+        (("--stages", " , "), "--stages: name at least one stage"),
+        (("--seeds", ""), "--seeds : give numbers and ranges"),
+        (("--wait-h", "0"), "--wait-h 0: must be above 0 and at most 8,760"),
+        (("--wait-h", "nan"), "--wait-h: input should be a finite number"),
+        (("--reason", "none"), "--reason and --name belong to --override-no-go"),
+        (("--override-no-go", "5k", "--reason", "known"), "--override-no-go needs --out"),
+        (("--jobs", "2"), "--jobs, --engine and --dask-address need several --seeds"),
+    ],
+)
+def test_options_that_say_nothing_or_contradict_each_other_are_refused(
+    options: tuple[str, ...], says: str
+) -> None:
+    assert says in refused("run", "--preset", "pendulum", *options)
+    assert not Path("runs").exists()
 
 
 def test_new_overrides_replace_old_ones_of_the_same_key() -> None:

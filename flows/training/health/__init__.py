@@ -1,1 +1,1 @@
-"""TODO."""
+"""Is the training alive and does it fit: stalls, traces of a hang, memory, disk, GPU."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Judging a run while it trains: live checks, interim gates, early stopping, alerts."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What can be trained: our own trainer, or any command, also in a container."""

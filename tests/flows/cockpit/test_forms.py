@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from datetime import datetime, timezone
@@ -11,37 +12,26 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect.client.schemas import State
+from prefect.exceptions import ParameterTypeError
+from prefect.states import Completed
 from pydantic import TypeAdapter, ValidationError
 
 from flows import prefect_server
-from flows.cockpit import choices, form_requests, seed_groups
+from flows.cockpit import choices, form_requests, one_sentence
 from flows.cockpit.api import Api, pages_of, without_password
-from flows.cockpit.form_fields import BY_STAGE_FILE, Override, Preset, Seed, Stage
+from flows.cockpit.form_fields import Override, Preset, Seed, Stage
 from flows.cockpit.judging_flows import slug
 from flows.cockpit.launcher import NAMES, serve
 from flows.cockpit.one_sentence import sentence
 from flows.errors import ConfigError, ServerError, UsageError
+from flows.pipeline.request import RunRequest
+from flows.records.json_file import write_state
+from flows.records.pipeline_record import PipelineRecord
 from flows.records.stored_result import PIPELINE_FILE
 from flows.settings.own_trainer import callers_environment
+from flows.settings.run_options import DEFAULT_STAGES
 from tests.flows.cockpit.served import write_small_recipe
-
-WHOLE: dict[str, Any] = {
-    "preset": "drive",
-    "stage_names": ["5k"],
-    "seed": 0,
-    "overrides": [],
-    "changed": "",
-    "expected": "",
-    "live_gate": BY_STAGE_FILE,
-    "on_conditional": "wait",
-    "wait_h": 72.0,
-    "on_timeout": "stop",
-    "go_on_in": "",
-    "override_no_go": None,
-    "overridden_by": "",
-    "override_reason": "",
-    "retried": False,
-}
 
 
 @pytest.fixture
@@ -88,12 +78,46 @@ def test_own_files_are_offered_beside_the_shipped_ones(
         choices.check_files("stage", [tmp_path / "missing.yaml"])
 
 
-def test_a_new_pipeline_has_one_folder_however_often_it_is_retried(runs: Path) -> None:
-    created, number = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc), UUID(int=7 << 100)
-    folders = {form_requests.new_pipeline_folder("drive", 3, created, number) for _ in range(3)}
-    (folder,) = folders
-    assert folder.parent == runs
-    assert folder.name.startswith("drive-seed3-2026010")
+@pytest.fixture
+def flow_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flow run that asks for its request as often as it is retried."""
+    created = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    monkeypatch.setattr(form_requests, "created_at", lambda: created)
+    monkeypatch.setattr(form_requests, "flow_run_id", lambda: UUID(int=7 << 100))
+
+
+def asked_by_form(
+    deployment: str, monkeypatch: pytest.MonkeyPatch, /, **fields: object
+) -> RunRequest:
+    """Return what a filled-in form asks for."""
+    from flows.cockpit import deployed
+
+    asked: list[RunRequest] = []
+
+    def remember(request: RunRequest) -> State[None]:
+        asked.append(request)
+        return Completed()
+
+    monkeypatch.setattr(deployed, "validate", remember)
+    monkeypatch.setattr(one_sentence, "get_run_logger", logging.getLogger)
+    flow = next(flow for flow in deployed.DEPLOYED if flow.name == deployment)
+    state = flow.fn(**flow.validate_parameters(fields))
+    if state.name == "Refused":
+        raise UsageError(state.message)
+    (request,) = asked
+    return request
+
+
+@pytest.mark.usefixtures("flow_run")
+def test_a_new_pipeline_has_one_folder_however_often_it_is_retried(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, again = (
+        asked_by_form("staged-validation", monkeypatch, seeds=[3]).out for _ in range(2)
+    )
+    assert first == again
+    assert first.parent == runs
+    assert first.name.startswith("drive-seed3-2026010")
 
 
 def test_a_pipeline_is_found_by_its_name_below_the_runs_folder_alone(runs: Path) -> None:
@@ -111,39 +135,75 @@ def test_a_pipeline_is_found_by_its_name_below_the_runs_folder_alone(runs: Path)
         form_requests.existing_pipeline("../elsewhere")
 
 
-def test_a_request_says_what_the_form_says(runs: Path) -> None:
-    request = form_requests.whole_pipeline(
-        **{**WHOLE, "overrides": [" train.tau=0.1 "], "changed": "x ", "live_gate": "warn"},
-        new_folder=runs / "new",
-    )
-    assert (request.preset, request.stages, request.out) == ("drive", ("5k",), runs / "new")
+@pytest.mark.usefixtures("flow_run")
+def test_a_request_says_what_the_form_says(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = {"stages": ["5k"], "overrides": [" train.tau=0.1 "], "note": "x ", "live": "warn"}
+    with pytest.raises(ParameterTypeError, match="overrides"):
+        asked_by_form("staged-validation", monkeypatch, **fields)
+    fields["overrides"] = ["train.tau=0.1 "]
+    request = asked_by_form("staged-validation", monkeypatch, **fields)
+    assert (request.preset, request.stages, request.seeds) == ("drive", ("5k",), (0,))
     assert (request.overrides, request.note, request.live) == (("train.tau=0.1",), "x", "warn")
-    assert (request.on_conditional, request.retried) == ("wait", False)
+    assert (request.on_conditional, request.existing) == ("wait", "keep")
+    left_alone = asked_by_form("staged-validation", monkeypatch)
+    assert left_alone.stages == DEFAULT_STAGES
+    assert (left_alone.live, left_alone.jobs, left_alone.on_conditional) == (None, None, "wait")
+    assert asked_by_form(
+        "staged-validation", monkeypatch, on_conditional="stop"
+    ).on_conditional == ("stop")
 
 
-def test_an_override_of_a_no_go_needs_a_pipeline_and_a_reason(runs: Path) -> None:
-    with pytest.raises(UsageError, match="needs go_on_in"):
-        form_requests.whole_pipeline(**{**WHOLE, "override_no_go": "5k"}, new_folder=runs / "new")
+def test_an_emptied_list_of_stages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ParameterTypeError, match="stages"):
+        asked_by_form("staged-validation", monkeypatch, stages=[])
 
 
-def test_a_group_has_one_folder_and_a_name_without_an_override_means_nothing(runs: Path) -> None:
-    asked = {name: value for name, value in WHOLE.items() if name != "retried"}
-    created, flow_run = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc), UUID(int=7 << 96)
+@pytest.mark.usefixtures("runs", "flow_run")
+def test_an_override_of_a_no_go_needs_a_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="override-no-go needs --out"):
+        asked_by_form("staged-validation", monkeypatch, override_no_go="5k", reason="known")
+
+
+@pytest.mark.usefixtures("flow_run")
+def test_a_group_has_one_folder_and_a_name_without_an_override_means_nothing(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, again = (
-        seed_groups.whole_group(
-            **asked | {"overridden_by": "Ada", "override_reason": "none"},
-            more_seeds=[3],
-            created=created,
-            flow_run=flow_run,
-            resume=resume,
-        )
-        for resume in (False, True)
+        asked_by_form("staged-validation", monkeypatch, seeds=[3, 0], name="Ada", reason="none")
+        for _ in range(2)
     )
     assert first.seeds == (0, 3)
-    assert first.pipeline.override_no_go is None
-    assert first.pipeline.out == again.pipeline.out
-    assert first.pipeline.out.parent == runs
-    assert first.pipeline.out.name.startswith("drive-seeds0_3-")
+    assert first.no_go_override is None
+    assert first.out == again.out
+    assert first.out.parent == runs
+    assert first.out.name.startswith("drive-seeds0_3-")
+
+
+@pytest.mark.usefixtures("flow_run")
+def test_an_existing_pipeline_says_what_the_form_leaves_alone(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (runs / "old").mkdir(parents=True)
+    record = PipelineRecord(
+        preset="pendulum",
+        preset_source="pendulum",
+        seed=5,
+        overrides=("train.tau=0.1",),
+        stages_asked=("5k", "50k"),
+        created_at="",
+    )
+    write_state(runs / "old" / PIPELINE_FILE, record)
+    request = asked_by_form("staged-validation", monkeypatch, out="old")
+    assert (request.preset, request.stages, request.seeds) == ("pendulum", ("5k", "50k"), (5,))
+    assert (request.overrides, request.single_stage) == (("train.tau=0.1",), False)
+    alone = asked_by_form("single-stage", monkeypatch, stage="50k", overrides=["train.tau=0.2"])
+    assert (alone.out, alone.preset, alone.stages) == (runs / "old", "pendulum", ("50k",))
+    assert (alone.existing, alone.single_stage, alone.overrides) == (
+        *("retrain", True),
+        ("train.tau=0.2",),
+    )
+    with pytest.raises(UsageError, match="checkpoint_step needs existing: resume"):
+        asked_by_form("single-stage", monkeypatch, stage="50k", checkpoint_step=5)
 
 
 def test_several_mistakes_are_one_sentence() -> None:

@@ -46,16 +46,21 @@ def test_four_deployments_are_served_and_nothing_is_reported(cockpit: Cockpit) -
 
 
 def test_a_value_that_the_form_refuses_starts_nothing(cockpit: Cockpit) -> None:
-    for wrong in ({"preset": "drvie"}, {"seed": -1}, {"stages": ["6k"]}, {"overrides": ["lr=3"]}):
+    for wrong in (
+        {"preset": "drvie"},
+        {"seeds": [-1]},
+        {"stages": ["6k"]},
+        {"overrides": ["lr=3"]},
+    ):
         with pytest.raises(ApiError) as refused:
             cockpit.start("staged-validation", **wrong)
         assert refused.value.code == 409
-        assert f"'{next(iter(wrong))}" in refused.value.text
+        assert next(iter(wrong)) in refused.value.text
 
 
 def test_a_wrong_request_ends_in_one_sentence(cockpit: Cockpit) -> None:
     first = cockpit.start("staged-validation", preset="small", overrides=["train.actor_lrr=3"])
-    second = cockpit.start("single-stage", pipeline="nowhere", stage="first")
+    second = cockpit.start("single-stage", out="nowhere", stage="first")
     third = cockpit.start("gate-only", directory="nowhere")
     for flow_run, sentence in (
         (first, "train.actor_lrr: unknown key; did you mean train.actor_lr?"),
@@ -82,15 +87,15 @@ def test_go_no_go_fix_and_go_again(cockpit: Cockpit) -> None:
 
     sound = newest_pipeline(cockpit)
     failed = cockpit.start(
-        "single-stage", pipeline=sound.name, stage="second", overrides=BAD_RECIPE, changed="worse"
+        "single-stage", out=sound.name, stage="second", overrides=BAD_RECIPE, note="worse"
     )
     assert cockpit.wait_for_end(failed)["state"]["name"] == "NO_GO"
     fixed = cockpit.start(
         "single-stage",
         stage="second",
         overrides=["train.actor_lr=1.0e-4", "train.preact_penalty=0.02"],
-        changed="the old rate again",
-        expected="saturation stays below 0.9",
+        note="the old rate again",
+        expect="saturation stays below 0.9",
     )
     assert cockpit.wait_for_end(fixed)["state"]["name"] == "GO"
     assert runs_of(sound, "first") == ["run-001"]
@@ -106,12 +111,12 @@ def test_go_no_go_fix_and_go_again(cockpit: Cockpit) -> None:
 
 
 def test_several_seeds_are_trained_and_judged_together(cockpit: Cockpit) -> None:
-    twice = cockpit.start("staged-validation", preset="small", stages=["first"], more_seeds=[0])
+    twice = cockpit.start("staged-validation", preset="small", stages=["first"], seeds=[0, 0])
     refused = cockpit.wait_for_end(twice)["state"]
     assert refused["name"] == "Refused", refused
     assert "seed 0 is named twice" in refused["message"]
     begun = cockpit.start(
-        "staged-validation", preset="small", stages=["first", "second"], more_seeds=[3]
+        "staged-validation", preset="small", stages=["first", "second"], seeds=[0, 3]
     )
     run = cockpit.wait_for_end(begun, 240)
     assert (run["state"]["name"], run["name"]) == (
@@ -124,7 +129,7 @@ def test_several_seeds_are_trained_and_judged_together(cockpit: Cockpit) -> None
     (group,) = cockpit.runs.glob("small-seeds0_3-*")
     assert runs_of(group / "seed-3", "second") == ["run-001"]
 
-    long = {"preset": "small", "stages": ["long"], "more_seeds": [3]}
+    long = {"preset": "small", "stages": ["long"], "seeds": [0, 3]}
     cancelled = cockpit.start("staged-validation", **long)
     for seed in (0, 3):
         wait_for(lambda s=seed: f"small-seed{s}-long-progress" in cockpit.artifacts(cancelled), 120)
@@ -139,7 +144,7 @@ def test_several_seeds_are_trained_and_judged_together(cockpit: Cockpit) -> None
 
 def test_a_joint_conditional_is_approved_on_the_command_line(cockpit: Cockpit) -> None:
     begun = cockpit.start(
-        "staged-validation", preset="small", stages=["doubtful", "first"], more_seeds=[3]
+        "staged-validation", preset="small", stages=["doubtful", "first"], seeds=[0, 3]
     )
     wait_for(lambda: cockpit.state(begun) == "PAUSED", 240)
     waits = "small seeds 0,3: doubtful CONDITIONAL, waits for a decision"
@@ -163,7 +168,7 @@ def test_a_joint_conditional_is_approved_on_the_command_line(cockpit: Cockpit) -
 
 def test_retry_trains_only_what_failed(cockpit: Cockpit) -> None:
     stages = ["first", "second"]
-    begun = cockpit.start("staged-validation", preset="small", stages=stages, changed="try")
+    begun = cockpit.start("staged-validation", preset="small", stages=stages, note="try")
     wait_for(lambda: cockpit.artifacts(begun).get("small-seed0-second-progress"), 120)
     cockpit.cancel(begun)
     assert cockpit.wait_for_end(begun)["state"]["name"] == "Cancelled"

@@ -6,17 +6,19 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from flows.cli import app
+from flows.decisions import waiting as deciding
+from flows.decisions.judged import Judged
 from flows.errors import UsageError
-from flows.pipeline import decide as deciding
 from flows.pipeline import stage as stages
-from flows.pipeline.request import NoGoOverride, PipelineRequest
-from flows.pipeline.stage import StageOutcome
+from flows.pipeline.outcome import StageOutcome
+from flows.pipeline.request import NoGoOverride, RunRequest
 from flows.progress import SilentReporter
 from flows.records.decisions import (
     Decision,
@@ -28,8 +30,8 @@ from flows.records.decisions import (
 from flows.records.run_dir import PipelineDirectory, read_record
 from flows.stored.history import read_history
 
-Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
-MakeRequest = Callable[..., PipelineRequest]
+Opened = Callable[..., tuple[RunRequest, PipelineDirectory]]
+MakeRequest = Callable[..., RunRequest]
 HOSTILE = "fine</td><script>alert(1)</script> | `x` [a](javascript:b) \x1b[31m\n# GO"
 
 
@@ -37,7 +39,7 @@ def gonogo(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
-def ended(opened: Opened, loss: float) -> tuple[StageOutcome, PipelineDirectory, PipelineRequest]:
+def ended(opened: Opened, loss: float) -> tuple[StageOutcome, PipelineDirectory, RunRequest]:
     """Train and judge stage one; the pipeline directory stays open."""
     request, directory = opened(f"train.loss={loss}")
     stage = request.plan().stages[0]
@@ -67,6 +69,16 @@ def decision(folder: Path, **changes: object) -> Decision:
         "gate_json_sha256": gate_json_sha256(folder),
     }
     return Decision.model_validate({**content, **changes})
+
+
+def settled(
+    outcome: StageOutcome,
+    request: RunRequest,
+    directory: PipelineDirectory,
+    say: Callable[[str], None],
+) -> StageOutcome:
+    judged = Judged(directory, outcome.stage, outcome.run.name)
+    return replace(outcome, decision=deciding.settle(judged, request.terms, say))
 
 
 def next_run(opened: Opened, loss: float) -> str | None:
@@ -230,8 +242,8 @@ def order(stage: str = "one") -> NoGoOverride:
 
 def test_a_no_go_that_stands_can_be_overridden_and_stays_a_no_go(opened: Opened) -> None:
     outcome, directory, request = ended(opened, 70.0)
-    deciding.override_no_go(request.plan(), directory, order())
-    deciding.override_no_go(request.plan(), directory, order())
+    stages.override_no_go(request.plan(), directory, order())
+    stages.override_no_go(request.plan(), directory, order())
     assert len(read_decisions(outcome.run)) == 1, "the same order again is the same decision"
     stage = request.plan().stages[0]
     assert stages.reason_to_train(stage, directory) is None
@@ -247,15 +259,15 @@ def test_nobody_overrides_a_no_go_that_does_not_stand(opened: Opened, files: Pat
     request, directory = opened()
     for stage, why in (("one", "it was not run yet"), ("three", "There is no stage three")):
         with pytest.raises(UsageError, match=why):
-            deciding.override_no_go(request.plan(), directory, order(stage))
+            stages.override_no_go(request.plan(), directory, order(stage))
     ended(opened, 1.0)
     request, directory = opened("train.loss=1.0")
     with pytest.raises(UsageError, match="run-001 ended GO"):
-        deciding.override_no_go(request.plan(), directory, order())
+        stages.override_no_go(request.plan(), directory, order())
     ended(opened, 70.0)
     request, directory = opened("train.loss=71.0")
     with pytest.raises(UsageError, match="the recipe is not that of run-002"):
-        deciding.override_no_go(request.plan(), directory, order())
+        stages.override_no_go(request.plan(), directory, order())
 
 
 def test_an_override_needs_a_reason() -> None:
@@ -276,7 +288,7 @@ def test_waiting_ends_after_its_time(
 ) -> None:
     outcome, directory, _ = ended(opened, 7.0)
     request = make_request(on_conditional="wait", wait_h=1e-5, on_timeout=on_timeout)
-    after = deciding.decided(outcome, request, directory, lambda _: None)
+    after = settled(outcome, request, directory, lambda _: None)
     assert after.verdict_text.startswith(text)
     assert after.may_go_on == (on_timeout == "continue")
     run = directory.record.last("one")
@@ -293,7 +305,7 @@ def test_a_pipeline_that_waits_goes_on_when_somebody_approves(
     after: list[StageOutcome] = []
     request = make_request(on_conditional="wait")
     waiting = threading.Thread(
-        target=lambda: after.append(deciding.decided(outcome, request, directory, said.append))
+        target=lambda: after.append(settled(outcome, request, directory, said.append))
     )
     waiting.start()
     deadline = time.monotonic() + 20

@@ -25,13 +25,15 @@ from typer.testing import CliRunner
 from flows.cli import app
 from flows.errors import UsageError
 from flows.pipeline import stage as stages
-from flows.pipeline.flow import PipelineOutcome, staged_validation
-from flows.pipeline.request import PipelineRequest
+from flows.pipeline.outcome import PipelineOutcome
+from flows.pipeline.request import RunRequest
 from flows.progress import SilentReporter
 from flows.records.recipe import recipe_hash
+from flows.validation import validation_flow
 from gates.findings import Verdict
 
-MakeRequest = Callable[..., PipelineRequest]
+MakeRequest = Callable[..., RunRequest]
+staged_validation = validation_flow(SilentReporter())
 pytestmark = [
     pytest.mark.usefixtures("server"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -46,7 +48,7 @@ def persisting() -> Iterator[None]:
         yield
 
 
-def run(request: PipelineRequest) -> tuple[State[Any], PipelineOutcome]:
+def run(request: RunRequest) -> tuple[State[Any], PipelineOutcome]:
     state = staged_validation(request, return_state=True)
     outcome = state.result(raise_on_failure=False)
     assert isinstance(outcome, PipelineOutcome)
@@ -63,7 +65,7 @@ def retry(state: State[Any]) -> tuple[State[Any], PipelineOutcome]:
     again = run_flow(
         staged_validation,
         flow_run=flow_run,
-        parameters={"request": PipelineRequest.model_validate(flow_run.parameters["request"])},
+        parameters={"request": RunRequest.model_validate(flow_run.parameters["request"])},
         return_type="state",
     )
     outcome = again.result(raise_on_failure=False)
@@ -71,7 +73,7 @@ def retry(state: State[Any]) -> tuple[State[Any], PipelineOutcome]:
     return again, outcome
 
 
-def trained(request: PipelineRequest) -> list[str]:
+def trained(request: RunRequest) -> list[str]:
     return sorted(
         str(path.parent.relative_to(request.out)) for path in request.out.glob("*/run-*/run.json")
     )
@@ -107,7 +109,7 @@ def test_go_after_go_ends_go_and_is_kept_when_run_again(make_request: MakeReques
     assert all(stage.kept for stage in again.stages)
     assert trained(request) == ["one/run-001", "two/run-001"]
 
-    _, fresh = run(make_request(stages=request.stages[:1], retrain=True))
+    _, fresh = run(make_request(stages=request.stages[:1], single_stage=True, existing="retrain"))
     assert not fresh.stages[0].kept
     assert trained(request) == ["one/run-001", "one/run-002", "two/run-001"]
 
@@ -129,13 +131,14 @@ def test_resume_keeps_a_go_and_goes_on_with_the_interrupted_stage(
         two = request.plan().stages[1]
         directory.new_run(two, recipe=recipe_hash(two))
     # Opening it again finds a run that nobody runs: its supervisor was killed.
-    _, outcome = run(make_request(resume=True))
+    _, outcome = run(make_request(existing="resume"))
     assert [stage.kept for stage in outcome.stages] == [True, False]
     assert outcome.verdict is Verdict.GO
     assert trained(request) == ["one/run-001", "two/run-001"]
 
     state = staged_validation(
-        make_request(stages=request.stages[1:], retrain=True, resume=True), return_state=True
+        make_request(stages=request.stages[1:], single_stage=True, existing="resume"),
+        return_state=True,
     )
     assert isinstance(state.result(raise_on_failure=False), UsageError)
     assert trained(request) == ["one/run-001", "two/run-001"]
@@ -233,7 +236,7 @@ def test_a_run_page_tells_how_far_every_stage_is(make_request: MakeRequest, file
     strict.write_text(strict.read_text().replace("warn: 5", "warn: 0.4"))
     two = files / "two.yaml"
     two.write_text(two.read_text().replace("gate: loss.yaml", "gate: strict.yaml"))
-    state, _ = run(make_request(seed=3))
+    state, _ = run(make_request(seeds=(3,)))
     flow_run, tasks = stored_run(state)
     assert flow_run.name == "fake seed 3: one GO, two NO_GO"
     assert {"preset: fake", "verdict: NO_GO"} <= set(flow_run.tags)
@@ -265,7 +268,7 @@ def stored_run(state: State[Any]) -> tuple[FlowRun, dict[str, tuple[str, str]]]:
     return flow_run, {t.name: (t.state.name, t.state.type.value) for t in tasks if t.state}
 
 
-def suspended(request: PipelineRequest) -> FlowRun:
+def suspended(request: RunRequest) -> FlowRun:
     """Run the flow as a served deployment would, until it waits for a decision."""
     with get_client(sync_client=True) as client:
         flow_id = client.create_flow(staged_validation)
@@ -282,7 +285,7 @@ def run_again(flow_run: FlowRun) -> State[Any]:
     """Do what a runner does when a flow run is due."""
     with get_client(sync_client=True) as client:
         flow_run = client.read_flow_run(flow_run.id)
-    parameters = {"request": PipelineRequest.model_validate(flow_run.parameters["request"])}
+    parameters = {"request": RunRequest.model_validate(flow_run.parameters["request"])}
     try:
         return run_flow(
             staged_validation, flow_run=flow_run, parameters=parameters, return_type="state"

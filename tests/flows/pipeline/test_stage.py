@@ -9,19 +9,20 @@ import pytest
 import flows.records.recipe
 from flows.errors import OutputError
 from flows.pipeline import stage as stages
-from flows.pipeline.request import PipelineRequest
+from flows.pipeline.outcome import StageOutcome
+from flows.pipeline.request import RunRequest
 from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
 from gates.findings import Verdict
 from gates.progress import StageState
 
-Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
+Opened = Callable[..., tuple[RunRequest, PipelineDirectory]]
 LOSS = {Verdict.GO: 1.0, Verdict.CONDITIONAL: 7.0, Verdict.NO_GO: 70.0}
 
 
 def run_one(
     opened: Opened, *overrides: str, note: str = ""
-) -> tuple[stages.StageOutcome, PipelineDirectory]:
+) -> tuple[StageOutcome, PipelineDirectory]:
     request, directory = opened(*overrides)
     stage = request.plan().stages[0]
     run = stages.train(stage, directory, SilentReporter(), note=note)

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from flows.errors import OutputError, UsageError
-from flows.pipeline.request import PipelineRequest
+from flows.pipeline.request import RunRequest
 from flows.records.run_dir import PipelineDirectory, read_record
 from gates.progress import StageState
 
-MakeRequest = Callable[..., PipelineRequest]
-Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
+MakeRequest = Callable[..., RunRequest]
+Opened = Callable[..., tuple[RunRequest, PipelineDirectory]]
 
 
 def test_each_training_gets_a_new_run_folder(opened: Opened, files: Path) -> None:
@@ -64,7 +64,7 @@ def test_the_lock_holds_while_a_child_of_ours_has_it(
     request.open(request.plan()).close()
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"preset": "other"}])
+@pytest.mark.parametrize("change", [{"seeds": (1,)}, {"preset": "other"}])
 def test_a_pipeline_of_another_preset_or_seed_is_refused(
     opened: Opened, make_request: MakeRequest, files: Path, change: dict[str, object]
 ) -> None:
@@ -126,7 +126,7 @@ def test_one_stage_alone_does_not_change_what_the_pipeline_consists_of(
     opened: Opened, files: Path
 ) -> None:
     both = opened()[1].record.stages_asked
-    _, directory = opened(stages=(str(files / "two.yaml"),), retrain=True)
+    _, directory = opened(stages=(str(files / "two.yaml"),), single_stage=True, existing="retrain")
     assert (
         directory.record.stages_asked
         == both

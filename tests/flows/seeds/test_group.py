@@ -14,20 +14,21 @@ import pytest
 from prefect.client.schemas import State
 
 from flows.commands.decide import decide
-from flows.commands.run_seeds import build_seeds_request
 from flows.errors import ConfigError, UsageError
-from flows.pipeline.request import NoGoOverride, PipelineRequest
+from flows.pipeline.outcome import PipelineOutcome
+from flows.pipeline.request import RunRequest
+from flows.progress import SilentReporter
 from flows.records.group_dir import read_group
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import read_record
 from flows.records.stored_result import JOINT_FILE, read_joint
-from flows.seeds.group_pipeline import SeedsOutcome, validate_seeds
-from flows.seeds.request import SeedsRequest
+from flows.validation import validation_flow
 from gates.findings import Verdict
 from gates.progress import StageState
 
-MakeRequest = Callable[..., PipelineRequest]
-Outcome = tuple[State[Any], SeedsOutcome]
+MakeRequest = Callable[..., RunRequest]
+Outcome = tuple[State[Any], PipelineOutcome]
+validate_seeds = validation_flow(SilentReporter(), seeds=3)
 pytestmark = [
     pytest.mark.usefixtures("server"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -37,7 +38,7 @@ LOSS = {Verdict.GO: 1.0, Verdict.CONDITIONAL: 7.0, Verdict.NO_GO: 70.0}
 
 
 @pytest.fixture
-def ask(make_request: MakeRequest) -> Callable[..., SeedsRequest]:
+def ask(make_request: MakeRequest) -> Callable[..., RunRequest]:
     """Make a request for three seeds; `own` says what single seeds do otherwise."""
 
     def make(
@@ -47,36 +48,35 @@ def ask(make_request: MakeRequest) -> Callable[..., SeedsRequest]:
         only: tuple[int, ...] = (),
         jobs: int | None = 3,
         **changes: object,
-    ) -> SeedsRequest:
+    ) -> RunRequest:
         by_seed = ", ".join(f"s{seed}: {{{text}}}" for seed, text in (own or {}).items())
         if own is not None:
             overrides = (*overrides, f"train.by_seed={{{by_seed}}}")
-        pipeline = make_request(*overrides, **changes)
-        return SeedsRequest(pipeline=pipeline, seeds=seeds, only=only, jobs=jobs)
+        return make_request(*overrides, seeds=seeds, only=only, jobs=jobs, **changes)
 
     return make
 
 
-def run(request: SeedsRequest) -> Outcome:
+def run(request: RunRequest) -> Outcome:
     state = validate_seeds(request, return_state=True)
     outcome = state.result(raise_on_failure=False)
-    assert isinstance(outcome, SeedsOutcome), outcome
+    assert isinstance(outcome, PipelineOutcome), outcome
     return state, outcome
 
 
-def trained(request: SeedsRequest) -> list[str]:
-    out = request.pipeline.out
+def trained(request: RunRequest) -> list[str]:
+    out = request.out
     return sorted(str(path.parent.relative_to(out)) for path in out.glob("seed-*/*/run-*/run.json"))
 
 
-def test_all_seeds_pass_each_stage_together_and_are_kept(ask: Callable[..., SeedsRequest]) -> None:
+def test_all_seeds_pass_each_stage_together_and_are_kept(ask: Callable[..., RunRequest]) -> None:
     request = ask()
     state, outcome = run(request)
     assert (state.name, state.type.value) == ("GO", "COMPLETED")
     assert [stage.stage for stage in outcome.stages] == ["one", "two"]
     expected = [f"seed-{seed}/{stage}/run-001" for seed in range(3) for stage in ("one", "two")]
     assert trained(request) == expected
-    out = request.pipeline.out
+    out = request.out
     for stage in ("one", "two"):
         joint = json.loads((out / stage / "joint-001" / JOINT_FILE).read_text())
         assert joint["verdict"] == "GO"
@@ -99,15 +99,15 @@ def test_all_seeds_pass_each_stage_together_and_are_kept(ask: Callable[..., Seed
 
 @pytest.mark.slow
 def test_one_failed_seed_ends_the_group_until_it_is_trained_again(
-    ask: Callable[..., SeedsRequest],
+    ask: Callable[..., RunRequest],
 ) -> None:
     request = ask(own={1: "loss: 70.0"})
     state, outcome = run(request)
     assert (state.name, state.type.value) == ("NO_GO", "FAILED")
-    assert outcome.stages[-1].record.deciding == (
+    assert outcome.stages[-1].deciding == (
         "Enough seeds passed: 2 of 3 seeds passed, 3 needed: seed 1 NO_GO (Critic loss bounded)."
     )
-    assert not list(request.pipeline.out.glob("seed-*/two")), "the next stage must not start"
+    assert not list(request.out.glob("seed-*/two")), "the next stage must not start"
     report = outcome.stages[-1].report.read_text()
     assert "| 1 | **NO-GO** | Critic loss bounded |" in report
     assert "gonogo stage one --seed 1 --out" in report
@@ -121,7 +121,7 @@ def test_one_failed_seed_ends_the_group_until_it_is_trained_again(
         "seed-1/one/run-002",
         "seed-2/one/run-001",
     ]
-    record = read_group(request.pipeline.out)
+    record = read_group(request.out)
     assert record is not None
     assert [j.runs[1] for j in record.stages["one"].joints] == ["run-001", "run-002"]
 
@@ -133,13 +133,13 @@ def allow(files: Path, needed: object) -> None:
 
 @pytest.mark.slow
 def test_a_dead_seed_that_the_gate_allows_is_not_trained_on_but_counted(
-    ask: Callable[..., SeedsRequest], files: Path
+    ask: Callable[..., RunRequest], files: Path
 ) -> None:
     allow(files, 0.5)
     request = ask(own={1: "loss: 70.0"})
     _, outcome = run(request)
     assert outcome.verdict is Verdict.GO
-    assert not (request.pipeline.out / "seed-1" / "two").exists()
+    assert not (request.out / "seed-1" / "two").exists()
     two = read_joint(outcome.stages[1].report.parent)
     assert two is not None
     assert [seed.verdict for seed in two.seeds] == [Verdict.GO, Verdict.NO_GO, Verdict.GO]
@@ -150,7 +150,7 @@ def test_a_dead_seed_that_the_gate_allows_is_not_trained_on_but_counted(
 
 
 def test_a_count_that_cannot_be_met_is_refused_before_anything_starts(
-    ask: Callable[..., SeedsRequest], files: Path
+    ask: Callable[..., RunRequest], files: Path
 ) -> None:
     allow(files, 4)
     with pytest.raises(ConfigError, match="one: its gate needs 4 seeds that pass, there are 3"):
@@ -159,20 +159,20 @@ def test_a_count_that_cannot_be_met_is_refused_before_anything_starts(
 
 @pytest.mark.slow
 def test_a_seed_that_breaks_is_named_and_does_not_end_the_others(
-    ask: Callable[..., SeedsRequest], files: Path
+    ask: Callable[..., RunRequest], files: Path
 ) -> None:
     allow(files, 2)
     request = ask(own={2: "act: break"})
     _, outcome = run(request)
     assert outcome.verdict is Verdict.CONDITIONAL, "two passed, but one is missing"
-    assert outcome.stages[-1].record.deciding.startswith(
+    assert outcome.stages[-1].deciding.startswith(
         "Every seed judged: seed 2 without a verdict. Seed 2: The trainer broke at step 7"
     )
     assert "| 2 | **no verdict** |" in outcome.stages[-1].report.read_text()
-    assert not list(request.pipeline.out.glob("seed-*/two"))
+    assert not list(request.out.glob("seed-*/two"))
 
     _, again = run(request)
-    assert again.stages[0].record.joint == "joint-002"
+    assert again.stages[0].run.name == "joint-002"
     assert [run for run in trained(request) if run != "seed-2/one/run-001"] == [
         "seed-0/one/run-001",
         "seed-1/one/run-001",
@@ -181,11 +181,11 @@ def test_a_seed_that_breaks_is_named_and_does_not_end_the_others(
 
 @pytest.mark.slow
 def test_a_failed_seed_of_an_interrupted_group_is_not_trained_twice(
-    ask: Callable[..., SeedsRequest],
+    ask: Callable[..., RunRequest],
 ) -> None:
     request = ask(own={1: "loss: 70.0"})
     plans = request.plans()
-    with request.open(plans[0]):
+    with request.open_group(plans[0]):
         from flows.pipeline import stage as stages
         from flows.progress import SilentReporter
 
@@ -203,7 +203,7 @@ def test_a_failed_seed_of_an_interrupted_group_is_not_trained_twice(
 
 @pytest.mark.slow
 def test_a_joint_conditional_waits_for_a_person(
-    ask: Callable[..., SeedsRequest], capsys: pytest.CaptureFixture[str]
+    ask: Callable[..., RunRequest], capsys: pytest.CaptureFixture[str]
 ) -> None:
     request = ask(own={0: "loss: 7.0"})
     state, outcome = run(request)
@@ -212,7 +212,7 @@ def test_a_joint_conditional_waits_for_a_person(
     folder = outcome.stages[-1].report.parent
     assert "gonogo approve" in outcome.stages[-1].report.read_text()
 
-    assert decide(request.pipeline.out, kind="approved", reason="known spike", name="Ada") == 0
+    assert decide(request.out, kind="approved", reason="known spike", name="Ada") == 0
     assert "one/joint-001: CONDITIONAL, approved by Ada: known spike" in capsys.readouterr().out
     _, outcome = run(request)
     assert outcome.stages[0].kept
@@ -221,16 +221,16 @@ def test_a_joint_conditional_waits_for_a_person(
     report = (folder / "report.md").read_text()
     assert report.startswith("# CONDITIONAL, approved by Ada at one")
     assert "known spike" in report
-    decide(request.pipeline.out, kind="approved", reason="the same spike", name="Ada")
+    decide(request.out, kind="approved", reason="the same spike", name="Ada")
     with pytest.raises(UsageError, match="nobody decided about; there are: none"):
-        decide(request.pipeline.out, kind="approved", reason="once more", name="Ada")
+        decide(request.out, kind="approved", reason="once more", name="Ada")
 
 
 @pytest.mark.slow
-def test_a_rejected_joint_conditional_is_trained_again(ask: Callable[..., SeedsRequest]) -> None:
+def test_a_rejected_joint_conditional_is_trained_again(ask: Callable[..., RunRequest]) -> None:
     request = ask(own={0: "loss: 7.0"})
     run(request)
-    decide(request.pipeline.out, kind="rejected", reason="the spike grows", name="Ada")
+    decide(request.out, kind="rejected", reason="the spike grows", name="Ada")
     run(request)
     assert trained(request) == [
         "seed-0/one/run-001",
@@ -242,21 +242,21 @@ def test_a_rejected_joint_conditional_is_trained_again(ask: Callable[..., SeedsR
 
 @pytest.mark.slow
 def test_a_joint_no_go_goes_on_only_by_an_order_on_record(
-    ask: Callable[..., SeedsRequest],
+    ask: Callable[..., RunRequest],
 ) -> None:
     request = ask(own={0: "loss: 70.0"})
-    order = NoGoOverride(stage="one", name="Ada", reason="a demonstration")
-    ordered = ask(own={0: "loss: 70.0"}, override_no_go=order)
-    with pytest.raises(UsageError, match="There is no joint NO_GO of one to override"):
+    order = {"override_no_go": "one", "name": "Ada", "reason": "a demonstration"}
+    ordered = ask(own={0: "loss: 70.0"}, **order)
+    with pytest.raises(UsageError, match="There is no NO_GO of one to override"):
         run_and_raise(ordered)
     run(request)
     _, outcome = run(ordered)
     assert [stage.verdict.value for stage in outcome.stages] == ["NO_GO", "NO_GO"]
-    assert outcome.stages[0].record.decision is not None
-    assert "overridden by Ada" in (request.pipeline.out / "report.md").read_text()
+    assert outcome.stages[0].decision is not None
+    assert "overridden by Ada" in (request.out / "report.md").read_text()
 
 
-def run_and_raise(request: SeedsRequest) -> None:
+def run_and_raise(request: RunRequest) -> None:
     result = validate_seeds(request, return_state=True).result(raise_on_failure=False)
     assert isinstance(result, BaseException)
     raise result
@@ -264,12 +264,12 @@ def run_and_raise(request: SeedsRequest) -> None:
 
 @pytest.mark.slow
 def test_one_seed_s_stage_alone_is_judged_with_the_others(
-    ask: Callable[..., SeedsRequest],
+    ask: Callable[..., RunRequest],
 ) -> None:
-    stage = ask().pipeline.stages[:1]
+    stage = ask().stages[:1]
     request = ask(stages=stage)
     run(request)
-    _, outcome = run(ask(stages=stage, retrain=True, only=(1,)))
+    _, outcome = run(ask(stages=stage, single_stage=True, existing="retrain", only=(1,)))
     assert outcome.verdict is Verdict.GO
     assert trained(request) == [
         "seed-0/one/run-001",
@@ -284,22 +284,24 @@ def test_one_seed_s_stage_alone_is_judged_with_the_others(
 
 @pytest.mark.slow
 def test_seeds_of_two_recipes_are_never_judged_as_one(
-    ask: Callable[..., SeedsRequest],
+    ask: Callable[..., RunRequest],
 ) -> None:
-    stage = ask().pipeline.stages[:1]
+    stage = ask().stages[:1]
     run(ask(stages=stage))
-    _, outcome = run(ask("train.loss=2.0", stages=stage, retrain=True, only=(1,)))
+    _, outcome = run(
+        ask("train.loss=2.0", stages=stage, single_stage=True, existing="retrain", only=(1,))
+    )
     assert outcome.verdict is Verdict.NO_GO
-    assert "seeds 0 and 2 trained with another recipe" in outcome.stages[0].record.deciding
+    assert "seeds 0 and 2 trained with another recipe" in outcome.stages[0].deciding
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_a_stop_ends_every_trainer_and_the_group_goes_on_later(
-    ask: Callable[..., SeedsRequest], jobs: int
+    ask: Callable[..., RunRequest], jobs: int
 ) -> None:
     request = ask("train.act=wait", jobs=jobs)
-    out = request.pipeline.out
+    out = request.out
     stopper = threading.Thread(target=interrupt_when, args=(out, jobs))
     stopper.start()
     try:
@@ -336,19 +338,19 @@ def interrupt_when(out: Path, trainers: int) -> None:
     [((0, 1), "leaves out 2"), ((0, 1, 2, 3), None)],
 )
 def test_seeds_are_added_to_a_group_and_never_taken_out(
-    ask: Callable[..., SeedsRequest], seeds: tuple[int, ...], says: str | None
+    ask: Callable[..., RunRequest], seeds: tuple[int, ...], says: str | None
 ) -> None:
     request = ask()
-    request.open(request.plans()[0]).close()
+    request.open_group(request.plan()).close()
     other = ask(seeds=seeds)
     if says is None:
-        other.open(other.plans()[0]).close()
-        record = read_group(request.pipeline.out)
+        other.open_group(other.plan()).close()
+        record = read_group(request.out)
         assert record is not None
         assert record.seeds == seeds
         return
     with pytest.raises(UsageError, match=says):
-        other.open(other.plans()[0])
+        other.open_group(other.plan())
 
 
 @pytest.mark.parametrize(
@@ -368,14 +370,29 @@ def test_an_engine_that_cannot_work_is_refused(
     options: dict[str, Any], says: str | None, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    known: dict[str, Any] = {"jobs": None, "engine": "local", "dask_address": None}
-    known |= {"seed": None, "preset": None, "stages": None, "overrides": (), "retrain": False}
-
-    def build() -> SeedsRequest:
-        return build_seeds_request(seeds=(0, 1), out=files / "group", **{**known, **options})
-
+    request = RunRequest.asked({"seeds": "0,1", "out": files / "group", **options})
     if says is None:
-        assert build().jobs == 2
+        assert request.completed().jobs == 2
         return
     with pytest.raises(UsageError, match=says):
-        build()
+        request.completed()
+
+
+def test_one_seed_of_a_group_is_named_for_one_stage_alone(ask: Callable[..., RunRequest]) -> None:
+    request = ask()
+    request.open_group(request.plan()).close()
+
+    def asked(**options: Any) -> RunRequest:
+        return RunRequest.asked({"out": request.out, **options}).completed()
+
+    alone = asked(seeds="1", stages="one", single_stage=True)
+    assert (alone.seeds, alone.only) == ((0, 1, 2), (1,))
+    assert asked(stages="one", single_stage=True).only == ()
+    assert asked(seeds="0-3").seeds == (0, 1, 2, 3)
+    assert asked().preset == request.preset
+    with pytest.raises(UsageError, match="seeds 0-2, which pass each stage together"):
+        asked(seeds="1")
+    with pytest.raises(UsageError, match="the group holds seeds 0-2"):
+        asked(seeds="9", stages="one", single_stage=True)
+    with pytest.raises(UsageError, match="would give these seeds another recipe"):
+        asked(seeds="1", stages="one", single_stage=True, overrides=["train.loss=2"])

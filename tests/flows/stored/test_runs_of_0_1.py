@@ -12,15 +12,14 @@ import pytest
 from flows.commands.backtest import backtest_directories
 from flows.commands.compare import compare_runs
 from flows.commands.decide import decide
-from flows.commands.gate import gate_directory, render_report
+from flows.commands.gate import judge_with, render_report
 from flows.commands.history import show_history
-from flows.pipeline.request import PipelineRequest
+from flows.pipeline.request import RunRequest
 from flows.pipeline.stage import reason_to_train
 from flows.records.group_dir import read_group
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory, read_record
 from flows.seeds.kept import kept_joint
-from flows.seeds.request import SeedsRequest
 from flows.settings.plan import StagePlan
 from flows.training.interrupted import interrupted_run
 from gates.checks.gate_file import load_gate
@@ -53,14 +52,14 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def request(runs: Path, name: str, stage: str, seed: int, **changes: object) -> PipelineRequest:
+def request(runs: Path, name: str, stage: str, *seeds: int, **changes: object) -> RunRequest:
     content = {
         "preset": str(runs / "small.yaml"),
         "stages": (str(runs / f"{stage}.yaml"),),
-        "seed": seed,
+        "seeds": seeds,
         "out": runs / name,
     }
-    return PipelineRequest.model_validate({**content, **changes})
+    return RunRequest.model_validate({**content, **changes})
 
 
 def renew(pipeline: Path, stage: StagePlan) -> None:
@@ -85,15 +84,12 @@ def test_history_lists_every_verdict(runs: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize("name", ["stopped/hot/run-001", "early/early/run-001"])
-def test_judged_again_by_its_own_gate_a_run_gets_the_same_verdict(
-    runs: Path, name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_judged_again_by_its_own_gate_a_run_gets_the_same_verdict(runs: Path, name: str) -> None:
     before = json.loads((runs / name / "gate.json").read_text())
     options = {"stage": None, "gate": None, "planned_steps": None, "out": None}
     more = {"config": None, "dialect": None, "cross_check": False}
-    gate_directory(runs / name, as_json=True, **options, **more)
-    after = json.loads(capsys.readouterr().out)
-    assert after["verdict"] == before["verdict"] == VERDICTS[name]
+    after = judge_with(runs / name, **options, **more).judgement.result
+    assert after.verdict.value == before["verdict"] == VERDICTS[name]
     assert (runs / name / "rejudged-001" / "gate.json").is_file(), "the first one is never replaced"
 
 
@@ -150,21 +146,20 @@ def test_a_go_of_the_same_recipe_is_kept(runs: Path, name: str, stage: str, seed
 def test_a_joint_go_of_the_same_runs_is_kept(runs: Path) -> None:
     path = runs / "group" / "group.json"
     record = json.loads(path.read_text())
-    pipeline = request(runs, "group", "5k", 0)
-    asked = SeedsRequest(pipeline=pipeline, seeds=(0, 1))
+    asked = request(runs, "group", "5k", 0, 1)
     stages = {seed: plan.stages[0] for seed, plan in asked.plans().items()}
     for seed, stage in stages.items():
         renew(runs / "group" / f"seed-{seed}", stage)
     record["stages"]["5k"]["joints"][0]["gate_sha256"] = load_gate(stages[0].gate).sha256
     path.write_text(json.dumps(record))
-    with asked.open(asked.plans()[0]) as group:
+    with asked.open_group(asked.plans()[0]) as group:
         kept = kept_joint(stages, group, asked)
     assert kept is not None
     assert (kept.joint, kept.verdict.value) == ("joint-001", "GO")
 
 
 def test_an_interrupted_training_can_be_resumed(runs: Path) -> None:
-    asked = request(runs, "interrupted", "hot", 6, resume=True, live="off")
+    asked = request(runs, "interrupted", "hot", 6, existing="resume", live="off")
     plan = asked.plan()
     with asked.open(plan) as directory:
         run = interrupted_run(plan.stages[0], directory)

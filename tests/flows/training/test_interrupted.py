@@ -13,7 +13,7 @@ from flows.commands.gate import gate_directory
 from flows.errors import TrainingBrokenError, UsageError
 from flows.judging.rules import live_stop_of
 from flows.pipeline import stage as stages
-from flows.pipeline.request import PipelineRequest
+from flows.pipeline.request import RunRequest
 from flows.progress import SilentReporter
 from flows.records.pipeline_record import RunRecord
 from flows.records.run_dir import PipelineDirectory
@@ -23,7 +23,7 @@ from flows.training.interrupted import interrupted_run, unjudged_run
 from gates.findings import Verdict
 from gates.progress import StageState
 
-Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
+Opened = Callable[..., tuple[RunRequest, PipelineDirectory]]
 LIVE_CHECK = """
   - id: finite_values
     title: All values finite
@@ -112,7 +112,7 @@ class Interrupts(SilentReporter):
         return contextlib.nullcontext(tick)
 
 
-def interrupted(opened: Opened) -> tuple[PipelineRequest, PipelineDirectory, Path]:
+def interrupted(opened: Opened) -> tuple[RunRequest, PipelineDirectory, Path]:
     request, directory = opened("train.act=wait")
     with pytest.raises(KeyboardInterrupt):
         stages.train(request.plan().stages[0], directory, Interrupts())

@@ -14,7 +14,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from flows.errors import ConfigError
 from flows.pipeline import stage as stages
-from flows.pipeline.request import PipelineRequest
+from flows.pipeline.request import RunRequest
 from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.long_stage import EarlyStopSettings, HopelessSettings, LongStage
@@ -26,7 +26,7 @@ from flows.training.live.watch import RunWatch
 from gates.checks.gate_file import load_gate, parse_gate
 from gates.findings import Finding, Outcome, Verdict
 
-Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
+Opened = Callable[..., tuple[RunRequest, PipelineDirectory]]
 
 
 def finding(check: str, outcome: Outcome, *, required: bool = True) -> Finding:

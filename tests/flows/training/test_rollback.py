@@ -16,7 +16,7 @@ import pytest
 from flows.commands.rollback import roll_back
 from flows.errors import UsageError
 from flows.pipeline import stage as stages
-from flows.pipeline.request import PipelineRequest
+from flows.pipeline.request import RunRequest
 from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import StagePlan
@@ -27,7 +27,7 @@ from flows.training.health.needs import refuse_what_cannot_fit
 from flows.training.health.resources import ResourceWatch, cut_log, resource_summary
 from flows.training.interrupted import interrupted_run
 
-Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
+Opened = Callable[..., tuple[RunRequest, PipelineDirectory]]
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.commands.run_seeds import build_seeds_request
 from flows.errors import ConfigError, UsageError
 from flows.pipeline import stage as stages
-from flows.pipeline.request import PipelineRequest
+from flows.pipeline.request import RunRequest
 from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import StagePlan
@@ -24,7 +23,7 @@ from flows.training.interrupted import interrupted_run
 from flows.training.warm_start import warm_started
 from gates.progress import StageState
 
-Opened = Callable[..., tuple[PipelineRequest, PipelineDirectory]]
+Opened = Callable[..., tuple[RunRequest, PipelineDirectory]]
 
 
 @pytest.mark.parametrize(
@@ -44,8 +43,8 @@ def test_what_is_typed(text: str, run: str | None, at: int | str | None) -> None
 
 
 def test_what_is_carried_belongs_to_a_run() -> None:
-    assert parse_warm_start(None, None) is None
-    for text in (None, "fresh"):
+    assert parse_warm_start("", None) is None
+    for text in ("", "fresh"):
         with pytest.raises(UsageError, match="--carry belongs to --warm-start RUN"):
             parse_warm_start(text, "learner")
 
@@ -61,7 +60,7 @@ def save(run: Path, *steps: int, best: bool = False) -> None:
 
 
 @pytest.fixture
-def passed(opened: Opened) -> tuple[PipelineRequest, PipelineDirectory, Path]:
+def passed(opened: Opened) -> tuple[RunRequest, PipelineDirectory, Path]:
     """A pipeline whose first stage saved itself twice and is a GO."""
     request, directory = opened()
     one = request.plan().stages[0]
@@ -73,7 +72,7 @@ def passed(opened: Opened) -> tuple[PipelineRequest, PipelineDirectory, Path]:
     return request, directory, run
 
 
-Passed = tuple[PipelineRequest, PipelineDirectory, Path]
+Passed = tuple[RunRequest, PipelineDirectory, Path]
 
 
 def second(passed: Passed, begin: str = "weights") -> StagePlan:
@@ -226,17 +225,8 @@ def test_the_report_says_what_a_run_began_with(passed: Passed) -> None:
 
 
 def test_seeds_do_not_share_what_one_run_learned(tmp_path: Path) -> None:
+    request = RunRequest.asked(
+        {"seeds": "0,1", "out": tmp_path / "group", "warm_start": "runs/mine"}
+    )
     with pytest.raises(UsageError, match="seeds must not share what they learned"):
-        build_seeds_request(
-            seeds=(0, 1),
-            jobs=None,
-            engine="local",
-            dask_address=None,
-            seed=None,
-            preset=None,
-            stages=None,
-            out=tmp_path / "group",
-            overrides=(),
-            retrain=True,
-            warm_start="runs/mine/5k/run-001",
-        )
+        request.completed()

@@ -15,7 +15,7 @@ import pytest
 
 from flows.errors import ConfigError
 from flows.pipeline import stage as stages
-from flows.pipeline.request import PipelineRequest
+from flows.pipeline.request import RunRequest
 from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
 from flows.records.trainer_files import TrainerStatus
@@ -25,7 +25,7 @@ from flows.training.process import slots as locks
 from flows.training.process.process import ChildProcess
 from flows.training.process.slots import hold_slots
 
-MakeRequest = Callable[..., PipelineRequest]
+MakeRequest = Callable[..., RunRequest]
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ import yaml
 
 from flows.errors import TrainingBrokenError
 from flows.pipeline import stage as stages
-from flows.pipeline.request import PipelineRequest
+from flows.pipeline.request import RunRequest
 from flows.progress import SilentReporter
 from flows.records.pipeline_record import RunRecord
 from flows.records.run_dir import PipelineDirectory
@@ -95,19 +95,19 @@ class Mine:
         path.write_text(yaml.safe_dump({"name": "mine", "trainer": section}))
         return path
 
-    def request(self, **changes: Any) -> PipelineRequest:
+    def request(self, **changes: Any) -> RunRequest:
         content = {
             "preset": str(self.files / "mine.yaml"),
             "stages": (str(self.files / "one.yaml"),),
             "out": self.files / "pipeline",
         }
-        return PipelineRequest.model_validate({**content, **changes})
+        return RunRequest.model_validate({**content, **changes})
 
-    def open(self, *overrides: str, retried: bool = False) -> tuple[StagePlan, PipelineDirectory]:
+    def open(self, *overrides: str, resuming: bool = False) -> tuple[StagePlan, PipelineDirectory]:
         self.close()
-        request = self.request(overrides=overrides).model_copy(update={"retried": retried})
+        request = self.request(overrides=overrides)
         plan = request.plan()
-        self.directories.append(request.open(plan))
+        self.directories.append(request.open(plan, resuming=resuming))
         return plan.stages[0], self.directories[-1]
 
     def close(self) -> None:
@@ -353,8 +353,8 @@ import sys
 from pathlib import Path
 from flows.pipeline import stage as stages
 from flows.progress import SilentReporter
-from flows.pipeline.request import PipelineRequest
-request = PipelineRequest(
+from flows.pipeline.request import RunRequest
+request = RunRequest(
     preset=sys.argv[1], stages=(sys.argv[2],), out=Path(sys.argv[3])
 )
 plan = request.plan()
@@ -390,7 +390,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed(mine: Mine) -> None:
         process.wait()
     all_gone(pids)
     # The guard of what was killed holds the directory for a moment longer.
-    stage, directory = mine.open(retried=True)
+    stage, directory = mine.open(resuming=True)
     found = interrupted_run(stage, directory)
     assert found is not None
     folder = stages.resume(stage, found, directory, Notes())

@@ -1,0 +1,161 @@
+"""A pipeline with one seed: each stage is kept, or trained and judged, in tasks of the flow run.
+
+What is on disk decides what is trained again, never Prefect's results: no task is cached or
+persisted, so that no retry can bring an old verdict back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas import State
+
+from flows.errors import UsageError
+from flows.pages.events import VERDICT
+from flows.pages.page_reporter import PageReporter
+from flows.pages.run_page import current_flow_run
+from flows.pipeline import stage as stages
+from flows.pipeline.outcome import StageOutcome, outcome_of, verdict_state
+from flows.pipeline.publishing import Publisher
+from flows.pipeline.request import NoGoOverride, RunRequest
+from flows.records.pipeline_record import RunRecord
+from flows.records.run_dir import PipelineDirectory
+from flows.settings.plan import PipelinePlan, StagePlan
+from flows.settings.run_options import Existing
+from flows.training.interrupted import interrupted_run, nothing_to_resume, unjudged_run
+from flows.training.warm_start import warm_started
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneSeed:
+    """The stages of a single seed."""
+
+    plan: PipelinePlan
+    directory: PipelineDirectory
+    request: RunRequest
+    reporter: PageReporter
+    publisher: Publisher
+    since: str
+    """When the flow run was created; a retry does not change it."""
+    retried: bool
+
+    def override(self, order: NoGoOverride) -> None:
+        """Record that a person overrides a NO_GO."""
+        stages.override_no_go(self.plan, self.directory, order)
+
+    def run(self, stage: StagePlan) -> StageOutcome:
+        """Keep, resume or train a stage and judge it."""
+        existing = treatment(
+            stage, self.directory, self.request, since=self.since, retried=self.retried
+        )
+        must_resume = self.request.existing == "resume" and not self.retried
+        return run_stage(
+            stage,
+            self.directory,
+            self.request,
+            self.reporter,
+            existing=existing,
+            must_resume=must_resume and self.request.single_stage,
+        )
+
+
+def treatment(
+    stage: StagePlan,
+    directory: PipelineDirectory,
+    request: RunRequest,
+    *,
+    since: str,
+    retried: bool = False,
+) -> Existing:
+    """Say what to do with earlier runs of a stage; what this flow run began itself is resumed."""
+    if request.existing != "retrain":
+        return "resume" if retried else request.existing
+    newest = directory.record.last(stage.name)
+    return "resume" if newest is not None and newest.started_at >= since else "retrain"
+
+
+def run_stage(
+    stage: StagePlan,
+    directory: PipelineDirectory,
+    request: RunRequest,
+    reporter: PageReporter,
+    *,
+    existing: Existing,
+    must_resume: bool = False,
+) -> StageOutcome:
+    """Keep, resume or train one stage of one seed and judge it.
+
+    Args:
+        stage: As its file and the preset say.
+        directory: The open pipeline directory.
+        request: Of this seed.
+        reporter: Hears what happens.
+        existing: What to do with earlier runs of this stage.
+        must_resume: Refuse when there is nothing to resume.
+
+    Raises:
+        UsageError: An interrupted training cannot be resumed, or there is none.
+    """
+    resumes, retrains = existing == "resume", existing == "retrain"
+    stage = warm_started(stage, directory, request.warm_start_option, going_on=resumes)
+    # Retraining skips a run whose gate already failed to judge it.
+    begun = unjudged_run(stage, directory, also_tried=not retrains)
+    if begun is None and resumes:
+        begun = interrupted_run(stage, directory)
+    if begun is None and must_resume:
+        raise UsageError(nothing_to_resume(stage, directory))
+    publisher = Publisher.of_pipeline(directory, reporter.say)
+    if begun is None and not retrains:
+        me = current_flow_run()
+        reason = stages.reason_to_train(stage, directory, waited_by=str(me) if me else "")
+        if reason is None:
+            return outcome_of(keep_task(stage, directory, reporter, return_state=True))
+        if directory.record.last(stage.name):
+            reporter.say(f"{stage.name}: trained again, because {reason}")
+    progress = reporter.for_artifact(f"{publisher.key(stage.name)}-progress")
+    folder = train_task(stage, directory, request, begun, progress)
+    return outcome_of(gate_task(stage, folder, directory, publisher, return_state=True))
+
+
+@task(name="keep", task_run_name="keep {stage.name}", persist_result=False, cache_policy=NO_CACHE)
+def keep_task(
+    stage: StagePlan, directory: PipelineDirectory, reporter: PageReporter
+) -> State[StageOutcome]:
+    """Keep the stage's newest run, which `reason_to_train` found good enough."""
+    kept = stages.kept_outcome(stage, directory)
+    reporter.say(f"{stage.name}: {kept.run.name} of the same recipe is kept, not trained again")
+    return verdict_state(kept.verdict, kept.deciding, kept)
+
+
+@task(name="train", task_run_name="train {stage.name}", persist_result=False, cache_policy=NO_CACHE)
+def train_task(
+    stage: StagePlan,
+    directory: PipelineDirectory,
+    request: RunRequest,
+    begun: RunRecord | None,
+    reporter: PageReporter,
+) -> Path:
+    """Train a stage in a new run folder, or resume a training that was begun."""
+    if begun is not None:
+        return stages.resume(stage, begun, directory, reporter)
+    return stages.train(stage, directory, reporter, note=request.note, expectation=request.expect)
+
+
+@task(name="gate", task_run_name="gate {stage.name}", persist_result=False, cache_policy=NO_CACHE)
+def gate_task(
+    stage: StagePlan, run: Path, directory: PipelineDirectory, publisher: Publisher
+) -> State[StageOutcome]:
+    """Judge a trained stage and publish its report.
+
+    Returns:
+        A state that carries the verdict's name and the outcome. A failed state may be returned here
+        only because nothing of this task is ever stored.
+    """
+    outcome = stages.judge(stage, run, directory)
+    publisher.report(outcome)
+    publisher.checks(outcome)
+    publisher.event(VERDICT, outcome)
+    return verdict_state(outcome.verdict, outcome.deciding, outcome)

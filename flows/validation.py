@@ -1,0 +1,184 @@
+"""The Prefect flow: train and judge stage after stage, with one seed or several, until one is no GO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from prefect import Flow, flow
+from prefect.client.schemas import State
+from prefect.states import Completed, Failed
+
+from flows.decisions.judged import Judged
+from flows.decisions.waiting import settle
+from flows.pages.events import DECISION, WAITS
+from flows.pages.page_reporter import PageReporter, log
+from flows.pages.run_page import RunPage
+from flows.pages.this_run import began_at, is_retried
+from flows.pipeline.one_seed import OneSeed
+from flows.pipeline.outcome import PipelineOutcome, StageOutcome
+from flows.pipeline.publishing import Publisher
+from flows.pipeline.request import NoGoOverride, RunRequest
+from flows.progress import Reporter, SilentReporter
+from flows.records.group_dir import GroupDirectory
+from flows.records.json_file import read_json
+from flows.records.run_dir import PipelineDirectory
+from flows.report_context.pipeline import save_pipeline_report
+from flows.seeds.group import SeveralSeeds
+from flows.settings.plan import PipelinePlan, StagePlan
+from flows.settings.seeds import seeds_text
+from gates.findings import Verdict
+
+
+class Work(Protocol):
+    """What differs between one seed and several."""
+
+    @property
+    def directory(self) -> PipelineDirectory | GroupDirectory:
+        """State of the run, or of the group."""
+
+    @property
+    def publisher(self) -> Publisher:
+        """Publishes the results."""
+
+    def override(self, order: NoGoOverride) -> None:
+        """Record that a person overrides a NO_GO."""
+
+    def run(self, stage: StagePlan) -> StageOutcome:
+        """Keep, resume or train a stage and judge it."""
+
+
+def validation_flow(
+    reporter: Reporter, *, seeds: int = 1
+) -> Flow[[RunRequest], State[PipelineOutcome]]:
+    """Return the flow that `gonogo run` starts.
+
+    Args:
+        reporter: Hears what happens.
+        seeds: How many there are; the flow's name says whether it is more than one.
+    """
+    name = "staged-validation" if seeds == 1 else "staged-validation-of-seeds"
+
+    @flow(name=name, persist_result=False, retries=0)
+    def staged_validation(request: RunRequest) -> State[PipelineOutcome]:
+        """Train and judge the stages one after the other."""
+        return validate(request, reporter)
+
+    return staged_validation
+
+
+def validate(request: RunRequest, reporter: Reporter | None = None) -> State[PipelineOutcome]:
+    """Train and judge the stages one after the other, inside any flow.
+
+    Args:
+        request: With every gap filled in.
+        reporter: Hears what happens; Prefect's log hears it as well.
+
+    Returns:
+        A state that holds the `PipelineOutcome`: completed and named GO, or failed and named NO_GO
+        or CONDITIONAL. A failed state of any other name is a crash.
+    """
+    plans = request.plans()
+    plan, seeds = plans[request.seeds[0]], seeds_text(request.seeds)
+    page = RunPage(f"{plan.preset} seed{'s' if request.is_group else ''} {seeds}")
+    page.tag(preset=plan.preset, **({"seeds": seeds} if request.is_group else {}))
+    try:
+        with _opened(request, plans, PageReporter(reporter or SilentReporter())) as work:
+            if request.no_go_override is not None:
+                work.override(request.no_go_override)
+            outcomes = tuple(_run_stages(plan.stages, work, request, page))
+            report = save_pipeline_report(work.directory)
+            work.publisher.pipeline_report(report, outcomes[-1].deciding)
+    finally:
+        page.close()
+    last = outcomes[-1]
+    outcome = PipelineOutcome(verdict=last.verdict, stages=outcomes, report=report)
+    state = Completed if last.verdict is Verdict.GO else Failed
+    decisions = [f"{o.stage}: {o.verdict_text}." for o in outcomes if o.decision is not None]
+    message = " ".join([*decisions, f"{last.stage}: {last.deciding}"])
+    return state(name=last.verdict.value, message=message, data=outcome)
+
+
+@contextmanager
+def _opened(
+    request: RunRequest, plans: Mapping[int, PipelinePlan], reporter: PageReporter
+) -> Iterator[Work]:
+    """Hold the directory of the pipeline, or of the group, while the block is open."""
+    plan = plans[request.seeds[0]]
+    publisher = Publisher(
+        preset=plan.preset,
+        seeds=seeds_text(request.seeds),
+        is_group=request.is_group,
+        say=reporter.say,
+    )
+    since, retried = began_at(), is_retried()
+    if request.is_group:
+        with request.open_group(plan) as group:
+            yield SeveralSeeds(
+                plans=plans,
+                directory=group,
+                request=request,
+                reporter=reporter,
+                publisher=publisher,
+                since=since,
+                retried=retried,
+            )
+        return
+    resuming = retried or request.existing == "resume"
+    with request.open(plan, resuming=resuming) as directory:
+        yield OneSeed(
+            plan=plan,
+            directory=directory,
+            request=request,
+            reporter=reporter,
+            publisher=publisher,
+            since=since,
+            retried=retried,
+        )
+
+
+def _run_stages(
+    stages: tuple[StagePlan, ...], work: Work, request: RunRequest, page: RunPage
+) -> Iterator[StageOutcome]:
+    for stage in stages:
+        page.stage(stage.name, "running")
+        try:
+            outcome = work.run(stage)
+        except BaseException as error:
+            page.stage(stage.name, "broken" if isinstance(error, Exception) else "stopped")
+            raise
+        page.stage(stage.name, outcome.verdict.value)
+        if stage is not stages[-1]:
+            outcome = _decided(stage, outcome, work, request, page)
+        page.tag(verdict=outcome.verdict.value, **_revision(outcome.run))
+        yield outcome
+        text = f"{stage.name}: {outcome.verdict_text}. {outcome.deciding}"
+        if not outcome.may_go_on or stage is stages[-1]:
+            log(text)  # the command line shows how it ended by itself
+            return
+        work.publisher.say(text)
+
+
+def _decided(
+    stage: StagePlan, outcome: StageOutcome, work: Work, request: RunRequest, page: RunPage
+) -> StageOutcome:
+    """Let a person decide, where a verdict asks for it, and show the decision."""
+    if outcome.undecided and request.on_conditional == "wait":
+        page.stage(stage.name, "CONDITIONAL, waits for a decision")
+        work.publisher.event(WAITS, outcome)
+    judged = Judged(work.directory, stage.name, outcome.run.name)
+    after = replace(outcome, decision=settle(judged, request.terms, work.publisher.say))
+    if after.decision is not None:
+        page.stage(stage.name, f"{after.verdict.value}, {after.decision.kind}")
+    if after.decision != outcome.decision:
+        work.publisher.report(after)
+        work.publisher.event(DECISION, after)
+    return after
+
+
+def _revision(run: Path) -> dict[str, str]:
+    revision = (read_json(run / "run.json") or {}).get("git_revision")
+    return {"revision": revision[:7]} if isinstance(revision, str) and revision else {}
