@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from flows.errors import ConfigError
+from flows.settings.mistakes import mistake_text
 from flows.settings.yaml_file import YamlError, read_mapping
 from gates.findings import GateResult, Verdict
 
@@ -106,7 +107,7 @@ def load_labels(path: Path) -> Labels:
         try:
             label = Label.model_validate(content)
         except ValidationError as error:
-            mistakes += [f"{path}: {name}: {_sentence(item)}" for item in error.errors()]
+            mistakes += [f"{path}: {name}: {mistake_text(item)}" for item in error.errors()]
             continue
         if label.config is not None:
             label = label.model_copy(update={"config": path.parent / label.config})
@@ -114,10 +115,3 @@ def load_labels(path: Path) -> Labels:
     if mistakes:
         raise ConfigError(mistakes)
     return Labels(folder=path.parent, by_name=labels)
-
-
-def _sentence(item: Mapping[str, Any]) -> str:
-    key = ".".join(str(part) for part in item["loc"])
-    message = str(item["msg"]).removeprefix("Value error, ")
-    text = f"{message[:1].lower()}{message[1:]}"
-    return f"{key}: {text}, got {item['input']!r}" if key else text

@@ -16,6 +16,7 @@ from flows.records.decisions import Decision, Kind, user_name
 from flows.records.state_record import WaitRecord
 from flows.records.stored_result import GATE_FILE, JOINT_FILE, read_joint, read_result
 from flows.report_context.stage import next_stage
+from flows.settings.mistakes import message_of
 from flows.settings.shell_path import shell_path
 from gates.findings import Verdict
 
@@ -88,7 +89,7 @@ def _record(folder: Path, kind: Kind, reason: str, name: str) -> Decision:
     except ValidationError as error:
         first = error.errors()[0]
         option = "--name" if first["loc"][0] == "by" else "--reason"
-        raise UsageError(f"{option}: {first['msg'].removeprefix('Value error, ')}.") from None
+        raise UsageError(f"{option}: {message_of(first)}.") from None
 
 
 def _show(folder: Path, waits: WaitRecord | None) -> None:

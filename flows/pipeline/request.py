@@ -17,6 +17,7 @@ from flows.records.decisions import Name, Reason, Terms, user_name
 from flows.records.group_dir import GroupDirectory, default_group_directory, read_group, seed_folder
 from flows.records.group_record import GroupRecord
 from flows.records.run_dir import PipelineDirectory, default_directory, read_record
+from flows.settings.mistakes import message_of
 from flows.settings.placeholders import names_in
 from flows.settings.plan import PipelinePlan, resolve_plan
 from flows.settings.run_options import RunOptions, run_options
@@ -136,8 +137,7 @@ class RunRequest(RunOptions, BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             option = "--name" if first["loc"] == ("name",) else "--reason"
-            message = first["msg"].removeprefix("Value error, ")
-            raise UsageError(f"--override-no-go needs {option}: {message}.") from None
+            raise UsageError(f"--override-no-go needs {option}: {message_of(first)}.") from None
 
     @property
     def warm_start_option(self) -> WarmStartOption | None:
@@ -335,13 +335,12 @@ def merge_overrides(old: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
 
 def _mistake(item: Mapping[str, Any]) -> str:
     """Say what is wrong with one option."""
-    message = str(item["msg"]).removeprefix("Value error, ")
     if not item["loc"]:
-        return message
+        return message_of(item)
     options = run_options()
     name = str(item["loc"][0])
     option = options[name].flag if name in options else name
-    return f"{option}: {message[0].lower()}{message[1:]}"
+    return f"{option}: {message_of(item)}"
 
 
 def _unused(path: Path) -> Path:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from flows.errors import OutputError, UsageError
+from flows.settings.mistakes import mistake_text
 from gates.files import write_atomically
 from gates.result_file import finite_or_text
 
@@ -57,8 +58,7 @@ def read_state(path: Path, model: type[Model]) -> Model | None:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path} is not a valid {path.name}: {key}: {first['msg']}.") from None
+        raise UsageError(f"{path} is not a valid {path.name}: {mistake_text(first)}.") from None
 
 
 def write_state(path: Path, state: BaseModel) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -45,3 +46,26 @@ def did_you_mean(name: str, known: Iterable[str], *, rest: Sequence[str] = ()) -
     """Return `; did you mean X?` or nothing; `rest` are the dotted parts that follow the name."""
     near = nearest(name, known)
     return hint(".".join([near, *rest]) if near else "")
+
+
+def message_of(item: Mapping[str, Any]) -> str:
+    """Return pydantic's message as the end of a sentence, without capital letter and full stop."""
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return f"{message[:1].lower()}{message[1:]}"
+
+
+def mistake_text(item: Mapping[str, Any], model: type[BaseModel] | None = None) -> str:
+    """Return `key: what is wrong, got the value`; with `model`, an unknown key gets the nearest one."""
+    parts = [str(part) for part in item["loc"]]
+    key = ".".join(parts)
+    if item["type"] == "extra_forbidden" and model is not None:
+        fields: Any = model.model_fields
+        for part in parts[:-1]:
+            fields = fields[part].annotation.model_fields
+        return f"{key}: unknown key{did_you_mean(parts[-1], fields)}"
+    if item["type"] == "missing":
+        return f"{key}: missing"
+    if item["type"] == "string_pattern_mismatch":
+        return f"{key}: must be lower-case letters, digits and dashes, got {item['input']!r}"
+    message = message_of(item)
+    return f"{key}: {message}, got {item['input']!r}" if key else message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from flows.errors import ConfigError
 from flows.settings.long_stage import LongStage
-from flows.settings.mistakes import did_you_mean
+from flows.settings.mistakes import did_you_mean, mistake_text
 from flows.settings.slots import Slot
 from flows.settings.supervision import Supervision
 from flows.settings.warm_start import WarmMode
@@ -197,24 +197,6 @@ def load_file(
     try:
         loaded = model.model_validate(data)
     except ValidationError as error:
-        mistakes += [f"{path}: {_sentence(item, model)}" for item in error.errors()]
+        mistakes += [f"{path}: {mistake_text(item, model)}" for item in error.errors()]
         return None
     return None if bad_numbers else (path, loaded)
-
-
-def _sentence(item: Mapping[str, Any], model: type[BaseModel]) -> str:
-    parts = [str(part) for part in item["loc"]]
-    key = ".".join(parts)
-    if item["type"] == "extra_forbidden":
-        fields: Any = model.model_fields
-        for part in parts[:-1]:
-            fields = fields[part].annotation.model_fields
-        return f"{key}: unknown key{did_you_mean(parts[-1], fields)}"
-    if item["type"] == "missing":
-        return f"{key}: missing"
-    if item["type"] == "string_pattern_mismatch":
-        return f"{key}: must be lower-case letters, digits and dashes, got {item['input']!r}"
-    message = str(item["msg"]).removeprefix("Value error, ")
-    if not key:
-        return message
-    return f"{key}: {message[0].lower()}{message[1:]}, got {item['input']!r}"

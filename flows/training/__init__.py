@@ -1,1 +1,11 @@
-"""Keeps the trainer process going, and ends it when it is lost; free of Prefect."""
+"""Trains one stage under supervision; knows nothing of Prefect.
+
+In: a `StagePlan` and a run folder. Out: what the trainer logged, and how each attempt ended.
+
+    stage_training ── supervisor ──┬── process: start, stop, restart, devices
+       warm_start, interrupted     ├── trainers: our own or any command
+                                   ├── health: stalls, memory, disk
+                                   └── live: checks while it trains
+
+Whatever ends the supervisor, no process of the trainer is left.
+"""

@@ -11,7 +11,7 @@ from typing import Any
 from gates.errors import InputError
 from gates.text import duration, in_words
 
-FILE_NAME = "ended-early.json"
+ENDED_EARLY_FILE = "ended-early.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ def read_ended_early(run: Path) -> EndedEarly | None:
     Raises:
         InputError: The file is there but cannot be understood.
     """
-    path = run / FILE_NAME
+    path = run / ENDED_EARLY_FILE
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] != 1:

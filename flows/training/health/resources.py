@@ -19,7 +19,7 @@ from flows.settings.supervision import ResourceSettings
 from flows.training.health.events import ResourceEvents
 from flows.training.health.traces import group_members
 
-FILE_NAME = "resources.jsonl"
+RESOURCES_FILE = "resources.jsonl"
 _MIB = 1 << 20
 _KEPT_BYTES = _MIB // 2
 """Of a log that grew too long, at its start and at its end."""
@@ -53,7 +53,7 @@ class ResourceWatch:
         with contextlib.suppress(OSError):
             found = measure(self._run, group)
             line = json.dumps({"at": utc_now(), "step": step, **found})
-            with (self._run / FILE_NAME).open("a", encoding="utf-8") as file:
+            with (self._run / RESOURCES_FILE).open("a", encoding="utf-8") as file:
                 file.write(f"{line}\n")
             self._events.write(step, found)
 
@@ -109,7 +109,7 @@ def resource_summary(run: Path) -> str:
     """Sum resources.jsonl up in one sentence; empty when nothing was measured."""
     lines: list[dict[str, Any]] = []
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        for text in (run / FILE_NAME).read_text(encoding="utf-8").splitlines():
+        for text in (run / RESOURCES_FILE).read_text(encoding="utf-8").splitlines():
             with contextlib.suppress(ValueError):
                 line = json.loads(text)
                 lines += [line] if isinstance(line, dict) else []

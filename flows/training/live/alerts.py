@@ -15,7 +15,7 @@ from gates.checks.gate_file import GateSpec
 from gates.checks.types.derived_limit import DerivedLimitCheck
 from gates.findings import Finding, Outcome
 
-FILE_NAME = "alerts.jsonl"
+ALERTS_FILE = "alerts.jsonl"
 WARNING, CRITICAL = "warning", "critical"
 
 
@@ -46,7 +46,7 @@ class AlertLog:
     """The alerts of one run; each check raises each level once, however often it comes back."""
 
     def __init__(self, run: Path, gate: GateSpec, settings: LiveSettings) -> None:
-        self._path = run / FILE_NAME
+        self._path = run / ALERTS_FILE
         self._settings = settings
         self._derived = {c.id: c for c in gate.checks if isinstance(c, DerivedLimitCheck)}
         self._raised = {(alert.check, alert.level) for alert in read_alerts(run)}
@@ -122,7 +122,7 @@ def read_alerts(run: Path) -> tuple[Alert, ...]:
     """Read alerts.jsonl; lines that cannot be understood are passed over."""
     alerts: list[Alert] = []
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        for line in (run / FILE_NAME).read_text(encoding="utf-8").splitlines():
+        for line in (run / ALERTS_FILE).read_text(encoding="utf-8").splitlines():
             with contextlib.suppress(ValidationError):
                 alerts.append(Alert.model_validate_json(line))
     return tuple(alerts)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flows.errors import OutputError
 from gates.files import write_atomically
-from gates.runs.ended_early import FILE_NAME, EndedEarly
+from gates.runs.ended_early import ENDED_EARLY_FILE, EndedEarly
 
 
 def write_ended_early(run: Path, ended: EndedEarly) -> None:
@@ -15,7 +15,7 @@ def write_ended_early(run: Path, ended: EndedEarly) -> None:
     Raises:
         OutputError: It cannot be written.
     """
-    path = run / FILE_NAME
+    path = run / ENDED_EARLY_FILE
     try:
         write_atomically(path, ended.to_json())
     except OSError as error:
@@ -28,7 +28,7 @@ def forget_ended_early(run: Path) -> None:
     Raises:
         OutputError: It cannot be removed.
     """
-    path = run / FILE_NAME
+    path = run / ENDED_EARLY_FILE
     try:
         path.unlink(missing_ok=True)
     except OSError as error:

@@ -21,7 +21,7 @@ from gates.files import write_atomically
 from gates.findings import Finding, Outcome, Verdict
 from gates.verdict import decide
 
-FILE_NAME = "interim.json"
+INTERIM_FILE = "interim.json"
 
 
 class Standing(str, Enum):
@@ -99,7 +99,7 @@ class InterimGates:
         if new:
             content = _File(interim=tuple(self.verdicts[s] for s in sorted(self.verdicts)))
             write_atomically(
-                self._run / FILE_NAME,
+                self._run / INTERIM_FILE,
                 json.dumps(content.model_dump(mode="json"), indent=2) + "\n",
             )
         return new
@@ -108,7 +108,7 @@ class InterimGates:
 def read_interim(run: Path) -> tuple[InterimVerdict, ...]:
     """Read interim.json of a run; empty when there is none that can be understood."""
     try:
-        return _File.model_validate_json((run / FILE_NAME).read_bytes()).interim
+        return _File.model_validate_json((run / INTERIM_FILE).read_bytes()).interim
     except (OSError, ValidationError):
         return ()
 
