@@ -75,7 +75,8 @@ def done_ratio_over_terminations(facts: RunFacts) -> Quantity | Missing:
     """Share of terminal transitions in the batches over the share among the steps taken; about 1 when they are kept.
 
     Infinite where it is impossible: a terminal transition before any episode terminated, or nothing but terminal ones
-    while episodes last longer than two steps. Assumes uniform sampling; n-step returns multiply the share by n.
+    while episodes last longer than two steps. Assumes that the buffer holds this run's steps alone and is sampled
+    uniformly; n-step returns multiply the share by n.
     """
     found = facts.need("debug/done_ratio")
     episodes = facts.episodes

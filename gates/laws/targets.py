@@ -64,7 +64,7 @@ def target_network_speed(facts: RunFacts) -> Quantity | Missing:
     bootstrap = (target[early] - reward[early]) / effective[early]
     errors = lag_errors(np.maximum(updates[early], 1.0), actor_q[early], bootstrap)
     best = float(errors.min())
-    if best > GOOD_FIT:
+    if not best <= GOOD_FIT:
         reason = f"no rate describes how the targets follow the critic (relative error {best:.2f})"
         return Missing(reason=reason, not_applicable=True)
     tau = float(RATES[errors <= AS_GOOD * best + AS_GOOD_BEYOND][0])

@@ -351,3 +351,13 @@ def test_rewards_that_hardly_differ_do_not_show_one_batch(spread: float, batches
     found = evaluate("batches_repeat", facts(run))
     assert isinstance(found, Missing)
     assert found.not_applicable
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e160, 1e300, np.inf, np.nan])
+def test_values_of_any_size_leave_every_law_with_an_answer(size: float) -> None:
+    run = make(Recipe(own=True))
+    for tag in ("debug/actor_q_mean", "debug/target_q_mean", "train/q1_value", "debug/reward_mean"):
+        run.set(tag, size * (1.0 + run.noise(0.3)))
+    with np.errstate(all="ignore"):
+        for law in LAWS:
+            assert isinstance(evaluate(law, facts(run)), Quantity | Missing)
