@@ -152,7 +152,8 @@ def _evaluations(facts: RunFacts, until: float, last_points: int) -> Progress | 
         before, later = finite.where(slice(0, size)), later.where(slice(size, None))
     if not len(before) or not len(later):
         return None
-    cut = window(later, last_points=last_points)
+    # Of few evaluations the later half: the others show the policy on its way.
+    cut = window(later, last_points=min(last_points, (len(later) + 1) // 2))
     noise = _noise(series.values)
     count = f"{len(before)} evaluation{'s' if len(before) > 1 else ''}"
     first = f"first {count}, made after updates" if learned_before else f"{count} before any update"

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from gates.findings import Diagnosis, GateResult, Outcome, Verdict
 from gates.judge import Judgement
 from reports.context import DecisionNote, StageContext
@@ -99,6 +101,7 @@ class StageView:
     footer: Rows
 
 
+@np.errstate(all="ignore")  # values may be anything, also too large to be squared
 def build_stage_view(
     judgement: Judgement, context: StageContext, plots: Sequence[PlotFile]
 ) -> StageView:

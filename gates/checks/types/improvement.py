@@ -149,6 +149,8 @@ def _why_undecided(check: ImprovementCheck, one: Progress) -> str:
         return "the results show no spread, so no gain can be told from noise"
     if abs(one.gain) < _smallest(check, one):
         return "less than the smallest effect that matters"
+    if one.gain < -2.0 * one.error:
+        return "results fell, but by less than single episodes differ"
     if one.learned_before:
         return "no clear change, and the first results may have been learned already"
     return "within the errors of both means"
