@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from flows.records.trainer_files import TrainerStatus
-from gates.text import duration, in_words
+from gates.text import format_duration, format_number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,7 +110,9 @@ def measures(status: TrainerStatus, steps: int) -> str:
     text = f"{status.step:,}/{steps:,} steps"
     if status.steps_per_s:
         remaining = max(0, steps - status.step) / status.steps_per_s
-        text += f", {status.steps_per_s:,.0f} steps/s, {duration(remaining)} left"
+        text += f", {status.steps_per_s:,.0f} steps/s, {format_duration(remaining)} left"
     if status.episode_return is not None and status.episode_length is not None:
-        text += f"; return {in_words(status.episode_return)} in {status.episode_length:,.0f} steps"
+        text += (
+            f"; return {format_number(status.episode_return)} in {status.episode_length:,.0f} steps"
+        )
     return f"{text}; {status.live}" if status.live else text

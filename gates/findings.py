@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Literal
+
+import numpy as np
+
+from gates.series import FloatArray
+from gates.text import as_sentence
 
 
 class Outcome(str, Enum):
@@ -29,17 +35,57 @@ class Verdict(str, Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Side:
+    """One side of a limit: `max` may not be exceeded, `min` may not be undercut."""
+
+    direction: Literal["max", "min"]
+    warn: float | None
+    fail: float | None
+
+    def broken(self, values: FloatArray, level: float | None) -> np.ndarray:
+        """`bool[n]`: which values break a level; NaN breaks none."""
+        if level is None:
+            return np.zeros(len(values), dtype=bool)
+        with np.errstate(invalid="ignore"):
+            return values > level if self.direction == "max" else values < level
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitOrigin:
+    """How a limit follows from the run itself: `factor x formula = factor x numbers`."""
+
+    factor: float
+    """Share of the bound at which the limit lies."""
+    bound: float
+    """The bound itself."""
+    formula: str
+    """`max|r| / (1 - gamma)`."""
+    numbers: str
+    """The formula with its numbers: `5.43 / (1 - 0.99)`."""
+    inputs: tuple[str, ...] = ()
+    """Where each number comes from: `gamma: gamma of the configuration`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """The outcome of one check, with the numbers that repeat it."""
 
     check: str
     """Stable identifier, the key in the gate file: `actor_q_bound`."""
+    type: str = ""
+    """Check type, `limit`; findings that no gate file asks for have a word of their own, `files_intact`."""
+    law: str = ""
+    """Law that was judged; empty for other check types."""
     title: str
     """Name for people: `Actor Q within its bound`."""
     outcome: Outcome
     required: bool
     reason: str
-    """One sentence with value, limit and step."""
+    """Value, limit and step in words."""
+    fact: str = ""
+    """What is wrong or unknown, in short: `the actor is dead since step 1,120`; empty for a PASS."""
+    parts: tuple[str, ...] = ()
+    """The reason's independent statements, one sentence each, where there are several."""
     value: float | None = None
     limit: float | None = None
     """The level that was broken, or the one that FAIL starts at when none was."""
@@ -47,6 +93,8 @@ class Finding:
     """The level that WARN starts at, if there is one."""
     direction: str = ""
     """`max` when the value may not exceed the limit, `min` when it may not fall below, empty otherwise."""
+    sides: tuple[Side, ...] = ()
+    """All levels that the value was compared with, where a check has levels above and below, or only a warning."""
     statistic: str = ""
     """How the value was reduced: `mean of the last 20 %`."""
     unit: str = ""
@@ -60,7 +108,9 @@ class Finding:
     breach_step: int | None = None
     """First step at which the limit was broken."""
     limit_source: str = ""
-    """Where the limit comes from, with the derivation in numbers when it was derived."""
+    """Where the limit comes from."""
+    limit_origin: LimitOrigin | None = None
+    """Set when the limit was derived from the run."""
     rationale: str = ""
     """Why this is checked, one line."""
     group: str = ""
@@ -72,6 +122,18 @@ class Finding:
     """Set when the series was derived from another tag."""
     live: bool = False
     """Also worth judging while the run is still training."""
+    ended_early: bool = False
+    """Early stopping ended the run by its rule, which counts as the end of the plan."""
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """The statements of the finding, one sentence each."""
+        return self.parts or (as_sentence(self.reason),)
+
+    @property
+    def statement(self) -> str:
+        """The finding as one short clause."""
+        return self.fact or f"{self.title}: {self.outcome.value}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +178,7 @@ class GateResult:
     run: str
     """Directory that was judged, as given."""
     deciding: str
-    """The one sentence that decided, with value, limit and step."""
+    """What decided, one short sentence; the numbers are in the findings."""
     findings: tuple[Finding, ...]
     diagnoses: tuple[Diagnosis, ...]
     gate_warnings: tuple[str, ...]
@@ -138,5 +200,15 @@ class GateResult:
     """What this stage's gate cannot judge, one sentence each."""
     last_evaluation: float | None = None
     """Last eval/mean_reward, to notice evaluations that are identical across runs."""
+    deciding_check: str = ""
+    """Check whose finding kept the verdict from GO; empty after a GO."""
+    not_applicable: tuple[NotApplicable, ...] = ()
+    """Checks that make no sense for this run."""
     baseline: str = ""
     """Run that relative checks compared with; empty when there was none."""
+
+    @property
+    def deciding_finding(self) -> Finding | None:
+        """The finding that kept the verdict from GO; None after a GO."""
+        named = [f for f in self.findings if f.check == self.deciding_check]
+        return max(named, key=lambda f: f.outcome.severity, default=None)

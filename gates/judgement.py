@@ -66,16 +66,17 @@ def judge_log(
         checked = run_checks(gate, facts, baseline=baseline)
         unknown = unknown_trainer(facts, gate, checked)
         findings = (*before, *(unknown or (*checked.findings, *audit(facts))))
-        verdict, deciding = decide(findings)
+        decision = decide(findings)
         explained = NOTHING_EXPLAINED if unknown else diagnose(facts, findings)
         warnings = () if unknown else sanity(gate, facts, findings, baseline)
     evaluations = facts.series("eval/mean_reward")
     last_evaluation = float(evaluations.values[-1]) if evaluations is not None else None
     result = GateResult(
-        verdict=verdict,
+        verdict=decision.verdict,
         stage=stage,
         run=str(directory),
-        deciding=deciding,
+        deciding=decision.deciding,
+        deciding_check=decision.check,
         findings=findings,
         diagnoses=explained.diagnoses,
         gate_warnings=warnings,
@@ -92,14 +93,8 @@ def judge_log(
         seed=run.seed if run else None,
         config_sha256=run.config_sha256 if run else "",
         unexplained=explained.unexplained,
-        not_decided=(
-            *gate.not_decided,
-            *(
-                f"{n.title}: does not apply, {n.reason}."
-                for n in checked.not_applicable
-                if not unknown
-            ),
-        ),
+        not_decided=gate.not_decided,
+        not_applicable=() if unknown else checked.not_applicable,
         last_evaluation=last_evaluation
         if last_evaluation is None or np.isfinite(last_evaluation)
         else None,

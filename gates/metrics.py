@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -61,6 +61,11 @@ def after_step(series: Series, step: int) -> Series:
     return series.where(series.steps > step)
 
 
+def magnitudes(series: Series) -> Series:
+    """Return the absolute values."""
+    return replace(series, values=np.abs(series.values))
+
+
 def reduce(series: Series, statistic: Statistic) -> Reduced:
     """Reduce a series to one number; a NaN among its points makes the number NaN."""
     values = series.values
@@ -103,20 +108,25 @@ def finite_median(values: FloatArray) -> float:
     return float(np.median(finite)) if len(finite) else float("nan")
 
 
-def first_breach(series: Series, breaks: Callable[[FloatArray], np.ndarray]) -> int | None:
-    """Return the step of the first point that breaks a limit; NaN breaks none."""
-    with np.errstate(invalid="ignore"):
-        hits = np.flatnonzero(breaks(series.values))
+def first_breach(series: Series, broken: np.ndarray) -> int | None:
+    """Return the step of the first point that breaks a limit."""
+    hits = np.flatnonzero(broken)
     return int(series.steps[hits[0]]) if len(hits) else None
 
 
-def has_n_of_m(broken: np.ndarray, breaches: int, of: int) -> bool:
-    """Say whether any `of` consecutive points hold at least `breaches` broken ones."""
-    hits = np.asarray(broken, dtype=np.int64)
-    if len(hits) < of:
-        return int(hits.sum()) >= breaches
-    sums = np.convolve(hits, np.ones(of, dtype=np.int64), mode="valid")
-    return bool((sums >= breaches).any())
+def sustained(values: FloatArray, points: int, of: int, *, high: bool) -> float:
+    """Return the highest (or lowest) level that `points` of any `of` consecutive values reach.
+
+    NaN reaches none; the result is NaN when no window holds enough other values.
+    """
+    sign = 1.0 if high else -1.0
+    signed = np.where(np.isnan(values), -np.inf, sign * values)
+    size = min(of, len(signed))
+    if size < points or np.count_nonzero(~np.isnan(values)) < points:
+        return float("nan")
+    windows = np.lib.stride_tricks.sliding_window_view(signed, size)
+    reached = np.partition(windows, size - points, axis=1)[:, size - points]
+    return sign * float(reached.max())
 
 
 def align(*series: Series) -> tuple[IntArray, tuple[FloatArray, ...]]:

@@ -10,7 +10,18 @@ from typing import Any
 
 from gates.errors import InputError
 from gates.files import write_atomically
-from gates.findings import Diagnosis, Finding, Fix, GateResult, Outcome, Verdict
+from gates.findings import (
+    Diagnosis,
+    Finding,
+    Fix,
+    GateResult,
+    LimitOrigin,
+    NotApplicable,
+    Outcome,
+    Side,
+    Verdict,
+)
+from gates.verdict import decide
 
 FORMAT = 1
 """Raised when a key changes its meaning."""
@@ -38,11 +49,14 @@ def from_json(text: str) -> GateResult:
         if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
             raise InputError(f"not a gate.json of format {FORMAT}")
         data["verdict"] = Verdict(data["verdict"])
-        data["findings"] = tuple(_finding(f) for f in data["findings"])
+        data["findings"] = tuple(map(read_finding, data["findings"]))
         data["diagnoses"] = tuple(_diagnosis(d) for d in data["diagnoses"])
         for key in ("gate_warnings", "inputs", "not_decided"):
             data[key] = tuple(data[key])
         data["last_evaluation"] = number(data.get("last_evaluation"))
+        if "deciding_check" not in data:
+            _complete(data)
+        data["not_applicable"] = tuple(NotApplicable(**n) for n in data["not_applicable"])
         return GateResult(**data)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"not a gate.json that can be read: {error}") from error
@@ -75,11 +89,35 @@ def number(value: Any) -> Any:
     return _NOT_FINITE.get(value, value) if isinstance(value, str) else value
 
 
-def _finding(data: dict[str, Any]) -> Finding:
-    numbers: dict[str, Any] = {
-        k: number(data[k]) for k in ("value", "limit", "warn_limit") if k in data
-    }
-    fields: dict[str, Any] = {**data, **numbers, "outcome": Outcome(data["outcome"])}
+def _complete(data: dict[str, Any]) -> None:
+    """Add what gate.json did not hold before `deciding_check`: it wrote these facts as sentences."""
+    stopped = [f for f in data["findings"] if f.check == "live_gate"]
+    data["deciding_check"] = stopped[0].check if stopped else decide(data["findings"]).check
+    told = [text.partition(": does not apply, ") for text in data["not_decided"]]
+    data["not_decided"] = tuple(text for text, found, _ in told if not found)
+    data["not_applicable"] = [
+        {"check": "", "title": title, "reason": reason.rstrip(".")}
+        for title, found, reason in told
+        if found
+    ]
+
+
+def read_finding(data: dict[str, Any]) -> Finding:
+    """Read a finding as `asdict` and `finite_or_text` wrote it."""
+    fields: dict[str, Any] = {**data, "outcome": Outcome(data["outcome"])}
+    for key in ("value", "limit", "warn_limit"):
+        fields[key] = number(data.get(key))
+    fields["parts"] = tuple(data.get("parts", ()))
+    fields["sides"] = tuple(
+        Side(direction=s["direction"], warn=number(s["warn"]), fail=number(s["fail"]))
+        for s in data.get("sides", ())
+    )
+    origin = data.get("limit_origin")
+    if origin:
+        numbers = {key: number(origin[key]) for key in ("factor", "bound")}
+        fields["limit_origin"] = LimitOrigin(
+            **{**origin, **numbers, "inputs": tuple(origin["inputs"])}
+        )
     return Finding(**fields)
 
 

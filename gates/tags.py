@@ -52,3 +52,30 @@ CANONICAL_TAGS: tuple[str, ...] = (
     "eval/discounted_return",
     "eval/episodes",
 )
+
+TAG_NAMES: dict[str, str] = {
+    "train/actor_loss": "actor loss",
+    "train/critic_loss": "critic loss",
+    "train/q1_value": "replay Q",
+    "train/q2_value": "replay Q of the second critic",
+    "train/episode_length": "episode length",
+    "train/episode_reward": "episode return",
+    "debug/actor_q_mean": "mean actor Q",
+    "debug/actor_q_max": "largest actor Q",
+    "debug/target_q_mean": "mean TD target",
+    "debug/target_q_max": "largest TD target",
+    "debug/td_error_q1": "TD error",
+    "policy/tanh_saturation": "share of saturated actions",
+    "policy/action_abs": "mean |action|",
+    "features/actor_cnn_l2": "output of the actor's encoder",
+    "features/critic_cnn_l2": "output of the critic's encoder",
+    "probe/actor_encoder_leak": "gradient past the policy's output",
+    "eval/mean_reward": "evaluation return",
+    "eval/mean_episode_length": "evaluation episode length",
+    "eval/time_limit_share": "share of evaluations up to the time limit",
+}
+
+
+def tag_name(tag: str) -> str:
+    """Name a tag for people; the tag itself when it has no shorter name."""
+    return TAG_NAMES.get(tag, tag)

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from gates.findings import Finding, Outcome, Verdict
 
 
-def decide(findings: Iterable[Finding]) -> tuple[Verdict, str]:
-    """Return the verdict and the one sentence that decided it.
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """A verdict and what decided it."""
+
+    verdict: Verdict
+    finding: Finding | None
+    """The gravest finding; None after a GO."""
+    deciding: str
+    """What decided, one short sentence."""
+
+    @property
+    def check(self) -> str:
+        """The check that kept the verdict from GO; empty after a GO."""
+        return self.finding.check if self.finding is not None else ""
+
+
+def decide(findings: Iterable[Finding]) -> Decision:
+    """Return the verdict and what decided it.
 
     A required FAIL or INCONCLUSIVE is a NO_GO; a required WARN or an advisory FAIL is CONDITIONAL; all else is GO.
     Findings marked `dry_run` are never counted. The order of the findings does not matter.
@@ -21,9 +38,9 @@ def decide(findings: Iterable[Finding]) -> tuple[Verdict, str]:
         raise ValueError("no finding to decide on: a gate needs at least one check that counts")
     gravest = counted[0]
     verdict = _verdict_of(gravest)
-    if verdict is not Verdict.GO:
-        return verdict, f"{gravest.title}: {gravest.reason}"
-    return verdict, _why_go(counted)
+    if verdict is Verdict.GO:
+        return Decision(verdict=verdict, finding=None, deciding=_why_go(counted))
+    return Decision(verdict=verdict, finding=gravest, deciding=f"{gravest.statement}.")
 
 
 def _verdict_of(finding: Finding) -> Verdict:
@@ -51,12 +68,16 @@ def _gravest_first(finding: Finding) -> tuple[int, int, int, int, str, str]:
     )
 
 
-def _why_go(counted: list[Finding]) -> str:
-    required = [f for f in counted if f.required]
-    advisory = [f for f in counted if not f.required and f.outcome is not Outcome.PASS]
-    text = f"all {len(required)} required checks passed"
-    if advisory:
-        names = ", ".join(f"{f.check} {f.outcome.value}" for f in advisory[:3])
-        more = f" and {len(advisory) - 3} more" if len(advisory) > 3 else ""
-        text += f"; advisory only: {names}{more}"
-    return text + "."
+def _why_go(counted: Sequence[Finding]) -> str:
+    text = f"all {sum(f.required for f in counted)} required checks passed"
+    ended = next((f for f in counted if f.ended_early), None)
+    if ended is not None and ended.last_step is not None:
+        text += f", early stopping ended the run at step {ended.last_step:,}"
+    advisory = [f.outcome for f in counted if not f.required]
+    warned = advisory.count(Outcome.WARN)
+    if warned:
+        text += f", {warned} advisory warning{'s' if warned > 1 else ''}"
+    undecided = advisory.count(Outcome.INCONCLUSIVE)
+    if undecided:
+        text += f", {undecided} advisory not decided"
+    return f"{text}."

@@ -8,13 +8,13 @@ from pathlib import Path
 from gates.findings import GateResult, Verdict
 from gates.progress import EvaluationPoint, StageState
 from gates.seeds.result import JointResult
+from gates.text import ABSENT, format_count, format_duration
 from reports.context import PipelineContext, PipelineStage
 from reports.seeds.joint import body_values, draw_seeds, interval_text
 from reports.stage.evaluations import best_evaluation
 from reports.stage.markdown import command_lines
 from reports.stage.plots import FOLDER, PlotFile, write_plots
 from reports.text.escaping import Safe, file_name, link_target
-from reports.text.numbers import ABSENT, format_count, format_duration
 from reports.text.templates import markdown_environment, tidy_lines
 
 _STATE_NAMES = {StageState.NO_GO: "NO-GO"}
@@ -110,7 +110,7 @@ def _state(stage: PipelineStage) -> str:
 
 
 def _deciding(stage: PipelineStage) -> str:
-    return stage.result.deciding if stage.result is not None else stage.message
+    return stage.result.deciding.rstrip(".") if stage.result is not None else stage.message
 
 
 def stage_rows(context: PipelineContext) -> tuple[StageRow, ...]:

@@ -9,7 +9,7 @@ from flows.backtesting.judge_again import Case, Cause, Comparison
 from flows.backtesting.labels import first_cause
 from flows.settings.shell_path import shell_path
 from gates.findings import Finding, GateResult
-from gates.text import in_words
+from gates.text import format_number
 
 
 def label_answers(comparison: Comparison) -> tuple[bool | None, bool | None]:
@@ -73,12 +73,12 @@ def _outcome(finding: Finding) -> str:
 def _numbers(finding: Finding | None) -> str:
     if finding is None or finding.value is None:
         return ""
-    limit = "" if finding.limit is None else f", limit {in_words(finding.limit)}"
-    return f", value {in_words(finding.value)}{limit}"
+    limit = "" if finding.limit is None else f", limit {format_number(finding.limit)}"
+    return f", value {format_number(finding.value)}{limit}"
 
 
 def _change(before: float | None, after: float | None) -> str:
-    texts = ["-" if number is None else in_words(number) for number in (before, after)]
+    texts = ["-" if number is None else format_number(number) for number in (before, after)]
     return texts[0] if texts[0] == texts[1] else " -> ".join(texts)
 
 

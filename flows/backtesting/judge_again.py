@@ -189,7 +189,7 @@ def _demanded(finding: Finding | None) -> int:
     """How grave a verdict one finding alone demands."""
     if finding is None or finding.dry_run:
         return 0
-    return _GRAVITY[decide((finding,))[0]]
+    return _GRAVITY[decide((finding,)).verdict]
 
 
 def _leave_ctrl_c_to_the_caller() -> None:

@@ -14,6 +14,7 @@ from flows.records.state_record import utc_now
 from flows.settings.shell_path import shell_path
 from flows.stored.compared import find_run, load_run, stage_of
 from gates.files import write_atomically
+from gates.text import ABSENT, format_count, format_number
 from reports.comparison.compare import (
     ChangeKind,
     CheckChange,
@@ -25,7 +26,6 @@ from reports.comparison.compare import (
 from reports.comparison.compare import compare_runs as compared
 from reports.stage.hyperparameters import show_value
 from reports.text.escaping import file_name
-from reports.text.numbers import ABSENT, format_count, format_number
 
 TWIN = "comparison.json"
 _MOST_LINES = 12

@@ -105,8 +105,8 @@ def stages_without_go(directory: PipelineDirectory, *, before: str) -> list[str]
 
 def joint_lines(result: JointResult) -> Iterator[str]:
     """Sum up a joint judgement: each seed, then what did not pass."""
+    from gates.text import format_number
     from reports.seeds.joint import fixes, returns_sentence
-    from reports.text.numbers import format_number
 
     for seed in result.seeds:
         verdict = seed.verdict.value if seed.verdict else "no verdict"

@@ -11,7 +11,7 @@ from gates.events.reader import read_events
 from gates.runs.mapping_file import mapping_file
 from gates.runs.tag_guess import TagSummary, summarise
 from gates.runs.translate import detect
-from reports.text.numbers import format_number
+from gates.text import format_number
 
 _COLUMNS = ("tag", "points", "steps", "every", "values", "over", "could be")
 

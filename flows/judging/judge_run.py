@@ -14,7 +14,7 @@ from flows.records.state_record import utc_now
 from flows.records.stored_result import GATE_FILE
 from flows.training.live.stop import live_stop_sentence
 from gates.checks.gate_file import load_gate
-from gates.findings import Finding, GateResult, Outcome, Verdict
+from gates.findings import Finding, GateResult, Outcome
 from gates.judge import Judgement, judge
 from gates.second_reader.process import SecondReader
 from reports.context import StageContext
@@ -80,10 +80,10 @@ def judge_directory(
     drawn: list[tuple[Judgement, tuple[PlotFile, ...]]] = []
 
     def draw(judgement: Judgement) -> None:
-        early = _with_what_ended_it(judgement, live_stop)
+        early = _with_live_stop(judgement, live_stop)
         drawn.append((early, plots_for(early, shown(early))))
 
-    judgement = _with_what_ended_it(
+    judgement = _with_live_stop(
         judge(
             directory,
             gate=load_gate(gate),
@@ -111,37 +111,27 @@ def judge_directory(
     return Judged(judgement=judgement, report=report, gate_json=out / GATE_FILE)
 
 
-def _with_what_ended_it(judgement: Judgement, live_stop: LiveStopRecord | None) -> Judgement:
-    """Say in the deciding sentence what ended the run before its plan, if anything did."""
-    result = judgement.result
-    if live_stop is not None:
-        deciding = f"{live_stop_sentence(live_stop)}."
-    elif (ended := _ended_early(judgement)) is not None:
-        deciding = f"{result.deciding} The run {ended}."
-    else:
+def _with_live_stop(judgement: Judgement, live_stop: LiveStopRecord | None) -> Judgement:
+    """Let the live gate decide when it stopped the run, however grave other findings are."""
+    if live_stop is None:
         return judgement
-    return replace(judgement, result=replace(result, deciding=deciding))
-
-
-def _ended_early(judgement: Judgement) -> str | None:
-    """Return early stopping's sentence when the gate took it for the end of a run that is a GO."""
-    early = judgement.run_info.ended_early if judgement.run_info is not None else None
-    passed = any(
-        f.outcome is Outcome.PASS and early is not None and f.reason == f"{early.sentence}."
-        for f in judgement.result.findings
+    stopped = live_stop_finding(live_stop)
+    result = replace(
+        judgement.result, deciding=f"{stopped.statement}.", deciding_check=stopped.check
     )
-    go = judgement.result.verdict is Verdict.GO
-    return early.sentence if early is not None and passed and go else None
+    return replace(judgement, result=result)
 
 
 def live_stop_finding(stop: LiveStopRecord) -> Finding:
     """Return what makes a run that the live gate stopped a NO_GO, whatever its gate looks at."""
     return Finding(
         check="live_gate",
+        type="live_gate",
         title="Training not stopped early",
         outcome=Outcome.FAIL,
         required=True,
         reason=f"{live_stop_sentence(stop)}.",
+        fact=f"stopped at step {stop.step:,} by the live gate: {stop.fact or stop.title}",
         value=float(stop.step),
         limit=float(stop.planned_steps),
         direction="min",
@@ -195,4 +185,4 @@ def judge_without_writing(
         before=() if live_stop is None else (live_stop_finding(live_stop),),
         read=None if second_reader is None else second_reader.read,
     )
-    return _with_what_ended_it(judgement, live_stop)
+    return _with_live_stop(judgement, live_stop)

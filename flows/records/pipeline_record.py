@@ -37,6 +37,8 @@ class LiveStopRecord(Record):
     group: str
     reason: str
     """What the check found when the run was stopped."""
+    fact: str = ""
+    """The same in short."""
 
 
 class RunRecord(Entry):

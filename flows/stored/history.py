@@ -18,7 +18,7 @@ from flows.records.run_dir import read_record
 from flows.records.stored_result import GATE_FILE, RUN_FILE
 from flows.stored.find import find_stored
 from gates.errors import InputError
-from gates.findings import Finding, GateResult, Verdict
+from gates.findings import GateResult, Verdict
 from gates.result_file import from_json
 
 
@@ -146,14 +146,6 @@ def read_history(
     )
 
 
-def deciding_finding(result: GateResult) -> Finding | None:
-    """Return the finding that kept a verdict from GO; None after a GO."""
-    if result.verdict is Verdict.GO:
-        return None
-    sentences = ((f"{f.title}: {f.reason}", f) for f in result.findings)
-    return next((f for sentence, f in sentences if sentence == result.deciding), None)
-
-
 def _recorded(record: PipelineRecord, stage: str | None) -> Iterator[RunRecord]:
     for name, stage_record in record.stages.items():
         if stage in (None, name):
@@ -198,7 +190,7 @@ def _read_gate(folder: Path) -> GateResult:
 
 def _row(judged: _Judged, result: GateResult, records: dict[Path, PipelineRecord]) -> HistoryRow:
     record = _record_of(judged.run, records)
-    decided_by = deciding_finding(result)
+    decided_by = result.deciding_finding
     decision = newest_decision(judged.folder)
     own = judged.run_json
     last_step = result.last_step if isinstance(result.last_step, int) else None

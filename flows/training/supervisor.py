@@ -276,7 +276,11 @@ class Supervisor:
         if lost is not None:
             if self._settings.live.mode == "stop":
                 found = Hopeless(
-                    check=lost.check, title=lost.title, group=lost.group, reason=lost.reason
+                    check=lost.check,
+                    title=lost.title,
+                    group=lost.group,
+                    reason=lost.reason,
+                    fact=lost.statement,
                 )
             else:
                 text = f"Warning: this run is lost at step {step:,}. {lost.title}: {lost.reason}"
@@ -290,6 +294,7 @@ class Supervisor:
                 title=found.title,
                 group=found.group,
                 reason=found.reason,
+                fact=found.fact,
             )
             self._listener.say(f"{live_stop_sentence(record)}. Stopping the trainer.")
             return record

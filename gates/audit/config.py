@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,11 @@ import numpy as np
 from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, Outcome
 from gates.series import Series
-from gates.text import in_words
+from gates.text import format_number, format_pair, format_plural
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class ConfiguredValue:
     """One configured value beside what the events show."""
 
     key: str
@@ -34,20 +34,21 @@ def config_applied(facts: RunFacts) -> Finding | None:
         return None
     wrong = [c for c in compared if not c.agrees]
     names = ", ".join(c.key for c in compared)
-    if wrong:
-        parts = [
-            f"{c.key} is {in_words(c.observed)} in the events ({c.where}), configured is {in_words(c.configured)}"
-            for c in wrong
-        ]
-        reason = "; ".join(parts)
-    else:
-        reason = f"{len(compared)} configured values agree with the events ({names})"
+    reason = f"{len(compared)} configured values agree with the events ({names})."
+    parts = tuple(
+        f"{c.key} is {format_number(c.observed)} in the events ({c.where}), configured is "
+        f"{format_number(c.configured)}."
+        for c in wrong
+    )
     return Finding(
         check="config_applied",
+        type="config_applied",
         title="Configuration was applied",
         outcome=Outcome.FAIL if wrong else Outcome.PASS,
         required=True,
-        reason=f"{reason}.",
+        reason=" ".join(parts) or reason,
+        fact=_fact(wrong) if wrong else "",
+        parts=parts,
         value=float(len(wrong)),
         limit=0.0,
         direction="max",
@@ -60,7 +61,14 @@ def config_applied(facts: RunFacts) -> Finding | None:
     )
 
 
-def _updates(facts: RunFacts) -> Iterator[Comparison]:
+def _fact(wrong: Sequence[ConfiguredValue]) -> str:
+    first = wrong[0]
+    more = f", and {format_plural(len(wrong) - 1, 'more value')} differ" if len(wrong) > 1 else ""
+    seen, meant = format_pair(first.observed, first.configured)
+    return f"{first.key} is {seen} in the events, configured is {meant}{more}"
+
+
+def _updates(facts: RunFacts) -> Iterator[ConfiguredValue]:
     run, total = facts.run, facts.series("agent/total_updates")
     if run is None:
         return
@@ -90,12 +98,12 @@ def _updates(facts: RunFacts) -> Iterator[Comparison]:
         agrees = logged <= 1.1 * claimed + 2.0
     else:
         return
-    yield Comparison(
+    yield ConfiguredValue(
         key="updates", configured=claimed, observed=observed, agrees=agrees, where=where
     )
     shown = None if agrees or total is None else _shown_frequency(total, per_round)
     if frequency and shown is not None and abs(shown - frequency) > 0.1 * frequency:
-        yield Comparison(
+        yield ConfiguredValue(
             key="train_freq",
             configured=frequency,
             observed=round(shown, 2),
@@ -115,7 +123,7 @@ def _logged_updates(facts: RunFacts) -> int | None:
     return max((len(np.unique(s.steps)) for s in found if s is not None), default=None)
 
 
-def _learning_starts(facts: RunFacts) -> Iterator[Comparison]:
+def _learning_starts(facts: RunFacts) -> Iterator[ConfiguredValue]:
     """Hold the first update against the configured start of learning.
 
     A row of another trainer may sum up many steps, so its first row with updates only tells that an update was made
@@ -140,7 +148,7 @@ def _learning_starts(facts: RunFacts) -> Iterator[Comparison]:
         latest += float(gaps.max()) + _longest_episode(facts)
         observed, where = float(_last_step_before(facts, first)), "last row without an update"
     agrees = starts <= first and observed <= latest
-    yield Comparison(
+    yield ConfiguredValue(
         key="learning_starts",
         configured=starts,
         observed=observed if not agrees else float(first),
@@ -175,17 +183,17 @@ def _last_step_before(facts: RunFacts, step: int) -> int:
     return max((int(steps.max()) for steps in earlier if len(steps)), default=0)
 
 
-def _rates(facts: RunFacts) -> Iterator[Comparison]:
+def _rates(facts: RunFacts) -> Iterator[ConfiguredValue]:
     for key in ("actor_lr", "critic_lr", "actor_cnn_lr", "critic_cnn_lr"):
         yield from _same(facts, key, f"agent/{key}", 1e-3)
 
 
-def _reward_scale(facts: RunFacts) -> Iterator[Comparison]:
+def _reward_scale(facts: RunFacts) -> Iterator[ConfiguredValue]:
     if facts.run is not None and not facts.run.flag("reward_normalization"):
         yield from _same(facts, "reward_scale", "agent/reward_scale", 1e-3)
 
 
-def _same(facts: RunFacts, key: str, tag: str, tolerance: float) -> Iterator[Comparison]:
+def _same(facts: RunFacts, key: str, tag: str, tolerance: float) -> Iterator[ConfiguredValue]:
     configured = facts.run.number(key) if facts.run else None
     series = facts.series(tag)
     if configured is None or series is None or not np.isfinite(series.values).all():
@@ -194,10 +202,10 @@ def _same(facts: RunFacts, key: str, tag: str, tolerance: float) -> Iterator[Com
     apart = np.abs(series.values - configured)
     shown = float(series.values[np.argmax(apart) if facts.own_trainer else np.argmin(apart)])
     agrees = abs(shown - configured) <= tolerance * abs(configured)
-    yield Comparison(key=key, configured=configured, observed=shown, agrees=agrees, where=tag)
+    yield ConfiguredValue(key=key, configured=configured, observed=shown, agrees=agrees, where=tag)
 
 
-def _gamma(facts: RunFacts) -> Iterator[Comparison]:
+def _gamma(facts: RunFacts) -> Iterator[ConfiguredValue]:
     configured = facts.run.number("gamma") if facts.run else None
     measured = facts.measured_gamma
     if configured is None or measured is None:
@@ -205,7 +213,7 @@ def _gamma(facts: RunFacts) -> Iterator[Comparison]:
     agrees = abs(measured.value - configured) <= 1e-3
     if not agrees and not facts.own_trainer and _is_power(measured.value, configured):
         return
-    yield Comparison(
+    yield ConfiguredValue(
         key="gamma",
         configured=configured,
         observed=measured.value,
@@ -219,7 +227,7 @@ def _is_power(measured: float, gamma: float) -> bool:
     return any(abs(measured - gamma**n) <= 2e-5 for n in range(2, 11))
 
 
-def _clipping(facts: RunFacts) -> Iterator[Comparison]:
+def _clipping(facts: RunFacts) -> Iterator[ConfiguredValue]:
     """A norm above its limit must have been clipped, and without a limit nothing may be."""
     run = facts.run
     if run is None:
@@ -235,12 +243,12 @@ def _clipping(facts: RunFacts) -> Iterator[Comparison]:
         over = limit is not None and bool((norm.values > limit * 1.001).any())
         clipped = bool((share.values > 0).any())
         if over or (limit is None and clipped):
-            yield Comparison(
+            yield ConfiguredValue(
                 key=f"{module}_max_grad_norm",
                 configured=limit if limit is not None else float("inf"),
                 observed=_largest(norm),
                 agrees=clipped == (limit is not None),
-                where=f"largest norm; clipped share {in_words(_largest(share))}",
+                where=f"largest norm; clipped share {format_number(_largest(share))}",
             )
 
 
@@ -249,7 +257,7 @@ def _largest(series: Series) -> float:
     return float(finite.max()) if len(finite) else float("nan")
 
 
-def _buffer(facts: RunFacts) -> Iterator[Comparison]:
+def _buffer(facts: RunFacts) -> Iterator[ConfiguredValue]:
     size, limit = (
         facts.series("agent/buffer_size"),
         facts.run.number("buffer_size") if facts.run else None,
@@ -258,7 +266,7 @@ def _buffer(facts: RunFacts) -> Iterator[Comparison]:
         return
     expected = min(float(size.steps[-1]), limit)
     agrees = abs(float(size.values[-1]) - expected) <= 0.02 * expected + 100.0
-    yield Comparison(
+    yield ConfiguredValue(
         key="buffer_size",
         configured=expected,
         observed=float(size.values[-1]),
@@ -267,7 +275,7 @@ def _buffer(facts: RunFacts) -> Iterator[Comparison]:
     )
 
 
-RULES: tuple[Callable[[RunFacts], Iterator[Comparison]], ...] = (
+RULES: tuple[Callable[[RunFacts], Iterator[ConfiguredValue]], ...] = (
     _updates,
     _learning_starts,
     _rates,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from gates.findings import Finding, Outcome
 from gates.runs.dialect_file import UNKNOWN, Dialect
@@ -10,7 +11,10 @@ from gates.runs.translate import detect, match
 from gates.second_reader.tbparse_reader import Read, read_files
 from gates.series import Damage, EventLog
 from gates.tags import CANONICAL_TAGS
+from gates.text import format_plural, format_share
 
+SECOND_READER = "independent_reader"
+"""Type of the finding about the second reading."""
 TOLERATED_LOSS = 0.01
 """Share of a file or of its records whose loss is a warning; more is INCONCLUSIVE."""
 ONE_RECORD_BYTES = 65_536
@@ -24,33 +28,46 @@ def files_intact(log: EventLog) -> Finding:
     shares = [_lost_share(d, sizes.get(d.path, 0), records.get(d.path, 0)) for d in log.damage]
     lost = sum(shares)
     total = sum(records.values())
-    if not log.damage:
-        outcome = Outcome.PASS
-        text = f"{total:,} records in {len(log.files)} file{'s' if len(log.files) != 1 else ''} read without damage"
-    else:
+    places = len(log.damage)
+    outcome, fact = Outcome.PASS, ""
+    text = f"{format_plural(total, 'record')} in {format_plural(len(log.files), 'file')} read without damage"
+    numbers: dict[str, Any] = {
+        "value": float(places),
+        "limit": 0.0,
+        "statistic": "damaged places in the event files",
+    }
+    if log.damage:
         first = log.damage[0]
         kinds = ", ".join(sorted({d.kind for d in log.damage}))
+        shown = format_plural(places, "damaged place")
         text = (
-            f"{len(log.damage)} damaged place{'s' if len(log.damage) != 1 else ''} ({kinds}), first in "
-            f"{first.path.name} at "
-            f"byte {first.offset:,}: {first.note.rstrip('.')}; about {lost:.1%} of the data is lost"
+            f"{shown} ({kinds}), first in {first.path.name} at byte {first.offset:,}: "
+            f"{first.note.rstrip('.')}; about {lost:.1%} of the data is lost"
         )
-        outcome = Outcome.INCONCLUSIVE if lost > TOLERATED_LOSS else Outcome.WARN
+        outcome, fact = Outcome.WARN, f"{shown} in the event files"
+    if lost > TOLERATED_LOSS:
+        outcome = Outcome.INCONCLUSIVE
+        fact = f"not decided, about {format_share(lost)} of the data could not be read"
+        numbers = {
+            "value": lost,
+            "limit": TOLERATED_LOSS,
+            "statistic": "share of the data that could not be read",
+            "unit": "share",
+        }
     return Finding(
         check="files_intact",
+        type="files_intact",
         title="Event files intact",
         outcome=outcome,
         required=True,
         reason=f"{text}.",
-        value=lost,
-        limit=TOLERATED_LOSS,
+        fact=fact,
         direction="max",
-        statistic="share of the data that could not be read",
-        unit="share",
         points=total,
         rationale="A verdict on what is left of a damaged file may miss what was lost.",
         limit_source="a torn last record is normal when a run is cut off; more is not",
         group="integrity",
+        **numbers,
     )
 
 
@@ -64,6 +81,7 @@ def declared_dialect(log: EventLog, dialect: Dialect) -> Finding | None:
         return None
     return Finding(
         check="declared_dialect",
+        type="declared_dialect",
         title="Tags are those of the declared dialect",
         outcome=Outcome.INCONCLUSIVE,
         required=True,
@@ -71,6 +89,7 @@ def declared_dialect(log: EventLog, dialect: Dialect) -> Finding | None:
             f"declared is {dialect.name}, of whose tags none is logged; the tags are those of "
             f"{fitting.name} ({fitting.title}). Set the dialect to {fitting.name}."
         ),
+        fact=f"not decided, declared is {dialect.name}, the tags are those of {fitting.name}",
         points=len(log.series),
         rationale="Read under wrong names, values that matter are missing.",
         limit_source="signatures in config/dialects",
@@ -106,16 +125,20 @@ def independent_reader(log: EventLog, directory: Path, read: Read = read_files) 
         outcome, text = Outcome.PASS, f"differ only where files are damaged ({shown}{more})"
     else:
         outcome, text = Outcome.INCONCLUSIVE, f"differ: {shown}{more}"
+    unexplained = 0 if outcome is Outcome.PASS else len(check.differences)
+    count = format_plural(unexplained, "difference")
     return Finding(
-        check="independent_reader",
+        check=SECOND_READER,
+        type=SECOND_READER,
         title="A second reader agrees",
         outcome=outcome,
         required=True,
         reason=f"{compared} of {check.compared_tags:,} tags read with {check.reader} {text}.",
-        value=float(len(check.differences)),
+        fact=f"not decided, {count} between two readers of the files" if unexplained else "",
+        value=float(unexplained),
         limit=0.0,
         direction="max",
-        statistic="differences between two readers",
+        statistic="differences between two readers that no damage explains",
         points=check.compared_points,
         rationale="A verdict must not hang on one implementation of a file format.",
         limit_source=f"independent reader: {check.reader}",

@@ -13,7 +13,7 @@ from gates.checks.types.limit import LimitCheck
 from gates.diagnosis.signs import Signs
 from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, GateResult, Outcome
-from gates.text import in_words
+from gates.text import format_number
 
 SHARES = ("policy/tanh_saturation", "debug/done_ratio", "eval/time_limit_share")
 """Tags between 0 and 1 by construction, beside all that end in `_share`."""
@@ -34,7 +34,7 @@ def sanity(
 
 
 def _vacuous(gate: GateSpec, facts: RunFacts, findings: tuple[Finding, ...]) -> Iterator[str]:
-    pinned = next((f for f in findings if f.check == "gradient_norm_before_clip"), None)
+    pinned = next((f for f in findings if f.type == "gradient_norm_before_clip"), None)
     normalized = facts.run is not None and facts.run.flag("normalize_actor_loss") is True
     post_clip = pinned is not None and pinned.outcome is not Outcome.PASS
     for check in gate.checks:
@@ -72,22 +72,22 @@ def _limit_that_cannot_fail(check: LimitCheck, facts: RunFacts, post_clip: bool)
         if float(np.abs(values).max()) > high:
             yield (
                 f"{check.id} could not have failed: {check.tag} is always negative, down to "
-                f"{in_words(float(values.min()))}, "
-                f"and its only limit is {in_words(high)} above 0."
+                f"{format_number(float(values.min()))}, "
+                f"and its only limit is {format_number(high)} above 0."
             )
     elif low is not None and check.max is None and low < 0 and (values > 0).all():
         if float(np.abs(values).max()) > abs(low):
             yield (
                 f"{check.id} could not have failed: {check.tag} is always positive, up to "
-                f"{in_words(float(values.max()))}, "
-                f"and its only limit is {in_words(low)} below 0."
+                f"{format_number(float(values.max()))}, "
+                f"and its only limit is {format_number(low)} below 0."
             )
     elif (
         len(values) >= 10
         and float(np.ptp(values)) == 0
         and not check.tag.startswith(CONSTANT_IS_FINE)
     ):
-        constant = in_words(float(values[0]))
+        constant = format_number(float(values[0]))
         yield f"{check.id} reads {check.tag}, which is exactly {constant} at all {len(values)} points."
 
 
@@ -112,8 +112,8 @@ def _one_measurement(
             next((i for (tag, _), ids in reading.items() if tag == name for i in ids), None)
             for name in (first, second)
         ]
-        broken = [by_id[i] for i in pair if i in by_id and by_id[i].outcome is not Outcome.PASS]
-        if len(broken) == 2:
+        failed = [by_id[i] for i in pair if i in by_id and by_id[i].outcome is Outcome.FAIL]
+        if len(failed) == 2:
             yield f"{pair[0]} and {pair[1]} are one measurement: {first} is -{second}. Count them as one failure."
 
 

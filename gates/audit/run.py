@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from gates.audit.config import config_applied
@@ -10,10 +12,12 @@ from gates.facts.values import Missing
 from gates.findings import Finding, Outcome
 from gates.runs.heartbeat import Phase
 from gates.series import Series
-from gates.text import in_words
+from gates.text import format_number
 
 PINNED_CV = 0.12
 """Spread over mean below which a gradient norm counts as pinned at a clip limit."""
+WIDE_DECADES = 2.0
+"""Decades that the loss must span before a norm that stays the same says anything."""
 
 
 def audit(facts: RunFacts) -> tuple[Finding, ...]:
@@ -33,21 +37,26 @@ def run_finished(facts: RunFacts) -> Finding | None:
     if run is None or not run.phase:
         return None
     step = f" at step {run.status_step:,}" if run.status_step is not None else ""
+    fact = ""
     if run.phase == Phase.FINISHED:
         outcome, text = Outcome.PASS, f"the trainer finished{step}"
     elif run.phase == Phase.STOPPED and run.ended_early is not None:
         outcome, text = Outcome.PASS, f"early stopping ended the training{step}"
     elif run.phase in _ENDINGS:
         outcome, text = Outcome.FAIL, f"the trainer {_ENDINGS[run.phase]}{step}"
+        fact = text
     else:
         outcome = Outcome.INCONCLUSIVE
         text = f"the trainer is still {run.phase}{step}, or was killed there"
+        fact = f"not decided, {text}"
     return Finding(
         check="run_finished",
+        type="run_finished",
         title="Training ended as planned",
         outcome=outcome,
         required=True,
         reason=f"{text}.",
+        fact=fact,
         points=1,
         last_step=run.status_step,
         rationale="A verdict on half a run is no verdict on the run.",
@@ -80,10 +89,11 @@ def steps_rise(facts: RunFacts) -> Finding | None:
     ]
     if points == 0:
         return None
-    outcome, reason = Outcome.PASS, "the steps of all updates rise."
+    outcome, reason, fact = Outcome.PASS, "the steps of all updates rise.", ""
     if falls:
         start, end, tag = max(falls, key=lambda fall: fall[0] - fall[1])
         outcome = Outcome.INCONCLUSIVE
+        fact = f"not decided, the steps of {tag} fall from {start:,} to {end:,}"
         reason = (
             f"the steps of {tag} fall from {start:,} to {end:,} ({len(falls):,} falls in all): several runs wrote "
             "into this directory, or one restarted without voiding its earlier points. Judge each run in a directory "
@@ -91,10 +101,12 @@ def steps_rise(facts: RunFacts) -> Finding | None:
         )
     return Finding(
         check="steps_rise",
+        type="steps_rise",
         title="One run in the directory",
         outcome=outcome,
         required=True,
         reason=reason,
+        fact=fact,
         value=float(len(falls)),
         limit=0.0,
         direction="max",
@@ -130,23 +142,34 @@ def gradient_norm_before_clip(facts: RunFacts) -> Finding | None:
         return None
     spread = float(values.std() / values.mean())
     decades = float(np.log10(np.quantile(size, 0.95) / np.quantile(size, 0.05)))
-    pinned = spread < PINNED_CV and decades > 2.0
+    pinned = spread < PINNED_CV and decades > WIDE_DECADES
     reason = (
-        f"{norm.tag} stays at {in_words(float(np.median(values)))} (spread / mean {spread:.1%}) while |actor "
-        "loss| spans "
-        f"{decades:.1f} decades, from {in_words(float(size.min()))} to {in_words(float(size.max()))}"
+        f"{norm.tag} stays at {format_number(float(np.median(values)))} (spread / mean {spread:.1%}) while "
+        f"|actor loss| spans {decades:.1f} decades, from {format_number(float(size.min()))} to "
+        f"{format_number(float(size.max()))}"
     )
     tail = ": it was measured after clipping and cannot show an explosion." if pinned else "."
+    numbers: dict[str, Any] = {
+        "value": spread,
+        "limit": PINNED_CV,
+        "direction": "min",
+        "statistic": f"spread / mean of {norm.tag}",
+    }
+    if spread < PINNED_CV and not pinned:
+        numbers = {
+            "value": decades,
+            "limit": WIDE_DECADES,
+            "direction": "max",
+            "statistic": "decades that |actor loss| spans while the norm stays the same",
+        }
     return Finding(
         check="gradient_norm_before_clip",
+        type="gradient_norm_before_clip",
         title="Gradient norms are measured before clipping",
         outcome=Outcome.WARN if pinned else Outcome.PASS,
         required=False,
         reason=reason + tail,
-        value=spread,
-        limit=PINNED_CV,
-        direction="min",
-        statistic=f"spread / mean of {norm.tag}",
+        fact=f"{norm.tag} was measured after clipping" if pinned else "",
         tag=norm.tag,
         first_step=int(norm.steps.min()),
         last_step=int(norm.steps.max()),
@@ -154,4 +177,5 @@ def gradient_norm_before_clip(facts: RunFacts) -> Finding | None:
         rationale="A norm after clipping says nothing about the gradient.",
         limit_source="heuristic: a free norm follows a loss that spans more than two decades",
         group="audit",
+        **numbers,
     )

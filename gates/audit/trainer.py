@@ -6,7 +6,6 @@ import numpy as np
 
 from gates.checks.gate_file import GateSpec
 from gates.checks.run import CheckResults
-from gates.checks.types.finite import FiniteCheck
 from gates.checks.types.presence import PresenceCheck
 from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, Outcome
@@ -27,8 +26,7 @@ def unknown_trainer(facts: RunFacts, gate: GateSpec, checked: CheckResults) -> t
         isinstance(check, PresenceCheck) and _lacks(facts, check) for check in gate.checks
     ):
         return ()
-    finite = {check.id for check in gate.checks if isinstance(check, FiniteCheck)}
-    failed = (f for f in checked.findings if f.check in finite and f.outcome is Outcome.FAIL)
+    failed = (f for f in checked.findings if f.type == "finite" and f.outcome is Outcome.FAIL)
     return (_not_recognised(facts), *failed)
 
 
@@ -39,6 +37,7 @@ def _not_recognised(facts: RunFacts) -> Finding:
     noted = f" {bad:,} values are NaN or infinite." if bad else ""
     return Finding(
         check="trainer_recognised",
+        type="trainer_recognised",
         title="Trainer not recognised",
         outcome=Outcome.INCONCLUSIVE,
         required=True,
@@ -46,6 +45,7 @@ def _not_recognised(facts: RunFacts) -> Finding:
             f"no dialect fits {len(tags):,} tag{'s' if len(tags) != 1 else ''} ({grouped}).{noted} "
             f"Map them with `gonogo tags DIR --write {MAPPING_FILE}`, then judge with `--dialect {MAPPING_FILE}`."
         ),
+        fact="not decided, the trainer is not recognised by its tags",
         points=sum(tag.points for tag in tags),
         rationale="Read under wrong names or over a wrong axis, tags give false findings.",
         limit_source="signatures in config/dialects",

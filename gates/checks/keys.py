@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
-import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from gates.metrics import window
-from gates.series import FloatArray, Series
+from gates.series import Series
 from gates.tags import CANONICAL_TAGS
 
 
@@ -76,22 +74,6 @@ class Levels(Strict):
         if self.warn is None and self.fail is None:
             raise ValueError("give warn, fail or both: a check without a level cannot fail")
         return self
-
-
-@dataclass(frozen=True, kw_only=True)
-class Side:
-    """One side of a limit: `max` may not be exceeded, `min` may not be undercut."""
-
-    direction: Literal["max", "min"]
-    warn: float | None
-    fail: float | None
-
-    def broken(self, values: FloatArray, level: float | None) -> np.ndarray:
-        """`bool[n]`: which values break a level; NaN breaks none."""
-        if level is None:
-            return np.zeros(len(values), dtype=bool)
-        with np.errstate(invalid="ignore"):
-            return values > level if self.direction == "max" else values < level
 
 
 def known_tag(tag: str) -> str:

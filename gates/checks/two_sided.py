@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from gates.checks.check import Check, levels_text
-from gates.checks.keys import Levels, Patience, Side, Window
+from gates.checks.keys import Levels, Patience, Window
+from gates.findings import Side
 from gates.metrics import STATISTIC_WORDS, Statistic
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from gates.diagnosis.identities import FROZEN
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
-from gates.text import in_words
+from gates.text import format_number
 
 
 def actor_frozen(signs: Signs) -> Suspicion | None:
@@ -28,11 +28,11 @@ def actor_frozen(signs: Signs) -> Suspicion | None:
     evidence = [
         f"weights/actor_mlp_l2 is {weights.last:.9g} in all {weights.points} logged updates, steps "
         f"{weights.first_step:,} to {weights.last_step:,}.",
-        f"The actor's MLP gradient is not 0: {in_words(gradient.last)} (median at the end).",
+        f"The actor's MLP gradient is not 0: {format_number(gradient.last)} (median at the end).",
     ]
     saturation = signs.trace("policy/tanh_saturation")
     if saturation is not None and saturation.last < 0.5:
-        evidence.append(f"The tanh is not saturated (share {in_words(saturation.last)}).")
+        evidence.append(f"The tanh is not saturated (share {format_number(saturation.last)}).")
     return Suspicion(cause="actor_frozen", evidence=tuple(evidence))
 
 
@@ -52,13 +52,13 @@ def dead_actor(signs: Signs) -> Suspicion | None:
     evidence = []
     if saturation is not None:
         evidence.append(
-            f"Share of saturated actions is {in_words(saturation.last)} at the end, first dead at step {first:,}."
+            f"Share of saturated actions is {format_number(saturation.last)} at the end, first dead at step {first:,}."
         )
     for tag, name in (("gradients/actor_mlp_norm", "MLP"), ("gradients/actor_cnn_norm", "encoder")):
         trace = signs.trace(tag)
         if trace is not None and abs(trace.last) < 1e-4:
             evidence.append(
-                f"The actor's {name} gradient fell from {in_words(trace.first)} to {in_words(trace.last)} by "
+                f"The actor's {name} gradient fell from {format_number(trace.first)} to {format_number(trace.last)} by "
                 f"step {trace.last_step:,}."
             )
     return Suspicion(

@@ -12,7 +12,7 @@ from gates.diagnosis.wiring import DECOUPLED, leaking_path
 from gates.facts.episodes import Episodes
 from gates.laws.reward_shape import RewardShape
 from gates.laws.targets import LARGEST_TAU
-from gates.text import in_words
+from gates.text import format_number
 
 BEYOND = 1.15
 """Times its bound from which a value is no overshoot of a critic that is learning."""
@@ -42,14 +42,14 @@ def critic_divergence(signs: Signs) -> Suspicion | None:
     evidence = []
     if factor > ENLARGED:
         evidence.append(
-            f"The targets bootstrap from at least {in_words(factor)} times what the critic says of the policy's "
+            f"The targets bootstrap from at least {format_number(factor)} times what the critic says of the policy's "
             "actions, in 19 of 20 of the last updates; correct targets hold 0.3 to 1.05 times as much."
         )
     if beyond and excess is not None:
         trace = signs.trace(excess[1])
-        largest = in_words(trace.largest) if trace else ""
+        largest = format_number(trace.largest) if trace else ""
         evidence.append(
-            f"|{excess[1]}| reaches {largest}, {in_words(excess[0])} times its bound: {excess[2].derivation}."
+            f"|{excess[1]}| reaches {largest}, {format_number(excess[0])} times its bound: {excess[2].derivation}."
         )
     if no_contraction and gamma is not None:
         evidence.append(
@@ -59,13 +59,13 @@ def critic_divergence(signs: Signs) -> Suspicion | None:
         signs.trace(tag) for tag in ("train/q1_value", "debug/target_q_mean", "debug/actor_q_mean")
     )
     if beyond and q1 and target and signs.decoupling is not None:
-        text = f"replay Q {in_words(q1.last)}, TD target {in_words(target.last)}"
-        text += f", actor Q {in_words(actor_q.last)}" if actor_q else ""
+        text = f"replay Q {format_number(q1.last)}, TD target {format_number(target.last)}"
+        text += f", actor Q {format_number(actor_q.last)}" if actor_q else ""
         evidence.append(f"All values rise together: {text} at step {q1.last_step:,}.")
     growth = signs.replay_growth
     if growth is not None and growth.law == "exponential" and growth.rate > 0:
         evidence.append(
-            f"|replay Q| grows exponentially, doubling every {in_words(growth.doubling)} updates: R2 "
+            f"|replay Q| grows exponentially, doubling every {format_number(growth.doubling)} updates: R2 "
             f"{growth.r_squared:.3f} against {growth.rival_r_squared:.3f} for a power law."
         )
     config = {"train.gamma": 0.99} if no_contraction else None
@@ -85,9 +85,9 @@ def terminal_flag_dropped(signs: Signs) -> Suspicion | None:
     done = signs.trace("debug/done_ratio")
     mean = float(np.mean(episodes.lengths))
     evidence = [
-        f"{ended} of {len(episodes)} episodes ended by termination after {in_words(mean)} steps on average, "
+        f"{ended} of {len(episodes)} episodes ended by termination after {format_number(mean)} steps on average, "
         "yet the batches "
-        f"show {in_words(ratio)} of the terminations expected ({quantity.points} logged updates)."
+        f"show {format_number(ratio)} of the terminations expected ({quantity.points} logged updates)."
     ]
     if signs.facts.terminations_ignored:
         evidence.append("debug/effective_discount stays the same while debug/done_ratio changes.")
@@ -116,7 +116,7 @@ def reward_accumulated(signs: Signs) -> Suspicion | None:
         cause="reward_accumulated",
         evidence=(
             _reward_evidence(shape),
-            f"Spread and extremes of the batch rewards (largest {in_words(shape.batch_max)}) are those of "
+            f"Spread and extremes of the batch rewards (largest {format_number(shape.batch_max)}) are those of "
             "running sums "
             f"within an episode: log distance {shape.distance_to_sums:.2f}, where one factor on all rewards "
             "gives 2 and more.",
@@ -135,7 +135,7 @@ def reward_scale(signs: Signs) -> Suspicion | None:
     ]
     gradient = signs.trace("gradients/critic_mlp_norm")
     if gradient is not None and gradient.largest > 1e4:
-        evidence.append(f"The critic's gradient reaches {in_words(gradient.largest)}.")
+        evidence.append(f"The critic's gradient reaches {format_number(gradient.largest)}.")
     config: Mapping[str, object] = {}
     return Suspicion(cause="reward_scale", evidence=tuple(evidence), config=config)
 
@@ -147,8 +147,9 @@ def _reward_evidence(shape: RewardShape) -> str:
         else ""
     )
     return (
-        f"The mean reward in the batches is {in_words(shape.batch_mean)}{known}, {in_words(shape.ratio)} times the "
-        f"{in_words(shape.per_step)} per step that the episodes earned; unchanged rewards give 0.5 to 2."
+        f"The mean reward in the batches is {format_number(shape.batch_mean)}{known}, "
+        f"{format_number(shape.ratio)} times the {format_number(shape.per_step)} per step that the episodes "
+        "earned; unchanged rewards give 0.5 to 2."
     )
 
 
@@ -161,7 +162,7 @@ def target_not_averaged(signs: Signs) -> Suspicion | None:
     if excess <= 1.0:
         return None
     evidence = (
-        f"The targets follow the critic at least {in_words(excess)} times as fast as averaging allows, in "
+        f"The targets follow the critic at least {format_number(excess)} times as fast as averaging allows, in "
         f"{quantity.points} early updates: {quantity.note}.",
     )
     configured = signs.facts.run.number("tau") if signs.facts.run else None

@@ -8,7 +8,7 @@ import numpy as np
 
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
-from gates.text import in_words
+from gates.text import format_number
 
 FROZEN = 1e-7
 """Relative spread of a weight norm that is rounding."""
@@ -69,7 +69,8 @@ def blind_agent(signs: Signs) -> Suspicion | None:
     if value >= BLIND:
         return None
     evidence = (
-        f"Within a batch Q spreads by at most {in_words(value)} of its mean, in all {spread.points} logged updates.",
+        f"Within a batch Q spreads by at most {format_number(value)} of its mean, in all {spread.points} "
+        "logged updates.",
     )
     return Suspicion(cause="blind_agent", evidence=evidence)
 
@@ -80,7 +81,7 @@ def terminal_flag_invented(signs: Signs) -> Suspicion | None:
     if quantity is None or done is None or not np.isposinf(quantity.series.values[0]):
         return None
     evidence = (
-        f"debug/done_ratio reaches {in_words(done.largest)} in {done.points} logged updates: {quantity.note}.",
+        f"debug/done_ratio reaches {format_number(done.largest)} in {done.points} logged updates: {quantity.note}.",
     )
     return Suspicion(cause="terminal_flag_invented", evidence=evidence)
 

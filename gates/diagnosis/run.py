@@ -7,14 +7,15 @@ from collections.abc import Callable
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
 from gates.findings import Finding, Outcome
-from gates.text import as_sentence, in_words
+from gates.text import format_count
 
 RunRule = Callable[[Signs, tuple[Finding, ...]], "Suspicion | None"]
 
 
-def _failed(findings: tuple[Finding, ...], check: str, *outcomes: Outcome) -> Finding | None:
+def _failed(findings: tuple[Finding, ...], kind: str, *outcomes: Outcome) -> Finding | None:
+    """Return the first finding of a check type that failed, whatever id its gate file gives it."""
     wanted = outcomes or (Outcome.FAIL,)
-    return next((f for f in findings if f.check == check and f.outcome in wanted), None)
+    return next((f for f in findings if f.type == kind and f.outcome in wanted), None)
 
 
 def config_not_applied(_signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | None:
@@ -22,16 +23,15 @@ def config_not_applied(_signs: Signs, findings: tuple[Finding, ...]) -> Suspicio
     finding = _failed(findings, "config_applied")
     if finding is None:
         return None
-    parts = [part for part in finding.reason.rstrip(".").split("; ") if part]
-    return Suspicion(cause="config_not_applied", evidence=tuple(f"{part}." for part in parts))
+    return Suspicion(cause="config_not_applied", evidence=finding.evidence)
 
 
 def policy_collapse(signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | None:
     """The last episodes are short and of one length."""
-    finding = _failed(findings, "episode_collapse")
+    finding = _failed(findings, "collapse")
     if finding is None:
         return None
-    evidence = [as_sentence(finding.reason)]
+    evidence = list(finding.evidence)
     repeated = signs.identical_evaluations
     if repeated is not None:
         evidence.append(f"{repeated[1]} evaluations in a row return exactly {repeated[0]:.9g}.")
@@ -40,13 +40,15 @@ def policy_collapse(signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | 
 
 def stopped_early(signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | None:
     """The plan was not reached."""
-    finding = _failed(findings, "planned_steps") or _failed(findings, "run_finished")
+    finding = _failed(findings, "completeness") or _failed(findings, "run_finished")
     if finding is None:
         return None
     run = signs.facts.run
-    evidence = [as_sentence(finding.reason)]
-    if run is not None and run.phase and finding.check != "run_finished":
-        evidence.append(f"status.json says {run.phase} at step {in_words(run.status_step or 0)}.")
+    evidence = list(finding.evidence)
+    if run is not None and run.phase and finding.type != "run_finished":
+        evidence.append(
+            f"status.json says {run.phase} at step {format_count(run.status_step or 0)}."
+        )
     return Suspicion(cause="stopped_early", evidence=tuple(evidence))
 
 
@@ -55,7 +57,7 @@ def metric_is_post_clip(_signs: Signs, findings: tuple[Finding, ...]) -> Suspici
     finding = _failed(findings, "gradient_norm_before_clip", Outcome.WARN, Outcome.FAIL)
     if finding is None:
         return None
-    return Suspicion(cause="metric_is_post_clip", evidence=(as_sentence(finding.reason),))
+    return Suspicion(cause="metric_is_post_clip", evidence=finding.evidence)
 
 
 RUN_RULES: tuple[RunRule, ...] = (

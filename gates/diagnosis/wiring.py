@@ -9,7 +9,7 @@ import numpy as np
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
 from gates.facts.bounds import Bound
-from gates.text import in_words
+from gates.text import format_number
 
 LEAKING_RATIO = 12.0
 """Encoder over MLP gradient that no path through the MLP explains; correct wiring stays below 6."""
@@ -72,12 +72,12 @@ def actor_encoder_leak(signs: Signs) -> Suspicion | None:
         evidence.append(_far_evidence(signs))
     if by_features and same_q is not None:
         evidence.append(
-            f"Q1 on the critic's own features is {in_words(same_q)} of the actor's Q for the same actions."
+            f"Q1 on the critic's own features is {format_number(same_q)} of the actor's Q for the same actions."
         )
     actor, critic = signs.feature_growth("actor"), signs.feature_growth("critic")
     if actor and critic and actor > 3.0 * critic and actor > 2.0:
         evidence.append(
-            f"The actor's features grew {in_words(actor)} times, the critic's {in_words(critic)} times."
+            f"The actor's features grew {format_number(actor)} times, the critic's {format_number(critic)} times."
         )
     growth = signs.actor_growth
     if (
@@ -90,7 +90,7 @@ def actor_encoder_leak(signs: Signs) -> Suspicion | None:
         shape = (
             f"exponent {growth.rate:.1f}"
             if growth.law == "power law"
-            else f"doubling every {in_words(growth.doubling)} updates"
+            else f"doubling every {format_number(growth.doubling)} updates"
         )
         evidence.append(
             f"|actor Q| follows a {growth.law} of the updates, {shape}, R2 {growth.r_squared:.2f}."
@@ -119,9 +119,9 @@ def _far_evidence(signs: Signs) -> str:
     assert actor_q is not None
     assert loss is not None
     return (
-        f"Actor Q is {in_words(actor_q.last)} at step {actor_q.last_step:,}, beyond any honest value, while "
+        f"Actor Q is {format_number(actor_q.last)} at step {actor_q.last_step:,}, beyond any honest value, while "
         "the critic's loss "
-        f"is only {in_words(loss.last)}: the critic does not see these values."
+        f"is only {format_number(loss.last)}: the critic does not see these values."
     )
 
 
@@ -129,15 +129,15 @@ def _path_evidence(signs: Signs) -> list[str]:
     evidence = []
     if signs.leak_probe:
         evidence.append(
-            f"With the action held fixed the gradient of -Q1 at the actor's encoder is {in_words(signs.leak_probe)}, "
-            "and must be exactly 0."
+            "With the action held fixed the gradient of -Q1 at the actor's encoder is "
+            f"{format_number(signs.leak_probe)}, and must be exactly 0."
         )
     quantity = signs.law("actor_cnn_over_mlp_gradient")
     if quantity is not None and signs.gradient_ratio and signs.gradient_ratio > LEAKING_RATIO:
         series = quantity.series
         hits = np.flatnonzero(series.values > LEAKING_RATIO)
         evidence.append(
-            f"The actor's encoder gradient is {in_words(signs.gradient_ratio)} times its MLP gradient (95th "
+            f"The actor's encoder gradient is {format_number(signs.gradient_ratio)} times its MLP gradient (95th "
             "percentile), above "
             f"{LEAKING_RATIO:g} in {len(hits)} of {len(series)} logged updates, first at step "
             f"{int(series.steps[hits[0]]):,}; "
@@ -151,8 +151,8 @@ def _decoupling_evidence(signs: Signs) -> list[str]:
     if signs.decoupling is None or signs.decoupling <= DECOUPLED or actor_q is None or q1 is None:
         return []
     return [
-        f"Actor Q is {in_words(actor_q.last)} while replay Q is {in_words(q1.last)} on the same batches, "
-        f"{in_words(signs.decoupling)} times as much, at step {actor_q.last_step:,}; one critic gives 1.0 to 1.1."
+        f"Actor Q is {format_number(actor_q.last)} while replay Q is {format_number(q1.last)} on the same batches, "
+        f"{format_number(signs.decoupling)} times as much, at step {actor_q.last_step:,}; one critic gives 1.0 to 1.1."
     ]
 
 
@@ -161,14 +161,14 @@ def _not_overestimation(signs: Signs) -> tuple[str, ...]:
     q1, bound = signs.trace("train/q1_value"), signs.facts.q_bound
     if q1 is None or not isinstance(bound, Bound) or q1.largest > bound.high:
         return ()
-    parts = [f"replay Q never exceeds {in_words(q1.largest)}"]
+    parts = [f"replay Q never exceeds {format_number(q1.largest)}"]
     target, error = signs.trace("debug/target_q_max"), signs.trace("debug/td_error_q1")
     if target is not None:
-        parts.append(f"the TD target never exceeds {in_words(target.largest)}")
+        parts.append(f"the TD target never exceeds {format_number(target.largest)}")
     if error is not None:
-        parts.append(f"the TD error is {in_words(error.last)}")
+        parts.append(f"the TD error is {format_number(error.last)}")
     return (
-        f"It is not critic overestimation: {', '.join(parts)}, against a bound of {in_words(bound.high)}. "
+        f"It is not critic overestimation: {', '.join(parts)}, against a bound of {format_number(bound.high)}. "
         "Critic weight decay (L2), smaller targets or a lower discount would not help.",
     )
 
@@ -184,12 +184,12 @@ def shared_encoder_actor_gradient(signs: Signs) -> Suspicion | None:
         )
     if signs.decoupling is not None and signs.decoupling < DECOUPLED:
         evidence.append(
-            f"Actor Q and replay Q agree ({in_words(signs.decoupling)}): both come from the same features."
+            f"Actor Q and replay Q agree ({format_number(signs.decoupling)}): both come from the same features."
         )
     actor, critic = signs.feature_growth("actor"), signs.feature_growth("critic")
     if actor and critic and min(actor, critic) > 1.5:
         evidence.append(
-            f"Both encoders' features grew, {in_words(actor)} and {in_words(critic)} times."
+            f"Both encoders' features grew, {format_number(actor)} and {format_number(critic)} times."
         )
     return Suspicion(cause="shared_encoder_actor_gradient", evidence=tuple(evidence))
 
@@ -207,16 +207,18 @@ def unbounded_action(signs: Signs) -> Suspicion | None:
     action, z = signs.trace("policy/action_abs"), signs.trace("policy/preact_abs")
     if outside and action is not None:
         beside = (
-            f", exactly the size of the output before any tanh ({in_words(z.last)})" if z else ""
+            f", exactly the size of the output before any tanh ({format_number(z.last)})"
+            if z
+            else ""
         )
         evidence.append(
-            f"Mean |action| is {in_words(action.last)} at step {action.last_step:,}{beside}; a tanh would make "
+            f"Mean |action| is {format_number(action.last)} at step {action.last_step:,}{beside}; a tanh would make "
             "it smaller."
         )
     evidence += _decoupling_evidence(signs)
     if decoupled and through_policy and ratio is not None:
         evidence.append(
-            f"The encoder's gradient is {in_words(ratio)} times the MLP's: it came through the policy, so Q "
+            f"The encoder's gradient is {format_number(ratio)} times the MLP's: it came through the policy, so Q "
             "rose by actions."
         )
     if decoupled and same_q is not None and same_features:

@@ -20,16 +20,47 @@ PEAK_FACTOR = 5.0
 """Largest single reward over the best episode's mean reward per step, when no batch rewards are logged."""
 ENTROPY_FACTOR = 4.0
 """The same again for SAC and its kin, whose values hold an entropy bonus beside the rewards."""
+REACH_SHARE = 0.05
+"""Least reach as a share of the two-sided bound: values of a task with negative rewards start near 0, too."""
 _TAGS = ("debug/reward_max", "debug/reward_min")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Formula:
+    """Where a number comes from: `max|r| / (1 - gamma)`, and the same with its numbers."""
+
+    text: str
+    numbers: str
+
+    def plus(self, text: str, numbers: str) -> Formula:
+        """Return the sum with another term."""
+        return Formula(text=f"{self.text} + {text}", numbers=f"{self.numbers} + {numbers}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bound:
-    """A range that a value cannot leave, with its derivation in numbers."""
+    """A range that a value cannot leave, with its derivation."""
 
     low: float
     high: float
-    derivation: str
+    low_from: Formula
+    high_from: Formula
+    inputs: tuple[str, ...] = ()
+    """Where each number of the formulas comes from."""
+
+    @property
+    def derivation(self) -> str:
+        """The upper end in numbers, for a sentence."""
+        origin = f" ({'; '.join(self.inputs)})" if self.inputs else ""
+        return f"{self.high_from.text} = {self.high_from.numbers} = {self.high:,.6g}{origin}"
+
+
+def _symmetric(limit: float, formula: Formula, inputs: tuple[str, ...]) -> Bound:
+    low = Formula(text=f"-{formula.text}", numbers=f"-{formula.numbers}")
+    return Bound(low=-limit, high=limit, low_from=low, high_from=formula, inputs=inputs)
+
+
+_UNTRAINED = Formula(text="size of an untrained output", numbers="1")
 
 
 def largest_reward(
@@ -86,14 +117,14 @@ def q_value_bound(reward: Fact | Missing, gamma: Fact) -> Bound | Missing:
         reason = "all logged rewards are 0, so that no bound on Q can be derived"
         return Missing(reason=reason, tags=_TAGS[:1])
     limit = reward.value / (1.0 - gamma.value)
-    if limit < UNTRAINED_Q:
-        text = f"max|r| / (1 - gamma) = {limit:.4g}, raised to {UNTRAINED_Q:g}, the size of an untrained output"
-        return Bound(low=-UNTRAINED_Q, high=UNTRAINED_Q, derivation=text)
-    derivation = (
-        f"|Q| <= max|r| / (1 - gamma) = {reward.value:.4g} / (1 - {gamma.value:g}) = {limit:,.6g}; "
-        f"max|r|: {reward.source}; gamma: {gamma.source}"
+    formula = Formula(
+        text="max|r| / (1 - gamma)", numbers=f"{reward.value:.4g} / (1 - {gamma.value:g})"
     )
-    return Bound(low=-limit, high=limit, derivation=derivation)
+    inputs = (f"max|r|: {reward.source}", f"gamma: {gamma.source}")
+    if limit < UNTRAINED_Q:
+        smaller = f"{formula.text} = {limit:.4g} is smaller"
+        return _symmetric(UNTRAINED_Q, _UNTRAINED, (smaller, *inputs))
+    return _symmetric(limit, formula, inputs)
 
 
 def q_reach(highest: Fact | Missing, largest: Fact | Missing, gamma: Fact) -> Bound | Missing:
@@ -109,12 +140,22 @@ def q_reach(highest: Fact | Missing, largest: Fact | Missing, gamma: Fact) -> Bo
         return highest
     discount = gamma.value if gamma.value < 1.0 else ASSUMED_GAMMA
     limit = max(0.0, highest.value) / (1.0 - discount)
-    floor = max(UNTRAINED_Q, 0.05 * bound.high)
-    text = f"Q <= max r / (1 - gamma) = {highest.value:.4g} / (1 - {discount:g}) = {limit:,.6g}"
-    if limit < floor:
-        text += f", raised to {floor:,.4g}, a twentieth of the bound with max|r| or the size of an untrained output"
-    text += f"; max r: {highest.source}; gamma: {gamma.source}"
-    return Bound(low=-math.inf, high=max(limit, floor), derivation=text)
+    formula = Formula(
+        text="max r / (1 - gamma)", numbers=f"{highest.value:.4g} / (1 - {discount:g})"
+    )
+    inputs: tuple[str, ...] = (f"max r: {highest.source}", f"gamma: {gamma.source}")
+    least = REACH_SHARE * bound.high
+    if limit < max(UNTRAINED_Q, least):
+        inputs = (f"{formula.text} = {limit:.4g} is smaller", *inputs)
+        share = bound.high_from
+        formula = Formula(
+            text=f"{REACH_SHARE:g} x {share.text}", numbers=f"{REACH_SHARE:g} x {share.numbers}"
+        )
+        limit = least
+        if least < UNTRAINED_Q:
+            formula, limit = _UNTRAINED, UNTRAINED_Q
+    nothing = Formula(text="no lower bound", numbers="-inf")
+    return Bound(low=-math.inf, high=limit, low_from=nothing, high_from=formula, inputs=inputs)
 
 
 def highest_reward(series: Series | None) -> Fact | Missing:

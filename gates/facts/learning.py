@@ -15,7 +15,7 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.metrics import finite_median, window
 from gates.series import FloatArray, Series
-from gates.text import in_words
+from gates.text import format_number
 
 ROLLING = 100
 """Episodes in a rolling mean, as Stable-Baselines3 (`stats_window_size`) and others take it."""
@@ -309,6 +309,6 @@ def _range(series: Series) -> str:
 def described(found: Progress) -> str:
     """Say both means with their origin."""
     return (
-        f"{in_words(found.after.mean)} ({found.after.words}) against {in_words(found.before.mean)} "
+        f"{format_number(found.after.mean)} ({found.after.words}) against {format_number(found.before.mean)} "
         f"({found.before.words})"
     )

@@ -81,10 +81,10 @@ class RunFacts:
         found = [self.series(tag) for tag in tags]
         absent = tuple(tag for tag, series in zip(tags, found, strict=True) if series is None)
         if absent:
-            return Missing(
-                reason=f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not logged",
-                tags=absent,
-            )
+            more = f" and {len(absent) - 1} more tags are" if len(absent) > 2 else ""
+            reason = f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not logged"
+            brief = f"{absent[0]}{more} not logged" if more else reason
+            return Missing(reason=reason, tags=absent, brief=brief)
         return tuple(series for series in found if series is not None)
 
     @cached_property

@@ -22,3 +22,5 @@ class Missing:
     """Tags that would make it possible."""
     not_applicable: bool = False
     """The question makes no sense for this run, which is different from an answer that is missing."""
+    brief: str = ""
+    """The reason in fewer words, where it is long."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gates.errors import InputError
-from gates.text import duration, in_words
+from gates.text import format_duration, format_number
 
 ENDED_EARLY_FILE = "ended-early.json"
 
@@ -47,10 +47,10 @@ class EndedEarly:
     @property
     def sentence(self) -> str:
         """Where it ended, why and what that saved, without capital letter and full stop."""
-        saved = f", saved about {duration(self.saved_s)}" if self.saved_s is not None else ""
+        saved = f", saved about {format_duration(self.saved_s)}" if self.saved_s is not None else ""
         return (
             f"ended early at step {self.step:,} of {self.planned_steps:,}, no improvement since step "
-            f"{self.since_step:,} (best mean return {in_words(self.best)}){saved}"
+            f"{self.since_step:,} (best mean return {format_number(self.best)}){saved}"
         )
 
     def to_json(self) -> str:

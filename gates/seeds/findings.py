@@ -24,10 +24,12 @@ def enough_passed(seeds: Sequence[SeedVerdict], needed: int) -> Finding:
     others = [_in_short(seed) for seed in seeds if seed.verdict is not Verdict.GO]
     return Finding(
         check="seeds_passed",
+        type="seeds_passed",
         title="Enough seeds passed",
         outcome=outcome,
         required=True,
         reason=f"{reason}{': ' if others else ''}{'; '.join(others)}.",
+        fact=_fact(outcome, reason),
         value=float(passed),
         limit=float(needed),
         direction="min",
@@ -44,16 +46,20 @@ def every_seed_judged(seeds: Sequence[SeedVerdict], needed: int) -> Finding:
     passed = len(_of(seeds, Verdict.GO))
     if not missing:
         outcome, reason = Outcome.PASS, f"all {len(seeds)} seeds have a verdict."
+        parts: tuple[str, ...] = ()
     else:
         outcome = Outcome.WARN if passed >= needed else Outcome.INCONCLUSIVE
-        each = "; ".join(f"seed {seed.seed}: {seed.deciding.rstrip('.')}" for seed in missing)
-        reason = f"{_names(missing)} without a verdict. {_sentence(each)}."
+        parts = tuple(f"Seed {seed.seed}: {seed.deciding.rstrip('.')}." for seed in missing)
+        reason = f"{_names(missing)} without a verdict. {' '.join(parts)}"
     return Finding(
         check="seeds_judged",
+        type="seeds_judged",
         title="Every seed judged",
         outcome=outcome,
         required=True,
         reason=reason,
+        fact=_fact(outcome, f"{_short(missing)} without a verdict") if missing else "",
+        parts=parts,
         value=float(len(seeds) - len(missing)),
         limit=float(len(seeds)),
         direction="min",
@@ -83,10 +89,12 @@ def verdicts_agree(seeds: Sequence[SeedVerdict]) -> Finding | None:
         reason = f"{', '.join(groups)}. {likely_cause([s for s in judged if s not in passed])}"
     return Finding(
         check="seeds_agree",
+        type="seeds_agree",
         title="Seeds agree",
         outcome=Outcome.WARN if split else Outcome.PASS,
         required=False,
         reason=reason,
+        fact="verdicts differ" if split else "",
         value=float(len(failed)),
         statistic="seeds with NO_GO",
         group=GROUP,
@@ -95,16 +103,16 @@ def verdicts_agree(seeds: Sequence[SeedVerdict]) -> Finding | None:
 
 
 def likely_cause(others: Sequence[SeedVerdict]) -> str:
-    """Say in a sentence or two what the seeds that did not pass have in common."""
+    """Say in a sentence or two what the seeds that are no GO have in common."""
     causes: dict[str, list[int]] = {}
-    checks: dict[str, list[int]] = {}
+    facts: dict[str, list[int]] = {}
     for seed in others:
         if seed.cause:
             causes.setdefault(f"{seed.cause_title} (`{seed.cause}`)", []).append(seed.seed)
-        elif seed.check:
-            checks.setdefault(seed.check, []).append(seed.seed)
+        else:
+            facts.setdefault(seed.deciding.rstrip("."), []).append(seed.seed)
     told = [f"{seed_names(seeds)}: {cause}" for cause, seeds in causes.items()]
-    told += [f"{seed_names(seeds)}: no cause named, {c}" for c, seeds in checks.items()]
+    told += [f"{seed_names(seeds)}: no cause named, {f}" for f, seeds in facts.items()]
     if not told:
         return "The recipe is the same, so initial weights and exploration decide."
     return f"Likely cause, {'; '.join(told)}. The same recipe avoids it with other seeds."
@@ -119,13 +127,20 @@ def _in_short(seed: SeedVerdict) -> str:
         return f"seed {seed.seed} has no verdict"
     if not seed.run:
         return f"seed {seed.seed} {seed.deciding}"
-    by = f" ({seed.cause_title or seed.check})" if seed.cause_title or seed.check else ""
-    return f"seed {seed.seed} {seed.verdict.value}{by}"
+    why = seed.cause_title or seed.deciding.rstrip(".")
+    return f"seed {seed.seed} {seed.verdict.value} ({why})"
 
 
 def _names(seeds: Sequence[SeedVerdict]) -> str:
     return seed_names([seed.seed for seed in seeds])
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
+def _short(seeds: Sequence[SeedVerdict]) -> str:
+    """Name a few seeds, count many."""
+    return _names(seeds) if len(seeds) <= 4 else f"{len(seeds)} seeds"
+
+
+def _fact(outcome: Outcome, text: str) -> str:
+    if outcome is Outcome.PASS:
+        return ""
+    return f"not decided, {text}" if outcome is Outcome.INCONCLUSIVE else text

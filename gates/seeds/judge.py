@@ -14,7 +14,7 @@ from gates.seeds.result import JointResult, SeedRun, SeedVerdict
 from gates.seeds.returns import returns_agree
 from gates.seeds.statistics import bootstrap_interval, interquartile_mean
 from gates.seeds_needed import SeedsNeeded, seeds_needed_of
-from gates.text import in_words
+from gates.text import format_number
 from gates.verdict import decide
 
 
@@ -49,14 +49,15 @@ def judge_seeds(runs: Sequence[SeedRun], *, stage: str, needed: SeedsNeeded) -> 
         returns_agree(seeds, returns, learning_judged=_judges_learning(results)),
     ]
     findings = tuple(finding for finding in found if finding is not None)
-    verdict, deciding = decide(findings)
+    decision = decide(findings)
     mean = interquartile_mean(scores)
     mean_return = mean if math.isfinite(mean) else None
-    if verdict is Verdict.GO:
+    deciding = decision.deciding
+    if decision.verdict is Verdict.GO:
         deciding = _why_go(seeds, count, mean_return, findings)
     planned = {result.planned_steps for result in results}
     return JointResult(
-        verdict=verdict,
+        verdict=decision.verdict,
         stage=stage,
         deciding=deciding,
         findings=findings,
@@ -79,29 +80,19 @@ def _seed(run: SeedRun) -> SeedVerdict:
         return SeedVerdict(
             seed=run.seed, run=run.run, verdict=Verdict.NO_GO if failed else None, deciding=why
         )
+    decided_by = result.deciding_finding
     first = result.diagnoses[0] if result.diagnoses else None
     return SeedVerdict(
         seed=run.seed,
         run=run.run,
         verdict=result.verdict,
         deciding=result.deciding,
-        check=_deciding_check(result),
+        check=decided_by.title if decided_by is not None else "",
         cause=first.cause if first else "",
         cause_title=first.title if first else "",
         fix=first.fix.text if first else "",
         score=run.score,
     )
-
-
-def _deciding_check(result: GateResult) -> str:
-    """Return the title of the check that kept a verdict from GO; empty after a GO."""
-    if result.verdict is Verdict.GO:
-        return ""
-    for finding in result.findings:
-        if result.deciding == f"{finding.title}: {finding.reason}":
-            return finding.title
-    # The live gate writes its own sentence.
-    return next((f.title for f in result.findings if f.check == "live_gate"), "")
 
 
 def _judges_learning(results: Sequence[GateResult]) -> bool:
@@ -121,8 +112,8 @@ def _why_go(
     passed = sum(seed.verdict is Verdict.GO for seed in seeds)
     text = f"{passed} of {len(seeds)} seeds passed, {needed} needed"
     if mean_return is not None:
-        text += f"; interquartile mean of the evaluation return {in_words(mean_return)}"
-    doubts = [f.title for f in findings if not f.required and f.outcome is not Outcome.PASS]
+        text += f", mean return {format_number(mean_return)}"
+    doubts = [f.fact for f in findings if not f.required and f.fact]
     if doubts:
-        text += f"; advisory only: {', '.join(doubts)}"
+        text += f"; {', '.join(doubts)}"
     return f"{text}."

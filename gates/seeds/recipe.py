@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from gates.findings import Finding, GateResult, Outcome
 from gates.seeds.result import GROUP, SeedRun, seed_names
+from gates.text import as_sentence
 
 _FEWEST_NUMBERS = 3
 """Measured values that two seeds must share before one can say that they are the same training."""
@@ -17,25 +18,28 @@ def same_recipe(runs: Sequence[SeedRun]) -> Finding | None:
     judged = [run for run in runs if run.result is not None]
     if len(judged) < 2:
         return None
-    apart = [
-        f"{name} differs: {groups}"
+    apart = {
+        f"{name} differs": f": {groups}"
         for name, key in _MUST_AGREE.items()
         if (groups := _groups(judged, key))
-    ]
+    }
     unknown = [run.seed for run in judged if run.result and not run.result.config_sha256]
     if unknown:
-        apart.append(f"the configuration of {seed_names(unknown)} is unknown")
+        apart["the configuration is unknown"] = f" of {seed_names(unknown)}"
     older = [run.seed for run in judged if run.outdated]
     if older:
-        apart.append(f"{seed_names(older)} trained with another recipe or version of the trainer")
+        apart["another recipe or version of the trainer was used"] = f" for {seed_names(older)}"
+    parts = tuple(f"{as_sentence(what)}{where}." for what, where in apart.items())
     return Finding(
         check="seeds_same_recipe",
+        type="seeds_same_recipe",
         title="One recipe, one set of rules",
         outcome=Outcome.INCONCLUSIVE if apart else Outcome.PASS,
         required=True,
-        reason=f"{'; '.join(apart)}."
-        if apart
-        else f"configuration, rules and planned steps of {len(judged)} seeds are the same.",
+        reason=" ".join(parts)
+        or f"configuration, rules and planned steps of {len(judged)} seeds are the same.",
+        fact=f"not decided, {next(iter(apart))}" if apart else "",
+        parts=parts,
         group=GROUP,
         rationale="Seeds of different recipes say nothing about either of them.",
     )
@@ -63,13 +67,20 @@ def really_different(runs: Sequence[SeedRun]) -> Finding | None:
         reason = f"{each}: the seed was not applied, or a run was copied."
     return Finding(
         check="seeds_distinct",
+        type="seeds_distinct",
         title="Seeds trained differently",
         outcome=Outcome.FAIL if same else Outcome.PASS,
         required=True,
         reason=reason,
+        fact=_fact(next(iter(same.values()))) if same else "",
         group=GROUP,
         rationale="The same training five times is one training.",
     )
+
+
+def _fact(seeds: Sequence[int]) -> str:
+    names = seed_names(seeds) if len(seeds) <= 4 else f"{len(seeds)} seeds"
+    return f"{names} are the same training"
 
 
 _MUST_AGREE: dict[str, Callable[[GateResult], str]] = {

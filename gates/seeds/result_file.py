@@ -9,9 +9,9 @@ from typing import Any
 
 from gates.errors import InputError
 from gates.files import write_atomically
-from gates.findings import Finding, Outcome, Verdict
+from gates.findings import Verdict
 from gates.metrics import Interval
-from gates.result_file import finite_or_text, number
+from gates.result_file import finite_or_text, read_finding
 from gates.seeds.result import JointResult, SeedVerdict
 from gates.seeds.scores import SeedScore
 
@@ -39,7 +39,7 @@ def from_json(text: str) -> JointResult:
         if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
             raise InputError(f"not a joint.json of format {FORMAT}")
         data["verdict"] = Verdict(data["verdict"])
-        data["findings"] = tuple(_finding(finding) for finding in data["findings"])
+        data["findings"] = tuple(map(read_finding, data["findings"]))
         data["seeds"] = tuple(_seed(seed) for seed in data["seeds"])
         data["returns"] = Interval(**data["returns"]) if data.get("returns") else None
         return JointResult(**data)
@@ -54,12 +54,6 @@ def write(result: JointResult, path: Path) -> None:
         OSError: The folder is missing or read-only, or the disk is full.
     """
     write_atomically(path, to_json(result))
-
-
-def _finding(data: dict[str, Any]) -> Finding:
-    numbers: dict[str, Any] = {k: number(data[k]) for k in ("value", "limit") if k in data}
-    fields: dict[str, Any] = {**data, **numbers, "outcome": Outcome(data["outcome"])}
-    return Finding(**fields)
 
 
 def _seed(data: dict[str, Any]) -> SeedVerdict:

@@ -12,7 +12,7 @@ from gates.metrics import Interval
 from gates.seeds.result import GROUP, SeedVerdict, seed_names
 from gates.seeds.statistics import LEAST_FOR_INTERVAL, interquartile_mean
 from gates.series import FloatArray
-from gates.text import in_words
+from gates.text import format_number
 
 _WIDE_SHARE = 0.5
 """An interval is wide when its half exceeds this share of the gain over the untrained policy."""
@@ -32,8 +32,9 @@ def returns_agree(
         return None
     values = np.array([score.value for _, score in scored])
     absent = [seed.seed for seed in seeds if seed.score is None]
-    notes = []
+    notes, fact = [], ""
     if absent:
+        fact = "not every seed has a return"
         notes.append(
             f"{seed_names(absent)} {'has' if len(absent) == 1 else 'have'} no return at the end "
             "and cannot be counted, so the mean is too favourable"
@@ -43,17 +44,19 @@ def returns_agree(
     gain = interquartile_mean(values) - float(np.mean(starts)) if starts else None
     half = (returns.high - returns.low) / 2 if returns is not None else None
     if returns is None or half is None:
-        outcome = Outcome.INCONCLUSIVE
+        outcome, fact = Outcome.INCONCLUSIVE, "too few returns for an interval"
         notes.insert(0, f"{len(scored)} returns give no interval, {LEAST_FOR_INTERVAL} are needed")
     elif gain is not None and half > _WIDE_SHARE * abs(gain):
-        outcome = Outcome.WARN
+        outcome, fact = Outcome.WARN, "returns spread widely"
         notes.insert(0, f"the interval is wide: {_spread_cause(seeds)}")
     return Finding(
         check="returns_agree",
+        type="returns_agree",
         title="Returns agree across seeds",
         outcome=outcome,
         required=False,
         reason=f"{_returns_text(values, returns, gain)}{'; ' if notes else ''}{'; '.join(notes)}.",
+        fact=fact,
         value=half,
         limit=None if gain is None else _WIDE_SHARE * abs(gain),
         direction="max",
@@ -65,11 +68,11 @@ def returns_agree(
 
 
 def _returns_text(values: FloatArray, returns: Interval | None, gain: float | None) -> str:
-    text = f"interquartile mean {in_words(interquartile_mean(values))}"
+    text = f"interquartile mean {format_number(interquartile_mean(values))}"
     if returns is not None:
-        text += f" [{in_words(returns.low)}, {in_words(returns.high)}]"
+        text += f" [{format_number(returns.low)}, {format_number(returns.high)}]"
     text += f" of {len(values)} seeds"
-    return text if gain is None else f"{text}, {in_words(gain)} over the untrained policy"
+    return text if gain is None else f"{text}, {format_number(gain)} over the untrained policy"
 
 
 def _spread_cause(seeds: Sequence[SeedVerdict]) -> str:
@@ -78,12 +81,14 @@ def _spread_cause(seeds: Sequence[SeedVerdict]) -> str:
     errors = [score.standard_error for _, score in scored if score.standard_error is not None]
     values = np.array([score.value for _, score in scored])
     worst = min(scored, key=lambda item: item[1].value)
-    text = f"worst is seed {worst[0]} with {in_words(worst[1].value)}"
+    text = f"worst is seed {worst[0]} with {format_number(worst[1].value)}"
     if len(errors) < len(scored):
         return text
     noise = math.sqrt(float(np.mean(np.square(errors))))
     spread = float(np.std(values, ddof=1))
-    numbers = f"standard deviation {in_words(spread)} between seeds, {in_words(noise)} expected"
+    numbers = (
+        f"standard deviation {format_number(spread)} between seeds, {format_number(noise)} expected"
+    )
     if spread <= _NOISE_FACTOR * noise:
         return (
             f"{text}, and evaluation alone explains it ({numbers} from it): evaluate more episodes"

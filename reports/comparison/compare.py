@@ -10,8 +10,8 @@ from enum import Enum
 from gates.findings import Finding, GateResult, Outcome
 from gates.progress import EvaluationPoint
 from gates.series import EventLog
+from gates.text import ABSENT, format_number
 from reports.context import ConfigChange
-from reports.text.numbers import ABSENT, format_number
 
 _LARGEST_PERCENT = 10.0
 """Relative changes beyond this are written as a factor."""

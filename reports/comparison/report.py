@@ -9,6 +9,7 @@ from pathlib import Path
 from gates.files import write_atomically
 from gates.findings import GateResult
 from gates.progress import EvaluationPoint
+from gates.text import ABSENT, format_count, format_limit, format_number, format_plural
 from reports.comparison.compare import (
     ChangeKind,
     CheckChange,
@@ -22,7 +23,6 @@ from reports.stage.markdown import REPORT_NAME
 from reports.stage.plots import FOLDER, PlotFile, draw_figure, write_plots
 from reports.stage.view import VERDICT_NAMES
 from reports.text.escaping import Safe
-from reports.text.numbers import ABSENT, format_count, format_limit, format_number, format_plural
 from reports.text.templates import markdown_environment, tidy_lines
 
 _MOST_EVALUATIONS = 12

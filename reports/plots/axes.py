@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from gates.series import FloatArray
+from gates.text import format_number
 from reports.plots.decimate import Line, drawable
 from reports.plots.figure import Figure, FigureCanvasAgg
 from reports.plots.panels import Panel
 from reports.text.escaping import plot_label
-from reports.text.numbers import format_number
 
 DPI = 150
 PAPER = "#fcfcfa"

@@ -10,7 +10,7 @@ import numpy as np
 
 from gates.findings import Finding, Outcome
 from gates.series import EventLog, Series
-from reports.text.numbers import format_count, format_limit, format_number
+from gates.text import format_count, format_limit, format_number
 
 MAX_CHECK_PLOTS = 8
 """More failed checks than this are listed without a plot: one page, and 300 KB in the flow's UI."""

@@ -10,13 +10,13 @@ from gates.files import write_atomically
 from gates.findings import Verdict
 from gates.metrics import Interval
 from gates.seeds.result import JointResult, SeedVerdict, seed_names
+from gates.text import ABSENT, format_count, format_number, format_range
 from reports.context import JointContext
 from reports.seeds.panels import joint_panels
 from reports.stage.markdown import REPORT_NAME, command_lines
 from reports.stage.plots import FOLDER, PlotFile, draw_figure, write_plots
 from reports.stage.view import VERDICT_NAMES
 from reports.text.escaping import Safe, link_target
-from reports.text.numbers import ABSENT, format_count, format_number, format_range
 from reports.text.templates import markdown_environment, tidy_lines
 
 NO_VERDICT = "no verdict"
@@ -86,7 +86,7 @@ def joint_headline(context: JointContext) -> str:
     result = context.result
     decision = context.decision
     verdict = decision.outcome if decision is not None else VERDICT_NAMES[result.verdict]
-    return f"{verdict} at {result.stage}: {result.deciding}"
+    return f"{verdict} at {result.stage}: {result.deciding.rstrip('.')}"
 
 
 def seed_rows(context: JointContext) -> tuple[SeedRow, ...]:
@@ -113,7 +113,7 @@ def _link(context: JointContext, seed: SeedVerdict) -> str:
 def _decided_by(seed: SeedVerdict) -> str:
     if seed.verdict is Verdict.GO:
         return ABSENT
-    text = seed.check or seed.deciding
+    text = seed.deciding.rstrip(".")
     if len(text) > _MOST_DECIDING:
         text = f"{text[:_MOST_DECIDING]}..."
     return f"{text}; likely cause: {seed.cause_title} (`{seed.cause}`)" if seed.cause else text

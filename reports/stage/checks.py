@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from gates.findings import Finding, GateResult, Outcome, Verdict
-from reports.context import PreviousRun
-from reports.text.numbers import (
+from gates.findings import Finding, GateResult, Outcome, Side, Verdict
+from gates.text import (
     ABSENT,
     format_count,
     format_limit,
@@ -16,8 +15,10 @@ from reports.text.numbers import (
     format_pair,
     format_range,
 )
+from reports.context import PreviousRun
 
 _SIGN = {"max": "≤ ", "min": "≥ "}
+_FAIL_SIGN = {"max": "fails above", "min": "fails below"}
 _WARN_SIGN = {"max": "warns above", "min": "warns below"}
 
 
@@ -35,9 +36,9 @@ class CheckRow:
     """How the value was reduced, over which steps, from how many points; why there is none."""
     limit: str
     limit_source: str
-    """Where the limit comes from, its first clause."""
+    """The limit with every factor when it was derived from the run, else where it comes from."""
     footnote: str
-    """The rest of it, and what the series was derived from."""
+    """Where the numbers of a derived limit come from, and what the series was derived from."""
     last_go: str
     """Value of the same check in the last run of the stage that ended GO."""
 
@@ -49,7 +50,7 @@ def ordered(result: GateResult) -> tuple[Finding, ...]:
     """
 
     def key(finding: Finding) -> tuple[bool, int, bool, bool]:
-        decided = f"{finding.title}: {finding.reason}" == result.deciding
+        decided = finding is result.deciding_finding
         return (finding.dry_run, -finding.outcome.severity, not finding.required, not decided)
 
     return tuple(sorted(result.findings, key=key))
@@ -76,10 +77,10 @@ def check_rows(result: GateResult, previous: Sequence[PreviousRun]) -> tuple[Che
 
 def _row(finding: Finding, earlier: Finding | None) -> CheckRow:
     value, limit = format_pair(finding.value, finding.limit)
-    source, _, rest = finding.limit_source.partition("; ")
-    derived = f"derived from {finding.derived_from}" if finding.derived_from else ""
-    if finding.derived_from and finding.derived_from in rest:
-        rest = ""
+    origin = finding.limit_origin
+    notes = [*origin.inputs, finding.limit_source] if origin is not None else []
+    if finding.derived_from:
+        notes.append(f"derived from {finding.derived_from}")
     return CheckRow(
         finding=finding,
         outcome=finding.outcome.value,
@@ -88,8 +89,8 @@ def _row(finding: Finding, earlier: Finding | None) -> CheckRow:
         value=value if finding.value is None else _with_unit(value, finding.unit),
         statistic=_statistic(finding),
         limit=_limit(finding, limit),
-        limit_source=source if finding.limit is not None else "",
-        footnote="; ".join(part for part in (rest, derived) if part),
+        limit_source=_limit_source(finding),
+        footnote="; ".join(notes),
         last_go=format_number(earlier.value) if earlier is not None else ABSENT,
     )
 
@@ -99,7 +100,7 @@ def _with_unit(text: str, unit: str) -> str:
 
 
 def _statistic(finding: Finding) -> str:
-    if finding.value is None:
+    if finding.value is None or finding.outcome is Outcome.INCONCLUSIVE:
         return finding.reason
     parts = [finding.statistic, format_range(finding.first_step, finding.last_step)]
     if finding.points:
@@ -108,12 +109,44 @@ def _statistic(finding: Finding) -> str:
 
 
 def _limit(finding: Finding, text: str) -> str:
+    """Write what the value was compared with: the level that was broken, or all levels."""
     if finding.limit is None:
         return ABSENT
-    limit = _SIGN.get(finding.direction, "") + text
-    warn = finding.warn_limit
-    if warn is None or not math.isfinite(warn) or warn == finding.limit:
-        return limit
-    if finding.outcome is Outcome.WARN or finding.direction not in _WARN_SIGN:
-        return limit
-    return f"{limit} ({_WARN_SIGN[finding.direction]} {format_limit(warn)})"
+    if finding.outcome is Outcome.FAIL or not finding.direction:
+        return _SIGN.get(finding.direction, "") + text
+    if finding.outcome is Outcome.WARN:
+        return _SIGN[finding.direction] + text + _fails_at(finding)
+    return ", ".join(_side(side) for side in _sides(finding))
+
+
+def _sides(finding: Finding) -> tuple[Side, ...]:
+    """Return all levels; results of earlier versions hold one side only."""
+    if finding.sides or not finding.direction:
+        return finding.sides
+    direction: Literal["max", "min"] = "max" if finding.direction == "max" else "min"
+    return (Side(direction=direction, warn=finding.warn_limit, fail=finding.limit),)
+
+
+def _side(side: Side) -> str:
+    warns = "" if side.warn is None else f"{_WARN_SIGN[side.direction]} {format_limit(side.warn)}"
+    if side.fail is None:
+        return warns
+    limit = _SIGN[side.direction] + format_limit(side.fail)
+    return f"{limit} ({warns})" if warns and side.warn != side.fail else limit
+
+
+def _fails_at(finding: Finding) -> str:
+    """Add the level that FAIL starts at to the one that warned."""
+    for side in finding.sides:
+        if side.direction == finding.direction and side.fail not in (None, finding.limit):
+            return f" ({_FAIL_SIGN[side.direction]} {format_limit(side.fail)})"
+    return ""
+
+
+def _limit_source(finding: Finding) -> str:
+    """Write a derived limit so that it can be repeated, with every factor."""
+    origin = finding.limit_origin
+    if finding.limit is None or origin is None:
+        return finding.limit_source if finding.limit is not None else ""
+    factor = "" if origin.factor == 1.0 else f"{format_number(origin.factor)} x "
+    return f"{factor}{origin.formula} = {factor}{origin.numbers}"

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from gates.runs.config_files import parse_yaml
-from reports.text.numbers import ABSENT, format_count, format_number
+from gates.text import ABSENT, format_count, format_number
 
 NONE = "none"
 """How the data file marks a mechanism that an implementation does not have."""

@@ -6,17 +6,16 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from gates.audit.files import SECOND_READER
 from gates.facts.run_facts import algorithms_of
 from gates.findings import GateResult
 from gates.runs.run_info import RunInfo
 from gates.series import EventLog, Series
-from reports.text.numbers import format_bytes, format_count, format_plural, format_share
+from gates.text import format_bytes, format_count, format_plural, format_share
 
 Rows = tuple[tuple[str, str], ...]
 """Label and text."""
 
-SECOND_READER = "independent_reader"
-"""The check that reads the same files with another reader."""
 _SHOWN = 3
 
 
@@ -33,10 +32,10 @@ def integrity_rows(result: GateResult, log: EventLog, run: RunInfo | None = None
         ("Not read", _ignored(log)),
         ("Damage", _damage(log)),
     ]
-    readers = [f for f in result.findings if f.check == SECOND_READER]
+    readers = [f for f in result.findings if SECOND_READER in (f.type, f.check)]
     rows += [(finding.title, f"{finding.outcome.value}: {finding.reason}") for finding in readers]
     if not readers:
-        rows.append(("Second reader", "0 independent readers compared"))
+        rows.append(("Second reader", "not asked"))
     return tuple((label, text) for label, text in rows if text)
 
 

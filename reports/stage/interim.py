@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gates.findings import Finding, Outcome
-from reports.text.numbers import format_pair
+from gates.text import format_pair
 from reports.text.templates import markdown_environment, tidy_lines
 
 

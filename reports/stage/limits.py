@@ -6,11 +6,9 @@ import math
 
 from gates.findings import GateResult
 from gates.progress import EvaluationPoint
+from gates.text import format_count, format_number, format_plural
 from reports.context import NextStage
-from reports.text.numbers import format_count, format_number, format_plural
 
-_NOT_APPLICABLE = ": does not apply, "
-"""How a gate words a check that has nothing to judge in this run."""
 _SEEDS = "Agarwal et al. 2021, arXiv:2108.13264"
 
 
@@ -20,7 +18,7 @@ def stage_limits(
     next_stage: NextStage | None,
 ) -> tuple[str, ...]:
     """Return sentences, each with a number of this run or a source."""
-    sentences = [text for text in result.not_decided if _NOT_APPLICABLE not in text]
+    sentences = list(result.not_decided)
     if not any("seed" in sentence for sentence in sentences):
         seed = "" if result.seed is None else f" (seed {result.seed})"
         sentences.append(
@@ -28,7 +26,7 @@ def stage_limits(
             f"recipes takes several ({_SEEDS})."
         )
     if not evaluations:
-        sentences.append("How the policy acts without noise: 0 evaluations were logged.")
+        sentences.append("How the policy acts without noise: no evaluation was logged.")
     else:
         sentences += _spread(evaluations[-1])
     if next_stage is not None and result.last_step:
@@ -42,7 +40,7 @@ def stage_limits(
 
 def not_applicable(result: GateResult) -> tuple[str, ...]:
     """Return the checks that had nothing to judge in this run, each with its reason."""
-    return tuple(text for text in result.not_decided if _NOT_APPLICABLE in text)
+    return tuple(f"{check.title}: {check.reason}." for check in result.not_applicable)
 
 
 def _spread(last: EvaluationPoint) -> list[str]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gates.series import EventLog
+from gates.text import format_count, format_duration, format_number
 from reports.context import NextStage, Speed
-from reports.text.numbers import format_count, format_duration, format_number
 
 _TAIL_SHARE = 0.2
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from gates.findings import Diagnosis, GateResult, Outcome, Verdict
 from gates.judge import Judgement
+from gates.text import format_bytes, format_count, format_plural
 from reports.context import DecisionNote, StageContext
 from reports.stage.changes import Changes, describe_changes
 from reports.stage.checks import CheckRow, check_rows, last_go
@@ -30,7 +31,6 @@ from reports.stage.limits import not_applicable, stage_limits
 from reports.stage.outlook import StageCost, next_stage_cost
 from reports.stage.plots import PlotFile, explored_steps
 from reports.stage.reward_components import RewardSplit, reward_split
-from reports.text.numbers import format_bytes, format_count, format_plural
 from reports.text.set_arguments import set_argument
 
 MISSING_PART = "Missing in this report"
@@ -60,7 +60,7 @@ class DiagnosisView:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckPlot:
-    """A check that did not pass, with its plot when it has a series."""
+    """A check that failed, warned or was not decided, with its plot when it has a series."""
 
     row: CheckRow
     plot: PlotFile | None
@@ -73,11 +73,13 @@ class StageView:
     context: StageContext
     result: GateResult
     verdict: str
+    deciding: str
+    """What decided, without a full stop."""
     subtitle: tuple[str, ...]
     outlook: tuple[str, ...]
     """What happens next, in one or two sentences."""
     open_rows: tuple[CheckRow, ...]
-    """Checks that did not pass."""
+    """Checks that failed, warned or were not decided."""
     passed_rows: tuple[CheckRow, ...]
     last_go: str
     """Name of the last run that ended GO; empty when there is none."""
@@ -122,6 +124,7 @@ def build_stage_view(
         context=context,
         result=result,
         verdict=VERDICT_NAMES[result.verdict],
+        deciding=result.deciding.rstrip("."),
         subtitle=_subtitle(result, context),
         outlook=_outlook(result, context, cost),
         open_rows=opened,
@@ -186,22 +189,35 @@ def _outlook(result: GateResult, context: StageContext, cost: StageCost | None) 
         elif following is not None:
             sentences.append(f"{name} may start.")
         else:
-            done = format_count(result.last_step)
-            sentences.append(f"0 further stages are planned after these {done} steps.")
+            sentences.append("This was the last stage.")
     elif result.verdict is Verdict.NO_GO:
         if following is not None and not context.decisions:
             sentences.append(f"{name} does not start.")
         sentences += _cause(result)
     elif not context.decisions:
-        undecided = sum(finding.outcome is not Outcome.PASS for finding in result.findings)
         what = f"whether {name} starts" if following is not None else "whether this run counts"
-        sentences.append(
-            f"A person decides {what}: {format_plural(undecided, 'check')} did not pass."
-        )
+        sentences.append(f"A person decides {what}: {_open_checks(result)}.")
         sentences += _cause(result)
     if context.decisions:
         sentences = [_decided(context.decisions[-1], name), *sentences]
     return tuple(sentences)
+
+
+def _open_checks(result: GateResult) -> str:
+    """Count what is no PASS: `1 check failed, 2 checks warned, 3 checks are undecided`."""
+    counts = Counter(finding.outcome for finding in result.findings if not finding.dry_run)
+    return ", ".join(
+        f"{format_plural(counts[outcome], 'check')} {words}"
+        for outcome, words in _OPEN_WORDS.items()
+        if counts[outcome]
+    )
+
+
+_OPEN_WORDS = {
+    Outcome.FAIL: "failed",
+    Outcome.WARN: "warned",
+    Outcome.INCONCLUSIVE: "could not be decided",
+}
 
 
 def _decided(decision: DecisionNote, following: str) -> str:
@@ -217,7 +233,7 @@ def _cause(result: GateResult) -> list[str]:
         first = result.diagnoses[0]
         return [f"Likely cause: {first.title} (`{first.cause}`), see Diagnosis."]
     if result.unexplained:
-        return [f"0 known causes fit. {result.unexplained}"]
+        return [result.unexplained]
     return []
 
 
@@ -225,7 +241,7 @@ def _no_reference(context: StageContext) -> str:
     if not context.previous:
         return ""
     runs = format_plural(len(context.previous), "earlier run")
-    return f"No column for the last passed run: 0 of {runs} of this stage ended GO."
+    return f"No column for the last GO: none of {runs} of this stage ended GO."
 
 
 def _needs_words(row: CheckRow) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from gates.text import format_count, format_number, format_plural, format_share
 from reports.text.escaping import (
     code_markdown,
     escape_latex,
@@ -17,7 +18,6 @@ from reports.text.escaping import (
     one_line,
 )
 from reports.text.html import code_html, rich_html
-from reports.text.numbers import format_count, format_number, format_plural, format_share
 
 
 def _load(name: str) -> str:

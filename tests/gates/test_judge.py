@@ -132,7 +132,9 @@ def test_a_reader_that_disagrees_is_no_go(tmp_path: Path, monkeypatch: pytest.Mo
     result = judge(tmp_path, gate=GATE, stage="5k").result
     assert outcome(result, "independent_reader") is Outcome.INCONCLUSIVE
     assert result.verdict is Verdict.NO_GO
-    assert "a/b differs at step 3" in result.deciding
+    assert result.deciding == "not decided, 1 difference between two readers of the files."
+    assert result.deciding_finding is not None
+    assert "a/b differs at step 3" in result.deciding_finding.reason
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "text"])
@@ -168,7 +170,8 @@ def test_without_actor_updates_another_trainers_run_is_a_persons_decision() -> N
         del run.tags[tag]
     result = judge_log(run.log(), run=None, directory=Path("r"), gate=GATE, stage="5k").result
     assert result.verdict is Verdict.CONDITIONAL
-    assert "debug/actor_q_mean" in result.deciding
+    assert result.deciding_finding is not None
+    assert "debug/actor_q_mean" in result.deciding_finding.reason
 
 
 def test_our_own_run_must_log_what_it_promises() -> None:

@@ -14,8 +14,8 @@ from gates.metrics import (
     bootstrap_ratio,
     first_breach,
     fit_growth,
-    has_n_of_m,
     reduce,
+    sustained,
     window,
 )
 from tests.gates.synthetic_runs import series
@@ -79,8 +79,8 @@ def test_after_a_step() -> None:
 
 def test_the_first_breach_skips_nan() -> None:
     found = series("t", [10, 20, 30], [NAN, 1, 5])
-    assert first_breach(found, lambda v: v > 2) == 30
-    assert first_breach(found, lambda v: v > 9) is None
+    assert first_breach(found, found.values > 2) == 30
+    assert first_breach(found, found.values > 9) is None
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,15 @@ def test_the_first_breach_skips_nan() -> None:
     ],
 )
 def test_patience(hits: list[int], breaches: int, of: int, expected: bool) -> None:
-    assert has_n_of_m(np.array(hits, dtype=bool), breaches, of) is expected
+    values = np.array(hits, dtype=np.float64)
+    assert bool(sustained(values, breaches, of, high=True) > 0.5) is expected
+    assert bool(sustained(-values, breaches, of, high=False) < -0.5) is expected
+
+
+def test_nan_sustains_no_level() -> None:
+    values = np.array([np.nan, 5.0, np.nan, 4.0])
+    assert sustained(values, 2, 3, high=True) == 4.0
+    assert np.isnan(sustained(values, 3, 4, high=True))
 
 
 def test_alignment_takes_shared_steps_and_last_values() -> None:

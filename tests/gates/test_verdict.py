@@ -52,20 +52,27 @@ counting = st.builds(a_finding, st.sampled_from(Outcome), required=st.booleans()
     ],
 )
 def test_one_finding(outcome: Outcome, required: bool, verdict: Verdict) -> None:
-    assert decide([a_finding(outcome, required=required)])[0] is verdict
+    assert decide([a_finding(outcome, required=required)]).verdict is verdict
 
 
-def test_the_sentence_names_the_gravest_finding() -> None:
-    worst = replace(a_finding(Outcome.FAIL), title="Actor Q", reason="actor Q is 9.")
-    _, sentence = decide([a_finding(Outcome.WARN), worst, a_finding(Outcome.PASS)])
-    assert sentence == "Actor Q: actor Q is 9."
+def test_the_gravest_finding_decides_and_is_told_by_its_fact() -> None:
+    worst = replace(a_finding(Outcome.FAIL), check="q", fact="actor Q is 9")
+    decision = decide([a_finding(Outcome.WARN), worst, a_finding(Outcome.PASS)])
+    assert decision.finding is worst
+    assert (decision.check, decision.deciding) == ("q", "actor Q is 9.")
+
+
+def test_a_finding_without_a_fact_is_told_by_its_outcome() -> None:
+    assert decide([a_finding(Outcome.INCONCLUSIVE)]).deciding == "Title: INCONCLUSIVE."
 
 
 def test_a_go_names_what_was_only_advisory() -> None:
-    _, sentence = decide(
-        [a_finding(Outcome.PASS), a_finding(Outcome.WARN, required=False, check="forecast")]
+    advisory = [a_finding(o, required=False) for o in (Outcome.WARN, Outcome.INCONCLUSIVE)]
+    decision = decide([a_finding(Outcome.PASS), *advisory])
+    assert (decision.finding, decision.check) == (None, "")
+    assert decision.deciding == (
+        "all 1 required checks passed, 1 advisory warning, 1 advisory not decided."
     )
-    assert sentence == "all 1 required checks passed; advisory only: forecast WARN."
 
 
 @pytest.mark.parametrize("found", [[], [a_finding(Outcome.PASS, dry_run=True)]])
@@ -79,8 +86,8 @@ def test_a_worse_outcome_never_improves_the_verdict(
     others: list[Finding], one: Finding, outcome: Outcome
 ) -> None:
     worse = max(one.outcome, outcome, key=lambda o: o.severity)
-    before, _ = decide([*others, one])
-    after, _ = decide([*others, replace(one, outcome=worse)])
+    before = decide([*others, one]).verdict
+    after = decide([*others, replace(one, outcome=worse)]).verdict
     # An advisory INCONCLUSIVE is graver than a WARN but decides no more than that.
     assert GRAVITY[after] >= GRAVITY[before]
 
@@ -98,7 +105,10 @@ def test_a_passing_check_changes_nothing(
     others: list[Finding], one: Finding, required: bool
 ) -> None:
     found = [*others, one]
-    assert decide([*found, a_finding(Outcome.PASS, required=required)])[0] is decide(found)[0]
+    assert (
+        decide([*found, a_finding(Outcome.PASS, required=required)]).verdict
+        is decide(found).verdict
+    )
 
 
 @given(findings, counting, st.sampled_from(Outcome), st.booleans())
@@ -107,11 +117,11 @@ def test_a_dry_run_never_counts(
 ) -> None:
     found = [*others, one]
     dry = a_finding(outcome, required=required, dry_run=True)
-    assert decide([dry, *found])[0] is decide(found)[0]
+    assert decide([dry, *found]).verdict is decide(found).verdict
 
 
 @given(findings, counting)
 def test_required_is_never_milder_than_advisory(others: list[Finding], one: Finding) -> None:
-    advisory, _ = decide([*others, replace(one, required=False)])
-    required, _ = decide([*others, replace(one, required=True)])
+    advisory = decide([*others, replace(one, required=False)]).verdict
+    required = decide([*others, replace(one, required=True)]).verdict
     assert GRAVITY[required] >= GRAVITY[advisory]

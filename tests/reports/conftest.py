@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gates.findings import Diagnosis, Finding, Fix, GateResult, Outcome, Verdict
+from gates.findings import Diagnosis, Finding, Fix, GateResult, LimitOrigin, Outcome, Side, Verdict
 from gates.judge import Judgement
 from gates.series import Damage, EventFile, EventLog, Series
 from reports.context import (
@@ -149,7 +149,15 @@ HEALTHY_FINDINGS: tuple[Finding, ...] = (
         tag="debug/actor_q_mean",
         on_axis=True,
         group="actor_q",
-        limit_source="max |r| 156.7 / (1 - gamma 0.99)",
+        sides=(Side(direction="max", warn=7_835.0, fail=15_670.0),),
+        limit_source="sum of a geometric series",
+        limit_origin=LimitOrigin(
+            factor=1.5,
+            bound=10_446.7,
+            formula="max|r| / (1 - gamma)",
+            numbers="104.467 / (1 - 0.99)",
+            inputs=("max|r|: largest |reward| in a logged batch", "gamma: of the configuration"),
+        ),
     ),
     passed("actor_gradient_path", "Encoder gradient came through the policy", 1.05, 18.0, unit="1"),
     passed(
@@ -182,8 +190,17 @@ LEAK_FINDINGS: tuple[Finding, ...] = (
         tag="debug/actor_q_mean",
         on_axis=True,
         breach_step=1850,
-        limit_source="max |r| 156.7 / (1 - gamma 0.99)",
+        sides=(Side(direction="max", warn=7_835.0, fail=15_670.0),),
+        limit_source="sum of a geometric series",
+        limit_origin=LimitOrigin(
+            factor=1.5,
+            bound=10_446.7,
+            formula="max|r| / (1 - gamma)",
+            numbers="104.467 / (1 - 0.99)",
+            inputs=("max|r|: largest |reward| in a logged batch", "gamma: of the configuration"),
+        ),
         reason="2.13e+06 (mean of the last 20 %) is above 15,670, first at step 1,850.",
+        fact="mean actor Q is 2.13e+06, 204 times its bound, above 15,670 since step 1,850",
         rationale="No policy can earn more than the largest reward at every step for ever.",
     ),
     passed(
@@ -310,7 +327,8 @@ def leaking() -> tuple[Judgement, StageContext]:
     result = result_of(
         Verdict.NO_GO,
         LEAK_FINDINGS,
-        f"{LEAK_FINDINGS[0].title}: {LEAK_FINDINGS[0].reason}",
+        f"{LEAK_FINDINGS[0].fact}.",
+        deciding_check="actor_q_mean_bound",
         diagnoses=(LEAK_DIAGNOSIS, SATURATION_DIAGNOSIS),
         gate_warnings=(
             "`gradients/actor_cnn_norm` is clipped at 2.0: a limit of 10,000 cannot fail.",

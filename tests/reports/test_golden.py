@@ -51,13 +51,12 @@ def _conditional(build):
             "policy_saturation", "Actions not all at their limits", 0.95, 0.99, unit="share",
             warn_limit=0.9, outcome=Outcome.WARN, tag="policy/tanh_saturation",
             reason="0.95 (median of the last quarter) is above 0.9.",
+            fact="share of saturated actions is 0.95, above the warning level 0.9",
             rationale="Saturated actions do not depend on what the policy sees.",
         ),
         build.finding("actor_q_mean_bound", "Mean actor Q within its bound", 44.9, 15_670.0),
     )  # fmt: skip
-    result = build.result(
-        Verdict.CONDITIONAL, findings, f"{findings[0].title}: {findings[0].reason}"
-    )
+    result = build.result(Verdict.CONDITIONAL, findings, f"{findings[0].fact}.")
     context = build.context(
         next_commands=(
             Command(
@@ -75,6 +74,7 @@ def _inconclusive(build):
             "planned_steps", "All planned steps reached", 3900.0, 5000.0, direction="min",
             statistic="last step", outcome=Outcome.FAIL, unit="steps", points=1,
             first_step=None, last_step=None, reason="3,900 of 5,000 steps were logged.",
+            fact="stopped at step 3,900 of 5,000 planned",
         ),
         build.finding(
             "actor_q_mean_bound", "Mean actor Q within its bound", None, None,
@@ -90,7 +90,7 @@ def _inconclusive(build):
     result = build.result(
         Verdict.NO_GO,
         findings,
-        f"{findings[0].title}: {findings[0].reason}",
+        f"{findings[0].fact}.",
         last_step=3900,
         unexplained="Log `debug/actor_q_mean` and `gradients/actor_cnn_norm`.",
         dialect="",

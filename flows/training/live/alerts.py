@@ -99,7 +99,7 @@ class AlertLog:
         """Return the level of a finding and the value that it exceeds."""
         check = self._derived.get(finding.check)
         if check is not None and check.bound == "q_value":
-            bound = _bound(check, finding)
+            bound = finding.limit_origin.bound if finding.limit_origin is not None else None
             if bound is not None and finding.value is not None:
                 for level, share in (
                     (CRITICAL, self._settings.critical_share),
@@ -126,17 +126,6 @@ def read_alerts(run: Path) -> tuple[Alert, ...]:
             with contextlib.suppress(ValidationError):
                 alerts.append(Alert.model_validate_json(line))
     return tuple(alerts)
-
-
-def _bound(check: DerivedLimitCheck, finding: Finding) -> float | None:
-    """Return the derived bound itself, from the level that the finding holds a share of it."""
-    for level, share in (
-        (finding.warn_limit, check.warn_share),
-        (finding.limit, check.fail_share),
-    ):
-        if level is not None and share and math.isfinite(level):
-            return abs(level) / share
-    return None
 
 
 def _finite(value: float | None) -> float | None:

@@ -11,7 +11,7 @@ from flows.training.live.interim import InterimVerdict
 from gates.facts.plateau import TAG
 from gates.facts.run_facts import RunFacts
 from gates.series import FloatArray, IntArray
-from gates.text import in_words
+from gates.text import format_number
 
 _WINDOW = 3
 """Neighbouring evaluations whose mean counts as one: single ones swing widely."""
@@ -70,9 +70,9 @@ def goal_out_of_reach(
     if reach >= goal:
         return None
     return (
-        f"from the best mean of {_WINDOW} evaluations {in_words(best)}, at twice the fastest pace "
-        f"so far ({in_words(pace * 100_000)} per 100,000 steps) and with twice the noise {in_words(noise)}, "
-        f"step {planned_steps:,} would reach {in_words(reach)}, below the goal {in_words(goal)}."
+        f"from the best mean of {_WINDOW} evaluations {format_number(best)}, at twice the fastest pace "
+        f"so far ({format_number(pace * 100_000)} per 100,000 steps) and with twice the noise {format_number(noise)}, "
+        f"step {planned_steps:,} would reach {format_number(reach)}, below the goal {format_number(goal)}."
     )
 
 

@@ -49,7 +49,7 @@ class InterimVerdict(BaseModel):
     @property
     def sentence(self) -> str:
         """The verdict as a line for people."""
-        return f"interim gate at step {self.step:,}: {self.standing.value}. {self.deciding}"
+        return f"interim gate at step {self.step:,}: {self.standing.value}, {self.deciding}"
 
 
 class _File(BaseModel):
@@ -137,14 +137,14 @@ def stand(findings: Sequence[Finding]) -> tuple[Standing, str]:
     waiting = [f for f in counted if f.outcome is Outcome.INCONCLUSIVE and f.required]
     if not known:
         return Standing.NOT_YET, "no check has its evidence yet."
-    verdict, deciding = decide(known)
-    if verdict is Verdict.NO_GO or not waiting:
-        return Standing(verdict.value), deciding
+    decision = decide(known)
+    if decision.verdict is Verdict.NO_GO or not waiting:
+        return Standing(decision.verdict.value), decision.deciding
     names = ", ".join(f.title for f in waiting[:3])
     more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
     text = f"{len(waiting)} of {len(counted)} checks have no evidence yet ({names}{more})"
-    if verdict is Verdict.CONDITIONAL:
-        return Standing.NOT_YET, f"{text}; {deciding}"
+    if decision.verdict is Verdict.CONDITIONAL:
+        return Standing.NOT_YET, f"{text}; {decision.deciding}"
     return Standing.NOT_YET, f"{text}; all others pass or are advisory."
 
 

@@ -60,10 +60,10 @@ class LiveRules:
         known = [f for f in found if f.outcome is not Outcome.INCONCLUSIVE and not f.dry_run]
         if not known:
             return None
-        verdict, deciding = decide(known)
+        decision = decide(known)
         return LiveVerdict(
-            verdict=verdict,
-            deciding=deciding,
+            verdict=decision.verdict,
+            deciding=decision.deciding,
             step=facts.last_step or 0,
             findings=tuple(known),
             lost=self._lost(known, updates),
@@ -85,10 +85,7 @@ class LiveRules:
                 and updates - self._failing[check].since >= settings.updates
             )
         ]
-        if not lost:
-            return None
-        gravest = decide(lost)[1]
-        return next(f for f in lost if f"{f.title}: {f.reason}" == gravest)
+        return decide(lost).finding if lost else None
 
 
 @dataclass(frozen=True, kw_only=True)

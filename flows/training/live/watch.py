@@ -33,6 +33,8 @@ class Hopeless:
     title: str
     group: str
     reason: str
+    fact: str
+    """The reason in short."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,9 +174,20 @@ class RunWatch:
         lost = lost_at_interim_gates(verdicts, settings)
         if lost is not None:
             check = next(c for c in self.gate.checks if c.id == lost[0])
-            return Hopeless(check=check.id, title=check.title, group=check.group, reason=lost[1])
+            return Hopeless(
+                check=check.id,
+                title=check.title,
+                group=check.group,
+                reason=lost[1],
+                fact=f"{check.id} failed at {settings.interim_no_go} interim gates in a row",
+            )
         reason = goal_out_of_reach(facts, settings, self._growing.planned_steps)
         if reason is None:
             return None
-        title = "Goal of the stage within reach"
-        return Hopeless(check="goal_return", title=title, group="learning", reason=reason)
+        return Hopeless(
+            check="goal_return",
+            title="Goal of the stage within reach",
+            group="learning",
+            reason=reason,
+            fact="the goal is out of reach",
+        )

@@ -7,14 +7,15 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from gates.checks.check import Check, Description, Measured, Peers, Ruling
-from gates.checks.keys import Side
+from gates.checks.check import Check, Description, Peers, Ruling
+from gates.checks.measured import Measured
 from gates.facts.learning import described, training_progress
 from gates.facts.phases import split_phases
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
+from gates.findings import Side
 from gates.metrics import Reduced, bootstrap_ratio
-from gates.text import in_words
+from gates.text import format_number
 
 RESAMPLES, CONFIDENCE = 1000, 0.95
 """Of the bootstrap interval of the ratio of median lengths."""
@@ -79,10 +80,12 @@ class CollapseCheck(Check):
             ),
             series=logged[0],
             subject=f"{'spread / mean' if short else 'last / exploring median'} of the episode length",
+            fact=lambda _: f"the last {len(tail)} episodes are short and of nearly one length",
             statistic=f"of the last {len(tail)} episodes",
+            limit_source="" if short else "share of exploration below which episodes are short",
             note=(
-                f"mean length {in_words(mean)} of the last {len(tail)} episodes, median "
-                f"{in_words(usual)} while exploring{'' if short else ': not short, so no collapse'}"
+                f"mean length {format_number(mean)} of the last {len(tail)} episodes, median "
+                f"{format_number(usual)} while exploring{'' if short else ': not short, so no collapse'}"
             ),
         )
         level = self.min_cv if short else self.max_share_of_exploration

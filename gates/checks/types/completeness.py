@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from gates.checks.check import Check, Description, Peers, Ruling
 from gates.facts.plateau import plateau_of
 from gates.facts.run_facts import RunFacts
-from gates.findings import Outcome
+from gates.findings import Finding, Outcome
+from gates.runs.ended_early import EndedEarly
 from gates.runs.heartbeat import Phase
 
 
@@ -22,44 +24,88 @@ class CompletenessCheck(Check):
         """Compare the last step with the plan; early stopping may end a run before it."""
         planned, last = facts.planned_steps, facts.last_step
         if planned is None or last is None:
-            why = "no plan is known; give --planned-steps"
+            why, fact = "no plan is known; give --planned-steps", "no plan is known"
             if planned is not None and facts.steps_overflowed:
-                why = f"steps fall below zero, to {facts.rows[0]:,}: the trainer's step counter overflowed"
+                fact = "the trainer's step counter overflowed"
+                why = f"steps fall below zero, to {facts.rows[0]:,}: {fact}"
             elif planned is not None:
-                why = "no logged tag is known to count environment steps"
-            reason = f"cannot be judged: {why}."
-            return Ruling(finding=self.finding(outcome=Outcome.INCONCLUSIVE, reason=reason))
-        source = facts.planned_source
-        numbers: dict[str, Any] = {
-            "value": float(last),
-            "limit": float(planned),
-            "direction": "min",
-            "statistic": "last logged environment step",
-            "unit": "steps",
-            "last_step": last,
-            "points": sum(len(s) for s in facts.log.series.values()),
-            "limit_source": f"planned steps: {source}" if source else "planned steps",
-        }
+                why = fact = "no logged tag is known to count environment steps"
+            return Ruling(
+                finding=self.finding(
+                    outcome=Outcome.INCONCLUSIVE,
+                    reason=f"cannot be judged: {why}.",
+                    fact=f"not decided, {fact}",
+                )
+            )
+        early = facts.run.ended_early if facts.run is not None else None
         near = planned - last <= _logging_interval(facts)
+        if last < planned and not near and early is not None and early.planned_steps == planned:
+            return Ruling(finding=self._ended_early(facts, early, last))
+        finished = _finished_step(facts, planned)
+        reached, statistic, fact = last, "last logged environment step", ""
         if last >= planned:
             outcome, text = Outcome.PASS, f"reached step {last:,} of {planned:,} planned"
-        elif near and _trainer_finished(facts, planned):
-            outcome = Outcome.PASS
-            text = (
-                f"the trainer finished step {planned:,} as planned, the last logged one is {last:,}"
-            )
+        elif near and finished is not None:
+            outcome, reached = Outcome.PASS, finished
+            statistic = "step at which the trainer finished, by its status.json"
+            text = f"the trainer finished step {finished:,} as planned, the last logged one is {last:,}"
         elif near:
             outcome = Outcome.WARN
             text = (
                 f"the last row is at step {last:,} of {planned:,} planned; rows are up to "
                 f"{_logging_interval(facts):,} steps apart, so the run may have ended as planned"
             )
-        elif (early := _ended_early(facts, planned, last)) is not None:
-            outcome, text = early
+            fact = f"the last logged step is {last:,} of {planned:,} planned"
         else:
             outcome = Outcome.FAIL
             text = f"stopped early: step {last:,} of {planned:,} planned ({last / planned:.1%})"
-        return Ruling(finding=self.finding(outcome=outcome, reason=f"{text}.", **numbers))
+            fact = f"stopped at step {last:,} of {planned:,} planned"
+        source = facts.planned_source
+        return Ruling(
+            finding=self.finding(
+                outcome=outcome,
+                reason=f"{text}.",
+                fact=fact,
+                value=float(reached),
+                limit=float(planned),
+                direction="min",
+                statistic=statistic,
+                unit="steps",
+                last_step=last,
+                points=_points(facts),
+                limit_source=f"planned steps: {source}" if source else "planned steps",
+            )
+        )
+
+    def _ended_early(self, facts: RunFacts, early: EndedEarly, last: int) -> Finding:
+        """Hold early stopping's word against the evaluations: its rule is what must be met, not the plan."""
+        plateau = plateau_of(facts, early.rule)
+        passed, fact, text = False, "", early.sentence
+        if last < early.step - _logging_interval(facts):
+            text = f"early stopping ended the run at step {early.step:,}, but the last logged step is {last:,}"
+            fact = f"the last logged step is {last:,}, early stopping ended it at {early.step:,}"
+        elif plateau is None:
+            text += f", but the evaluations do not show {early.rule.steps:,} steps without an improvement"
+            fact = f"early stopping ended the run at step {early.step:,} without a plateau"
+        else:
+            passed = True
+        shown = plateau.last_step - plateau.since_step if plateau is not None else None
+        found = self.finding(
+            outcome=Outcome.PASS if passed else Outcome.FAIL,
+            reason=f"{text}.",
+            fact=fact,
+            value=None if shown is None else float(shown),
+            limit=float(early.rule.steps),
+            direction="min",
+            statistic="steps without an improvement in the evaluations",
+            unit="steps",
+            first_step=early.since_step,
+            last_step=last,
+            points=_points(facts),
+            limit_source="rule of early stopping, in place of the planned steps",
+            ended_early=passed,
+        )
+        return replace(found, title="Ended by early stopping")
 
     def describe(self) -> Description:
         """Say what is compared with the plan."""
@@ -69,23 +115,16 @@ class CompletenessCheck(Check):
         )
 
 
-def _ended_early(facts: RunFacts, planned: int, last: int) -> tuple[Outcome, str] | None:
-    """Hold early stopping's word against the evaluations; None when it did not end the run."""
-    early = facts.run.ended_early if facts.run is not None else None
-    if early is None or early.planned_steps != planned:
-        return None
-    if last < early.step - _logging_interval(facts):
-        text = f"early stopping ended the run at step {early.step:,}, but the last logged step is {last:,}"
-        return Outcome.FAIL, text
-    if plateau_of(facts, early.rule) is None:
-        text = f"{early.sentence}, but the evaluations do not show {early.rule.steps:,} steps without an improvement"
-        return Outcome.FAIL, text
-    return Outcome.PASS, early.sentence
-
-
-def _trainer_finished(facts: RunFacts, planned: int) -> bool:
+def _finished_step(facts: RunFacts, planned: int) -> int | None:
+    """Return the step at which the trainer says that it finished its plan."""
     run = facts.run
-    return run is not None and run.phase == Phase.FINISHED and (run.status_step or 0) >= planned
+    if run is None or run.phase != Phase.FINISHED or (run.status_step or 0) < planned:
+        return None
+    return run.status_step
+
+
+def _points(facts: RunFacts) -> int:
+    return sum(len(series) for series in facts.log.series.values())
 
 
 def _logging_interval(facts: RunFacts) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
-from gates.checks.check import Description, Measured, Peers, Ruling
+from gates.checks.check import Description, Peers, Ruling
+from gates.checks.measured import Measured
 from gates.checks.two_sided import OnSeries
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
@@ -21,6 +23,7 @@ class ConsistencyCheck(OnSeries):
 
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
         """Compute the law's quantity and compare."""
+        law = LAWS[self.law]
         quantity = evaluate(self.law, facts)
         if isinstance(quantity, Missing):
             return self.missing(facts, quantity)
@@ -31,15 +34,16 @@ class ConsistencyCheck(OnSeries):
             series=cut,
             whole=None if whole_run else series,
             points=quantity.points if whole_run else None,
-            subject=LAWS[self.law].words,
+            subject=law.words,
+            fact=law.fact,
             statistic="over the whole run" if whole_run else self.taken,
             note=quantity.note,
-            limit_source=f"{self.source}; {series.derived_from}",
             # One value for the whole run is no line in a plot: its source is shown in its place.
             tag=quantity.tags[0] if whole_run and quantity.tags else "",
         )
         patience = None if whole_run else self.patience
         found = self.compare(facts, measured, self.sides(), patience)
+        found = replace(found, law=self.law)
         return Ruling(finding=found, series=None if whole_run else series)
 
     def describe(self) -> Description:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gates.checks.check import Check, Description, Measured, Peers, Ruling, levels_text
-from gates.checks.keys import Patience, Side, Tag, Window
-from gates.facts.bounds import Bound
+from gates.checks.check import Check, Description, Peers, Ruling, levels_text
+from gates.checks.keys import Patience, Tag, Window
+from gates.checks.measured import Measured
+from gates.facts.bounds import Bound, Formula
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
-from gates.metrics import STATISTIC_WORDS, Statistic, reduce
+from gates.findings import Side
+from gates.metrics import STATISTIC_WORDS, Statistic, magnitudes, reduce
+from gates.tags import tag_name
 
+_ONE = 1.0 + 1e-4
+"""Largest |mean(Q)| / mean|Q|, with room for rounding."""
 BoundName = Literal["q_value", "q_reach", "actor_loss"]
 
 
@@ -56,17 +62,19 @@ class DerivedLimitCheck(Check):
         bound = BOUNDS[self.bound](facts)
         if isinstance(bound, Missing):
             return self.missing(facts, bound)
-        cut = self.window.cut(series, self.min_points)
+        absolute = self.statistic == "max_abs"
+        points = magnitudes(series) if absolute else series
+        cut = self.window.cut(points, self.min_points)
         measured = Measured(
             reduced=reduce(cut, self.statistic),
             series=cut,
-            whole=series,
+            whole=points,
             subject=self.tag,
+            name=tag_name(self.tag),
             statistic=self._taken,
             note=f"derived: {series.derived_from}" if series.derived_from else "",
-            limit_source=bound.derivation,
+            bound=bound,
         )
-        absolute = self.statistic == "max_abs"
         sides = self._sides(bound, absolute)
         return Ruling(finding=self.compare(facts, measured, sides, self.patience))
 
@@ -106,23 +114,31 @@ def actor_loss_bound(facts: RunFacts) -> Bound | Missing:
     run = facts.run
     normalized = bool(run and run.flag("normalize_actor_loss"))
     penalty = (run.number("preact_penalty") or 0.0) if run else 0.0
-    extra, words = 0.0, ""
+    extra, term = 0.0, ("", "")
     if penalty:
         preact = facts.series("policy/preact_abs")
         if preact is None:
             return Missing(reason="policy/preact_abs is not logged", tags=("policy/preact_abs",))
         # mean(z^2) is not logged; ten times the square of the largest mean |z| leaves room for uneven outputs.
-        extra = penalty * 10.0 * float(preact.values.max()) ** 2
-        words = f" plus penalty {penalty:g} * mean(z^2) <= {extra:.4g}"
+        largest = float(preact.values.max())
+        extra = penalty * 10.0 * largest**2
+        term = ("preact_penalty x 10 x max|z|^2", f"{penalty:g} x 10 x {largest:.4g}^2")
     if normalized:
-        text = f"-mean(Q) / mean|Q| lies in [-1, 1]{words}"
-        return Bound(low=-1.0 - 1e-4, high=1.0 + extra + 1e-4, derivation=text)
-    bound = facts.q_bound
-    if isinstance(bound, Missing):
-        return bound
+        one = Formula(text="max of mean(Q) / mean|Q|", numbers=f"{_ONE:g}")
+        bound = Bound(
+            low=-_ONE,
+            high=_ONE,
+            low_from=Formula(text=f"-{one.text}", numbers=f"-{one.numbers}"),
+            high_from=one,
+        )
+    else:
+        found = facts.q_bound
+        if isinstance(found, Missing):
+            return found
+        bound = found
     if not extra:
-        return Bound(low=bound.low, high=bound.high, derivation=f"|mean(Q)| {bound.derivation}")
-    return Bound(low=bound.low, high=bound.high + extra, derivation=f"{bound.derivation}{words}")
+        return bound
+    return replace(bound, high=bound.high + extra, high_from=bound.high_from.plus(*term))
 
 
 BOUNDS = {

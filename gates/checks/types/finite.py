@@ -11,6 +11,7 @@ from gates.checks.check import Check, Description, Peers, Ruling
 from gates.facts.run_facts import RunFacts
 from gates.findings import Outcome
 from gates.series import AS_LOGGED, Series
+from gates.text import format_plural
 
 
 class FiniteCheck(Check):
@@ -42,6 +43,7 @@ class FiniteCheck(Check):
                 finding=self.finding(
                     outcome=Outcome.INCONCLUSIVE,
                     reason=reason,
+                    fact=f"not decided, {format_plural(points, 'value')} logged under {self.prefixes[0]}",
                     required=self.is_required(facts),
                     **numbers,
                 )
@@ -68,6 +70,7 @@ class FiniteCheck(Check):
                 outcome=Outcome.FAIL,
                 reason=f"{count:,} of {points:,} values are NaN or infinite, first at "
                 f"{first.other_axis or 'step'} {step:,} ({where}).",
+                fact=f"{first.tag} is not finite at {first.other_axis or 'step'} {step:,}",
                 value=float(count),
                 tag=first.tag,
                 breach_step=step,

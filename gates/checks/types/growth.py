@@ -7,12 +7,16 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from gates.checks.check import Check, Description, Measured, Peers, Ruling, levels_text
-from gates.checks.keys import Levels, Side, Tag, Window
+from gates.checks.check import Check, Description, Peers, Ruling, levels_text
+from gates.checks.keys import Levels, Tag, Window
+from gates.checks.measured import Measured
+from gates.facts.bounds import Bound
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
+from gates.findings import Side
 from gates.metrics import Growth, Reduced, fit_growth
-from gates.text import in_words
+from gates.tags import tag_name
+from gates.text import format_number
 
 
 class GrowthCheck(Check):
@@ -54,10 +58,9 @@ class GrowthCheck(Check):
         if isinstance(found, Missing):
             return self.missing(facts, found)
         (series,) = found
-        side = self._side(facts)
-        if isinstance(side, Missing):
-            return self.missing(facts, side)
-        level, source = side
+        bound = facts.q_bound if self.bound is not None else None
+        if isinstance(bound, Missing):
+            return self.missing(facts, bound)
         last = facts.last_step or int(series.steps.max())
         if facts.next_steps is None or facts.next_steps <= last:
             why = Missing(reason="no later stage is planned", not_applicable=True)
@@ -72,7 +75,9 @@ class GrowthCheck(Check):
         start = facts.learning_starts.value if facts.learning_starts else 0.0
         pace = float(updates[-1]) / max(1.0, last - start)
         target = pace * (facts.next_steps - start)
-        forecast, text = self._forecast(growth, float(cut.values[-1]), target)
+        last_value = abs(float(cut.values[-1]))
+        steady = growth.r_squared >= self.min_r_squared and growth.rate > 0
+        forecast = max(last_value, growth.at(target)) if steady else last_value
         measured = Measured(
             reduced=Reduced(
                 value=forecast,
@@ -83,11 +88,12 @@ class GrowthCheck(Check):
             ),
             series=cut,
             subject=f"|{self.tag}| at step {facts.next_steps:,}",
-            statistic="forecast",
-            note=f"{text}; updates: {updates_source}",
-            limit_source=source,
+            name=f"the forecast of {tag_name(self.tag)} for step {facts.next_steps:,}",
+            statistic="forecast" if steady else "last value, as there is no steady growth",
+            note=f"{_words(growth, steady)}; updates: {updates_source}",
+            bound=bound,
         )
-        return Ruling(finding=self.compare(facts, measured, (level,)))
+        return Ruling(finding=self.compare(facts, measured, (self._side(bound),)))
 
     def describe(self) -> Description:
         """Name the tag and the shares of the bound, or the levels."""
@@ -98,24 +104,23 @@ class GrowthCheck(Check):
         value = f"`{self.tag}`, fitted growth extrapolated to the end of the next stage"
         return Description(value=value, levels=levels)
 
-    def _side(self, facts: RunFacts) -> tuple[Side, str] | Missing:
-        if self.max is not None:
-            return Side(direction="max", warn=self.max.warn, fail=self.max.fail), self.source
-        bound = facts.q_bound
-        if isinstance(bound, Missing):
-            return bound
+    def _side(self, bound: Bound | None) -> Side:
+        if bound is None:
+            assert self.max is not None, "the model asks for bound or max"
+            return Side(direction="max", warn=self.max.warn, fail=self.max.fail)
         fail = None if self.fail_share is None else self.fail_share * bound.high
-        side = Side(direction="max", warn=self.warn_share * bound.high, fail=fail)
-        return side, bound.derivation
+        return Side(direction="max", warn=self.warn_share * bound.high, fail=fail)
 
-    def _forecast(self, growth: Growth, last: float, target: float) -> tuple[float, str]:
-        if growth.r_squared < self.min_r_squared or growth.rate <= 0:
-            text = f"no steady growth (best fit explains {max(0.0, growth.r_squared):.0%}): the last value counts"
-            return abs(last), text
-        shape = (
-            f"power law with exponent {growth.rate:.2f}"
-            if growth.law == "power law"
-            else f"exponential, doubling every {in_words(growth.doubling)} updates"
-        )
-        text = f"{shape}, R2 {growth.r_squared:.3f} against {growth.rival_r_squared:.3f} for the other law"
-        return max(abs(last), growth.at(target)), text
+
+def _words(growth: Growth, steady: bool) -> str:
+    """Describe the fit."""
+    if not steady:
+        return f"the best fit explains {max(0.0, growth.r_squared):.0%}"
+    shape = (
+        f"power law with exponent {growth.rate:.2f}"
+        if growth.law == "power law"
+        else f"exponential, doubling every {format_number(growth.doubling)} updates"
+    )
+    return (
+        f"{shape}, R2 {growth.r_squared:.3f} against {growth.rival_r_squared:.3f} for the other law"
+    )

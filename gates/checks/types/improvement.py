@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from gates.checks.check import Check, Description, Measured, Peers, Ruling, levels_text
-from gates.checks.keys import Levels, Side, Tag
+from gates.checks.check import Check, Description, Peers, Ruling, levels_text
+from gates.checks.keys import Levels, Tag
+from gates.checks.measured import Measured
 from gates.facts.learning import (
     EFFECT_IN_RETURNS,
     EFFECT_IN_SPREADS,
@@ -21,9 +22,9 @@ from gates.facts.learning import (
 )
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
-from gates.findings import Outcome
+from gates.findings import Outcome, Side
 from gates.metrics import Reduced
-from gates.text import as_sentence, in_words
+from gates.text import as_sentence, format_number
 
 
 class ImprovementCheck(Check):
@@ -69,14 +70,23 @@ class ImprovementCheck(Check):
         if finding.outcome is Outcome.INCONCLUSIVE:
             return Ruling(finding=finding)
         if outcome is None:
-            reason = (
-                f"{measured.subject} is undecided, {in_words(one.gain)}: {_why_undecided(self, one)}. "
-                f"{as_sentence(measured.note)}."
+            why = _why_undecided(self, one)
+            return Ruling(
+                finding=replace(
+                    finding,
+                    outcome=Outcome.WARN,
+                    reason=(
+                        f"{measured.subject} is undecided, {format_number(one.gain)}: {why}. "
+                        f"{as_sentence(measured.note)}."
+                    ),
+                    fact=f"improvement is undecided, {why}",
+                    statistic=f"{finding.statistic}; undecided, {why}",
+                )
             )
-            return Ruling(finding=replace(finding, outcome=Outcome.WARN, reason=reason))
         decides = self.training_decides or one.tag == self.tag
         required = finding.required and (decides or outcome is not Outcome.FAIL)
-        return Ruling(finding=replace(finding, outcome=outcome, required=required))
+        fact = "" if outcome is Outcome.PASS else _fact(finding.value or 0.0)
+        return Ruling(finding=replace(finding, outcome=outcome, required=required, fact=fact))
 
     def _measured(self, one: Progress, found: tuple[Progress, ...], facts: RunFacts) -> Measured:
         scale = _scale(self, one)
@@ -94,8 +104,8 @@ class ImprovementCheck(Check):
             subject=f"improvement of {one.tag} over the {start}",
             statistic="in standard errors",
             note=(
-                f"{described(one)}, standard error {in_words(one.error)}, smallest effect that matters "
-                f"{in_words(_smallest(self, one))}{beside}; one seed gives no interval across seeds"
+                f"{described(one)}, standard error {format_number(one.error)}, smallest effect that matters "
+                f"{format_number(_smallest(self, one))}{beside}; one seed gives no interval across seeds"
             ),
         )
 
@@ -142,6 +152,12 @@ def _worse(one: Progress, scale: float) -> bool:
 def _as_before(one: Progress) -> bool:
     """Say whether a gain of one spread of the untrained policy's episodes is ruled out."""
     return not one.learned_before and one.gain + 2.0 * one.error < one.before.spread
+
+
+def _fact(errors: float) -> str:
+    if errors <= 0:
+        return f"returns fell by {format_number(-errors, digits=3)} standard errors"
+    return f"returns rose by only {format_number(errors, digits=3)} standard errors"
 
 
 def _why_undecided(check: ImprovementCheck, one: Progress) -> str:

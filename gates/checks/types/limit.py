@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from gates.checks.check import Description, Measured, Peers, Ruling
+from gates.checks.check import Description, Peers, Ruling
 from gates.checks.keys import Tag, Window
+from gates.checks.measured import Measured
 from gates.checks.two_sided import OnSeries
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
-from gates.metrics import reduce
+from gates.metrics import magnitudes, reduce
+from gates.tags import tag_name
 
 
 class LimitCheck(OnSeries):
@@ -30,12 +32,14 @@ class LimitCheck(OnSeries):
         if isinstance(found, Missing):
             return self.missing(facts, replace(found, not_applicable=self.only_if_logged))
         (series,) = found
-        cut = self.window.cut(series, self.min_points)
+        points = magnitudes(series) if self.statistic == "max_abs" else series
+        cut = self.window.cut(points, self.min_points)
         measured = Measured(
             reduced=reduce(cut, self.statistic),
             series=cut,
-            whole=series,
+            whole=points,
             subject=self.tag,
+            name=tag_name(self.tag),
             statistic=self.taken,
             note=f"derived: {series.derived_from}" if series.derived_from else "",
             unit=self.unit,

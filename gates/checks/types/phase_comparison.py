@@ -7,14 +7,16 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from gates.checks.check import Check, Description, Measured, Peers, Ruling, levels_text
-from gates.checks.keys import Levels, Side
+from gates.checks.check import Check, Description, Peers, Ruling, levels_text
+from gates.checks.keys import Levels
+from gates.checks.measured import Measured
 from gates.facts.learning import described, training_progress
 from gates.facts.phases import split_phases
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
+from gates.findings import Side
 from gates.metrics import Reduced, bootstrap_ratio
-from gates.text import in_words
+from gates.text import format_number
 
 
 class PhaseComparisonCheck(Check):
@@ -73,10 +75,11 @@ class PhaseComparisonCheck(Check):
             ),
             series=logged[0],
             subject="median episode length, learning / exploration",
+            fact=lambda b: f"learning episodes are at most {b.share} as long as exploring ones",
             statistic=f"upper end of the {self.confidence:.0%} interval",
             note=(
-                f"medians {in_words(float(np.median(learned)))} of {len(tail)} learning and "
-                f"{in_words(float(np.median(explored)))} of {len(exploring)} exploring episodes, "
+                f"medians {format_number(float(np.median(learned)))} of {len(tail)} learning and "
+                f"{format_number(float(np.median(explored)))} of {len(exploring)} exploring episodes, "
                 f"ratio {interval.estimate:.2f}, interval {interval.low:.2f} to {interval.high:.2f}"
             ),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from gates.checks.check import Check, Description, Peers, Ruling
 from gates.checks.keys import Tag
 from gates.facts.run_facts import RunFacts
 from gates.findings import Outcome
+from gates.text import format_plural
 
 
 class PresenceCheck(Check):
@@ -43,20 +45,23 @@ class PresenceCheck(Check):
             "statistic": "tags that are not logged",
             "points": total,
         }
+        fact = ""
         if needed:
-            outcome, text = (
-                Outcome.INCONCLUSIVE,
-                f"nothing can be judged without {', '.join(needed)}",
-            )
+            outcome = Outcome.INCONCLUSIVE
+            text = f"nothing can be judged without {', '.join(needed)}"
+            fact = f"not decided, {_first(needed)} not logged"
             if facts.before_first_actor_update:
                 text, expected = facts.before_first_actor_update, []
+                fact = "not decided, the run ended before the first actor update"
         elif expected:
             outcome, text = Outcome.WARN, "parts of the judgement are missing"
+            fact = f"{_first(expected)} not logged"
         else:
             outcome, text = Outcome.PASS, f"all {total} tags that the checks need are logged"
         if expected:
             text += f"; log {', '.join(expected)}"
-        return Ruling(finding=self.finding(outcome=outcome, reason=f"{text}.", **numbers))
+        found = self.finding(outcome=outcome, reason=f"{text}.", fact=fact, **numbers)
+        return Ruling(finding=found)
 
     def describe(self) -> Description:
         """Say what is counted."""
@@ -64,3 +69,10 @@ class PresenceCheck(Check):
             value="tags that are not logged",
             levels="INCONCLUSIVE without the needed ones, WARN without the expected ones",
         )
+
+
+def _first(tags: Sequence[str]) -> str:
+    """Name the first of some tags and count the rest."""
+    if len(tags) == 1:
+        return f"{tags[0]} is"
+    return f"{tags[0]} and {format_plural(len(tags) - 1, 'more tag')} are"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from gates.checks.check import Description, Measured, Peers, Ruling
+from gates.checks.check import Description, Peers, Ruling
+from gates.checks.measured import Measured
 from gates.checks.two_sided import TwoSided
+from gates.facts.breach import Breach
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.findings import Verdict
 from gates.metrics import Reduced
-from gates.text import in_words
+from gates.text import format_number
 
 
 class RelativeCheck(TwoSided):
@@ -49,8 +51,9 @@ class RelativeCheck(TwoSided):
             ),
             series=series.where(slice(0, 0)),
             subject=f"{self.check} against the baseline",
+            fact=self._fact,
             statistic=self.change,
-            note=f"{in_words(own.value)} here, {in_words(before)} in {run}",
+            note=f"{format_number(own.value)} here, {format_number(before)} in {run}",
             tag=own.tag,
         )
         return Ruling(finding=self.compare(facts, measured, self.sides()))
@@ -78,3 +81,8 @@ class RelativeCheck(TwoSided):
         if self.change == "difference":
             return own - theirs
         return own / theirs if theirs != 0 else math.nan
+
+    def _fact(self, breach: Breach) -> str:
+        if self.change == "ratio":
+            return f"{self.check} is {breach.times} that of the baseline"
+        return f"{self.check} differs by {format_number(breach.value)} from the baseline"

@@ -7,13 +7,16 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from gates.checks.check import Check, Description, Measured, Peers, Ruling, levels_text
-from gates.checks.keys import Levels, Side, Tag
+from gates.checks.check import Check, Description, Peers, Ruling, levels_text
+from gates.checks.keys import Levels, Tag
+from gates.checks.measured import Measured
+from gates.facts.breach import Breach
 from gates.facts.learning import EVALUATION, first_policy, progress
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
+from gates.findings import Side
 from gates.metrics import Reduced
-from gates.text import in_words
+from gates.text import format_number
 
 
 class RetentionCheck(Check):
@@ -54,8 +57,12 @@ class RetentionCheck(Check):
             ),
             series=later,
             subject=f"share of the best improvement of {one.tag} that is kept",
+            fact=_fact,
             statistic=f"means of {size} results",
-            note=f"last {in_words(last)}, best {in_words(best)}, before {in_words(start)} ({one.before.words})",
+            note=(
+                f"last {format_number(last)}, best {format_number(best)}, "
+                f"before {format_number(start)} ({one.before.words})"
+            ),
         )
         side = Side(direction="min", warn=self.min.warn, fail=self.min.fail)
         return Ruling(finding=self.compare(facts, measured, (side,)))
@@ -66,3 +73,9 @@ class RetentionCheck(Check):
         return Description(
             value=value, levels=levels_text("below {}", self.min.warn, self.min.fail)
         )
+
+
+def _fact(breach: Breach) -> str:
+    if breach.value <= 0:
+        return "the last results lost all that was learned"
+    return f"the last results keep {breach.share} of the best improvement"

@@ -20,7 +20,7 @@ from tests.flows.cockpit.served import ROOT, Cockpit, wait_for
 pytestmark = pytest.mark.slow
 NOTIFY = ROOT / "docs" / "examples" / "notify.py"
 ANY = ROOT / "tests" / "flows" / "any_trainer.py"
-TITLE = 'Critic "loss" {{ 7 * 7 }} \\ bounded'
+TAG = 'train/critic "loss" {{ 7 * 7 }} \\ bounded'
 
 
 class Receiver:
@@ -71,14 +71,15 @@ def test_a_no_go_is_posted_to_a_webhook_and_a_go_is_not(
 
     preset = write_recipe(tmp_path)
     train(cockpit, preset, "good", code=0)
-    train(cockpit, preset, "bad", "--set", "trainer.values.loss=70.0", code=3)
+    write_recipe(tmp_path, tag=TAG)
+    train(cockpit, preset, "bad", code=3)
     wait_for(lambda: receiver.posted, 60)
     train(cockpit, preset, "lost", "--set", "trainer.values.act=exit 9", code=1)
     wait_for(lambda: len(receiver.posted) > 1, 60)
     no_go, broken = receiver.posted
     assert (no_go["event"], no_go["verdict"]) == ("gonogo.gate.verdict", "NO_GO")
     assert no_go["subject"] == "mine-seed0-one"
-    assert no_go["deciding"].startswith(TITLE), "not run as a template, and still one JSON"
+    assert TAG in no_go["deciding"], "not run as a template, and still one JSON"
     assert no_go["folder"] == str(tmp_path / "bad" / "one" / "run-001")
     assert (broken["event"], broken["verdict"]) == ("prefect.flow-run.Failed", None)
 
@@ -122,7 +123,7 @@ def environment(cockpit: Cockpit) -> dict[str, str]:
     return {**kept, **own, "PYTHONPATH": str(ROOT)}
 
 
-def write_recipe(folder: Path) -> Path:
+def write_recipe(folder: Path, tag: str = "train/critic_loss") -> Path:
     """Write a trainer by command of one second and a gate with one number."""
     command = [
         *("{python}", str(ANY), "--steps={steps}", "--seed={seed}", "--log-dir={events}"),
@@ -131,8 +132,8 @@ def write_recipe(folder: Path) -> Path:
     values = {"loss": 1.0, "act": "finish"}
     trainer = {"command": command, "dialect": "cleanrl", "values": values}
     check = {
-        **{"id": "critic_loss", "title": TITLE, "type": "limit", "group": "critic"},
-        **{"tag": "train/critic_loss", "statistic": "max", "max": {"fail": 10}, "min_points": 3},
+        **{"id": "critic_loss", "title": "Critic loss bounded", "type": "limit", "group": "critic"},
+        **{"tag": tag, "statistic": "max", "max": {"fail": 10}, "min_points": 3},
         **{"rationale": "A test needs a number.", "source": "this test"},
     }
     gate = {"name": "loss", "description": "One check on one number.", "checks": [check]}

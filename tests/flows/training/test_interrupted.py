@@ -90,7 +90,7 @@ def test_a_lost_run_is_stopped_and_is_a_no_go(opened: Opened, files: Path) -> No
     folder = stages.train(stage, directory, Notes())
     outcome = stages.judge(stage, folder, directory)
     assert outcome.verdict is Verdict.NO_GO
-    assert outcome.deciding.startswith("Stopped at step 400 of 400, saved about 0 s, ")
+    assert outcome.deciding.startswith("stopped at step 400 by the live gate: ")
     run = newest(directory)
     assert run.live_stop is not None
     assert run.live_stop.check == "finite_values"

@@ -31,7 +31,12 @@ Opened = Callable[..., tuple[RunRequest, PipelineDirectory]]
 
 def finding(check: str, outcome: Outcome, *, required: bool = True) -> Finding:
     return Finding(
-        check=check, title=check, outcome=outcome, required=required, reason="1 above 0."
+        check=check,
+        title=check,
+        outcome=outcome,
+        required=required,
+        reason="1 above 0.",
+        fact=f"{check} is 1",
     )
 
 
@@ -55,13 +60,13 @@ def finding(check: str, outcome: Outcome, *, required: bool = True) -> Finding:
         (
             [finding("a", Outcome.FAIL), finding("b", Outcome.INCONCLUSIVE)],
             Standing.NO_GO,
-            "a: 1 above 0.",
+            "a is 1.",
         ),
-        ([finding("a", Outcome.WARN)], Standing.CONDITIONAL, "a: 1 above 0."),
+        ([finding("a", Outcome.WARN)], Standing.CONDITIONAL, "a is 1."),
         (
             [finding("a", Outcome.WARN), finding("b", Outcome.INCONCLUSIVE)],
             Standing.NOT_YET,
-            "; a: 1 above 0.",
+            "; a is 1.",
         ),
     ],
 )
@@ -201,7 +206,7 @@ def test_an_interim_gate_waits_for_its_evidence_and_names_what_failed(grow) -> N
     assert second.verdict.standing is Standing.NO_GO
     assert second.verdict.failed_live == ("critic_loss",)
     assert second.verdict.sentence.startswith(
-        "interim gate at step 2,000: NO_GO. Critic loss bounded"
+        "interim gate at step 2,000: NO_GO, critic loss is 50"
     )
 
 
@@ -401,10 +406,10 @@ def test_a_run_that_no_longer_improves_is_ended_and_judged_as_any(
     folder = stages.train(stage, directory, notes)
     outcome = stages.judge(stage, folder, directory)
     assert outcome.verdict is Verdict.GO
-    assert "ended early at step 350 of 400, no improvement since step 50 " in outcome.deciding
+    assert "early stopping ended the run at step 350" in outcome.deciding
     (run,) = directory.record.stages["one"].runs
     assert [a.end for a in run.attempts] == ["ended early"]
-    assert any(t.startswith("one: Interim gate at step 200: GO.") for t in notes.said)
+    assert any(t.startswith("one: Interim gate at step 200: GO, all") for t in notes.said)
     assert any("Ended early at step 350 of 400" in t for t in notes.said)
     report = outcome.report.read_text()
     assert "ended early at step 350 of 400" in report
@@ -429,4 +434,4 @@ def test_without_a_plateau_the_same_stage_goes_on_to_its_end(opened: Opened, fil
     outcome = stages.judge(stage, folder, directory)
     assert outcome.verdict is Verdict.GO
     assert not (folder / "ended-early.json").exists()
-    assert "ended early" not in outcome.deciding
+    assert "early stopping" not in outcome.deciding

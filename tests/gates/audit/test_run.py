@@ -47,7 +47,7 @@ def test_without_a_configuration_nothing_is_compared() -> None:
         ("gradient_steps", 10, "updates is 796 in the events"),
         ("learning_starts", 3000, "learning_starts is 1,005 in the events"),
         ("gamma", 0.9, "gamma is 0.99 in the events"),
-        ("actor_lr", 3e-4, "actor_lr is 0.0001 in the events"),
+        ("actor_lr", 3e-4, "actor_lr is 1e-04 in the events"),
         ("reward_scale", 0.1, "reward_scale is 1 in the events"),
     ],
 )

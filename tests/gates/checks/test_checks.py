@@ -122,7 +122,7 @@ def test_what_is_not_logged_is_inconclusive_and_says_what_to_log(
     )
     assert found.outcome is INCONCLUSIVE
     assert found.required is required
-    assert found.reason == "cannot be judged: a/b is not logged; log a/b."
+    assert found.reason == "cannot be judged: a/b is not logged."
 
 
 def test_a_probe_is_judged_only_where_it_is_logged() -> None:
@@ -170,7 +170,11 @@ def test_a_bound_from_the_runs_own_rewards_is_two_sided(
     )
     assert found.outcome is outcome, found.reason
     if outcome is not INCONCLUSIVE:
-        assert "10 / (1 - 0.99) = 1,000" in found.limit_source
+        origin = found.limit_origin
+        assert origin is not None
+        assert (origin.formula, origin.bound) == ("max|r| / (1 - gamma)", pytest.approx(1000))
+        assert origin.numbers == "10 / (1 - 0.99)"
+        assert origin.factor * origin.bound == found.limit
 
 
 def test_a_discount_above_one_has_no_bound_and_says_what_was_used() -> None:
@@ -182,7 +186,8 @@ def test_a_discount_above_one_has_no_bound_and_says_what_was_used() -> None:
         bound="q_value",
     )
     assert found.outcome is FAIL
-    assert "0.99 in place of 1.02" in found.limit_source
+    assert found.limit_origin is not None
+    assert "0.99 in place of 1.02" in found.limit_origin.inputs[1]
 
 
 def test_an_untrained_output_beside_tiny_rewards_is_no_breach() -> None:
@@ -240,7 +245,8 @@ def test_episode_rewards_stand_in_for_batch_rewards_and_say_so() -> None:
         bound="q_value",
     )
     assert found.outcome is FAIL
-    assert "5 x the largest mean |reward| per step" in found.limit_source
+    assert found.limit_origin is not None
+    assert "5 x the largest mean |reward| per step" in found.limit_origin.inputs[0]
     assert found.limit == pytest.approx(5 * 10 / 0.01)
 
 

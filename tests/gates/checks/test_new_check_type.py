@@ -16,7 +16,8 @@ from typing import Literal
 
 import numpy as np
 
-from gates.checks.check import Description, Measured, Peers, Ruling
+from gates.checks.check import Description, Peers, Ruling
+from gates.checks.measured import Measured
 from gates.checks.two_sided import TwoSided
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing

@@ -45,7 +45,7 @@ def result(seed: int, verdict: Verdict, *, cause: str = "", learning: bool = Tru
         verdict=verdict,
         stage="50k",
         run=f"seed-{seed}/50k/run-001",
-        deciding="all passed." if verdict is Verdict.GO else "Actor Q: it is so.",
+        deciding="all passed." if verdict is Verdict.GO else "actor Q is 9.",
         findings=(decided, *more),
         diagnoses=(found,) if cause else (),
         gate_warnings=(),
@@ -146,16 +146,16 @@ def test_no_mean_return_outvotes_a_failed_seed() -> None:
     good = [run(seed, GO, value=1e6) for seed in range(4)]
     joint = judge_seeds([*good, run(4, NO, value=1e9)], stage="50k", needed="all")
     assert joint.verdict is Verdict.NO_GO
-    assert joint.deciding == (
-        "Enough seeds passed: 4 of 5 seeds passed, 5 needed: seed 4 NO_GO (Actor Q)."
+    assert joint.deciding == ("4 of 5 seeds passed, 5 needed.")
+    assert found(joint, "seeds_passed").reason == (
+        "4 of 5 seeds passed, 5 needed: seed 4 NO_GO (actor Q is 9)."
     )
 
 
 def test_missing_seeds_are_named_with_the_reason() -> None:
     joint = judge_seeds(runs(GO, GO, LOST), stage="50k", needed=2)
-    assert joint.deciding == (
-        "Every seed judged: seed 2 without a verdict. Seed 2: crashed: the simulator was lost."
-    )
+    assert joint.deciding == ("seed 2 without a verdict.")
+    assert found(joint, "seeds_judged").parts == ("Seed 2: crashed: the simulator was lost.",)
     assert found(joint, "seeds_passed").outcome is Outcome.PASS
     open_ = judge_seeds(runs(GO, LOST, LOST), stage="50k", needed=2)
     assert found(open_, "seeds_passed").outcome is Outcome.INCONCLUSIVE
@@ -174,10 +174,10 @@ def test_disagreement_names_seeds_and_likely_cause() -> None:
     assert (agree.outcome, agree.required) == (Outcome.WARN, False)
     assert agree.reason == (
         "seed 0 GO, seed 3 CONDITIONAL, seeds 1 and 2 NO_GO. Likely cause, seeds 1 and 2: "
-        "Dead actor (`dead_actor`); seed 3: no cause named, Actor Q. The same recipe avoids it "
+        "Dead actor (`dead_actor`); seed 3: no cause named, actor Q is 9. The same recipe avoids it "
         "with other seeds."
     )
-    assert "Seeds agree" in joint.deciding
+    assert "verdicts differ" in joint.deciding
     alike = judge_seeds(runs(NO, NO), stage="50k", needed="all")
     assert found(alike, "seeds_agree").outcome is Outcome.PASS
 
@@ -222,10 +222,10 @@ def test_returns_are_not_judged_where_learning_is_not() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"config_sha256": "d" * 64}, "the configuration differs: seeds 0 and 2 cccccccc, seed 1"),
-        ({"gate_sha256": "h" * 64}, "the set of rules differs"),
-        ({"planned_steps": 49_000}, "the number of planned steps differs"),
-        ({"config_sha256": ""}, "the configuration of seed 1 is unknown"),
+        ({"config_sha256": "d" * 64}, "The configuration differs: seeds 0 and 2 cccccccc, seed 1"),
+        ({"gate_sha256": "h" * 64}, "The set of rules differs: "),
+        ({"planned_steps": 49_000}, "The number of planned steps differs: "),
+        ({"config_sha256": ""}, "The configuration is unknown of seed 1."),
     ],
 )
 def test_seeds_of_two_recipes_are_no_group(change: dict[str, object], says: str) -> None:
@@ -235,14 +235,16 @@ def test_seeds_of_two_recipes_are_no_group(change: dict[str, object], says: str)
     some[1] = replace(some[1], result=replace(own, **change))  # type: ignore[arg-type]
     joint = judge_seeds(some, stage="50k", needed="all")
     assert joint.verdict is Verdict.NO_GO
-    assert says in joint.deciding
+    assert joint.deciding.startswith("not decided, the ")
+    assert says in found(joint, "seeds_same_recipe").reason
 
 
 def test_a_seed_of_an_older_trainer_is_no_part_of_the_group() -> None:
     some = runs(GO, GO, GO)
     joint = judge_seeds([*some[:2], replace(some[2], outdated=True)], stage="50k", needed="all")
     assert joint.verdict is Verdict.NO_GO
-    assert "seed 2 trained with another recipe or version of the trainer" in joint.deciding
+    assert joint.deciding == "not decided, another recipe or version of the trainer was used."
+    assert found(joint, "seeds_same_recipe").parts[0].endswith("used for seed 2.")
 
 
 def test_the_same_training_twice_is_found() -> None:
@@ -250,10 +252,7 @@ def test_the_same_training_twice_is_found() -> None:
     some[2] = replace(some[2], result=some[0].result)
     joint = judge_seeds(some, stage="50k", needed=1)
     assert joint.verdict is Verdict.NO_GO
-    assert joint.deciding == (
-        "Seeds trained differently: seeds 0 and 2 share all 5 measured values to the last bit: "
-        "the seed was not applied, or a run was copied."
-    )
+    assert joint.deciding == ("seeds 0 and 2 are the same training.")
 
 
 def test_a_joint_judgement_needs_two_different_seeds() -> None:

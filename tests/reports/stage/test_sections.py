@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gates.findings import Outcome, Verdict
+from gates.findings import LimitOrigin, Outcome, Side, Verdict
 from gates.progress import EvaluationPoint
 from gates.series import Damage
 from reports.context import NextStage, PreviousRun, Speed
@@ -33,9 +33,9 @@ def test_the_gravest_check_comes_first_and_dry_runs_last(build):
         build.finding("fail_advisory", "A", 3, 2, outcome=Outcome.FAIL, required=False),
         build.finding("unknown", "U", None, 2, outcome=Outcome.INCONCLUSIVE),
         build.finding("fail", "F", 3, 2, outcome=Outcome.FAIL),
-        build.finding("decided", "E", 3, 2, outcome=Outcome.FAIL, reason="It did."),
+        build.finding("decided", "E", 3, 2, outcome=Outcome.FAIL),
     )
-    result = build.result(Verdict.NO_GO, findings, "E: It did.")
+    result = build.result(Verdict.NO_GO, findings, "e is 3.", deciding_check="decided")
     assert [f.check for f in ordered(result)] == [
         "decided",
         "fail",
@@ -52,19 +52,40 @@ def test_a_row_has_value_statistic_window_points_and_limit(build):
     (row,) = check_rows(build.result(Verdict.NO_GO, (finding,), "x"), ())
     assert row.value == "2.13e+06"
     assert row.statistic == "mean of the last 20 %, steps 4,200 to 5,000, n = 16"
-    assert row.limit == "≤ 15,670 (warns above 7,835)"
+    assert row.limit == "≤ 15,670"
     assert row.last_go == "-"
 
 
-def test_the_table_keeps_the_first_clause_of_a_source_and_the_rest_for_a_footnote(build):
-    finding = build.finding(
-        "c", "C", 5.0, 3.0, limit_source="|Q| <= 3; max|r|: logged", derived_from="a / b"
+def test_a_limit_shows_all_that_the_value_was_compared_with(build):
+    both = (Side(direction="max", warn=3, fail=10), Side(direction="min", warn=0.5, fail=None))
+    for outcome, limit, shown in (
+        (Outcome.PASS, 10.0, "≤ 10 (warns above 3), warns below 0.5"),
+        (Outcome.INCONCLUSIVE, 10.0, "≤ 10 (warns above 3), warns below 0.5"),
+        (Outcome.WARN, 3.0, "≤ 3 (fails above 10)"),
+        (Outcome.FAIL, 10.0, "≤ 10"),
+    ):
+        found = build.finding("c", "C", 1.0, limit, direction="max", sides=both, outcome=outcome)
+        (row,) = check_rows(build.result(Verdict.GO, (found,), "x"), ())
+        assert row.limit == shown
+
+
+def test_a_derived_limit_can_be_repeated_with_every_factor(build):
+    origin = LimitOrigin(
+        factor=1.5,
+        bound=542.596,
+        formula="max|r| / (1 - gamma)",
+        numbers="5.42596 / (1 - 0.99)",
+        inputs=("max|r|: logged; really", "gamma: configured"),
     )
+    finding = build.finding(
+        "c", "C", 900.0, 813.894, limit_source="a series", limit_origin=origin,
+        derived_from="a / b", outcome=Outcome.FAIL,
+    )  # fmt: skip
     unknown = build.finding("d", "D", None, None, reason="Log `x`.", limit_source="heuristic")
     first, second = check_rows(build.result(Verdict.GO, (finding, unknown), "x"), ())
-    assert (first.limit_source, first.footnote) == (
-        "|Q| <= 3",
-        "max|r|: logged; derived from a / b",
+    assert first.limit_source == "1.5 x max|r| / (1 - gamma) = 1.5 x 5.42596 / (1 - 0.99)"
+    assert first.footnote == (
+        "max|r|: logged; really; gamma: configured; a series; derived from a / b"
     )
     assert (second.value, second.statistic, second.limit_source) == ("-", "Log `x`.", "")
 
@@ -108,7 +129,7 @@ def test_integrity_names_damage_and_nan(build):
     assert rows["Steps"] == "no logged tag is known to count environment steps"
     assert rows["Updates"] == "none logged"
     assert rows["Episodes"] == "none logged"
-    assert rows["Second reader"] == "0 independent readers compared"
+    assert rows["Second reader"] == "not asked"
     assert rows["Not finite"] == "2 values: `t|u` 2"
     assert rows["Damage"].startswith("5 damaged places: bad_crc at byte 7 of `a|b`, ")
     assert rows["Damage"].endswith(" and 2 more")
@@ -362,4 +383,4 @@ def test_what_one_stage_cannot_decide_is_said_with_numbers(build):
     assert "1 run (seed 3)" in sentences[1]
     assert "about 5: that is one standard error" in sentences[2]
     assert "after step 5,000: 50k is 10 times as long" in sentences[3]
-    assert "0 evaluations" in stage_limits(result, (), None)[-1]
+    assert "no evaluation" in stage_limits(result, (), None)[-1]

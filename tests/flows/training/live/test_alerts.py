@@ -9,7 +9,7 @@ import pytest
 from flows.settings.supervision import LiveSettings
 from flows.training.live.alerts import AlertLog, read_alerts
 from gates.checks.gate_file import load_gate
-from gates.findings import Finding, Outcome
+from gates.findings import Finding, LimitOrigin, Outcome
 
 GATE = load_gate("5k")
 BOUND = 100.0
@@ -26,6 +26,7 @@ def q(value: float, outcome: Outcome = Outcome.PASS, check: str = "actor_q_mean_
         value=value,
         limit=1.5 * BOUND,
         warn_limit=BOUND,
+        limit_origin=LimitOrigin(factor=1.5, bound=BOUND, formula="max|r|", numbers="100"),
     )
 
 

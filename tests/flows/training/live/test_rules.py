@@ -103,7 +103,7 @@ def test_a_lasting_failure_needs_judgements_and_updates(growing: Growing) -> Non
         verdict = growing.judged(gate)
         assert verdict is not None
         assert verdict.verdict is Verdict.NO_GO
-        assert verdict.text.startswith("if the gate ran now: NO_GO because Critic loss bounded")
+        assert verdict.text.startswith("if the gate ran now: NO_GO because critic loss is 50")
         lost.append(verdict.lost is not None)
     # It first failed at the first update and lasted ten more.
     assert lost == [False] * 10 + [True] * 5

@@ -224,7 +224,7 @@ def test_a_run_that_diverges_is_stopped_live_and_nothing_is_left(mine: Mine) -> 
     run = stages.train(stage, directory, notes)
     outcome = stages.judge(stage, run, directory)
     assert outcome.verdict is Verdict.NO_GO
-    assert outcome.deciding.startswith("Stopped at step 220 of 400, ")
+    assert outcome.deciding.startswith("stopped at step 220 by the live gate: ")
     assert read(run / "status.json")["phase"] == "stopped"
     all_gone(mine.started())
 
