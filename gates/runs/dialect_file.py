@@ -199,7 +199,7 @@ def load_dialect(path: Path) -> Dialect:
     Raises:
         GateConfigError: The file is missing or has mistakes; each is named with file and key.
     """
-    if not path.suffix and not path.exists():
+    if not path.suffix and not path.is_file():
         name = "gonogo" if str(path) == OWN else str(path)
         shipped = config_dir() / "dialects" / f"{name}.yaml"
         if not shipped.is_file():

@@ -619,7 +619,11 @@ def test_a_mapping_file_of_the_user_is_used(tmp_path: Path) -> None:
     assert translated.series["train/actor_loss"].derived_from == "-loss_pi"
 
 
-def test_a_shipped_dialect_is_loaded_by_name() -> None:
+def test_a_shipped_dialect_is_loaded_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sb3").mkdir()  # a folder of that name is no mapping file
+    monkeypatch.chdir(tmp_path)
     assert load_dialect(Path("sb3")).name == "sb3"
     assert load_dialect(Path("own")).name == "gonogo"
     with pytest.raises(GateConfigError, match=r"no dialect named 'sb33', did you mean 'sb3'\?"):
