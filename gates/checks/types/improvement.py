@@ -98,7 +98,7 @@ class ImprovementCheck(Check):
                 first_step=int(one.cut.steps.min()),
                 last_step=int(one.cut.steps.max()),
                 points=len(one.later),
-                nan_points=int(np.isnan(one.cut.values).sum()),
+                nan_points=int(np.isnan(one.later.values).sum()),
             ),
             series=one.cut,
             subject=f"improvement of {one.tag} over the {start}",
