@@ -6,9 +6,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-import numpy as np
-
-from gates.series import FloatArray
 from gates.text import as_sentence
 
 
@@ -41,13 +38,6 @@ class Side:
     direction: Literal["max", "min"]
     warn: float | None
     fail: float | None
-
-    def broken(self, values: FloatArray, level: float | None) -> np.ndarray:
-        """`bool[n]`: which values break a level; NaN breaks none."""
-        if level is None:
-            return np.zeros(len(values), dtype=bool)
-        with np.errstate(invalid="ignore"):
-            return values > level if self.direction == "max" else values < level
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from gates.facts.bounds import Bound
 from gates.facts.breach import Breach, broken_since
 from gates.findings import LimitOrigin, Outcome, Side
 from gates.metrics import Reduced, first_breach, sustained
-from gates.series import Series
+from gates.series import FloatArray, Series
 from gates.text import as_sentence, format_limit, format_number, format_pair, format_plural
 
 
@@ -115,7 +115,7 @@ def _worst(
         return sustained(measured.series.values, points, of, high=high)
 
     def breaks(side: Side, level: float | None) -> bool:
-        return bool(side.broken(np.array([value_of(side)]), level)[0])
+        return bool(_broken(side, np.array([value_of(side)]), level)[0])
 
     for side in sides:
         if breaks(side, side.fail):
@@ -124,6 +124,14 @@ def _worst(
         if breaks(side, side.warn):
             return Outcome.WARN, side, side.warn, value_of(side)
     return Outcome.PASS, sides[0], None, value_of(sides[0])
+
+
+def _broken(side: Side, values: FloatArray, level: float | None) -> np.ndarray:
+    """`bool[n]`: which values break a level; NaN breaks none."""
+    if level is None:
+        return np.zeros(len(values), dtype=bool)
+    with np.errstate(invalid="ignore"):
+        return values > level if side.direction == "max" else values < level
 
 
 def _first_level(side: Side) -> float | None:
@@ -137,7 +145,7 @@ def _breach(
     axis = "step"
     if whole is not None:
         axis = whole.other_axis or axis
-        broken = side.broken(whole.values, level)
+        broken = _broken(side, whole.values, level)
         first = first_breach(whole, broken)
         since = broken_since(whole.steps, broken)
     return Breach(

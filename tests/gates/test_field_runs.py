@@ -34,17 +34,22 @@ def outcome(judgement: Judgement, check: str) -> Outcome | None:
     return next((f.outcome for f in judgement.result.findings if f.check == check), None)
 
 
+def said(judgement: Judgement) -> str:
+    """Return the reason of what decided."""
+    decided_by = judgement.result.deciding_finding
+    return decided_by.reason if decided_by is not None else ""
+
+
 def asks_for_a_mapping(*names: str) -> Callable[[Judgement], bool]:
     """One finding about the trainer that names its tags, and no other one that counts."""
 
-    def said(judgement: Judgement) -> bool:
-        deciding = judgement.result.deciding
+    def asks(judgement: Judgement) -> bool:
         others = [f.check for f in judgement.result.findings if f.outcome is not Outcome.PASS]
         return others == ["trainer_recognised"] and all(
-            name in deciding for name in (*names, "gonogo tags", "--dialect")
+            name in said(judgement) for name in (*names, "gonogo tags", "--dialect")
         )
 
-    return said
+    return asks
 
 
 def learning(word: str) -> Callable[[Judgement], bool]:
@@ -68,7 +73,7 @@ SAYS: dict[str, Callable[[Judgement], bool]] = {
     ),
     "made/sb3_ppo": lambda j: "PPO" in rows(j)["Trainer"],
     "made/tianshou_nan_hidden": lambda j: (
-        "update/loss/actor" in j.result.deciding and outcome(j, "finite_values") is Outcome.FAIL
+        "update/loss/actor" in said(j) and outcome(j, "finite_values") is Outcome.FAIL
     ),
     "made/own_iteration_axis": asks_for_a_mapping("training calls", "evaluations"),
     "made/add_scalars": lambda j: len(j.log.series["train/episode_reward"]) == 299,

@@ -72,3 +72,27 @@ def test_writing_replaces_the_whole_file(tmp_path: Path, result: GateResult) -> 
     write(result, path)
     assert from_json(path.read_text()) == result
     assert list(tmp_path.iterdir()) == [path]
+
+
+NEW_KEYS = ("deciding_check", "not_applicable")
+NEW_KEYS_OF_A_FINDING = ("type", "law", "fact", "parts", "sides", "limit_origin", "ended_early")
+
+
+def test_a_file_of_before_tells_what_decided_and_what_did_not_apply(result: GateResult) -> None:
+    data = strict(to_json(result))
+    for key in NEW_KEYS:
+        data.pop(key)
+    findings = data["findings"]
+    assert isinstance(findings, list)
+    data["findings"] = [
+        {k: v for k, v in f.items() if k not in NEW_KEYS_OF_A_FINDING} for f in findings
+    ]
+    data["not_decided"] = ["Whether it learns.", "Actor Q: does not apply, no: reason; at all."]
+    read = from_json(json.dumps(data))
+    assert read.deciding_check == result.deciding_check
+    assert read.not_decided == ("Whether it learns.",)
+    (skipped,) = read.not_applicable
+    assert (skipped.title, skipped.reason) == ("Actor Q", "no: reason; at all")
+    live_gate = {**findings[0], "check": "live_gate", "outcome": "FAIL", "required": True}
+    data["findings"] = [live_gate, *findings]
+    assert from_json(json.dumps(data)).deciding_check == "live_gate"

@@ -70,7 +70,7 @@ class FiniteCheck(Check):
                 outcome=Outcome.FAIL,
                 reason=f"{count:,} of {points:,} values are NaN or infinite, first at "
                 f"{first.other_axis or 'step'} {step:,} ({where}).",
-                fact=f"{first.tag} is not finite at {first.other_axis or 'step'} {step:,}",
+                fact=f"{first.logged_as or first.tag} is not finite at {first.other_axis or 'step'} {step:,}",
                 value=float(count),
                 tag=first.tag,
                 breach_step=step,

@@ -288,7 +288,7 @@ def test_which_checks_made_a_verdict_flip(
     result: GateResult, before: list[Finding], after: list[Finding], causes: list[str]
 ) -> None:
     old, new = (
-        replace(result, findings=tuple(findings), verdict=decide(findings)[0])
+        replace(result, findings=tuple(findings), verdict=decide(findings).verdict)
         for findings in (before, after)
     )
     assert [cause.check for cause in flip_causes(old, new)] == causes

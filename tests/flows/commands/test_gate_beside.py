@@ -117,8 +117,8 @@ def test_plots_are_drawn_again_when_the_second_reader_changes_their_order(
     """The advisory failure decided alone; beside a broken reader it does not."""
     judged(tmp_path / "out", Here(), required=False)
     assert len(drawn) == 2
-    assert drawn[0].startswith("Actor loss bounded")
-    assert drawn[1].startswith("A second reader agrees")
+    assert drawn[0].startswith("actor loss is -200, below -1")
+    assert drawn[1].startswith("not decided, 8 differences between two readers")
 
 
 def test_an_error_while_it_reads_is_the_error(

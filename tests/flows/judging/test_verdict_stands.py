@@ -53,7 +53,7 @@ def stands(found: Judged) -> str:
     """Return the report of a run whose loss is too large, after a look at the verdict."""
     assert from_json(found.gate_json.read_text(encoding="utf-8")).verdict is Verdict.NO_GO
     text = found.report.read_text(encoding="utf-8")
-    assert text.startswith("# NO-GO at 5k: Critic loss bounded")
+    assert text.startswith("# NO-GO at 5k: critic loss is 20, above 10 since step 20")
     return text
 
 

@@ -182,9 +182,15 @@ def test_an_approval_is_recorded_for_a_run_and_for_several_seeds(
     assert "rejected by the reviewer: too high" in (one / "report.md").read_text()
 
 
+def _without_what_is_new(record: dict[str, object]) -> dict[str, object]:
+    """Leave out a live stop's short fact, which 0.1 did not write."""
+    return {key: value for key, value in record.items() if (key, value) != ("fact", "")}
+
+
 def test_state_files_say_the_same_after_they_were_written_again(runs: Path) -> None:
     def without(text: str, *keys: str) -> dict[str, object]:
-        return {key: value for key, value in json.loads(text).items() if key not in keys}
+        record = json.loads(text, object_hook=_without_what_is_new)
+        return {key: value for key, value in record.items() if key not in keys}
 
     cases: list[tuple[Path, Callable[[Path], object]]] = [
         *((path, read_record) for path in runs.rglob("pipeline.json")),

@@ -229,7 +229,8 @@ def test_rolling_means_bound_q_where_nothing_better_is_logged(
         fail_share=1.5,
     )
     assert found.outcome is outcome, found.reason
-    assert mean in found.limit_source
+    assert found.limit_origin is not None
+    assert mean in found.limit_origin.inputs[0]
 
 
 def test_episode_rewards_stand_in_for_batch_rewards_and_say_so() -> None:
