@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from prefect import Flow, flow
 from prefect.client.schemas import State
@@ -17,38 +15,17 @@ from flows.decisions.waiting import settle
 from flows.pages.events import DECISION, WAITS
 from flows.pages.page_reporter import PageReporter, log
 from flows.pages.run_page import RunPage
-from flows.pages.this_run import began_at, is_retried
 from flows.pipeline.one_seed import OneSeed
 from flows.pipeline.outcome import PipelineOutcome, StageOutcome
-from flows.pipeline.publishing import Publisher
-from flows.pipeline.request import NoGoOverride, RunRequest
+from flows.pipeline.request import RunRequest
+from flows.pipeline.work import Work
 from flows.progress import Reporter, SilentReporter
-from flows.records.group_dir import GroupDirectory
 from flows.records.json_file import read_json
-from flows.records.run_dir import PipelineDirectory
 from flows.report_context.pipeline import save_pipeline_report
 from flows.seeds.group import SeveralSeeds
-from flows.settings.plan import PipelinePlan, StagePlan
+from flows.settings.plan import StagePlan
 from flows.settings.seeds import seeds_text
 from gates.findings import Verdict
-
-
-class Work(Protocol):
-    """What differs between one seed and several."""
-
-    @property
-    def directory(self) -> PipelineDirectory | GroupDirectory:
-        """State of the run, or of the group."""
-
-    @property
-    def publisher(self) -> Publisher:
-        """Publishes the results."""
-
-    def override(self, order: NoGoOverride) -> None:
-        """Record that a person overrides a NO_GO."""
-
-    def run(self, stage: StagePlan) -> StageOutcome:
-        """Keep, resume or train a stage and judge it."""
 
 
 def validation_flow(
@@ -86,7 +63,9 @@ def validate(request: RunRequest, reporter: Reporter | None = None) -> State[Pip
     page = RunPage(f"{plan.preset} seed{'s' if request.is_group else ''} {seeds}")
     page.tag(preset=plan.preset, **({"seeds": seeds} if request.is_group else {}))
     try:
-        with _opened(request, plans, PageReporter(reporter or SilentReporter())) as work:
+        kind = SeveralSeeds if request.is_group else OneSeed
+        work = kind(request, plans, PageReporter(reporter or SilentReporter()))
+        with work.directory:
             if request.no_go_override is not None:
                 work.override(request.no_go_override)
             outcomes = tuple(_run_stages(plan.stages, work, request, page))
@@ -100,44 +79,6 @@ def validate(request: RunRequest, reporter: Reporter | None = None) -> State[Pip
     decisions = [f"{o.stage}: {o.verdict_text}." for o in outcomes if o.decision is not None]
     message = " ".join([*decisions, f"{last.stage}: {last.deciding}"])
     return state(name=last.verdict.value, message=message, data=outcome)
-
-
-@contextmanager
-def _opened(
-    request: RunRequest, plans: Mapping[int, PipelinePlan], reporter: PageReporter
-) -> Iterator[Work]:
-    """Hold the directory of the pipeline, or of the group, while the block is open."""
-    plan = plans[request.seeds[0]]
-    publisher = Publisher(
-        preset=plan.preset,
-        seeds=seeds_text(request.seeds),
-        is_group=request.is_group,
-        say=reporter.say,
-    )
-    since, retried = began_at(), is_retried()
-    if request.is_group:
-        with request.open_group(plan) as group:
-            yield SeveralSeeds(
-                plans=plans,
-                directory=group,
-                request=request,
-                reporter=reporter,
-                publisher=publisher,
-                since=since,
-                retried=retried,
-            )
-        return
-    resuming = retried or request.existing == "resume"
-    with request.open(plan, resuming=resuming) as directory:
-        yield OneSeed(
-            plan=plan,
-            directory=directory,
-            request=request,
-            reporter=reporter,
-            publisher=publisher,
-            since=since,
-            retried=retried,
-        )
 
 
 def _run_stages(

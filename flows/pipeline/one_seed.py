@@ -6,7 +6,6 @@ persisted, so that no retry can bring an old verdict back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from prefect import task
@@ -21,26 +20,23 @@ from flows.pipeline import stage as stages
 from flows.pipeline.outcome import StageOutcome, outcome_of, verdict_state
 from flows.pipeline.publishing import Publisher
 from flows.pipeline.request import NoGoOverride, RunRequest
+from flows.pipeline.work import Work
 from flows.records.pipeline_record import RunRecord
 from flows.records.run_dir import PipelineDirectory
-from flows.settings.plan import PipelinePlan, StagePlan
+from flows.settings.plan import StagePlan
 from flows.settings.run_options import Existing
 from flows.training.interrupted import interrupted_run, nothing_to_resume, unjudged_run
 from flows.training.warm_start import warm_started
 
 
-@dataclass(frozen=True, kw_only=True)
-class OneSeed:
+class OneSeed(Work):
     """The stages of a single seed."""
 
-    plan: PipelinePlan
     directory: PipelineDirectory
-    request: RunRequest
-    reporter: PageReporter
-    publisher: Publisher
-    since: str
-    """When the flow run was created; a retry does not change it."""
-    retried: bool
+
+    def _open(self) -> PipelineDirectory:
+        resuming = self.retried or self.request.existing == "resume"
+        return self.request.open(self.plan, resuming=resuming)
 
     def override(self, order: NoGoOverride) -> None:
         """Record that a person overrides a NO_GO."""

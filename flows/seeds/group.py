@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
@@ -14,33 +11,28 @@ from flows.decisions.waiting import note_decision
 from flows.errors import UsageError
 from flows.judging.joint_judgement import judge_jointly
 from flows.pages.events import JOINT_VERDICT
-from flows.pages.page_reporter import PageReporter
 from flows.pipeline.outcome import StageOutcome, outcome_of, verdict_state
 from flows.pipeline.publishing import Publisher
-from flows.pipeline.request import NoGoOverride, RunRequest
+from flows.pipeline.request import NoGoOverride
+from flows.pipeline.work import Work
 from flows.records.group_dir import GroupDirectory
 from flows.records.stored_result import JOINT_FILE
 from flows.report_context.pipeline import save_pipeline_report
 from flows.seeds.engines import default_jobs
-from flows.seeds.kept import Work, failed_before, kept_joint, override_joint_no_go, work
+from flows.seeds.kept import ToDo, failed_before, kept_joint, override_joint_no_go, to_do
 from flows.seeds.training import train_seeds
-from flows.settings.plan import PipelinePlan, StagePlan
+from flows.settings.plan import StagePlan
 from flows.settings.seeds import seeds_text
 from reports.stage.markdown import REPORT_NAME
 
 
-@dataclass(frozen=True, kw_only=True)
-class SeveralSeeds:
+class SeveralSeeds(Work):
     """The stages of a group of seeds."""
 
-    plans: Mapping[int, PipelinePlan]
     directory: GroupDirectory
-    request: RunRequest
-    reporter: PageReporter
-    publisher: Publisher
-    since: str
-    """When the flow run was created; a retry does not change it."""
-    retried: bool
+
+    def _open(self) -> GroupDirectory:
+        return self.request.open_group(self.plan)
 
     def override(self, order: NoGoOverride) -> None:
         """Record that a person overrides a joint NO_GO."""
@@ -62,9 +54,9 @@ class SeveralSeeds:
             seed: what
             for seed, own in stages.items()
             if seed in (request.only or set(stages) - set(failed))
-            and (what := work(seed, own, group, request)) is not Work.NOTHING
+            and (what := to_do(seed, own, group, request)) is not ToDo.NOTHING
         }
-        jobs = request.jobs or default_jobs(next(iter(self.plans.values())), len(chosen))
+        jobs = request.jobs or default_jobs(self.plan, len(chosen))
         if chosen:
             where = (
                 f"on the Dask cluster {request.dask_address}"
@@ -101,7 +93,7 @@ class SeveralSeeds:
             if stage.name == name
         }
         if not found:
-            names = ", ".join(stage.name for stage in next(iter(self.plans.values())).stages)
+            names = ", ".join(stage.name for stage in self.plan.stages)
             raise UsageError(f"There is no stage {name}; there are {names}.")
         return found
 

@@ -108,7 +108,7 @@ def override_joint_no_go(
     )
 
 
-class Work(str, Enum):
+class ToDo(str, Enum):
     """What to do with one seed of a stage."""
 
     NOTHING = "nothing"
@@ -118,7 +118,7 @@ class Work(str, Enum):
     TRAIN_AGAIN = "train again"
 
 
-def work(seed: int, stage: StagePlan, group: GroupDirectory, request: RunRequest) -> Work:
+def to_do(seed: int, stage: StagePlan, group: GroupDirectory, request: RunRequest) -> ToDo:
     """Choose what to do with a seed, so that nothing is trained twice without a reason.
 
     A group that was interrupted after one seed failed does not train that seed again. Once all
@@ -126,15 +126,15 @@ def work(seed: int, stage: StagePlan, group: GroupDirectory, request: RunRequest
     """
     at = seed_on_disk(group, seed, stage)
     if request.existing == "retrain":
-        return Work.WHAT_IS_NEEDED
+        return ToDo.WHAT_IS_NEEDED
     if at.run is None or at.outdated or at.run.gate_sha256 != load_gate(stage.gate).sha256:
-        return Work.WHAT_IS_NEEDED
+        return ToDo.WHAT_IS_NEEDED
     joint = group.record.last(stage.name)
     seen = joint is not None and joint.runs.get(seed) == at.run.run
     decision = newest_decision(group.folder_of(stage.name, joint)) if joint is not None else None
     if at.run.state is StageState.NO_GO:
-        return Work.WHAT_IS_NEEDED if seen else Work.NOTHING
+        return ToDo.WHAT_IS_NEEDED if seen else ToDo.NOTHING
     if at.run.state is StageState.CONDITIONAL:
         rejected = seen and decision is not None and not decision.goes_on
-        return Work.TRAIN_AGAIN if rejected else Work.NOTHING
-    return Work.WHAT_IS_NEEDED
+        return ToDo.TRAIN_AGAIN if rejected else ToDo.NOTHING
+    return ToDo.WHAT_IS_NEEDED

@@ -18,7 +18,7 @@ from flows.progress import SilentReporter
 from flows.records.group_dir import GroupDirectory
 from flows.records.state_record import utc_now
 from flows.seeds.engines import task_runner
-from flows.seeds.kept import Work
+from flows.seeds.kept import ToDo
 from flows.seeds.progress import heartbeats, newest_status, seeds_display
 from flows.seeds.seed_stage import seed_task
 from flows.settings.plan import PipelinePlan, StagePlan
@@ -32,7 +32,7 @@ _MARGIN_S = 30.0
 
 def train_seeds(
     stage: StagePlan,
-    seeds: Mapping[int, Work],
+    seeds: Mapping[int, ToDo],
     *,
     group: GroupDirectory,
     request: RunRequest,
@@ -67,16 +67,16 @@ def train_seeds(
         seeds_display(reporter.inner, stage.name, stage.steps, tuple(seeds)) as display,
     ):
         try:
-            for seed, work in seeds.items():
+            for seed, what in seeds.items():
                 futures[seed] = runner.submit(
                     seed_task,
                     {
-                        "request": _request(request, seed, work, retried),
+                        "request": _request(request, seed, what, retried),
                         "plan": plans[seed],
                         "stage": stage.name,
                         "stop_file": group.stop_file,
                         # A seed that is trained again resumes what it begins from here on.
-                        "since": utc_now() if work is Work.TRAIN_AGAIN else since,
+                        "since": utc_now() if what is ToDo.TRAIN_AGAIN else since,
                         # A terminal's reporter cannot travel to another process.
                         "reporter": reporter.inner
                         if request.engine == "local"
@@ -96,9 +96,9 @@ def train_seeds(
         return _broken(stage, futures, reporter)
 
 
-def _request(request: RunRequest, seed: int, work: Work, retried: bool) -> RunRequest:
+def _request(request: RunRequest, seed: int, what: ToDo, retried: bool) -> RunRequest:
     existing = request.existing
-    if work is Work.TRAIN_AGAIN:
+    if what is ToDo.TRAIN_AGAIN:
         existing = "retrain"
     elif retried and existing == "keep":
         existing = "resume"

@@ -21,7 +21,8 @@ from tests.flows.cockpit.served import (
     write_small_recipe,
 )
 
-pytestmark = pytest.mark.slow
+# Several trainings each: on a busy machine they take their time.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 
 
 def newest_pipeline(cockpit: Cockpit) -> Path:
