@@ -21,7 +21,7 @@ from flows.records.run_dir import read_record
 from gates.findings import Verdict
 from gates.progress import StageState
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 pytest.importorskip("prefect_dask", reason="needs the extra dask")
 ANY = Path(__file__).parents[1].joinpath("any_trainer.py")
 ROOT = Path(__file__).resolve().parents[3]
