@@ -21,7 +21,7 @@ from flows.records.run_dir import read_record
 from gates.findings import Verdict
 from gates.progress import StageState
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 pytest.importorskip("prefect_dask", reason="needs the extra dask")
 ANY = Path(__file__).parents[1].joinpath("any_trainer.py")
 ROOT = Path(__file__).resolve().parents[3]
@@ -108,7 +108,7 @@ def test_ctrl_c_ends_every_trainer_of_the_cluster_and_the_group_goes_on_later(
 def trainer_of(files: Path, seed: int, other_than: int | None = None) -> int:
     """Wait until the trainer of a seed has a checkpoint and holds; return its process."""
     run = files / f"group/seed-{seed}/one/run-001"
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 250
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, json.JSONDecodeError):
             pid = int(json.loads((run / "pids").read_text())["trainer"])
