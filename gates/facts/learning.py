@@ -119,11 +119,11 @@ def progress(tag: str, facts: RunFacts, *, last_points: int) -> tuple[Progress, 
     """
     until = untrained_until(facts)
     found: list[Progress] = []
-    if tag == EVALUATION:
-        evaluated = _evaluations(facts, until, last_points)
-        trained = _training(TRAINING, facts, until)
+    if tag.startswith("eval/"):
+        evaluated = _evaluations(tag, facts, until, last_points)
+        trained = _training(TRAINING, facts, until) if tag == EVALUATION else None
         both = [p for p in (evaluated, trained) if p is not None]
-        found = sorted(both, key=lambda p: p.learned_before and p.tag == EVALUATION)
+        found = sorted(both, key=lambda p: p.learned_before and p.tag == tag)
     elif (other := _training(tag, facts, until)) is not None:
         found = [other]
     if found:
@@ -139,8 +139,8 @@ def training_progress(facts: RunFacts) -> Progress | None:
     return _training(TRAINING, facts, untrained_until(facts))
 
 
-def _evaluations(facts: RunFacts, until: float, last_points: int) -> Progress | None:
-    series = facts.series(EVALUATION)
+def _evaluations(tag: str, facts: RunFacts, until: float, last_points: int) -> Progress | None:
+    series = facts.series(tag)
     if series is None:
         return None
     before = series.where((series.steps <= until) & np.isfinite(series.values))
@@ -155,12 +155,12 @@ def _evaluations(facts: RunFacts, until: float, last_points: int) -> Progress | 
     # Of few evaluations the later half: the others show the policy on its way.
     cut = window(later, last_points=min(last_points, (len(later) + 1) // 2))
     noise = _noise(series.values)
-    count = f"{len(before)} evaluation{'s' if len(before) > 1 else ''}"
+    count, last = _evaluations_in_words(before), _evaluations_in_words(cut)
     first = f"first {count}, made after updates" if learned_before else f"{count} before any update"
     return Progress(
-        tag=EVALUATION,
+        tag=tag,
         before=_evaluated(before, facts, noise, f"{first} (steps {_range(before)})"),
-        after=_evaluated(cut, facts, noise, f"last {len(cut)} evaluations (steps {_range(cut)})"),
+        after=_evaluated(cut, facts, noise, f"last {last} (steps {_range(cut)})"),
         learned_before=learned_before,
         cut=cut,
         later=later,
@@ -179,7 +179,7 @@ def _evaluated(cut: Series, facts: RunFacts, noise: float, words: str) -> Sample
 def _logged_spread(facts: RunFacts, cut: Series) -> tuple[float, float]:
     """Return the spread of single returns and the error of the mean; an unknown number of episodes counts as one."""
     deviation, episodes = facts.series("eval/std_reward"), facts.series("eval/episodes")
-    if deviation is None:
+    if deviation is None or cut.tag != EVALUATION:
         return 0.0, 0.0
     spreads = deviation.values[np.isin(deviation.steps, cut.steps)]
     spreads = spreads[np.isfinite(spreads)]
@@ -299,6 +299,10 @@ def _noise(values: FloatArray) -> float:
     if len(finite) < 3:
         return 0.0
     return float(_DEVIATION * np.median(np.abs(np.diff(finite))) / np.sqrt(2.0))
+
+
+def _evaluations_in_words(cut: Series) -> str:
+    return f"{len(cut)} evaluation{'s' if len(cut) > 1 else ''}"
 
 
 def _range(series: Series) -> str:

@@ -29,6 +29,8 @@ from reports.stage.view import MISSING_PART  # noqa: E402
 from tests.fuzz.event_directories import Case, make_case  # noqa: E402
 
 _LONGEST_SENTENCE = 2_000
+_EVERY = 100
+"""Directories between two lines of progress."""
 
 
 @dataclass(kw_only=True)
@@ -38,10 +40,11 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
-    def lines(self) -> list[str]:
-        """Return the counts and everything that went wrong, one line each."""
+    @property
+    def text(self) -> str:
+        """The counts and everything that went wrong, one line each."""
         counted = [f"{kind}: {count:,}" for kind, count in sorted(self.counts.items())]
-        return [*counted, f"wrong: {len(self.wrong):,}", *self.wrong]
+        return "\n".join([*counted, f"wrong: {len(self.wrong):,}", *self.wrong])
 
 
 def fuzz(seed: int, numbers: range, folder: Path) -> Tally:
@@ -56,6 +59,8 @@ def fuzz(seed: int, numbers: range, folder: Path) -> Tally:
             tally.counts[kind] += 1
             if words:
                 tally.wrong.append(f"{kind}: {name}: {words}")
+        if number % _EVERY == _EVERY - 1:
+            print(f"{number + 1:,}: {tally.text}", file=sys.stderr, flush=True)
     return tally
 
 
@@ -116,7 +121,7 @@ def main() -> int:
     numbers = range(arguments.first, arguments.first + arguments.runs)
     with tempfile.TemporaryDirectory() as folder:
         tally = fuzz(arguments.seed, numbers, Path(folder))
-    print("\n".join(tally.lines()))
+    print(tally.text)
     return 1 if tally.wrong else 0
 
 

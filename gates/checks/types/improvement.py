@@ -145,7 +145,7 @@ def _outcome(check: ImprovementCheck, one: Progress) -> Outcome | None:
 
 def _worse(one: Progress, scale: float) -> bool:
     """Say whether returns fell clearly: training returns, which hold exploration noise, by a whole spread."""
-    least = 2.0 * scale if one.tag == EVALUATION else max(3.0 * scale, one.before.spread)
+    least = 2.0 * scale if one.tag.startswith("eval/") else max(3.0 * scale, one.before.spread)
     return one.gain <= -least
 
 

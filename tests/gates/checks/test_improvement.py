@@ -104,6 +104,16 @@ def test_the_smallest_effect_may_be_configured() -> None:
     assert learning(*evaluations(values, **sure), smallest_effect=0.5).outcome is PASS
 
 
+def test_other_results_of_evaluations_are_judged_as_evaluations() -> None:
+    length = [
+        replace(s, tag="eval/mean_episode_length")
+        for s in evaluations([50.0, 60, 190, 200, 195])[:1]
+    ]
+    found = learning(*length, *evaluations([0.0] * 5)[1:], tag="eval/mean_episode_length")
+    assert found.outcome is PASS
+    assert "last 2 evaluations" in found.reason
+
+
 def test_training_returns_are_no_baseline_of_evaluations() -> None:
     """Rewards may be normalised in training, or hold a penalty only there."""
     rng = np.random.default_rng(0)
