@@ -96,7 +96,7 @@ def _run_stages(
             outcome = _decided(stage, outcome, work, request, page)
         page.tag(verdict=outcome.verdict.value, **_revision(outcome.run))
         yield outcome
-        text = f"{stage.name}: {outcome.verdict_text}. {outcome.deciding}"
+        text = f"{stage.name}: {outcome.verdict_text}: {outcome.deciding}"
         if not outcome.may_go_on or stage is stages[-1]:
             log(text)  # the command line shows how it ended by itself
             return

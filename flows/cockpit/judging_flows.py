@@ -75,7 +75,7 @@ def judge_folder(
         publish_report, judged.report, key=key, say=log, description=description, run=folder
     )
     try_to_publish(publish_checks, result, key=f"{key}-checks", say=log)
-    log(f"{result.verdict.value}. {result.deciding} Report: {judged.report}")
+    log(f"{result.verdict.value}: {result.deciding} Report: {judged.report}")
     page.close()
     return _verdict_state(judged)
 

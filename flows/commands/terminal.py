@@ -116,4 +116,9 @@ def result_lines(result: GateResult) -> list[str]:
 def finding_line(finding: Finding) -> str:
     """Write a finding on one line."""
     kind = "" if finding.required else " (advisory)"
-    return f"  {finding.outcome.value}{kind}  {finding.title}: {finding.reason}"
+    said = finding.fact or finding.reason
+    if finding.outcome is Outcome.INCONCLUSIVE or not finding.fact:
+        said = f"{finding.title}: {said}"
+    if "/" not in said.split(" ", 1)[0]:  # A tag stays as it is written.
+        said = f"{said[:1].upper()}{said[1:]}"
+    return f"  {finding.outcome.value}{kind}  {said}"

@@ -122,7 +122,7 @@ def _wait(judged: Judged, terms: Terms, say: Callable[[str], None]) -> None:
     where = {"flow_run": page.flow_run, "api_url": page.api_url} if page else {}
     judged.save(WaitRecord(since=utc_now(), until=until, **where))
     say(
-        f"{judged.stage}: CONDITIONAL. {judged.entry.deciding} Waiting until {until} for: "
+        f"{judged.stage}: CONDITIONAL, {judged.entry.deciding} Waiting until {until} for: "
         f'gonogo approve {shell_path(judged.folder)} --reason "..."'
     )
     if page is not None:

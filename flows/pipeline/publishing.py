@@ -70,7 +70,7 @@ class Publisher:
                 "seeds" if self.is_group else "seed": self.seeds,
                 "decision": decision.kind if decision is not None else "",
             },
-            deciding=f"{decision.text}. {outcome.deciding}" if decision else outcome.deciding,
+            deciding=f"{decision.text}; {outcome.deciding}" if decision else outcome.deciding,
         )
 
     def _try(

@@ -150,7 +150,7 @@ def _broken(
     for seed, future in sorted(futures.items()):
         outcome = future.result(raise_on_failure=False)
         if isinstance(outcome, StageOutcome):
-            reporter.say(f"seed {seed}, {stage.name}: {outcome.verdict.value}. {outcome.deciding}")
+            reporter.say(f"seed {seed}, {stage.name}: {outcome.verdict.value}, {outcome.deciding}")
         elif isinstance(outcome, (FlowsError, GatesError)):
             broken[seed] = str(outcome)
         elif isinstance(outcome, BaseException):

@@ -37,7 +37,7 @@ def test_go_leads_from_stage_to_stage_and_is_kept(
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[-1].startswith("GO  second: ")
-    assert any(line.startswith("first: GO. ") for line in lines)
+    assert any(line.startswith("first: GO: ") for line in lines)
     for stage, steps in (("first", 600), ("second", 800)):
         run = out / stage / "run-001"
         gate = json.loads((run / "gate.json").read_text())
