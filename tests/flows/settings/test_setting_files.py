@@ -125,7 +125,9 @@ def test_stages_named_twice_or_not_at_all(two_stages: dict[str, Any]) -> None:
     assert mistakes_of(preset=two_stages["preset"], stages=[stage, stage]) == (
         "--stages: the stage one is named twice",
     )
-    assert mistakes_of(preset=two_stages["preset"], stages=[]) == ("--stages: names no stage",)
+    assert mistakes_of(preset=two_stages["preset"], stages=[]) == (
+        "--stages: name at least one stage",
+    )
 
 
 def test_a_gate_with_mistakes_is_found_before_anything_starts(
