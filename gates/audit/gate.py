@@ -72,15 +72,13 @@ def _limit_that_cannot_fail(check: LimitCheck, facts: RunFacts, post_clip: bool)
         if float(np.abs(values).max()) > high:
             yield (
                 f"{check.id} could not have failed: {check.tag} is always negative, down to "
-                f"{format_number(float(values.min()))}, "
-                f"and its only limit is {format_number(high)} above 0."
+                f"{format_number(float(values.min()))}, and its only limit is {format_number(high)} above 0."
             )
     elif low is not None and check.max is None and low < 0 and (values > 0).all():
         if float(np.abs(values).max()) > abs(low):
             yield (
                 f"{check.id} could not have failed: {check.tag} is always positive, up to "
-                f"{format_number(float(values.max()))}, "
-                f"and its only limit is {format_number(low)} below 0."
+                f"{format_number(float(values.max()))}, and its only limit is {format_number(low)} below 0."
             )
     elif (
         len(values) >= 10
@@ -121,9 +119,8 @@ def _identical_evaluations(facts: RunFacts, baseline: GateResult | None) -> Iter
     repeated = Signs(facts).identical_evaluations
     if repeated is not None:
         yield (
-            f"{repeated[1]} evaluations in a row are identical to the last digit ({repeated[0]:.9g}): the "
-            "policy does not "
-            "change, or the evaluation does not use it."
+            f"{repeated[1]} evaluations in a row are identical to the last digit ({repeated[0]:.9g}): the policy "
+            "does not change, or the evaluation does not use it."
         )
     series = facts.series("eval/mean_reward")
     if series is None or baseline is None or baseline.last_evaluation is None:
@@ -131,6 +128,5 @@ def _identical_evaluations(facts: RunFacts, baseline: GateResult | None) -> Iter
     if float(series.values[-1]) == baseline.last_evaluation:
         yield (
             f"the last evaluation, {series.values[-1]:.9g}, is identical to the last digit to that of "
-            f"{baseline.run}: two "
-            "different policies hardly earn exactly the same."
+            f"{baseline.run}: two different policies hardly earn exactly the same."
         )

@@ -33,9 +33,8 @@ CAUSES: Mapping[str, Cause] = {
     "actor_encoder_leak": Cause(
         title="The critic's head is fed the actor encoder's features",
         meaning=(
-            "The actor loss evaluates Q on the actor's own encoder with gradients on. The critic's head was "
-            "never trained on "
-            "those features, so the actor raises Q by changing them, without changing an action."
+            "The actor loss evaluates Q on the actor's own encoder with gradients on. The critic's head was never "
+            "trained on those features, so the actor raises Q by changing them, without changing an action."
         ),
         refuted_by=(
             "A gradient of -Q1 at the actor's encoder that is exactly 0 when the action is held fixed "
@@ -51,27 +50,24 @@ CAUSES: Mapping[str, Cause] = {
     "shared_encoder_actor_gradient": Cause(
         title="The actor's gradient trains the encoder that the critic uses",
         meaning=(
-            "Actor and critic share one encoder and the actor loss reaches it directly, so raising Q and "
-            "fitting Q pull the same "
-            "weights in different directions."
+            "Actor and critic share one encoder and the actor loss reaches it directly, so raising Q and fitting Q "
+            "pull the same weights in different directions."
         ),
         refuted_by=(
             "Weight norms of the two encoders that differ, or an encoder gradient that is 0 with the "
             "action held fixed."
         ),
         instruction=(
-            "Detach the shared features in the actor loss, so that only the critic's loss trains the encoder, "
-            "or give the actor "
-            "an encoder of its own."
+            "Detach the shared features in the actor loss, so that only the critic's loss trains the encoder, or "
+            "give the actor an encoder of its own."
         ),
         rank=0,
     ),
     "unbounded_action": Cause(
         title="The policy's output is not bounded",
         meaning=(
-            "Without a tanh the actor raises Q by leaving the range of actions that the critic was trained "
-            "on; there the critic "
-            "extrapolates linearly."
+            "Without a tanh the actor raises Q by leaving the range of actions that the critic was trained on; "
+            "there the critic extrapolates linearly."
         ),
         refuted_by="Actions in the replay buffer and from the policy that never exceed the action space.",
         instruction=(
@@ -83,15 +79,13 @@ CAUSES: Mapping[str, Cause] = {
     "critic_divergence": Cause(
         title="The critic diverges",
         meaning=(
-            "The targets grow with the critic's own values: replay Q, TD target and actor Q rise together "
-            "beyond what the rewards "
-            "allow."
+            "The targets grow with the critic's own values: replay Q, TD target and actor Q rise together beyond "
+            "what the rewards allow."
         ),
         refuted_by="Replay Q and TD targets that stay within max|r| / (1 - gamma).",
         instruction=(
             "Check that gamma is below 1 and that targets come from averaged target networks; then lower the "
-            "critic's learning "
-            "rates. Clipping gradients or targets hides the growth and does not stop it."
+            "critic's learning rates. Clipping gradients or targets hides the growth and does not stop it."
         ),
         config={"train.critic_lr": 1.0e-4, "train.critic_cnn_lr": 1.0e-4, "train.tau": 0.005},
         rank=1,
@@ -118,8 +112,7 @@ CAUSES: Mapping[str, Cause] = {
         refuted_by="Batch rewards whose mean equals the sum of episode rewards over the sum of episode lengths.",
         instruction=(
             "Store the reward that env.step returned for this step. Look for a variable that sums rewards for "
-            "logging and is "
-            "also passed to the replay buffer."
+            "logging and is also passed to the replay buffer."
         ),
         rank=2,
     ),
@@ -131,9 +124,8 @@ CAUSES: Mapping[str, Cause] = {
         ),
         refuted_by="A configured reward scale that equals the measured factor.",
         instruction=(
-            "Store unscaled rewards and scale once, where the batch is used; look for a factor that is "
-            "applied twice or a unit "
-            "(per second, per step) that changed."
+            "Store unscaled rewards and scale once, where the batch is used; look for a factor that is applied "
+            "twice or a unit (per second, per step) that changed."
         ),
         rank=2,
     ),
@@ -142,9 +134,8 @@ CAUSES: Mapping[str, Cause] = {
         meaning="The targets jump with the critic, so each of its errors is in the next target at once.",
         refuted_by="Targets that lag behind the critic as a moving average with the configured tau does.",
         instruction=(
-            "After each policy update set target = (1 - tau) * target + tau * online with the configured tau; "
-            "a swapped pair of "
-            "arguments or a copied module has the same effect as tau = 1."
+            "After each policy update set target = (1 - tau) * target + tau * online with the configured tau; a "
+            "swapped pair of arguments or a copied module has the same effect as tau = 1."
         ),
         config={"train.tau": 0.005},
         rank=3,
@@ -208,8 +199,7 @@ CAUSES: Mapping[str, Cause] = {
         refuted_by="A weight norm of the actor that changes between two logged updates.",
         instruction=(
             "Build the actor's optimiser from the parameters of the network that acts, call its step() after "
-            "backward(), and "
-            "check that no copy or compile call replaced the module afterwards."
+            "backward(), and check that no copy or compile call replaced the module afterwards."
         ),
         rank=3,
     ),
@@ -218,24 +208,21 @@ CAUSES: Mapping[str, Cause] = {
         meaning="Updates, learning rates, discount or schedule in the events differ from the configured ones.",
         refuted_by="A configuration file of this very run that agrees with the events.",
         instruction=(
-            "Find where the trainer reads these keys; an argument default, a second configuration file or a "
-            "renamed key wins "
-            "over the intended one. Log the resolved configuration at the start."
+            "Find where the trainer reads these keys; an argument default, a second configuration file or a renamed "
+            "key wins over the intended one. Log the resolved configuration at the start."
         ),
         rank=4,
     ),
     "dead_actor": Cause(
         title="The actor is dead: its tanh is saturated",
         meaning=(
-            "The pre-tanh outputs grew until tanh no longer passes a gradient; from then on the policy stays "
-            "at the limits of the "
-            "action space, whatever it sees."
+            "The pre-tanh outputs grew until tanh no longer passes a gradient; from then on the policy stays at the "
+            "limits of the action space, whatever it sees."
         ),
         refuted_by="Actor gradients above 1e-4 and a saturated share well below 1 at the end of the run.",
         instruction=(
-            "Keep the tanh out of saturation: penalise mean(z^2) of the pre-tanh outputs, normalise the actor "
-            "loss by mean|Q|, "
-            "lower the actor's learning rate, let the critic warm up before the first actor update."
+            "Keep the tanh out of saturation: penalise mean(z^2) of the pre-tanh outputs, normalise the actor loss "
+            "by mean|Q|, lower the actor's learning rate, let the critic warm up before the first actor update."
         ),
         config=_GUARDS,
         rank=5,
@@ -245,9 +232,8 @@ CAUSES: Mapping[str, Cause] = {
         meaning="The last episodes are short and of nearly one length: the policy no longer reacts to what it sees.",
         refuted_by="Episode lengths or evaluations that differ again.",
         instruction=(
-            "This is a symptom. Log policy/tanh_saturation, gradients/actor_mlp_norm and debug/actor_q_mean "
-            "to find its cause; "
-            "more exploration noise alone rarely cures it."
+            "This is a symptom. Log policy/tanh_saturation, gradients/actor_mlp_norm and debug/actor_q_mean to find "
+            "its cause; more exploration noise alone rarely cures it."
         ),
         rank=6,
     ),

@@ -85,9 +85,8 @@ def terminal_flag_dropped(signs: Signs) -> Suspicion | None:
     done = signs.trace("debug/done_ratio")
     mean = float(np.mean(episodes.lengths))
     evidence = [
-        f"{ended} of {len(episodes)} episodes ended by termination after {format_number(mean)} steps on average, "
-        "yet the batches "
-        f"show {format_number(ratio)} of the terminations expected ({quantity.points} logged updates)."
+        f"{ended} of {len(episodes)} episodes ended by termination after {format_number(mean)} steps on average, yet "
+        f"the batches show {format_number(ratio)} of the terminations expected ({quantity.points} logged updates)."
     ]
     if signs.facts.terminations_ignored:
         evidence.append("debug/effective_discount stays the same while debug/done_ratio changes.")
@@ -117,9 +116,8 @@ def reward_accumulated(signs: Signs) -> Suspicion | None:
         evidence=(
             _reward_evidence(shape),
             f"Spread and extremes of the batch rewards (largest {format_number(shape.batch_max)}) are those of "
-            "running sums "
-            f"within an episode: log distance {shape.distance_to_sums:.2f}, where one factor on all rewards "
-            "gives 2 and more.",
+            f"running sums within an episode: log distance {shape.distance_to_sums:.2f}, where one factor on all "
+            "rewards gives 2 and more.",
         ),
     )
 

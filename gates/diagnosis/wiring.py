@@ -119,9 +119,8 @@ def _far_evidence(signs: Signs) -> str:
     assert actor_q is not None
     assert loss is not None
     return (
-        f"Actor Q is {format_number(actor_q.last)} at step {actor_q.last_step:,}, beyond any honest value, while "
-        "the critic's loss "
-        f"is only {format_number(loss.last)}: the critic does not see these values."
+        f"Actor Q is {format_number(actor_q.last)} at step {actor_q.last_step:,}, beyond any honest value, while the "
+        f"critic's loss is only {format_number(loss.last)}: the critic does not see these values."
     )
 
 
@@ -136,12 +135,15 @@ def _path_evidence(signs: Signs) -> list[str]:
     if quantity is not None and signs.gradient_ratio and signs.gradient_ratio > LEAKING_RATIO:
         series = quantity.series
         hits = np.flatnonzero(series.values > LEAKING_RATIO)
+        size = (
+            "is there while its MLP has none"
+            if np.isinf(signs.gradient_ratio)
+            else f"is {format_number(signs.gradient_ratio)} times its MLP gradient"
+        )
         evidence.append(
-            f"The actor's encoder gradient is {format_number(signs.gradient_ratio)} times its MLP gradient (95th "
-            "percentile), above "
-            f"{LEAKING_RATIO:g} in {len(hits)} of {len(series)} logged updates, first at step "
-            f"{int(series.steps[hits[0]]):,}; "
-            "through the MLP it would be 0.4 to 6 times."
+            f"The actor's encoder gradient {size} (95th percentile), above {LEAKING_RATIO:g} in {len(hits)} of "
+            f"{len(series)} logged updates, first at step {int(series.steps[hits[0]]):,}; through the MLP it would "
+            "be 0.4 to 6 times."
         )
     return evidence
 

@@ -99,8 +99,8 @@ class EventTail:
         copies: dict[Path, str] = {}
         begun: dict[float, list[FileTail]] = {}
         for file in sorted(self._files, key=lambda file: -file.size_bytes):
-            if file.first_wall_time is None:
-                continue
+            if file.first_wall_time is None or file.events < 2:
+                continue  # a first record alone holds no point that could count twice
             alike = begun.setdefault(file.first_wall_time, [])
             whole = next((other for other in alike if file.begins_like(other)), None)
             if whole is None:

@@ -23,7 +23,13 @@ from gates.runs.schedule import update_schedule
 from gates.series import EventLog, FloatArray, IntArray, Series
 from gates.tags import CANONICAL_TAGS
 
-UPDATE_TAGS = ("train/q1_value", "train/critic_loss", "debug/target_q_mean", "train/actor_loss")
+FIRST_UPDATE_TAGS = (
+    "train/q1_value",
+    "train/critic_loss",
+    "debug/target_q_mean",
+    "train/actor_loss",
+)
+"""Tags whose first point is the first logged update."""
 USUAL_ROWS = 5
 """Logged updates that most checks need."""
 UPDATE_GROUPS = ("train/", "debug/", "gradients/")
@@ -111,7 +117,7 @@ class RunFacts:
     @cached_property
     def first_update_step(self) -> int | None:
         """Step of the first logged update."""
-        found = map(self.over_env_steps, UPDATE_TAGS)
+        found = map(self.over_env_steps, FIRST_UPDATE_TAGS)
         return min((int(s.steps.min()) for s in found if s is not None), default=None)
 
     @cached_property

@@ -8,7 +8,7 @@ import numpy as np
 
 from gates.series import EventLog, Series
 from reports.comparison.compare import Comparison
-from reports.plots.panels import Panel, Trace, is_by_episode
+from reports.plots.panels import Panel, PlottedSeries, is_by_episode
 
 _METRICS = (
     ("actor-q", "Actor Q", "value", "debug/actor_q_mean"),
@@ -46,7 +46,7 @@ def comparison_panels(comparison: Comparison) -> tuple[Panel, ...]:
                 name=name,
                 title=f"{title}{', medians' if episodes else ''}{alone}",
                 traces=tuple(
-                    Trace(series=group_medians(found) if episodes else found, label=label)
+                    PlottedSeries(series=group_medians(found) if episodes else found, label=label)
                     for label, found in series
                 ),
                 unit=unit,

@@ -18,7 +18,7 @@ from PIL import Image
 from gates.series import FloatArray, Series
 from reports.plots.axes import DPI, FAINT, INK, SMALL, new_figure, prepare_axes
 from reports.plots.decimate import Line, drawable, thin
-from reports.plots.panels import BeforeLearning, LimitLine, Panel, Trace
+from reports.plots.panels import BeforeLearning, LimitLine, Panel, PlottedSeries
 from reports.text.escaping import plot_label
 
 PANEL_SIZE_IN = (4.2, 2.1)
@@ -104,7 +104,7 @@ def _shade_before_learning(axes: Any, phase: BeforeLearning, label_on_top: bool)
         )  # fmt: skip
 
 
-def _draw_trace(axes: Any, trace: Trace, line: Line, colour: str) -> None:
+def _draw_trace(axes: Any, trace: PlottedSeries, line: Line, colour: str) -> None:
     label = plot_label(trace.label)
     if trace.style == "episodes":
         size = 5 if len(line.values) < 400 else 2

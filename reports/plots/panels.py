@@ -17,7 +17,7 @@ MAX_CHECK_PLOTS = 8
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Trace:
+class PlottedSeries:
     """A series in a panel."""
 
     series: Series
@@ -51,7 +51,7 @@ class Panel:
     name: str
     """For the file name: the check, or the metric family."""
     title: str
-    traces: tuple[Trace, ...]
+    traces: tuple[PlottedSeries, ...]
     x_label: str = "environment steps"
     unit: str = ""
     limits: tuple[LimitLine, ...] = ()
@@ -92,7 +92,7 @@ def _check_panel(finding: Finding, series: Series, before_learning: BeforeLearni
     return Panel(
         name=finding.check,
         title=f"{finding.outcome.value}: {finding.title}",
-        traces=(Trace(series=series, style=_style(series.tag)),),
+        traces=(PlottedSeries(series=series, style=_style(series.tag)),),
         x_label="episodes"
         if by_episode
         else f"{series.other_axis}s"
@@ -184,7 +184,7 @@ def overview_panels(
     panels: list[Panel] = []
     for name, title, unit, tags in _OVERVIEW:
         traces = tuple(
-            Trace(series=log.series[tag], label=label, style=_style(tag))
+            PlottedSeries(series=log.series[tag], label=label, style=_style(tag))
             for tag, label in tags.items()
             if tag in log.series and len(log.series[tag]) and not log.series[tag].other_axis
         )

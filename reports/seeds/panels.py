@@ -8,7 +8,7 @@ from gates.progress import EvaluationPoint
 from gates.series import Series
 from reports.comparison.panels import group_medians
 from reports.context import JointContext
-from reports.plots.panels import Panel, Trace
+from reports.plots.panels import Panel, PlottedSeries
 
 _Q_TAGS = (
     ("actor-q", "Actor Q", "debug/actor_q_mean"),
@@ -46,7 +46,9 @@ def _panel(name: str, title: str, unit: str, series: dict[int, Series]) -> Panel
         name=name,
         title=title,
         unit=unit,
-        traces=tuple(Trace(series=found, label=f"seed {seed}") for seed, found in series.items()),
+        traces=tuple(
+            PlottedSeries(series=found, label=f"seed {seed}") for seed, found in series.items()
+        ),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 import flows.progress
-from flows.progress import LiveReporter, PlainReporter, duration, measures
+from flows.progress import LiveReporter, PlainReporter, measures
 from flows.records.trainer_files import TrainerStatus
 
 
@@ -38,14 +38,6 @@ def test_the_latest_episodes_stand_beside_the_speed() -> None:
         "500/1,000 steps, 100 steps/s, 5 s left; return -12.35 in 87 steps; pass"
     )
     assert "return" not in measures(replace(known, episode_return=None), 1000)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (59.4, "59 s"), (60, "1 min 0 s"), (3725, "1 h 2 min"), (200_000, "55 h 33 min")],
-)
-def test_durations_read_well(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_the_bar_takes_text_as_it_is() -> None:

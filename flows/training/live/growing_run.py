@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gates.checks.gate_file import GateSpec
 from gates.events.tail import EventTail, join
-from gates.facts.run_facts import UPDATE_TAGS, RunFacts
+from gates.facts.run_facts import FIRST_UPDATE_TAGS, RunFacts
 from gates.runs.run_info import RunInfo, load_run_info
 from gates.runs.translate import Dialect, choose_dialect, translate
 from gates.series import EventLog, Series
@@ -46,7 +46,7 @@ class GrowingRun:
             self._tags_seen = len(series)
             declared = self._run_info.dialect if self._run_info else ""
             self._dialect = choose_dialect(self._log, declared)
-        logged = [len(series[tag]) for tag in UPDATE_TAGS if tag in series]
+        logged = [len(series[tag]) for tag in FIRST_UPDATE_TAGS if tag in series]
         return max(logged or map(len, series.values()), default=0)
 
     def facts(self, until_step: int | None = None) -> RunFacts:

@@ -39,7 +39,7 @@ class CompletenessCheck(Check):
             )
         early = facts.run.ended_early if facts.run is not None else None
         near = planned - last <= _logging_interval(facts)
-        if last < planned and not near and early is not None and early.planned_steps == planned:
+        if last < planned and early is not None and early.planned_steps == planned:
             return Ruling(finding=self._ended_early(facts, early, last))
         finished = _finished_step(facts, planned)
         reached, statistic, fact = last, "last logged environment step", ""

@@ -70,7 +70,7 @@ def test_a_look_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carla_facts.subprocess, "run", hang)
     monkeypatch.setattr(carla_facts, "gpu_facts", list)
     (fact,) = carla_facts.carla_facts("here")
-    assert fact.found == "it did not get on for 120 s"
+    assert fact.found == "it did not respond for 120 s"
     assert fact.problem
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.commands.gate import gate_directory
+from flows.commands.gate import judge_with
 from flows.errors import TrainingBrokenError, UsageError
 from flows.judging.rules import live_stop_of
 from flows.pipeline import stage as stages
@@ -224,9 +224,8 @@ def test_a_run_that_was_stopped_live_is_a_no_go_also_when_it_is_judged_later(
         "config": None,
         "dialect": None,
         "cross_check": False,
-        "as_json": False,
     }
-    assert gate_directory(folder, **options) == 3
+    assert judge_with(folder, **options).judgement.result.verdict is Verdict.NO_GO
     report = (files / "again" / "report.md").read_text()
     assert "Stopped at step 400 of 400, saved about 0 s, by the live gate: " in report
     # Judged as a run that was meant to be shorter, it reached what was planned.

@@ -412,7 +412,8 @@ def test_a_run_that_no_longer_improves_is_ended_and_judged_as_any(
     assert any(t.startswith("one: Interim gate at step 200: GO, all") for t in notes.said)
     assert any("Ended early at step 350 of 400" in t for t in notes.said)
     report = outcome.report.read_text()
-    assert "ended early at step 350 of 400" in report
+    assert "early stopping ended the run at step 350" in report
+    assert "Ended by early stopping" in report
     assert "## Interim gates" in report
     assert "[200](interim-200.md)" in report
     page = (folder / "interim-200.md").read_text()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from gates.series import Series
 from reports.plots.draw import draw_overview, draw_panel
-from reports.plots.panels import LimitLine, Panel, Trace
+from reports.plots.panels import LimitLine, Panel, PlottedSeries
 
 SIZES = st.one_of(
     st.floats(allow_nan=True, allow_infinity=True),
@@ -30,7 +30,7 @@ def panel(
     series = Series(
         tag="t", steps=steps, values=np.array(values, dtype=np.float64), wall_times=steps * 1.0
     )
-    traces = (Trace(series=series, label="a", style=style),)
+    traces = (PlottedSeries(series=series, label="a", style=style),)
     return Panel(
         name="p",
         title="Any values",

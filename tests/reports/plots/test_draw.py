@@ -13,7 +13,7 @@ from PIL import Image
 from gates.series import Series
 from reports.plots.axes import axis_scale, linear_range
 from reports.plots.draw import MAX_BYTES, draw_overview, draw_panel
-from reports.plots.panels import BeforeLearning, LimitLine, Panel, Trace, overview_panels
+from reports.plots.panels import BeforeLearning, LimitLine, Panel, PlottedSeries, overview_panels
 
 RED = (196, 50, 10)
 
@@ -27,7 +27,7 @@ def _series(values, steps=None, tag="t"):
 
 def _panel(values, steps=None, **more):
     style = more.pop("style", "line")
-    trace = Trace(series=_series(values, steps), style=style)
+    trace = PlottedSeries(series=_series(values, steps), style=style)
     return Panel(name="p", title=more.pop("title", "Title"), traces=(trace,), **more)
 
 
