@@ -151,8 +151,8 @@ steps, and, where the configuration is known, about whether it was applied. Wher
 `seeds_needed` (`all`, a count or a share) says how many must end GO ([seeds](seeds.md)). A gate file of your own
 may build on a shipped one with `based_on: 5k`; a check of the same id replaces the one it inherits."""
 
-_LAWS_HEAD = """Quantities for checks of the type `consistency`. Each holds for every correctly wired run of its algorithms,
-whatever the task, and does not apply to other algorithms. A run that names no algorithm counts as TD3."""
+_LAWS_HEAD = """Quantities for checks of the type `consistency`. Each holds for every correctly wired run of its
+algorithms, whatever the task, and does not apply to other algorithms. A run that names no algorithm counts as TD3."""
 
 _CAUSES_HEAD = """# Causes
 
