@@ -413,7 +413,9 @@ def test_a_run_that_no_longer_improves_is_ended_and_judged_as_any(
     assert any("Ended early at step 350 of 400" in t for t in notes.said)
     report = outcome.report.read_text()
     assert "early stopping ended the run at step 350" in report
-    assert "Ended by early stopping" in report
+    assert "| Ended by early stopping | 300 steps | steps without an improvement" in report
+    assert "| ≥ 200: rule of early stopping, in place of the planned steps |" in report
+    assert "All steps" not in report, "the plan was not reached"
     assert "## Interim gates" in report
     assert "[200](interim-200.md)" in report
     page = (folder / "interim-200.md").read_text()
