@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from flows.errors import OutputError, ServerError, UsageError
-from flows.settings.own_trainer import own_module
+from flows.settings.trainers.own_trainer import own_module
 from flows.training.process.process import ChildProcess
 
 LOOPBACK = "127.0.0.1"

@@ -206,7 +206,7 @@ class PipelineStage:
     message: str = ""
     """One sentence for a stage that crashed or was cancelled."""
     evaluations: tuple[EvaluationPoint, ...] = ()
-    """`reports.stage.evaluations.evaluation_points(log)` of the judged run."""
+    """`reports.stage.sections.evaluations.evaluation_points(log)` of the judged run."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,9 @@ from gates.seeds.result import JointResult
 from gates.text import ABSENT, format_count, format_duration
 from reports.context import PipelineContext, PipelineStage
 from reports.seeds.joint import body_values, draw_seeds, interval_text
-from reports.stage.evaluations import best_evaluation
 from reports.stage.markdown import command_lines
 from reports.stage.plots import FOLDER, PlotFile, write_plots
+from reports.stage.sections.evaluations import best_evaluation
 from reports.text.escaping import Safe, file_name, link_target
 from reports.text.templates import markdown_environment, tidy_lines
 

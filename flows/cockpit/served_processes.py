@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flows.cockpit.choices import OWN_PRESETS, OWN_STAGES, RUNS
 from flows.errors import OutputError
-from flows.settings.own_trainer import own_module
+from flows.settings.trainers.own_trainer import own_module
 from flows.training.process.process import ChildProcess
 
 STOP_GRACE_S = 100.0

@@ -12,7 +12,7 @@ from typing import Any
 
 from flows.commands.facts import Fact
 from flows.errors import UsageError
-from flows.settings.own_trainer import callers_environment, own_module
+from flows.settings.trainers.own_trainer import callers_environment, own_module
 
 PROBE_TIMEOUT_S = 120.0
 """Longest time to query a server: its client can hang for ever."""

@@ -24,7 +24,7 @@ from reports.comparison.compare import (
     value_text,
 )
 from reports.comparison.compare import compare_runs as compared
-from reports.stage.hyperparameters import show_value
+from reports.stage.sections.hyperparameters import show_value
 from reports.text.escaping import file_name
 
 TWIN = "comparison.json"

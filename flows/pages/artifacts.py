@@ -63,7 +63,7 @@ def publish_checks(result: GateResult, *, key: str) -> None:
 
 def check_table(result: GateResult) -> list[dict[str, str]]:
     """Return one row for each check; every cell is escaped, the pages render Markdown in them."""
-    from reports.stage.checks import check_rows
+    from reports.stage.sections.checks import check_rows
     from reports.text.escaping import escape_markdown
 
     return [

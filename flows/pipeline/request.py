@@ -18,11 +18,11 @@ from flows.records.group_dir import GroupDirectory, default_group_directory, rea
 from flows.records.group_record import GroupRecord
 from flows.records.run_dir import PipelineDirectory, default_directory, read_record
 from flows.settings.mistakes import message_of
-from flows.settings.placeholders import names_in
 from flows.settings.plan import PipelinePlan, resolve_plan
 from flows.settings.run_options import RunOptions, run_options
 from flows.settings.seeds import checked_seeds, parse_seeds, seeds_text
 from flows.settings.setting_files import is_path, reference
+from flows.settings.trainers.placeholders import names_in
 from flows.settings.warm_start import WarmStartOption, parse_warm_start
 from gates.checks.gate_file import load_gate
 

@@ -33,8 +33,8 @@ from gates.errors import GatesError
 from gates.findings import Verdict
 from gates.progress import StageState
 from gates.runs.ended_early import read_ended_early
-from reports.stage.evaluations import evaluation_points
 from reports.stage.markdown import REPORT_NAME
+from reports.stage.sections.evaluations import evaluation_points
 
 _ONE_AT_A_TIME = threading.Lock()
 """Seeds are judged in threads, but warning filters and matplotlib belong to the whole process."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from flows.records.json_file import read_json, write_json
 from flows.records.state_record import utc_now
-from flows.settings.command_trainer import TrainerCommand
+from flows.settings.trainers.command_trainer import TrainerCommand
 
 DISCARDED = "attempt-"
 """Beginning of the folders with the events of an attempt whose successor started from scratch."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import util
 from pathlib import Path
 
-from flows.settings.own_trainer import HOME, OWN_PACKAGES
+from flows.settings.trainers.own_trainer import HOME, OWN_PACKAGES
 
 
 def top_level_folder(package: str) -> Path | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flows.records.json_file import read_json
 from flows.records.pipeline_record import AttemptRecord, RunRecord
-from flows.settings.placeholders import written
+from flows.settings.trainers.placeholders import written
 from flows.settings.warm_start import warm_start_words
 from flows.training.health.resources import resource_summary
 from flows.training.live.alerts import read_alerts

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import ConfigError
-from flows.settings.command_trainer import TrainerCommand
 from flows.settings.long_stage import LongStage
 from flows.settings.mistakes import Mistake
 from flows.settings.overrides import ROOTS, Override, parse_overrides
@@ -21,10 +20,11 @@ from flows.settings.setting_files import (
     load_stage,
     shipped,
 )
-from flows.settings.slots import derived_slots
 from flows.settings.stage_request import check_by_command, stage_request
 from flows.settings.supervision import Supervision
-from flows.settings.trainer_check import CheckResult, Needs, check_requests
+from flows.settings.trainers.command_trainer import TrainerCommand
+from flows.settings.trainers.slots import derived_slots
+from flows.settings.trainers.trainer_check import CheckResult, Needs, check_requests
 from flows.settings.warm_start import WarmMode
 from gates.errors import GateConfigError
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from flows.errors import ConfigError
 from flows.settings.long_stage import LongStage
 from flows.settings.mistakes import did_you_mean, mistake_text
-from flows.settings.slots import Slot
 from flows.settings.supervision import Supervision
+from flows.settings.trainers.slots import Slot
 from flows.settings.warm_start import WarmMode
 from flows.settings.yaml_file import YamlError, non_finite_keys, read_mapping
 from gates.runs.config_files import config_dir

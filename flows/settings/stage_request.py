@@ -8,17 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.settings.command_trainer import (
+from flows.settings.mistakes import Mistake
+from flows.settings.overrides import Override, apply_overrides
+from flows.settings.setting_files import PresetFile, StageFile
+from flows.settings.trainers.command_trainer import (
     TrainerCommand,
     TrainerSection,
     parse_trainer,
     resolve_trainer,
 )
-from flows.settings.mistakes import Mistake
-from flows.settings.overrides import Override, apply_overrides
-from flows.settings.placeholders import Value
-from flows.settings.setting_files import PresetFile, StageFile
-from flows.settings.trainer_check import CheckResult, Needs
+from flows.settings.trainers.placeholders import Value
+from flows.settings.trainers.trainer_check import CheckResult, Needs
 
 
 def stage_request(

@@ -19,7 +19,7 @@ from gates.findings import GateResult
 from gates.judge import judge
 from gates.series import EventLog
 from reports.comparison.compare import ComparedRun
-from reports.stage.evaluations import evaluation_points
+from reports.stage.sections.evaluations import evaluation_points
 
 _RUN = re.compile(r"run-(\d{3,})")
 _TOLD = ("preset", "seed", "algorithm", "planned_steps", "git_revision")

@@ -13,8 +13,8 @@ from flows.progress import Reporter, Tick
 from flows.records.pipeline_record import AttemptRecord, RunRecord
 from flows.records.run_dir import PipelineDirectory
 from flows.records.trainer_files import LOG_NAME, TrainerStatus, log_tail
-from flows.settings.own_trainer import callers_environment, trainer_command
 from flows.settings.plan import StagePlan
+from flows.settings.trainers.own_trainer import callers_environment, trainer_command
 from flows.training.live.interim import InterimJudgement
 from flows.training.live.watch import RunWatch
 from flows.training.process.attempt_ends import End

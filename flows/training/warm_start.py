@@ -17,7 +17,7 @@ from flows.records.trainer_files import best_step, newest_checkpoint
 from flows.settings.plan import StagePlan
 from flows.settings.run_options import Carry
 from flows.settings.setting_files import known_stages
-from flows.settings.trainer_check import check_requests
+from flows.settings.trainers.trainer_check import check_requests
 from flows.settings.warm_start import BEST, WarmStartOption
 from gates.progress import StageState
 

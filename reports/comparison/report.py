@@ -18,9 +18,9 @@ from reports.comparison.compare import (
     value_text,
 )
 from reports.comparison.panels import comparison_panels
-from reports.stage.hyperparameters import show_value
 from reports.stage.markdown import REPORT_NAME
 from reports.stage.plots import FOLDER, PlotFile, draw_figure, write_plots
+from reports.stage.sections.hyperparameters import show_value
 from reports.stage.view import VERDICT_NAMES
 from reports.text.escaping import Safe
 from reports.text.templates import markdown_environment, tidy_lines

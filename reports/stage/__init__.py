@@ -3,7 +3,9 @@
 In:  a `Judgement` and a `StageContext`.
 Out: report.md with plots, report.html, report.tex, and the page of an interim gate.
 
-    checks, changes, integrity, limits, outlook, ... > view: everything that is said > markdown, html, latex
+    sections ── view: everything that is said ──┬── markdown, html, latex
+                plots: which pictures there are ┘   embed: pictures inside the text
+    interim: the page of an interim gate
 
-`view` collects texts and rows, so that all formats say the same; `plots` decides which pictures there are.
+All formats take their texts and rows from `view`, so they say the same.
 """

@@ -11,8 +11,8 @@ from gates.findings import GateResult
 from gates.judge import Judgement
 from reports.context import Command, StageContext
 from reports.losses import Losses
-from reports.stage.checks import kind_of, ordered
 from reports.stage.plots import FOLDER, PlotFile, draw_stage_plots, write_plots
+from reports.stage.sections.checks import kind_of, ordered
 from reports.stage.view import (
     MISSING_PART,
     VERDICT_NAMES,

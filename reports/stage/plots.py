@@ -22,8 +22,8 @@ from reports.plots.panels import (
     overview_missing,
     overview_panels,
 )
-from reports.stage.checks import ordered
-from reports.stage.hyperparameters import config_value
+from reports.stage.sections.checks import ordered
+from reports.stage.sections.hyperparameters import config_value
 from reports.text.escaping import file_name
 
 if TYPE_CHECKING:

@@ -13,11 +13,16 @@ from gates.findings import Diagnosis, GateResult, Outcome, Verdict
 from gates.judge import Judgement
 from gates.text import format_bytes, format_count, format_plural
 from reports.context import DecisionNote, StageContext
-from reports.stage.changes import Changes, describe_changes
-from reports.stage.checks import CheckRow, check_rows, last_go
-from reports.stage.episodes import Quarter, episode_quarters
-from reports.stage.evaluations import NamedEvaluation, evaluation_points, notable_evaluations
-from reports.stage.hyperparameters import (
+from reports.stage.plots import PlotFile, explored_steps
+from reports.stage.sections.changes import Changes, describe_changes
+from reports.stage.sections.checks import CheckRow, check_rows, last_go
+from reports.stage.sections.episodes import Quarter, episode_quarters
+from reports.stage.sections.evaluations import (
+    NamedEvaluation,
+    evaluation_points,
+    notable_evaluations,
+)
+from reports.stage.sections.hyperparameters import (
     HyperparameterRow,
     Source,
     config_value,
@@ -26,11 +31,10 @@ from reports.stage.hyperparameters import (
     published_sources,
     show_value,
 )
-from reports.stage.integrity import Rows, integrity_rows
-from reports.stage.limits import not_applicable, stage_limits
-from reports.stage.outlook import StageCost, next_stage_cost
-from reports.stage.plots import PlotFile, explored_steps
-from reports.stage.reward_components import RewardSplit, reward_split
+from reports.stage.sections.integrity import Rows, integrity_rows
+from reports.stage.sections.limits import not_applicable, stage_limits
+from reports.stage.sections.outlook import StageCost, next_stage_cost
+from reports.stage.sections.reward_components import RewardSplit, reward_split
 from reports.text.set_arguments import set_argument
 
 MISSING_PART = "Missing in this report"

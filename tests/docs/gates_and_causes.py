@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+import textwrap
 from collections.abc import Sequence
 
 from gates.checks.check import Check
 from gates.checks.gate_file import GateSpec, load_gate
 from gates.checks.types.registry import CHECK_TYPES
 from gates.diagnosis.causes import CAUSES
-from gates.laws.table import LAWS
+from gates.laws.table import LAWS, Law
 
 STAGES = ("5k", "50k", "1m")
 
@@ -21,9 +24,11 @@ def gates_document() -> str:
         gate = load_gate(name)
         parts.append(gate_section(gate, shown))
         shown |= {_identity(check) for check in gate.checks}
-    types = [(f"`{name}`", _first_line(model.__doc__)) for name, model in CHECK_TYPES.items()]
-    parts += ["## Check types", _TYPES_HEAD, _table(("type", "what it checks"), types)]
-    parts += ["## Laws", _LAWS_HEAD, _table(("law", "measures", "how"), _law_rows())]
+    keys = ", ".join(f"`{key}`" for key in Check.model_fields if key != "type")
+    shared = f"What may stand under `type`. All types share {keys}; [keys](keys.md) has the rest."
+    types = [_wrapped(f"- `{name}`: {_text(model)}") for name, model in CHECK_TYPES.items()]
+    parts += ["## Check types", _wrapped(shared), "\n".join(types), "## Laws", _LAWS_HEAD]
+    parts += map(law_section, LAWS.values())
     return "\n\n".join(parts) + "\n"
 
 
@@ -31,16 +36,41 @@ def gate_section(gate: GateSpec, shown: set[str] | None = None) -> str:
     """Return the section of one gate; checks that are among `shown` are only counted."""
     new = [c for c in gate.checks if _identity(c) not in (shown or set())]
     kept = len(gate.checks) - len(new)
-    lines = [f"## {gate.name}", gate.description]
-    if kept:
-        lines.append(f"{kept} checks are those of the shorter stages; these are new or stricter.")
-    rows = [_row(check) for check in new]
-    lines.append(_table(("check", "name", "value", "levels", "counts as", "why"), rows))
+    parts = [f"## {gate.name}", _wrapped(gate.description)]
     if gate.not_decided:
-        lines.append(
-            "It does not decide:\n\n" + "\n".join(f"- {text}" for text in gate.not_decided)
-        )
-    return "\n\n".join(lines)
+        undecided = "\n".join(_wrapped(f"- {text}") for text in gate.not_decided)
+        parts.append(f"It does not decide:\n\n{undecided}")
+    if kept:
+        parts.append(f"{kept} checks are those of the shorter stages; these are new or stricter.")
+    return "\n\n".join([*parts, *map(check_section, new)])
+
+
+def check_section(check: Check) -> str:
+    """Return the section of one check: a heading and one item for each thing that is known about it."""
+    said, law = check.describe(), LAWS.get(check.model_dump().get("law", ""))
+    kind = f"`{check.type}`" + (f", law [`{law.name}`](#{law.name})" if law else "")
+    return _section(
+        f"`{check.id}`: {check.title}",
+        ("Measures", said.value),
+        ("Levels", said.levels),
+        ("Counts as", _counts_as(check)),
+        ("Judged", "also while the run trains" if check.live else "at the end of the stage"),
+        ("Algorithms", _algorithms(check, law)),
+        ("Why", check.rationale),
+        ("Source", check.source),
+        ("Assumes", _assumptions(law.quantity) if law else ""),
+        ("Type", kind),
+    )
+
+
+def law_section(law: Law) -> str:
+    """Return the section of one law."""
+    return _section(
+        law.name,
+        ("Measures", law.words),
+        ("How", _text(law.quantity)),
+        ("Algorithms", _names(law.algorithms)),
+    )
 
 
 def causes_document() -> str:
@@ -62,47 +92,55 @@ def _identity(check: Check) -> str:
     return check.model_dump_json()
 
 
-def _row(check: Check) -> tuple[str, ...]:
-    said = check.describe()
-    why = f"{check.rationale} Source: {check.source}."
-    return f"`{check.id}`", check.title, said.value, said.levels, _kind(check), why
+def _section(heading: str, *items: tuple[str, str]) -> str:
+    lines = [_wrapped(f"- **{name}:** {text}") for name, text in items if text]
+    return "\n".join([f"### {heading}", "", *lines])
 
 
-def _kind(check: Check) -> str:
-    words = ["required" if check.required else "advisory"]
-    if check.required and check.optional_for_other_trainers:
-        words.append("advisory where another trainer does not log it")
-    if check.live:
-        words.append("live")
+def _wrapped(text: str) -> str:
+    indent = "  " if text.startswith("- ") else ""
+    lines = textwrap.wrap(
+        text, 118, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    # A line that begins with one of these would begin a list or a quotation.
+    return re.sub(r"\n( *)([-+*>]) ", r"\n\1\\\2 ", "\n".join(lines))
+
+
+def _counts_as(check: Check) -> str:
     if check.dry_run:
-        words.append("dry run")
-    return ", ".join(words)
+        return "nothing yet: a dry run is shown and never counted"
+    if check.required and check.optional_for_other_trainers:
+        logged = check.model_dump().get("required_for", ())
+        besides = f", unless it trains {_names(logged)}" if logged else ""
+        return f"required; advisory where another trainer does not log it{besides}"
+    return "required" if check.required else "advisory"
 
 
-def _first_line(text: str | None) -> str:
-    return (text or "").strip().split("\n\n")[0].replace("\n", " ")
+def _algorithms(check: Check, law: Law | None) -> str:
+    own: Sequence[str] = check.model_dump().get("algorithms", ())
+    return _names(own or (law.algorithms if law else ()))
 
 
-def _law_rows() -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for law in LAWS.values():
-        how = " ".join((law.quantity.__doc__ or "").split())
-        rows.append((f"`{law.name}`", law.words, how))
-    return rows
+def _names(algorithms: Sequence[str]) -> str:
+    return ", ".join(n if n == "other" else n.upper() for n in algorithms) or "all"
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
-    return "\n".join(lines)
+def _assumptions(described: object) -> str:
+    sentences = re.split(r"(?<=[.;]) (?=[A-Z])", _text(described))
+    found = [s.removeprefix("Assumes ") for s in sentences if s.startswith("Assumes ")]
+    return " ".join(found)
+
+
+def _text(described: object) -> str:
+    return " ".join((inspect.getdoc(described) or "").split())
 
 
 _GATES_HEAD = """# Gates
 
 This page is generated from `config/gates/*.yaml` by `make docs`.
 
-A gate is a list of checks. Each check gives one finding: PASS, WARN, INCONCLUSIVE or FAIL. Missing data and NaN are
-INCONCLUSIVE, never PASS. The verdict is the worst of its parts, never a sum of votes:
+A gate is a list of checks, one section each. Each check gives one finding: PASS, WARN, INCONCLUSIVE or FAIL. Missing
+data and NaN are INCONCLUSIVE, never PASS. The verdict is the worst of its parts, never a sum of votes:
 
 - **NO_GO**: a required FAIL or a required INCONCLUSIVE;
 - **CONDITIONAL**: a required WARN or an advisory FAIL; a person decides;
@@ -113,12 +151,8 @@ steps, and, where the configuration is known, about whether it was applied. Wher
 `seeds_needed` (`all`, a count or a share) says how many must end GO ([seeds](seeds.md)). A gate file of your own
 may build on a shipped one with `based_on: 5k`; a check of the same id replaces the one it inherits."""
 
-_TYPES_HEAD = """What may stand under `type`. All types share `id`, `title`, `group`, `required`, `dry_run`, `live`,
-`min_points`, `optional_for_other_trainers`, `rationale` and `source`; a mistake in a file is named with its key and
-the nearest known word."""
-
-_LAWS_HEAD = """Quantities for checks of the type `consistency`. Each holds for every correctly wired TD3, whatever the
-task."""
+_LAWS_HEAD = """Quantities for checks of the type `consistency`. Each holds for every correctly wired run of its
+algorithms, whatever the task, and does not apply to other algorithms. A run that names no algorithm counts as TD3."""
 
 _CAUSES_HEAD = """# Causes
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import chain
 
-from flows.settings.command_trainer import TrainerSection
 from flows.settings.setting_files import PresetFile, StageFile
+from flows.settings.trainers.command_trainer import TrainerSection
 from gates.checks.check import Check
 from gates.checks.gate_file import GateSpec
 from gates.checks.types.registry import CHECK_TYPES

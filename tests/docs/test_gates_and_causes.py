@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gates.checks.gate_file import load_gate
 from gates.diagnosis.causes import CAUSES
-from tests.docs.gates_and_causes import causes_document, gate_section, gates_document
+from tests.docs.gates_and_causes import causes_document, check_section, gate_section, gates_document
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -26,7 +26,19 @@ def test_every_check_and_every_cause_has_its_place() -> None:
     assert all(f"## `{slug}`" in causes_document() for slug in CAUSES)
 
 
-def test_tables_keep_their_columns() -> None:
-    rows = [r for r in gate_section(load_gate("5k")).splitlines() if r.startswith("|")]
-    columns = {row.replace(r"\|", "").count("|") for row in rows}
-    assert columns == {7}
+def test_each_check_says_what_it_measures_what_it_counts_as_and_why() -> None:
+    gate = load_gate("5k")
+    sections = gate_section(gate).split("\n### ")[1:]
+    assert len(sections) == len(gate.checks)
+    needed = ("Measures", "Levels", "Counts as", "Judged", "Algorithms", "Why", "Source", "Type")
+    for section in sections:
+        assert [n for n in needed if f"- **{n}:** " not in section] == []
+
+
+def test_the_assumptions_of_a_law_stand_with_its_checks() -> None:
+    (check,) = [c for c in load_gate("5k").checks if c.id == "terminations_kept"]
+    assert "- **Assumes:** that the buffer holds this run's steps alone" in check_section(check)
+
+
+def test_the_page_can_be_read_as_it_is() -> None:
+    assert [line for line in gates_document().splitlines() if len(line) > 120] == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import flows.settings.trainer_check
+import flows.settings.trainers.trainer_check
 import flows.training.stage_training
 from flows.pipeline.request import RunRequest
 from flows.records.run_dir import PipelineDirectory
@@ -32,8 +32,8 @@ def server() -> Iterator[None]:
 def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let flows start the stand-in of this folder in place of the real trainer."""
     monkeypatch.setattr(flows.training.stage_training, "trainer_command", _command)
-    monkeypatch.setattr(flows.settings.trainer_check, "trainer_command", _command)
-    monkeypatch.setattr(flows.settings.trainer_check, "_known", {})
+    monkeypatch.setattr(flows.settings.trainers.trainer_check, "trainer_command", _command)
+    monkeypatch.setattr(flows.settings.trainers.trainer_check, "_known", {})
 
 
 @pytest.fixture

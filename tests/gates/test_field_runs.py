@@ -13,7 +13,7 @@ from gates.checks.gate_file import load_gate
 from gates.findings import Outcome, Verdict
 from gates.judge import judge
 from gates.judgement import Judgement
-from reports.stage.integrity import integrity_rows
+from reports.stage.sections.integrity import integrity_rows
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "runs" / "field"
 LABELS: dict[str, dict[str, Any]] = (

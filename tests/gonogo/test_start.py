@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.settings.own_trainer import callers_environment
+from flows.settings.trainers.own_trainer import callers_environment
 from gonogo import start
 from tests.flows.cockpit.served import Cockpit, wait_for, write_small_recipe
 from tests.flows.judged_runs import write_events

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from flows.settings.own_trainer import (
+from flows.settings.trainers.own_trainer import (
     BAD_CONFIG,
     DIVERGED,
     FINISHED,

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from flows.errors import OutputError
-from flows.settings.own_trainer import child_guard
+from flows.settings.trainers.own_trainer import child_guard
 from flows.training.process.stopping import hurried
 
 GRACE_S = 60.0

@@ -13,10 +13,10 @@ from pathlib import Path
 from flows.errors import OutputError
 from flows.records.command_run import DISCARDED, record_attempt, write_command_run
 from flows.records.trainer_files import TrainerStatus
-from flows.settings.command_trainer import TrainerCommand
-from flows.settings.own_trainer import BAD_CONFIG, FINISHED
 from flows.settings.plan import StagePlan
 from flows.settings.supervision import Supervision
+from flows.settings.trainers.command_trainer import TrainerCommand
+from flows.settings.trainers.own_trainer import BAD_CONFIG, FINISHED
 from flows.training.health.traces import first_member
 from flows.training.process.attempt_ends import End, Ending, classify
 from flows.training.trainers.container import (

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from flows.settings.command_trainer import is_container_client
+from flows.settings.trainers.command_trainer import is_container_client
 from flows.training.trainers.container_removal import remove_container
 
 

@@ -29,8 +29,8 @@ from flows.pipeline.request import RunRequest
 from flows.records.json_file import write_state
 from flows.records.pipeline_record import PipelineRecord
 from flows.records.stored_result import PIPELINE_FILE
-from flows.settings.own_trainer import callers_environment
 from flows.settings.run_options import DEFAULT_STAGES
+from flows.settings.trainers.own_trainer import callers_environment
 from tests.flows.cockpit.served import write_small_recipe
 
 

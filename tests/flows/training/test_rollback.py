@@ -21,7 +21,7 @@ from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import StagePlan
 from flows.settings.supervision import ResourceSettings
-from flows.settings.trainer_check import Needs, Storage
+from flows.settings.trainers.trainer_check import Needs, Storage
 from flows.training.health import needs as resource_needs
 from flows.training.health.needs import refuse_what_cannot_fit
 from flows.training.health.resources import ResourceWatch, cut_log, resource_summary

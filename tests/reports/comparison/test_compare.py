@@ -22,7 +22,7 @@ from reports.comparison.compare import (
 )
 from reports.comparison.panels import comparison_panels, group_medians
 from reports.comparison.report import evaluation_rows, render_comparison, write_comparison_report
-from reports.stage.evaluations import evaluation_points
+from reports.stage.sections.evaluations import evaluation_points
 
 PASS, WARN, FAIL, UNKNOWN = Outcome.PASS, Outcome.WARN, Outcome.FAIL, Outcome.INCONCLUSIVE
 

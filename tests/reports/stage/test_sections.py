@@ -11,15 +11,19 @@ from gates.findings import LimitOrigin, Outcome, Side, Verdict
 from gates.progress import EvaluationPoint
 from gates.series import Damage
 from reports.context import NextStage, PreviousRun, Speed
-from reports.stage.changes import describe_changes
-from reports.stage.checks import check_rows, ordered
-from reports.stage.episodes import episode_quarters
-from reports.stage.evaluations import evaluation_points, notable_evaluations
-from reports.stage.hyperparameters import hyperparameter_rows, published_sources, show_value
-from reports.stage.integrity import integrity_rows
-from reports.stage.limits import stage_limits
-from reports.stage.outlook import next_stage_cost
-from reports.stage.reward_components import reward_split
+from reports.stage.sections.changes import describe_changes
+from reports.stage.sections.checks import check_rows, ordered
+from reports.stage.sections.episodes import episode_quarters
+from reports.stage.sections.evaluations import evaluation_points, notable_evaluations
+from reports.stage.sections.hyperparameters import (
+    hyperparameter_rows,
+    published_sources,
+    show_value,
+)
+from reports.stage.sections.integrity import integrity_rows
+from reports.stage.sections.limits import stage_limits
+from reports.stage.sections.outlook import next_stage_cost
+from reports.stage.sections.reward_components import reward_split
 from reports.text.set_arguments import set_argument
 
 # Checks ----------------------------------------------------------------------------------------

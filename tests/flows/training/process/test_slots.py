@@ -19,8 +19,8 @@ from flows.pipeline.request import RunRequest
 from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
 from flows.records.trainer_files import TrainerStatus
-from flows.settings.slots import derived_slots
-from flows.settings.trainer_check import Needs
+from flows.settings.trainers.slots import derived_slots
+from flows.settings.trainers.trainer_check import Needs
 from flows.training.process import slots as locks
 from flows.training.process.process import ChildProcess
 from flows.training.process.slots import hold_slots

@@ -13,8 +13,8 @@ import yaml
 
 from flows.errors import ConfigError
 from flows.records.recipe import recipe_hash
-from flows.settings.placeholders import fill_all, mistakes_in
 from flows.settings.plan import StagePlan, resolve_plan
+from flows.settings.trainers.placeholders import fill_all, mistakes_in
 
 Preset = Callable[..., Path]
 

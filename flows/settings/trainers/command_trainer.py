@@ -14,9 +14,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from flows.settings.mistakes import Mistake, nearest
-from flows.settings.own_trainer import callers_environment
-from flows.settings.placeholders import NAME, Value, fill, fill_all, mistakes_in, names_in, written
 from flows.settings.supervision import Seconds
+from flows.settings.trainers.own_trainer import callers_environment
+from flows.settings.trainers.placeholders import (
+    NAME,
+    Value,
+    fill,
+    fill_all,
+    mistakes_in,
+    names_in,
+    written,
+)
 from gates.errors import GateConfigError
 from gates.runs.dialect_file import dialect_names, load_dialect
 

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-HOME = Path(__file__).resolve().parents[2]
+HOME = Path(__file__).resolve().parents[3]
 """Folder that holds the product's packages."""
 OWN_PACKAGES = ("trainer", "carla_double")
 """Packages that run in processes of their own, and are not imported here."""

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from flows.errors import TrainingBrokenError
 from flows.extras import require
 from flows.settings.mistakes import Mistake
-from flows.settings.own_trainer import (
+from flows.settings.trainers.own_trainer import (
     BAD_CONFIG,
     FINISHED,
     callers_environment,

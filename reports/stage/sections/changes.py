@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gates.findings import Finding, GateResult, Outcome
 from gates.text import ABSENT, format_number
 from reports.context import PreviousRun, StageContext
-from reports.stage.hyperparameters import config_value, has_value, show_value
+from reports.stage.sections.hyperparameters import config_value, has_value, show_value
 
 
 @dataclass(frozen=True, kw_only=True)

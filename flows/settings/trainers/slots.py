@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from flows.settings.trainer_check import Needs
+from flows.settings.trainers.trainer_check import Needs
 
 SLOT = r"^[a-z0-9][a-z0-9._:-]*$"
 Slot = Annotated[str, Field(pattern=SLOT, max_length=80)]
