@@ -23,7 +23,14 @@ from gates.runs.schedule import update_schedule
 from gates.series import EventLog, FloatArray, IntArray, Series
 from gates.tags import CANONICAL_TAGS
 
-UPDATE_TAGS = ("train/q1_value", "train/critic_loss", "debug/target_q_mean", "train/actor_loss")
+UPDATE_TAGS = (
+    "train/q1_value",
+    "train/critic_loss",
+    "debug/target_q_mean",
+    "train/actor_loss",
+    "train/value_loss",
+    "train/loss",
+)
 USUAL_ROWS = 5
 """Logged updates that most checks need."""
 UPDATE_GROUPS = ("train/", "debug/", "gradients/")

@@ -23,7 +23,7 @@ def gates_document() -> str:
         shown |= {_identity(check) for check in gate.checks}
     types = [(f"`{name}`", _first_line(model.__doc__)) for name, model in CHECK_TYPES.items()]
     parts += ["## Check types", _TYPES_HEAD, _table(("type", "what it checks"), types)]
-    parts += ["## Laws", _LAWS_HEAD, _table(("law", "measures", "how"), _law_rows())]
+    parts += ["## Laws", _LAWS_HEAD, _table(("law", "measures", "how", "holds for"), _law_rows())]
     return "\n\n".join(parts) + "\n"
 
 
@@ -72,6 +72,10 @@ def _kind(check: Check) -> str:
     words = ["required" if check.required else "advisory"]
     if check.required and check.optional_for_other_trainers:
         words.append("advisory where another trainer does not log it")
+    if check.algorithms:
+        words.append(f"for {', '.join(check.algorithms)}")
+    if check.required_for:
+        words.append(f"required for {', '.join(check.required_for)}")
     if check.live:
         words.append("live")
     if check.dry_run:
@@ -87,7 +91,7 @@ def _law_rows() -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for law in LAWS.values():
         how = " ".join((law.quantity.__doc__ or "").split())
-        rows.append((f"`{law.name}`", law.words, how))
+        rows.append((f"`{law.name}`", law.words, how, ", ".join(law.algorithms) or "all"))
     return rows
 
 
@@ -108,17 +112,21 @@ INCONCLUSIVE, never PASS. The verdict is the worst of its parts, never a sum of 
 - **CONDITIONAL**: a required WARN or an advisory FAIL; a person decides;
 - **GO**: everything else. Findings of a dry run never count.
 
+A check with `algorithms` does not apply to a run of another one. The algorithm is given by the configuration or
+recognised by the logged tags; a run that tells neither counts as TD3. PPO, A2C and DQN are judged by integrity, finite
+values, their own signs and, from 50k on, by learning: without results that show it there is no GO.
+
 Beside the checks below every judgement holds findings about the event files (damage, a second reader), about falling
 steps, and, where the configuration is known, about whether it was applied. Where several seeds are trained,
 `seeds_needed` (`all`, a count or a share) says how many must end GO ([seeds](seeds.md)). A gate file of your own
 may build on a shipped one with `based_on: 5k`; a check of the same id replaces the one it inherits."""
 
 _TYPES_HEAD = """What may stand under `type`. All types share `id`, `title`, `group`, `required`, `dry_run`, `live`,
-`min_points`, `optional_for_other_trainers`, `rationale` and `source`; a mistake in a file is named with its key and
-the nearest known word."""
+`min_points`, `optional_for_other_trainers`, `required_for`, `algorithms`, `rationale` and `source`; a mistake in a file
+is named with its key and the nearest known word."""
 
-_LAWS_HEAD = """Quantities for checks of the type `consistency`. Each holds for every correctly wired TD3, whatever the
-task."""
+_LAWS_HEAD = """Quantities for checks of the type `consistency`. Each holds for every correctly wired run of its
+algorithms, whatever the task."""
 
 _CAUSES_HEAD = """# Causes
 
