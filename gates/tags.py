@@ -53,6 +53,17 @@ CANONICAL_TAGS: tuple[str, ...] = (
     "eval/episodes",
 )
 
+OTHER_ALGORITHMS_TAGS: tuple[str, ...] = (
+    "train/value_loss",
+    "train/policy_loss",
+    "train/entropy_loss",
+    "train/approx_kl",
+    "train/clip_fraction",
+    "train/explained_variance",
+    "train/loss",
+)
+"""Names, those of Stable-Baselines3, for what PPO, A2C and DQN log; our trainer writes none of them."""
+
 TAG_NAMES: dict[str, str] = {
     "train/actor_loss": "actor loss",
     "train/critic_loss": "critic loss",

@@ -38,6 +38,8 @@ def _vacuous(gate: GateSpec, facts: RunFacts, findings: tuple[Finding, ...]) -> 
     normalized = facts.run is not None and facts.run.flag("normalize_actor_loss") is True
     post_clip = pinned is not None and pinned.outcome is not Outcome.PASS
     for check in gate.checks:
+        if not check.applies_to(facts):
+            continue
         if isinstance(check, LimitCheck):
             yield from _limit_that_cannot_fail(check, facts, post_clip)
         elif isinstance(check, ConsistencyCheck) and post_clip:

@@ -23,7 +23,8 @@ def unknown_trainer(facts: RunFacts, gate: GateSpec, checked: CheckResults) -> t
     for one that logs the tags of docs/run-directory.md.
     """
     if facts.log.recognised or not any(
-        isinstance(check, PresenceCheck) and _lacks(facts, check) for check in gate.checks
+        isinstance(check, PresenceCheck) and check.applies_to(facts) and _lacks(facts, check)
+        for check in gate.checks
     ):
         return ()
     failed = (f for f in checked.findings if f.type == "finite" and f.outcome is Outcome.FAIL)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from gates.algorithms import KnownOrOther, holds_for, why_not
 from gates.checks.keys import Patience, Strict
 from gates.checks.measured import Measured, compare
 from gates.facts.run_facts import RunFacts
@@ -72,6 +73,11 @@ class Check(Strict, ABC):
     """A required FAIL or INCONCLUSIVE is a NO_GO; an advisory FAIL makes the verdict CONDITIONAL at most."""
     optional_for_other_trainers: bool = False
     """Another trainer that does not log what is needed gets an advisory INCONCLUSIVE; our own must log it."""
+    required_for: tuple[KnownOrOther, ...] = ()
+    """Algorithms of which other trainers must log what is needed all the same."""
+    algorithms: tuple[KnownOrOther, ...] = ()
+    """Algorithms that the check holds for, empty: all; to others it does not apply. A run that names none counts as
+    TD3, and `other` is one that is not in this list."""
     dry_run: bool = False
     """Shown, never counted: for a new level that was not backtested yet."""
     live: bool = False
@@ -91,6 +97,15 @@ class Check(Strict, ABC):
     def describe(self) -> Description:
         """Say what is measured and where the levels are."""
 
+    def applies_to(self, facts: RunFacts) -> bool:
+        """Whether the check holds for the algorithm of a run."""
+        return holds_for(self.algorithms, facts.algorithms)
+
+    def not_applicable(self, facts: RunFacts) -> NotApplicable:
+        """Say that the check does not hold for the algorithm of a run."""
+        reason = why_not(self.algorithms, facts.algorithms)
+        return NotApplicable(check=self.id, title=self.title, reason=reason)
+
     @property
     def reads(self) -> tuple[str, ...]:
         """Ids of checks of the same gate that must be judged before."""
@@ -103,7 +118,10 @@ class Check(Strict, ABC):
 
     def is_required(self, facts: RunFacts) -> bool:
         """Whether missing evidence counts as a required finding for this run."""
-        return self.required and not (self.optional_for_other_trainers and not facts.own_trainer)
+        optional = self.optional_for_other_trainers and not facts.own_trainer
+        if optional and self.required_for:
+            optional = not holds_for(self.required_for, facts.algorithms)
+        return self.required and not optional
 
     def finding(
         self, *, outcome: Outcome, reason: str, required: bool | None = None, **numbers: Any

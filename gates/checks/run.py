@@ -32,6 +32,9 @@ def run_checks(
     for check in sorted(gate.checks, key=lambda check: bool(check.reads)):
         if live_only and not check.live:
             continue
+        if not check.applies_to(facts):
+            skipped.append(check.not_applicable(facts))
+            continue
         ruling = check.judge(facts, Peers(findings=findings, baseline=baseline))
         if isinstance(ruling.finding, NotApplicable):
             skipped.append(ruling.finding)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gates.algorithms import TD3_KIN, holds_for
 from gates.diagnosis.actor import ACTOR_RULES
 from gates.diagnosis.causes import CAUSES
 from gates.diagnosis.critic import CRITIC_RULES
@@ -34,6 +35,8 @@ LOG_NEXT_TIME: tuple[tuple[str, str], ...] = (
 """Tags and the question that each one answers."""
 
 Rule = Callable[[Signs], Suspicion | None]
+TD3_RULES: tuple[Rule, ...] = (*WIRING_RULES, *CRITIC_RULES, *IDENTITY_RULES, *ACTOR_RULES)
+"""Rules about actors that climb Q critics; the causes of other algorithms are others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +54,7 @@ NOTHING_EXPLAINED = Explanation(diagnoses=(), unexplained="")
 def diagnose(facts: RunFacts, findings: tuple[Finding, ...]) -> Explanation:
     """Return the causes that the evidence supports, or what to log to find one."""
     signs = Signs(facts)
-    rules: tuple[Rule, ...] = (*WIRING_RULES, *CRITIC_RULES, *IDENTITY_RULES, *ACTOR_RULES)
+    rules = TD3_RULES if holds_for(TD3_KIN, facts.algorithms) else ()
     suspicions = [s for s in (rule(signs) for rule in rules) if s is not None]
     run_rules: tuple[RunRule, ...] = RUN_RULES
     suspicions += [s for s in (rule(signs, findings) for rule in run_rules) if s is not None]
@@ -84,6 +87,9 @@ def _diagnosis(suspicion: Suspicion, facts: RunFacts) -> Diagnosis:
 
 def _what_to_log(facts: RunFacts, failed: list[Finding]) -> str:
     names = ", ".join(f.check for f in failed)
+    if not holds_for(TD3_KIN, facts.algorithms):
+        trained = " or ".join(facts.algorithms)
+        return f"What failed ({names}) has no known cause: those of {trained} are not in the list."
     absent = [f"{tag} ({why})" for tag, why in LOG_NEXT_TIME if facts.series(tag) is None]
     if absent:
         return f"No known cause fits what failed ({names}). Log next time: {'; '.join(absent)}."

@@ -28,6 +28,8 @@ FIRST_UPDATE_TAGS = (
     "train/critic_loss",
     "debug/target_q_mean",
     "train/actor_loss",
+    "train/value_loss",
+    "train/loss",
 )
 """Tags whose first point is the first logged update."""
 USUAL_ROWS = 5

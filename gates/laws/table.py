@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from gates.algorithms import ON_POLICY, TD3_KIN, TD3_LIKE, holds_for, why_not
 from gates.facts.breach import Breach
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
-from gates.laws import actor, data, identities, reward_shape, targets
+from gates.laws import actor, data, identities, on_policy, reward_shape, targets
 from gates.laws.quantity import Quantity
 from gates.text import format_limit
 
-TD3_LIKE = ("td3", "ddpg")
-"""Deterministic actor, Q critics and averaged targets."""
 ANY: tuple[str, ...] = ()
 """Laws of counting hold for every algorithm."""
 
@@ -34,11 +32,6 @@ class Law:
     """What a broken level means, in short."""
     algorithms: tuple[str, ...] = TD3_LIKE
     """Algorithms that it holds for; empty: all."""
-
-    def holds_for(self, algorithm: str) -> bool:
-        """Whether it holds for an algorithm by its name (`TD3`, `td3_bc`); an unknown one counts as TD3."""
-        parts = set(re.findall(r"[a-z0-9]+", algorithm.lower()))
-        return not self.algorithms or not parts or bool(parts & set(self.algorithms))
 
 
 def _state(what: str, breach: Breach) -> str:
@@ -100,30 +93,35 @@ LAWS: Mapping[str, Law] = {
             words="relative spread of the actor's weight norm",
             quantity=actor.actor_weights_move,
             fact=lambda b: _weights("actor", b),
+            algorithms=TD3_KIN,
         ),
         Law(
             name="critic_weights_move",
             words="relative spread of the critic's weight norm",
             quantity=actor.critic_weights_move,
             fact=lambda b: _weights("critic", b),
+            algorithms=TD3_KIN,
         ),
         Law(
             name="critics_agree",
             words="share of updates in which both critics are equal",
             quantity=identities.critics_agree,
             fact=lambda b: _state("both critics are the same", b),
+            algorithms=TD3_KIN,
         ),
         Law(
             name="batches_repeat",
             words="share of batches equal to the first one",
             quantity=identities.batches_repeat,
             fact=lambda b: _state("every batch is the first one again", b),
+            algorithms=TD3_KIN,
         ),
         Law(
             name="q_spread_in_batch",
             words="largest spread of actor Q in a batch / its mean",
             quantity=identities.q_spread_in_batch,
             fact=lambda b: f"Q spreads by at most {b.share} within a batch: the networks are blind",
+            algorithms=TD3_KIN,
         ),
         Law(
             name="action_without_tanh",
@@ -136,24 +134,28 @@ LAWS: Mapping[str, Law] = {
             words="mean batch reward / mean episode reward per step",
             quantity=data.batch_reward_over_episode_reward,
             fact=lambda b: f"rewards in the batches are {b.times} those of the episodes",
+            algorithms=TD3_KIN,
         ),
         Law(
             name="distance_to_running_sums",
             words="distance of the batch rewards from running sums",
             quantity=reward_shape.distance_to_running_sums,
             fact=lambda _: "rewards in the batches look like running sums",
+            algorithms=TD3_KIN,
         ),
         Law(
             name="done_ratio_over_terminations",
             words="terminations in the batches / terminations in the episodes",
             quantity=data.done_ratio_over_terminations,
             fact=_terminations,
+            algorithms=TD3_KIN,
         ),
         Law(
             name="discount",
             words="discount in the targets",
             quantity=data.discount,
             fact=lambda b: f"the discount in the targets is {format_limit(b.value)}, {b.relation}",
+            algorithms=TD3_KIN,
         ),
         Law(
             name="target_network_speed",
@@ -185,6 +187,14 @@ LAWS: Mapping[str, Law] = {
             words="critic gradient / its start",
             quantity=data.critic_gradient_growth,
             fact=lambda b: f"the critic's gradient is {b.times} its start",
+            algorithms=TD3_KIN,
+        ),
+        Law(
+            name="entropy_over_start",
+            words="entropy of the policy / its start",
+            quantity=on_policy.entropy_over_start,
+            fact=lambda b: f"the policy's entropy is {b.share} of its start",
+            algorithms=ON_POLICY,
         ),
     )
 }
@@ -200,9 +210,6 @@ else:
 def evaluate(name: LawName, facts: RunFacts) -> Quantity | Missing:
     """Compute the quantity of a law; it does not apply to an algorithm that the law does not hold for."""
     law = LAWS[name]
-    algorithm = facts.run.algorithm if facts.run is not None else ""
-    if not law.holds_for(algorithm):
-        known = " and ".join(name.upper() for name in law.algorithms)
-        reason = f"the law holds for {known}, not for {algorithm}"
-        return Missing(reason=reason, not_applicable=True)
+    if not holds_for(law.algorithms, facts.algorithms):
+        return Missing(reason=why_not(law.algorithms, facts.algorithms), not_applicable=True)
     return law.quantity(facts)

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from gates.algorithms import Algorithm
 from gates.errors import GateConfigError
 from gates.runs.config_files import config_dir, parse_yaml
-from gates.tags import CANONICAL_TAGS
+from gates.tags import CANONICAL_TAGS, OTHER_ALGORITHMS_TAGS
 
 Factor = Annotated[float, Field(allow_inf_nan=False)]
-Algorithm = Literal["TD3", "DDPG", "SAC", "TQC", "PPO", "A2C", "DQN"]
 OWN = "own"
 """Another name of the dialect `gonogo`: the tags of docs/run-directory.md."""
 
@@ -247,8 +247,9 @@ def shipped_dialects() -> tuple[Dialect, ...]:
 
 
 def _canonical(tag: str) -> str:
-    if tag not in CANONICAL_TAGS:
-        raise ValueError(f"{tag!r} is no canonical tag{_nearest(tag, CANONICAL_TAGS)}")
+    known = (*CANONICAL_TAGS, *OTHER_ALGORITHMS_TAGS)
+    if tag not in known:
+        raise ValueError(f"{tag!r} is no canonical tag{_nearest(tag, known)}")
     return tag
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gates.facts.run_facts import algorithms_of
 from gates.findings import Diagnosis, GateResult, Outcome, Verdict
 from gates.judge import Judgement
 from gates.text import format_bytes, format_count, format_plural
@@ -129,7 +130,7 @@ def build_stage_view(
         result=result,
         verdict=VERDICT_NAMES[result.verdict],
         deciding=result.deciding.rstrip("."),
-        subtitle=_subtitle(result, context),
+        subtitle=_subtitle(judgement, context),
         outlook=_outlook(result, context, cost),
         open_rows=opened,
         passed_rows=passed,
@@ -167,7 +168,8 @@ def resolved_config(judgement: Judgement, context: StageContext) -> Mapping[str,
     return {"env": judgement.run_info.env, "train": judgement.run_info.train}
 
 
-def _subtitle(result: GateResult, context: StageContext) -> tuple[str, ...]:
+def _subtitle(judgement: Judgement, context: StageContext) -> tuple[str, ...]:
+    result = judgement.result
     counts = Counter(finding.outcome for finding in result.findings)
     outcomes = ", ".join(f"{counts[o]} {o.value}" for o in reversed(Outcome) if counts[o])
     planned = f" of {format_count(result.planned_steps)}" if result.planned_steps else ""
@@ -176,6 +178,7 @@ def _subtitle(result: GateResult, context: StageContext) -> tuple[str, ...]:
     )
     parts = (
         context.title,
+        " or ".join(algorithms_of(judgement.log, judgement.run_info)),
         made,
         f"{format_plural(len(result.findings), 'check')}: {outcomes}",
         context.generated_at,

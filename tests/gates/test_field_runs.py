@@ -20,7 +20,6 @@ LABELS: dict[str, dict[str, Any]] = (
     yaml.safe_load((FOLDER / "labels.yaml").read_text(encoding="utf-8")) if FOLDER.is_dir() else {}
 )
 PENDING = {
-    "made/sb3_ppo": "PPO has no gate of its own yet",
     "../recipes/000-5k": "the first stage that can judge a recipe is not named by the gate yet",
 }
 """Labels that are not met yet, with the reason."""

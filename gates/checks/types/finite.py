@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from gates.checks.check import Check, Description, Peers, Ruling
+from gates.checks.keys import Tag
 from gates.facts.run_facts import RunFacts
 from gates.findings import Outcome
 from gates.series import AS_LOGGED, Series
@@ -23,6 +24,8 @@ class FiniteCheck(Check):
     type: Literal["finite"]
     prefixes: tuple[str, ...] = Field(min_length=1)
     """Beginnings of tag names: `train/`."""
+    may_be_nan: tuple[Tag, ...] = ()
+    """Tags that are NaN where what they measure is not defined; an infinity counts all the same."""
 
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
         """Count values that are not finite."""
@@ -49,7 +52,7 @@ class FiniteCheck(Check):
                 )
             )
         numbers |= {"limit": 0.0, "direction": "max"}
-        faults = [(s, _faults(s)) for s in watched]
+        faults = [(s, _faults(s, may_be_nan=s.tag in self.may_be_nan)) for s in watched]
         bad = [(s, int(s.steps[found[0]])) for s, found in faults if len(found)]
         if not bad:
             early = sum(int(np.isnan(s.values).sum()) for s in watched)
@@ -89,9 +92,9 @@ class FiniteCheck(Check):
         return True
 
 
-def _faults(series: Series) -> np.ndarray:
+def _faults(series: Series, *, may_be_nan: bool) -> np.ndarray:
     """Return the indices of values that are not finite; of means those after the first finite one, and infinities."""
-    bad = ~np.isfinite(series.values)
+    bad = np.isinf(series.values) if may_be_nan else ~np.isfinite(series.values)
     if series.aggregated:
         bad &= np.isinf(series.values) | np.logical_or.accumulate(~bad)
     return np.flatnonzero(bad)

@@ -39,8 +39,11 @@ def stage_limits(
 
 
 def not_applicable(result: GateResult) -> tuple[str, ...]:
-    """Return the checks that had nothing to judge in this run, each with its reason."""
-    return tuple(f"{check.title}: {check.reason}." for check in result.not_applicable)
+    """Return the checks that had nothing to judge in this run, one sentence for each reason."""
+    titles: dict[str, list[str]] = {}
+    for check in result.not_applicable:
+        titles.setdefault(check.reason, []).append(check.title)
+    return tuple(f"{', '.join(names)}: {reason}." for reason, names in titles.items())
 
 
 def _spread(last: EvaluationPoint) -> list[str]:
