@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.laws.quantity import Quantity, derived
@@ -14,9 +12,10 @@ def entropy_over_start(facts: RunFacts) -> Quantity | Missing:
 
     Assumes discrete actions: the entropy of continuous ones has no zero that a ratio could be taken against.
     """
-    loss = facts.series("train/entropy_loss")
-    if loss is None:
-        return Missing(reason="train/entropy_loss is not logged", not_applicable=True)
+    found = facts.need("train/entropy_loss")
+    if isinstance(found, Missing):
+        return found
+    (loss,) = found
     entropy = -loss.values
     if facts.series("train/std") is not None or not entropy[0] > 0 or (entropy < 0).any():
         return Missing(reason="the entropy of continuous actions has no zero", not_applicable=True)
@@ -24,4 +23,4 @@ def entropy_over_start(facts: RunFacts) -> Quantity | Missing:
     series = derived(
         "entropy_over_start", loss.steps, values, "train/entropy_loss / its first value"
     )
-    return Quantity(series=series, points=int(np.size(values)), tags=(loss.tag,))
+    return Quantity(series=series, points=len(loss), tags=(loss.tag,))

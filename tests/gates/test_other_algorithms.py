@@ -26,7 +26,7 @@ Values = NDArray[np.float64]
 
 
 def returns(rows: int, gain: float) -> Values:
-    """Rolling means over 100 episodes of a return that scatters and rises by `gain`."""
+    """Rolling means over 100 episodes, ten new ones a row, of a return that scatters and rises by `gain`."""
     rng = np.random.default_rng(1)
     single = rng.normal(-100 + gain * np.linspace(0, 1, 10 * rows), 20)
     return np.array([single[max(0, n - 100) : n].mean() for n in range(10, 10 * rows + 1, 10)])
@@ -38,7 +38,7 @@ def rollout(rows: int, gain: float, steps: Values) -> EventLog:
             s.tag: s
             for s in (
                 series("rollout/ep_rew_mean", steps, returns(rows, gain)),
-                series("rollout/ep_len_mean", steps, 50.0),
+                series("rollout/ep_len_mean", steps, steps[0] / 10),
                 series("time/fps", steps, 300.0),
             )
         }
@@ -65,6 +65,16 @@ def ppo(stage: str, gain: float = RISING) -> EventLog:
     return log
 
 
+def a2c(stage: str, gain: float = RISING) -> EventLog:
+    log = ppo(stage, gain)
+    kept = {
+        t: s for t, s in log.series.items() if t not in ("train/approx_kl", "train/clip_fraction")
+    }
+    loss = kept.pop("train/policy_gradient_loss")
+    kept["train/policy_loss"] = series("train/policy_loss", loss.steps, loss.values)
+    return log_of(kept)
+
+
 def dqn(stage: str, gain: float = RISING) -> EventLog:
     rows = 20 if stage == "5k" else 100
     steps = np.linspace(STEPS[stage] / rows, STEPS[stage], rows)
@@ -75,7 +85,7 @@ def dqn(stage: str, gain: float = RISING) -> EventLog:
     return log
 
 
-MAKERS = {"PPO": ppo, "DQN": dqn}
+MAKERS = {"PPO": ppo, "A2C": a2c, "DQN": dqn}
 
 
 def judged(log: EventLog, stage: str, run: RunInfo | None = None) -> GateResult:
@@ -131,6 +141,7 @@ def test_without_evidence_of_learning_there_is_no_go(algorithm: str, stage: str,
         ("PPO", "train/value_loss"),
         ("PPO", "train/policy_gradient_loss"),
         ("PPO", "train/approx_kl"),
+        ("A2C", "train/policy_loss"),
         ("DQN", "train/loss"),
     ],
 )

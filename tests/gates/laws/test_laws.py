@@ -101,8 +101,12 @@ def test_a_fault_breaks_its_law(law: LawName, fault: str, low: float, high: floa
 @pytest.mark.parametrize("law", LAWS)
 def test_every_law_is_named_and_says_what_is_missing(law: LawName) -> None:
     assert LAWS[law].words
+    algorithm = next(iter(LAWS[law].algorithms), "TD3")
     empty = RunFacts(
-        log=log_of({"x/y": series("x/y", [1], [1.0])}), run=None, stage="5k", planned_steps=None
+        log=log_of({"x/y": series("x/y", [1], [1.0])}),
+        run=RunInfo(source="given", algorithm=algorithm),
+        stage="5k",
+        planned_steps=None,
     )
     found = evaluate(law, empty)
     assert isinstance(found, Missing)
@@ -287,6 +291,7 @@ def test_a_law_of_td3_does_not_apply_to_another_algorithm(algorithm: str, applie
     if isinstance(found, Missing):
         assert found.not_applicable
         assert "SAC" in found.reason
+    assert isinstance(evaluate("batches_repeat", own), Quantity), "SAC has a replay buffer as well"
     assert isinstance(evaluate("episode_steps_over_steps", own), Quantity), "steps add up anywhere"
 
 
