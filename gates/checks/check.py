@@ -149,9 +149,8 @@ class Check(Strict, ABC):
         # A brief reason names the tags that are missing already.
         hint = f"; log {', '.join(why.tags)}" if why.tags and not why.brief else ""
         brief = why.brief or why.reason
-        if why.tags and facts.before_first_actor_update:
-            hint = f"; {facts.before_first_actor_update}"
-            brief = "the run ended before the first actor update"
+        if why.tags and (before := facts.before_first_actor_update) is not None:
+            hint, brief = f"; {before.reason}", before.fact
         return Ruling(
             finding=self.finding(
                 outcome=Outcome.INCONCLUSIVE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -41,6 +42,16 @@ UPDATE_GROUPS = ("train/", "debug/", "gradients/")
 def algorithms_of(log: EventLog, run: RunInfo | None) -> tuple[str, ...]:
     """Return the algorithms that a run may be; empty when neither configuration nor tags tell."""
     return (run.algorithm.upper(),) if run is not None and run.algorithm else log.algorithms
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeforeActor:
+    """A run that ended before its actor was trained at all."""
+
+    reason: str
+    """With the numbers of the schedule."""
+    fact: str
+    """In brief, with the first stage that can judge the recipe."""
 
 
 class RunFacts:
@@ -310,12 +321,12 @@ class RunFacts:
         )
 
     @cached_property
-    def before_first_actor_update(self) -> str:
-        """Why no tag of the actor can be there, when the configuration says so; empty otherwise."""
+    def before_first_actor_update(self) -> BeforeActor | None:
+        """Why no tag of the actor can be there, when the configuration says so."""
         run, total = self.run, self.series("agent/total_updates")
         schedule = update_schedule(run.train) if run is not None else None
         if run is None or schedule is None or self.series("train/actor_loss") is not None:
-            return ""
+            return None
         done = run.status_updates
         if done is None and total is not None:
             done = int(total.values.max())
@@ -323,11 +334,14 @@ class RunFacts:
             done = schedule.updates_by(self.last_step or 0)
         step = max(run.status_step or 0, self.last_step or 0)
         if schedule.rows_by(step) or done > schedule.critic_warmup_updates:
-            return ""
-        warmup = schedule.critic_warmup_updates
-        return (
-            f"no actor update by step {step:,}: warm-up of {warmup:,} updates, {done:,} made; "
-            f"a stage needs {schedule.step_of_row(USUAL_ROWS):,} steps to judge this recipe"
+            return None
+        needed = schedule.step_of_row(USUAL_ROWS)
+        following = self.next_steps if self.next_steps and self.next_steps >= needed else None
+        first = f"{following // 1000}k" if following else f"{needed:,} steps"
+        return BeforeActor(
+            reason=f"no actor update by step {step:,}: warm-up of {schedule.critic_warmup_updates:,} updates, "
+            f"{done:,} made; a stage needs {needed:,} steps to judge this recipe",
+            fact=f"no actor update by step {step:,}; {first} can judge this recipe",
         )
 
     @cached_property

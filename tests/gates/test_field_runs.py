@@ -19,10 +19,6 @@ FOLDER = Path(__file__).resolve().parents[3] / "shared" / "runs" / "field"
 LABELS: dict[str, dict[str, Any]] = (
     yaml.safe_load((FOLDER / "labels.yaml").read_text(encoding="utf-8")) if FOLDER.is_dir() else {}
 )
-PENDING = {
-    "../recipes/000-5k": "the first stage that can judge a recipe is not named by the gate yet",
-}
-"""Labels that are not met yet, with the reason."""
 
 
 def rows(judgement: Judgement) -> dict[str, str]:
@@ -88,18 +84,7 @@ def test_every_label_that_asks_for_words_is_held_to_them() -> None:
 
 
 @pytest.mark.skipif(not LABELS, reason="the labelled runs are not beside this checkout")
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name,
-            marks=[pytest.mark.xfail(strict=False, reason=PENDING[name])]
-            if name in PENDING
-            else [],
-        )
-        for name in LABELS
-    ],
-)
+@pytest.mark.parametrize("name", LABELS)
 def test_a_labelled_run_of_another_trainer_is_judged_as_its_label_says(
     name: str, tmp_path: Path
 ) -> None:

@@ -50,9 +50,8 @@ class PresenceCheck(Check):
             outcome = Outcome.INCONCLUSIVE
             text = f"nothing can be judged without {', '.join(needed)}"
             fact = f"not decided, {_first(needed)} not logged"
-            if facts.before_first_actor_update:
-                text, expected = facts.before_first_actor_update, []
-                fact = "not decided, the run ended before the first actor update"
+            if (before := facts.before_first_actor_update) is not None:
+                text, expected, fact = before.reason, [], f"not decided, {before.fact}"
         elif expected:
             outcome, text = Outcome.WARN, "parts of the judgement are missing"
             fact = f"{_first(expected)} not logged"
