@@ -74,7 +74,7 @@ def test_no_go_ends_the_pipeline_until_the_recipe_is_mended(
     out = tmp_path / "pipeline"
     done = gonogo("run", *options(small, out), *BAD_RECIPE)
     assert done.returncode == 3, done.stdout + done.stderr
-    assert re.match(r"NO_GO  first: Actions not all at their limits: .*", last(done))
+    assert re.match(r"NO_GO  first: share of saturated actions is .*", last(done))
     assert not (out / "second").exists(), "the next stage must never start"
     first_run = {p: p.read_bytes() for p in (out / "first").rglob("*") if p.is_file()}
 
