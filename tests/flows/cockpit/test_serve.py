@@ -232,5 +232,5 @@ def test_serves_to_a_server_of_ones_own(cockpit: Cockpit, tmp_path: Path) -> Non
         check=False,
     )
     assert refused.returncode == 2
-    assert "has somebody who serves staged-validation already" in refused.stderr
+    assert "is already served: staged-validation" in refused.stderr
     assert not (tmp_path / "runs" / ".prefect" / "server.log").exists()

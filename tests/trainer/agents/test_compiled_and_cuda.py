@@ -51,9 +51,9 @@ def assert_learns_the_same(agent: TD3, *, tolerance: float) -> None:
     device = agent.config.device
     agent.load_state_dict(plain.state_dict())
     for number in range(4):
-        agent.update(make_batch(number, device), log=True).tags()
+        agent.update(make_batch(number, device), log=True)
         seen = agent.update(make_batch(number, device), log=True).tags()
-        plain.update(make_batch(number), log=True).tags()
+        plain.update(make_batch(number), log=True)
         assert seen == pytest.approx(
             plain.update(make_batch(number), log=True).tags(), rel=tolerance, abs=tolerance / 10
         )
