@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import util
 from pathlib import Path
 
 from flows.settings.trainers.own_trainer import HOME, OWN_PACKAGES
+
+_ONE_PARSER = threading.Lock()
 
 
 def top_level_folder(package: str) -> Path | None:
@@ -84,7 +87,7 @@ class _Walk:
 
 def _imported(path: Path, package: str) -> Iterator[str]:
     """Yield the names that a file imports; what follows `from x import` may be a module or not."""
-    waiting: list[ast.AST] = [ast.parse(path.read_bytes(), filename=str(path))]
+    waiting: list[ast.AST] = [_parsed(path)]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Import):
@@ -98,3 +101,17 @@ def _imported(path: Path, package: str) -> Iterator[str]:
             waiting += node.orelse
         else:
             waiting += ast.iter_child_nodes(node)
+
+
+def _parsed(path: Path) -> ast.Module:
+    """Parse a file; seeds do so in threads, and threads that parse at once may raise SystemError.
+
+    Python counts the depth of all of them together (python/cpython issue 106905). The lock holds our own threads
+    apart; a library's thread may still interfere, so that a failure is tried once more.
+    """
+    source = path.read_bytes()
+    with _ONE_PARSER:
+        try:
+            return ast.parse(source, filename=str(path))
+        except SystemError:
+            return ast.parse(source, filename=str(path))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,3 +135,22 @@ def test_imports_of_every_form_are_followed(tmp_path: Path) -> None:
     ]
     with pytest.raises(FileNotFoundError, match=r"there is no module mine\.gone"):
         imported_sources(["mine.gone"], lambda _: package)
+
+
+def test_a_parser_that_another_thread_disturbs_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "alone"
+    package.mkdir()
+    (package / "__init__.py").write_text("import json\n")
+    parse, calls = ast.parse, []
+
+    def disturbed(*arguments: Any, **options: Any) -> ast.Module:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise SystemError("AST constructor recursion depth mismatch")
+        return parse(*arguments, **options)
+
+    monkeypatch.setattr(ast, "parse", disturbed)
+    assert list(imported_sources(["alone"], lambda _: package)) == ["alone"]
+    assert len(calls) >= 2
