@@ -31,11 +31,13 @@ _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 def to_json(result: GateResult) -> str:
     """Render as JSON text; values that JSON does not know become "NaN", "Infinity" or "-Infinity"."""
-    plain = finite_or_text(asdict(result))
-    return (
-        json.dumps({"format": FORMAT, **plain}, indent=2, ensure_ascii=False, allow_nan=False)
-        + "\n"
-    )
+    return strict_json(FORMAT, asdict(result))
+
+
+def strict_json(format_number: int, content: dict[str, Any]) -> str:
+    """Render a result file, whatever numbers it holds."""
+    plain = {"format": format_number, **finite_or_text(content)}
+    return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def from_json(text: str) -> GateResult:

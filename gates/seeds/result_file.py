@@ -11,7 +11,7 @@ from gates.errors import InputError
 from gates.files import write_atomically
 from gates.findings import Verdict
 from gates.metrics import Interval
-from gates.result_file import finite_or_text, read_finding
+from gates.result_file import read_finding, strict_json
 from gates.seeds.result import JointResult, SeedVerdict
 from gates.seeds.scores import SeedScore
 
@@ -21,11 +21,7 @@ FORMAT = 1
 
 def to_json(result: JointResult) -> str:
     """Render as JSON text, numbers that JSON does not know as in gate.json."""
-    plain = finite_or_text(asdict(result))
-    return (
-        json.dumps({"format": FORMAT, **plain}, indent=2, ensure_ascii=False, allow_nan=False)
-        + "\n"
-    )
+    return strict_json(FORMAT, asdict(result))
 
 
 def from_json(text: str) -> JointResult:
