@@ -120,7 +120,7 @@ def test_the_doctor_checks_every_preset(tmp_path: Path) -> None:
     done = gonogo(tmp_path, "doctor")
     assert done.stderr == ""
     assert "user's" not in done.stdout
-    assert re.search(r"ok . preset drive .*Drive a closed", done.stdout), done.stdout
+    assert re.search(r"ok +│ preset drive +│ Drive a closed", done.stdout), done.stdout
 
 
 @pytest.mark.carla

@@ -30,8 +30,11 @@ TASKS: dict[str, Task] = {
     "pendulum": Task(
         env={"id": "gym:Pendulum-v1"}, random_return=-1_230.0, good_return=-200.0, base=MLP
     ),
-    "mountain car": Task(
-        env={"id": "gym:MountainCarContinuous-v0"}, random_return=-33.0, good_return=90.0, base=MLP
+    "point goal": Task(
+        env={"id": "gym:tests.recipe_bench.point_goal:PointGoal-v0"},
+        random_return=-78.0,
+        good_return=-4.0,
+        base=MLP,
     ),
     "inverted pendulum": Task(
         env={"id": "gym:InvertedPendulum-v5"}, random_return=6.0, good_return=900.0, base=MLP
@@ -49,13 +52,13 @@ def draw(task: str, index: int) -> dict[str, Any]:
         return float(f"{low * (high / low) ** dice.random():.3g}")
 
     num_envs = dice.choice((1, 5, 10))
-    train_freq = dice.choice((5, 10, 25, 50) if task == "drive" else (1, 2, 5, 10, 25))
+    train_freq = dice.choice((10, 25, 50) if task == "drive" else (2, 5, 10, 10, 25))
     recipe: dict[str, Any] = {
         **TASKS[task].base,
         "algorithm": "ddpg" if dice.random() < 0.2 else "td3",
         "num_envs": num_envs,
         "layer_norm": dice.random() < 0.5,
-        "batch_size": dice.choice((32, 64, 128, 256)),
+        "batch_size": dice.choice((32, 64, 64, 128, 256)),
         "buffer_size": dice.choice((3_000, 50_000, 300_000)),
         "learning_starts": dice.choice((200, 1_000, 2_500)),
         "train_freq": train_freq,

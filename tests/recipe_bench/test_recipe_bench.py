@@ -8,7 +8,7 @@ from tests.recipe_bench.recipes import TASKS, draw
 
 FEW = [
     bench.Case(task=task, index=index, stage="5k")
-    for task, index in (("pendulum", 1), ("mountain car", 6), ("inverted pendulum", 8))
+    for task, index in (("pendulum", 1), ("point goal", 6), ("inverted pendulum", 8))
 ]
 
 
