@@ -121,6 +121,12 @@ class Finding:
         return self.parts or (as_sentence(self.reason),)
 
     @property
+    def unjudged(self) -> bool:
+        """An advisory check without a value: its evidence is missing, and nothing depends on it."""
+        missing = self.outcome is Outcome.INCONCLUSIVE and self.value is None
+        return missing and not self.required and not self.dry_run
+
+    @property
     def statement(self) -> str:
         """The finding as one short clause."""
         return self.fact or f"{self.title}: {self.outcome.value}"

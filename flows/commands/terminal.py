@@ -14,6 +14,7 @@ from flows.records.trainer_files import printable
 from flows.training.process.stopping import StopRequested
 from gates.errors import GatesError
 from gates.findings import Finding, GateResult, Outcome, Verdict
+from gates.text import format_plural
 
 EXIT_CODES = {Verdict.GO: 0, Verdict.NO_GO: 3, Verdict.CONDITIONAL: 4}
 EXIT_BROKEN, EXIT_USAGE = 1, 2
@@ -102,11 +103,18 @@ def error_lines(error: Exception, *, debug: bool) -> list[str]:
 def result_lines(result: GateResult) -> list[str]:
     """Sum up a judgement: what did not pass, gravest first, and the likely cause."""
     lines: list[str] = []
-    counted = [f for f in result.findings if not f.dry_run and f.outcome is not Outcome.PASS]
+    unjudged = sum(f.unjudged for f in result.findings)
+    counted = [
+        f
+        for f in result.findings
+        if f.outcome is not Outcome.PASS and not f.dry_run and not f.unjudged
+    ]
     counted.sort(key=lambda f: (not f.required, -f.outcome.severity))
     lines += map(finding_line, counted[:_MOST_FINDINGS])
     if len(counted) > _MOST_FINDINGS:
         lines.append(f"  and {len(counted) - _MOST_FINDINGS} more in the report")
+    if unjudged:
+        lines.append(f"  {format_plural(unjudged, 'advisory check')} could not be judged")
     if result.diagnoses:
         best = result.diagnoses[0]
         lines += [f"  Likely cause: {best.title}", f"  What to do: {best.fix.text}"]

@@ -69,11 +69,12 @@ class Panel:
 def check_panels(
     findings: Iterable[Finding], log: EventLog, before_learning: BeforeLearning | None
 ) -> tuple[tuple[Finding, Panel], ...]:
-    """Return a panel for each finding that is no PASS and has a series, in the given order."""
+    """Return a panel for each judged finding that is no PASS and has a series, in the given order."""
     panels: list[tuple[Finding, Panel]] = []
     for finding in findings:
         series = log.series.get(finding.tag) if finding.tag else None
-        if finding.outcome is Outcome.PASS or series is None or not len(series):
+        shown = finding.outcome is not Outcome.PASS and not finding.unjudged
+        if not shown or series is None or not len(series):
             continue
         panels.append((finding, _check_panel(finding, series, before_learning)))
         if len(panels) == MAX_CHECK_PLOTS:

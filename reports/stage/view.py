@@ -85,6 +85,8 @@ class StageView:
     """What happens next, in one or two sentences."""
     open_rows: tuple[CheckRow, ...]
     """Checks that failed, warned or were not decided."""
+    unjudged_rows: tuple[CheckRow, ...]
+    """Advisory checks whose evidence is missing."""
     passed_rows: tuple[CheckRow, ...]
     last_go: str
     """Name of the last run that ended GO; empty when there is none."""
@@ -117,7 +119,8 @@ def build_stage_view(
     config = resolved_config(judgement, context)
     rows = check_rows(result, context.previous)
     passed = tuple(r for r in rows if r.finding.outcome is Outcome.PASS)
-    opened = tuple(r for r in rows if r.finding.outcome is not Outcome.PASS)
+    unjudged = tuple(r for r in rows if r.finding.unjudged)
+    opened = tuple(r for r in rows if r not in passed and r not in unjudged)
     drawn = [plot for plot in plots if not plot.lost]
     lost = (*context.lost, *(plot.lost for plot in plots if plot.lost))
     by_check = {plot.check: plot for plot in drawn if plot.check}
@@ -133,6 +136,7 @@ def build_stage_view(
         subtitle=_subtitle(judgement, context),
         outlook=_outlook(result, context, cost),
         open_rows=opened,
+        unjudged_rows=unjudged,
         passed_rows=passed,
         last_go=reference.name if reference is not None else "",
         no_reference=_no_reference(context) if reference is None else "",
@@ -143,7 +147,7 @@ def build_stage_view(
         ),
         overview=next((plot for plot in drawn if not plot.check), None),
         plotted=tuple(c for c in check_plots if c.plot is not None),
-        unplotted=tuple(c for c in check_plots if c.plot is None and _needs_words(c.row)),
+        unplotted=tuple(c for c in check_plots if c.plot is None),
         diagnoses=tuple(
             _diagnosis(d, config, context, first=i == 0) for i, d in enumerate(result.diagnoses)
         ),
@@ -249,11 +253,6 @@ def _no_reference(context: StageContext) -> str:
         return ""
     runs = format_plural(len(context.previous), "earlier run")
     return f"No column for the last GO: none of {runs} of this stage ended GO."
-
-
-def _needs_words(row: CheckRow) -> bool:
-    """Whether a check has more to say than its row, which already holds why there is no value."""
-    return row.finding.value is not None or row.finding.required
 
 
 def _diagnosis(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from markdown_it import MarkdownIt
 
+from flows.commands.terminal import result_lines
 from gates.findings import Outcome, Verdict
 from gates.judge import Judgement
 from gates.runs.run_info import RunInfo
@@ -242,3 +243,17 @@ def test_an_empty_run_still_gets_a_report(build, tmp_path):
     text = path.read_text(encoding="utf-8")
     assert text.startswith("# NO-GO at 5k: 0 tags were logged\n")
     assert "plots/" not in text
+
+
+def test_checks_without_evidence_are_folded_away(leak_case):
+    judgement, context = leak_case
+    plots = draw_stage_plots(judgement.result, judgement.log, context.config)
+    markdown = render_stage_markdown(judgement, context, plots)
+    (unjudged,) = [f for f in judgement.result.findings if f.unjudged]
+    assert unjudged.check not in {plot.check for plot in plots}
+    table, _, folded = markdown.partition("1 advisory check could not be judged")
+    assert unjudged.title not in table
+    assert unjudged.title in folded
+    told = "\n".join(result_lines(judgement.result))
+    assert unjudged.title not in told
+    assert "1 advisory check could not be judged" in told
