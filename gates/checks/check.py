@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -61,6 +61,9 @@ class Ruling:
 class Check(Strict, ABC):
     """Keys and behaviour of every check; a check type is a subclass with its own `type`."""
 
+    assumes: ClassVar[tuple[str, ...]]
+    """When the check is right, and what makes it wrong; a sentence each."""
+
     type: str
     """Check type; those that there are follow below."""
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)
@@ -105,6 +108,11 @@ class Check(Strict, ABC):
         """Say that the check does not hold for the algorithm of a run."""
         reason = why_not(self.algorithms, facts.algorithms)
         return NotApplicable(check=self.id, title=self.title, reason=reason)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the finding relies on, a sentence each."""
+        return self.assumes
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from gates.metrics import align, finite_median
 
 LARGE_Q = 5.0
 """Below this |actor Q| the ratio to the replay Q is noise of untrained networks."""
+LARGE_REWARDS = 3.0
+"""Largest rewards that one action may be worth."""
 LIVE_GRADIENT = 1e-6
 """An encoder gradient below this says nothing about the path that it took."""
 DEAD_GRADIENT = 1e-4
@@ -27,8 +29,11 @@ def actor_q_over_replay_q(facts: RunFacts) -> Quantity | Missing:
     steps, (actor_q, q1) = align(*pair)
     with np.errstate(invalid="ignore", over="ignore"):
         ratio = np.abs(actor_q) / np.maximum(1.0, np.abs(q1))
-    # Small values are noise of untrained networks: they cannot show decoupling, so they count as coupled.
-    values = np.where(np.abs(actor_q) > LARGE_Q, ratio, np.minimum(ratio, 1.0))
+    # Small values are noise of untrained networks, or worth a few rewards: they count as coupled.
+    rewards = facts.reward_abs_max
+    few = 0.0 if isinstance(rewards, Missing) else LARGE_REWARDS * rewards.value
+    large = np.abs(actor_q) > max(LARGE_Q, few)
+    values = np.where(large, ratio, np.minimum(ratio, 1.0))
     values = np.where(np.isfinite(q1), values, np.nan)
     formula = "|debug/actor_q_mean| / max(1, |train/q1_value|)"
     return Quantity(
@@ -100,17 +105,17 @@ def actor_is_dead(facts: RunFacts) -> Quantity | Missing:
     if saturation is not None:
         s_steps, (share,) = align(saturation)
         saturated = np.interp(steps, s_steps, share) > DEAD_SATURATION
-        dead, note = (gradient < DEAD_GRADIENT) & saturated, ""
+        dead, unproven = (gradient < DEAD_GRADIENT) & saturated, ""
     else:
         # A small reward scale makes small gradients: dead is small beside the values that the actor should raise.
         actor_q = facts.series("debug/actor_q_mean")
         size = finite_median(np.abs(actor_q.values)) if actor_q is not None else 1.0
         dead = gradient < DEAD_GRADIENT * float(np.clip(size, 1e-3, 1.0))
-        note = "policy/tanh_saturation is not logged: judged by the MLP's gradient alone"
+        unproven = "policy/tanh_saturation is not logged: judged by the MLP's gradient alone"
     values = np.where(np.isnan(gradient), np.nan, dead.astype(np.float64))
     formula = f"gradients/actor_mlp_norm < {DEAD_GRADIENT:g} and policy/tanh_saturation > {DEAD_SATURATION:g}"
     series = derived("actor_is_dead", steps, values, formula)
-    return Quantity(series=series, points=len(steps), note=note, tags=(mlp.tag,))
+    return Quantity(series=series, points=len(steps), unproven=unproven, tags=(mlp.tag,))
 
 
 def actor_weights_move(facts: RunFacts) -> Quantity | Missing:

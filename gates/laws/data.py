@@ -13,8 +13,18 @@ from gates.series import FloatArray, IntArray
 
 ALL_TERMINAL = 0.95
 """Share of terminal transitions in a batch from which all count as terminal."""
+CANCELLED = 0.1
+"""Mean over spread of the rewards up to which they cancel."""
+WHOLE_MULTIPLE = 0.05
+"""Relative distance within which episode steps count as a whole multiple of the steps."""
 FEW_BATCHES = 5
 """Fewer logged batches than this after the first finished episode show nothing."""
+
+
+def _steps_of_a_return(facts: RunFacts) -> float:
+    """Return the configured n of n-step returns; 1 where nothing is configured."""
+    found = (facts.run.number(key) for key in ("n_steps", "n_step")) if facts.run else ()
+    return max((n for n in found if n is not None), default=1.0)
 
 
 def _too_few(count: int) -> Missing:
@@ -25,8 +35,7 @@ def _too_few(count: int) -> Missing:
 def batch_reward_over_episode_reward(facts: RunFacts) -> Quantity | Missing:
     """Mean reward in the batches over mean reward per step of the episodes so far, the known scale divided out.
 
-    About 1 when the buffer holds single, unchanged rewards. Assumes that the buffer holds the episodes that are
-    logged, uniformly sampled, and that their rewards do not cancel.
+    About 1 when the buffer holds single, unchanged rewards.
     """
     found = facts.need("debug/reward_mean")
     episodes = facts.episodes
@@ -40,6 +49,9 @@ def batch_reward_over_episode_reward(facts: RunFacts) -> Quantity | Missing:
     if facts.run is not None and facts.run.number("reward_clip") is not None:
         reason = "rewards are clipped, as configured, so that their means differ by design"
         return Missing(reason=reason, not_applicable=True)
+    if _steps_of_a_return(facts) > 1:
+        reason = "the batches hold n-step returns, as configured"
+        return Missing(reason=reason, not_applicable=True)
     per_step = mean_so_far(episodes, episodes.returns, steps, facts.buffer_size)
     known = facts.reward_scale
     values = batch / facts.reward_scale_at(steps)
@@ -49,7 +61,7 @@ def batch_reward_over_episode_reward(facts: RunFacts) -> Quantity | Missing:
     top, bottom = float(np.mean(values[usable])), float(np.mean(per_step[usable]))
     spread = facts.series("debug/reward_std")
     noise = finite_median(spread.values) / (known.value if known else 1.0) if spread else 0.0
-    if abs(top) < 0.05 * noise or bottom == 0.0:
+    if max(abs(top), abs(bottom)) < CANCELLED * noise or bottom == 0.0:
         return Missing(
             reason="the mean reward is close to 0, so that a ratio of means says nothing",
             not_applicable=True,
@@ -75,8 +87,7 @@ def done_ratio_over_terminations(facts: RunFacts) -> Quantity | Missing:
     """Share of terminal transitions in the batches over the share among the steps taken; about 1 when they are kept.
 
     Infinite where it is impossible: a terminal transition before any episode terminated, or nothing but terminal ones
-    while episodes last longer than two steps. Assumes that the buffer holds this run's steps alone and is sampled
-    uniformly; n-step returns multiply the share by n.
+    while episodes last longer than two steps. A configured n-step return is divided out.
     """
     found = facts.need("debug/done_ratio")
     episodes = facts.episodes
@@ -102,7 +113,7 @@ def done_ratio_over_terminations(facts: RunFacts) -> Quantity | Missing:
     if share * count * 32 < 10:
         reason = f"terminations are too rare ({share:.2g} of the steps) for {count} logged batches to show them"
         return Missing(reason=reason, not_applicable=True)
-    ratio = float(np.mean(done[usable])) / share
+    ratio = float(np.mean(done[usable])) / (share * _steps_of_a_return(facts))
     return of_run("done_ratio_over_terminations", facts, ratio, count, formula, found[0].tag)
 
 
@@ -146,8 +157,7 @@ def replay_q_over_returns(facts: RunFacts) -> Quantity | Missing:
     """Mean replay Q over the mean discounted return that the episodes so far had left at each of their steps.
 
     Below 1 while values are still being learned, near 1 later, and far above where values are made up. Rewards count
-    as spread evenly over an episode, and an episode that was cut off as going on in the same way. Assumes that the
-    policy is no better than the episodes in the buffer; one that has outgrown them is worth more, so this only warns.
+    as spread evenly over an episode, and an episode that was cut off as going on in the same way.
     """
     found = facts.need("train/q1_value")
     episodes = facts.episodes
@@ -188,9 +198,18 @@ def episode_steps_over_steps(facts: RunFacts) -> Quantity | Missing:
     if last <= 0 or not np.isfinite(episodes.lengths).all():
         return Missing(reason="episode lengths or steps are not usable")
     value = float(episodes.lengths.sum()) / last
+    whole, unproven = round(value), ""
+    if not facts.own_trainer and whole >= 2 and abs(value / whole - 1.0) < WHOLE_MULTIPLE:
+        unproven = f"near {whole}: lengths may count frames, or steps of parallel environments"
     formula = "sum of train/episode_length / step of the last episode"
     return of_run(
-        "episode_steps_over_steps", facts, value, len(episodes), formula, "train/episode_length"
+        "episode_steps_over_steps",
+        facts,
+        value,
+        len(episodes),
+        formula,
+        "train/episode_length",
+        unproven=unproven,
     )
 
 

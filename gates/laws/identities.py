@@ -16,8 +16,7 @@ MANY_BATCHES = 20
 def critics_agree(facts: RunFacts) -> Quantity | Missing:
     """Share of the logged updates in which both critics have the same mean Q and the same TD error, to the last digit.
 
-    Two networks that were initialised apart never do. Assumes that both tags of each pair are measured, which a
-    trainer that logs the TD errors of both does.
+    Two networks that were initialised apart never do.
     """
     if facts.series("train/q1_value") is not None and facts.series("train/q2_value") is None:
         return Missing(reason="there is one critic", not_applicable=True)
@@ -40,8 +39,8 @@ def batches_repeat(facts: RunFacts) -> Quantity | Missing:
     if isinstance(found, Missing):
         return found
     steps, (mean, spread) = align(*found)
-    if not (spread > 0).any():
-        return Missing(reason="all rewards of a batch are the same", not_applicable=True)
+    if not (len(spread) and spread[0] > 0):
+        return Missing(reason="all rewards of the first batch are the same", not_applicable=True)
     if len(steps) < MANY_BATCHES:
         reason = f"{len(steps)} batches of rare rewards may agree by chance"
         return Missing(reason=reason, not_applicable=True)

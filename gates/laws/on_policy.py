@@ -8,10 +8,7 @@ from gates.laws.quantity import Quantity, derived
 
 
 def entropy_over_start(facts: RunFacts) -> Quantity | Missing:
-    """Entropy of the policy over its first value; falls from 1 while the policy makes up its mind.
-
-    Assumes discrete actions: the entropy of continuous ones has no zero that a ratio could be taken against.
-    """
+    """Entropy of the policy over its first value; falls from 1 while the policy makes up its mind."""
     found = facts.need("train/entropy_loss")
     if isinstance(found, Missing):
         return found

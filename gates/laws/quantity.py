@@ -19,6 +19,8 @@ class Quantity:
     """Logged points behind the series; a law of the whole run is one value from many points."""
     note: str = ""
     """Assumption that the reader must know."""
+    unproven: str = ""
+    """What the law assumes and this run cannot show; the finding is advisory then."""
     tags: tuple[str, ...] = field(default=())
     whole_run: bool = False
     """True when the series is one value for the whole run, so that windows do not apply."""
@@ -36,12 +38,21 @@ def derived(name: str, steps: IntArray, values: FloatArray, formula: str) -> Ser
 
 
 def of_run(
-    name: str, facts: RunFacts, value: float, points: int, formula: str, tag: str, note: str = ""
+    name: str,
+    facts: RunFacts,
+    value: float,
+    points: int,
+    formula: str,
+    tag: str,
+    note: str = "",
+    unproven: str = "",
 ) -> Quantity:
     """Make the quantity of a law that is one value for the whole run."""
     last = facts.last_step or 0
     series = derived(name, np.array([last], dtype=np.int64), np.array([value]), formula)
-    return Quantity(series=series, points=points, note=note, tags=(tag,), whole_run=True)
+    return Quantity(
+        series=series, points=points, note=note, unproven=unproven, tags=(tag,), whole_run=True
+    )
 
 
 def pair_tags(pair: tuple[Series, ...]) -> tuple[str, ...]:

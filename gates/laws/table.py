@@ -30,6 +30,8 @@ class Law:
     """Pure function; its docstring says how the quantity is computed."""
     fact: Callable[[Breach], str]
     """What a broken level means, in short."""
+    assumes: tuple[str, ...]
+    """When the law is right, and what makes it wrong; a sentence each."""
     algorithms: tuple[str, ...] = TD3_LIKE
     """Algorithms that it holds for; empty: all."""
 
@@ -69,30 +71,64 @@ LAWS: Mapping[str, Law] = {
             words="actor Q / replay Q",
             quantity=actor.actor_q_over_replay_q,
             fact=lambda b: f"actor Q is {b.times} replay Q, {b.beyond}",
+            assumes=(
+                (
+                    "One action changes a value by less than ten times the mean value, or by less than "
+                    "three of the largest rewards: where the mean cancels, as with rewards of both signs "
+                    "at a small discount, smaller values count as coupled."
+                ),
+                "Both tags are one critic's values of one batch.",
+            ),
         ),
         Law(
             name="actor_loss_plus_actor_q",
             words="relative difference of actor loss and -actor Q",
             quantity=actor.actor_loss_plus_actor_q,
             fact=lambda b: f"actor loss and -actor Q differ by {b.share}",
+            assumes=(
+                (
+                    "The actor loss is -mean(Q) alone; with configured guards the law does not apply, and "
+                    "unknown ones make it differ."
+                ),
+            ),
         ),
         Law(
             name="actor_cnn_over_mlp_gradient",
             words="actor gradient, encoder / MLP",
             quantity=actor.actor_cnn_over_mlp_gradient,
             fact=_encoder_gradient,
+            assumes=(
+                "Both norms are of the actor's loss, before clipping.",
+                (
+                    "Encoder and MLP have sizes like those of published recipes; where "
+                    "probe/actor_encoder_leak is 0 it decides instead."
+                ),
+            ),
         ),
         Law(
             name="actor_is_dead",
             words="share of updates with a dead actor",
             quantity=actor.actor_is_dead,
             fact=lambda b: _state("the actor is dead", b),
+            assumes=(
+                (
+                    "The policy ends in a tanh and policy/tanh_saturation tells its state; where that is "
+                    "not logged, a small gradient may also be that of a converged policy, and the finding "
+                    "is advisory."
+                ),
+            ),
         ),
         Law(
             name="actor_weights_move",
             words="relative spread of the actor's weight norm",
             quantity=actor.actor_weights_move,
             fact=lambda b: _weights("actor", b),
+            assumes=(
+                (
+                    "An optimiser steps between the first and the last logged row, with a learning rate "
+                    "that 32 bits can show."
+                ),
+            ),
             algorithms=TD3_KIN,
         ),
         Law(
@@ -100,6 +136,12 @@ LAWS: Mapping[str, Law] = {
             words="relative spread of the critic's weight norm",
             quantity=actor.critic_weights_move,
             fact=lambda b: _weights("critic", b),
+            assumes=(
+                (
+                    "An optimiser steps between the first and the last logged row, with a learning rate "
+                    "that 32 bits can show."
+                ),
+            ),
             algorithms=TD3_KIN,
         ),
         Law(
@@ -107,6 +149,9 @@ LAWS: Mapping[str, Law] = {
             words="share of updates in which both critics are equal",
             quantity=identities.critics_agree,
             fact=lambda b: _state("both critics are the same", b),
+            assumes=(
+                "All four tags are measured, each with its own critic, and the critics were initialised apart.",
+            ),
             algorithms=TD3_KIN,
         ),
         Law(
@@ -114,6 +159,9 @@ LAWS: Mapping[str, Law] = {
             words="share of batches equal to the first one",
             quantity=identities.batches_repeat,
             fact=lambda b: _state("every batch is the first one again", b),
+            assumes=(
+                "Rewards differ within the first logged batch; where they do not, batches cannot be told apart.",
+            ),
             algorithms=TD3_KIN,
         ),
         Law(
@@ -121,6 +169,9 @@ LAWS: Mapping[str, Law] = {
             words="largest spread of actor Q in a batch / its mean",
             quantity=identities.q_spread_in_batch,
             fact=lambda b: f"Q spreads by at most {b.share} within a batch: the networks are blind",
+            assumes=(
+                "The task has more than one state: in a bandit the same Q everywhere is right.",
+            ),
             algorithms=TD3_KIN,
         ),
         Law(
@@ -128,12 +179,26 @@ LAWS: Mapping[str, Law] = {
             words="share of updates in which the action is unbounded",
             quantity=actor.action_without_tanh,
             fact=lambda b: _state("actions are not bounded by a tanh", b),
+            assumes=(
+                (
+                    "The policy is meant to end in a tanh; one that clips its output on purpose breaks "
+                    "the law soundly."
+                ),
+            ),
         ),
         Law(
             name="batch_reward_over_episode_reward",
             words="mean batch reward / mean episode reward per step",
             quantity=data.batch_reward_over_episode_reward,
             fact=lambda b: f"rewards in the batches are {b.times} those of the episodes",
+            assumes=(
+                (
+                    "The buffer holds the steps of the logged episodes, sampled uniformly and one reward "
+                    "each: relabelled goals, priorities and n-step returns break it; with a configured n "
+                    "above 1 the law does not apply."
+                ),
+                "Rewards do not cancel: where a mean is small beside the spread, the law does not apply.",
+            ),
             algorithms=TD3_KIN,
         ),
         Law(
@@ -141,6 +206,10 @@ LAWS: Mapping[str, Law] = {
             words="distance of the batch rewards from running sums",
             quantity=reward_shape.distance_to_running_sums,
             fact=lambda _: "rewards in the batches look like running sums",
+            assumes=(
+                "Rewards are spread evenly over an episode, as far as a factor of a few.",
+                "What the mean of the batch rewards assumes.",
+            ),
             algorithms=TD3_KIN,
         ),
         Law(
@@ -148,6 +217,12 @@ LAWS: Mapping[str, Law] = {
             words="terminations in the batches / terminations in the episodes",
             quantity=data.done_ratio_over_terminations,
             fact=_terminations,
+            assumes=(
+                (
+                    "The buffer holds this run's steps alone, sampled uniformly; with a configured n-step "
+                    "return the share is divided by n, and priorities break the law."
+                ),
+            ),
             algorithms=TD3_KIN,
         ),
         Law(
@@ -155,6 +230,13 @@ LAWS: Mapping[str, Law] = {
             words="discount in the targets",
             quantity=data.discount,
             fact=lambda b: f"the discount in the targets is {format_limit(b.value)}, {b.relation}",
+            assumes=(
+                (
+                    "The tag debug/effective_discount holds gamma (1 - done), gamma to the power of n for "
+                    "n-step returns."
+                ),
+                "The task goes on: a discount of 1 is right only where every episode is sure to end.",
+            ),
             algorithms=TD3_KIN,
         ),
         Law(
@@ -162,24 +244,60 @@ LAWS: Mapping[str, Law] = {
             words="tau that the targets show at least / largest plausible tau",
             quantity=targets.target_network_speed,
             fact=lambda b: f"targets follow the critic {b.times} as fast as a plausible tau allows",
+            assumes=(
+                "A batch's states and next states are worth about the same, up to a constant factor.",
+                (
+                    "Values grow from an untrained network's: where they hardly grow the law does not "
+                    "apply, and where they grow slowly every rate explains the run, so that the smallest "
+                    "one is tiny."
+                ),
+                (
+                    "The targets hold no entropy bonus. How good the policy is beside its buffer does not "
+                    "matter, nor do discount, sign and size of the rewards."
+                ),
+            ),
         ),
         Law(
             name="bootstrap_over_policy_q",
             words="value in the targets / critic's Q of the policy",
             quantity=targets.bootstrap_over_policy_q,
             fact=lambda b: f"targets hold {b.times} what the critic says of the policy",
+            assumes=(
+                (
+                    "Next states are worth what states are worth: where more than a tenth of the batch is "
+                    "terminal, or values fall, the law does not apply."
+                ),
+                "The targets hold no entropy bonus.",
+            ),
         ),
         Law(
             name="replay_q_over_returns",
             words="replay Q / discounted return of the episodes",
             quantity=data.replay_q_over_returns,
             fact=lambda b: f"replay Q is {b.times} what the episodes earned",
+            assumes=(
+                (
+                    "The policy is no better than the episodes in the buffer; one that has outgrown them "
+                    "is worth more, so checks of this law are advisory."
+                ),
+                (
+                    "Rewards are spread evenly over an episode, and an episode that was cut off goes on "
+                    "in the same way."
+                ),
+            ),
         ),
         Law(
             name="episode_steps_over_steps",
             words="sum of episode lengths / environment steps",
             quantity=data.episode_steps_over_steps,
             fact=lambda b: f"episode lengths add up to {b.times} the steps of the run",
+            assumes=(
+                (
+                    "Lengths and steps count the same thing: another trainer may count frames in one and "
+                    "decisions in the other, or steps of all parallel environments together, so that for "
+                    "it a whole multiple is advisory."
+                ),
+            ),
             algorithms=ANY,
         ),
         Law(
@@ -187,6 +305,12 @@ LAWS: Mapping[str, Law] = {
             words="critic gradient / its start",
             quantity=data.critic_gradient_growth,
             fact=lambda b: f"the critic's gradient is {b.times} its start",
+            assumes=(
+                (
+                    "Rewards and values keep their size after the first fifth of the updates; values that "
+                    "are still learned let gradients grow, so checks of this law are advisory."
+                ),
+            ),
             algorithms=TD3_KIN,
         ),
         Law(
@@ -194,6 +318,12 @@ LAWS: Mapping[str, Law] = {
             words="entropy of the policy / its start",
             quantity=on_policy.entropy_over_start,
             fact=lambda b: f"the policy's entropy is {b.share} of its start",
+            assumes=(
+                (
+                    "Actions are discrete: the entropy of continuous ones has no zero. A solved task "
+                    "needs no entropy, so checks of this law are advisory."
+                ),
+            ),
             algorithms=ON_POLICY,
         ),
     )

@@ -25,6 +25,8 @@ LEARNED = 3.0
 """Times the untrained value from which a value shows what was learned."""
 AS_GOOD, AS_GOOD_BEYOND = 1.5, 0.03
 """Rates explain the run as well as the best one up to this factor of its error, and this much beside it."""
+MANY_TERMINAL = 0.1
+"""Share of terminal transitions above which next states may be worth a tenth more than states."""
 GOOD_FIT = 0.1
 """Relative error above which no rate describes the targets, so that none can be read off."""
 
@@ -34,11 +36,6 @@ def target_network_speed(facts: RunFacts) -> Quantity | Missing:
 
     Averaged targets are a moving average of the critic. Each rate of a grid predicts, from the Q of the policy's
     actions, the value that the targets bootstrap from; rates whose error is near the smallest one explain the run.
-
-    Assumes that a batch's states and next states are worth about the same, up to a constant factor, and that values
-    grow from an untrained network's. Where they hardly grow the law is silent, and where they grow slowly every rate
-    explains the run, so that the smallest one is tiny. How good the policy is beside its buffer does not matter, nor
-    do discount, sign and size of the rewards. An entropy bonus in the targets (SAC) breaks it.
     """
     found = facts.need(
         "debug/target_q_mean",
@@ -152,6 +149,10 @@ def bootstrap_over_policy_q(facts: RunFacts) -> Quantity | Missing:
         learned = (np.abs(actor_q) > size) & np.isfinite(ratio)
     if learned.sum() < 5:
         return Missing(reason="values are too small for a ratio", not_applicable=True)
+    done = facts.series("debug/done_ratio")
+    if done is not None and finite_median(done.values) > MANY_TERMINAL:
+        reason = "episodes of a few steps: next states are worth more, or less, than states"
+        return Missing(reason=reason, not_applicable=True)
     magnitude = np.abs(actor_q[learned])
     if float(np.median(magnitude[-5:])) < 0.9 * float(np.quantile(magnitude, 0.95)):
         return Missing(reason="values fall, so that older targets are larger", not_applicable=True)

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CHECK_TYPE = '''
 """`spacing`: the largest distance between two logged points of a tag."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -37,6 +37,7 @@ from gates.metrics import Reduced
 class SpacingCheck(TwoSided):
     """Points of a tag are logged densely."""
 
+    assumes: ClassVar[tuple[str, ...]] = ("Rows are written evenly.",)
     type: Literal["spacing"]
     tag: str
 
@@ -85,6 +86,7 @@ LAW_ENTRY = """
             words="critic loss / critic loss",
             quantity=losses.loss_against_itself,
             fact=lambda b: f"the loss is {b.times} itself",
+            assumes=("No loss is 0.",),
         ),"""
 
 RULE = '''

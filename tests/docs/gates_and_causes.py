@@ -58,7 +58,7 @@ def check_section(check: Check) -> str:
         ("Algorithms", _algorithms(check, law)),
         ("Why", check.rationale),
         ("Source", check.source),
-        ("Assumes", _assumptions(law.quantity) if law else ""),
+        ("Assumes", " ".join(check.assumptions)),
         ("Type", kind),
     )
 
@@ -69,6 +69,7 @@ def law_section(law: Law) -> str:
         law.name,
         ("Measures", law.words),
         ("How", _text(law.quantity)),
+        ("Assumes", " ".join(law.assumes)),
         ("Algorithms", _names(law.algorithms)),
     )
 
@@ -123,12 +124,6 @@ def _algorithms(check: Check, law: Law | None) -> str:
 
 def _names(algorithms: Sequence[str]) -> str:
     return ", ".join(n if n == "other" else n.upper() for n in algorithms) or "all"
-
-
-def _assumptions(described: object) -> str:
-    sentences = re.split(r"(?<=[.;]) (?=[A-Z])", _text(described))
-    found = [s.removeprefix("Assumes ") for s in sentences if s.startswith("Assumes ")]
-    return " ".join(found)
 
 
 def _text(described: object) -> str:

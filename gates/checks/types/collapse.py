@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -27,6 +27,16 @@ class CollapseCheck(Check):
     Short against exploration; where returns rose clearly, short episodes are success and the check does not apply.
     """
 
+    assumes: ClassVar[tuple[str, ...]] = (
+        (
+            "A policy that reacts to what it sees has episodes of different lengths: where every episode "
+            "starts alike, one length is no collapse."
+        ),
+        (
+            "Short episodes are a bad sign in the task: where returns rose, or fell no further than what "
+            "matters, the check does not apply."
+        ),
+    )
     type: Literal["collapse"]
     last_points: int = Field(default=40, ge=10)
     """Episodes that are judged."""

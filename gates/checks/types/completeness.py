@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -18,6 +18,12 @@ from gates.runs.heartbeat import Phase
 class CompletenessCheck(Check):
     """The run reached all planned steps."""
 
+    assumes: ClassVar[tuple[str, ...]] = (
+        (
+            "Rows are over environment steps and lie evenly: the last one stands as far before the end as "
+            "rows lie apart."
+        ),
+    )
     type: Literal["completeness"]
 
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from gates.checks.check import Description, Peers, Ruling
 from gates.checks.measured import Measured
@@ -17,6 +17,7 @@ from gates.metrics import reduce
 class ConsistencyCheck(OnSeries):
     """A law that holds for every correctly wired run, computed from several tags."""
 
+    assumes: ClassVar[tuple[str, ...]] = ("What its law assumes.",)
     type: Literal["consistency"]
     law: LawName
     """Quantity to judge; docs/gates.md lists them."""
@@ -37,14 +38,20 @@ class ConsistencyCheck(OnSeries):
             subject=law.words,
             fact=law.fact,
             statistic="over the whole run" if whole_run else self.taken,
-            note=quantity.note,
+            note="; ".join(filter(None, (quantity.note, quantity.unproven))),
             # One value for the whole run is no line in a plot: its source is shown in its place.
             tag=quantity.tags[0] if whole_run and quantity.tags else "",
         )
         patience = None if whole_run else self.patience
         found = self.compare(facts, measured, self.sides(), patience)
-        found = replace(found, law=self.law)
+        required = found.required and not quantity.unproven
+        found = replace(found, law=self.law, required=required)
         return Ruling(finding=found, series=None if whole_run else series)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """Those of the law."""
+        return LAWS[self.law].assumes
 
     def describe(self) -> Description:
         """Say what the law measures and how it is reduced."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -26,6 +26,16 @@ BoundName = Literal["q_value", "q_reach", "actor_loss"]
 class DerivedLimitCheck(Check):
     """A value stays within a range that is derived from the run; the derivation is printed."""
 
+    assumes: ClassVar[tuple[str, ...]] = (
+        (
+            "The logged batches, or else the episodes, show rewards about as large as any that the critic "
+            "saw: a rare, much larger one makes the bound too narrow."
+        ),
+        (
+            "Values are made of rewards alone; for SAC and its kin the bound is widened, as theirs hold a "
+            "bonus for entropy."
+        ),
+    )
     type: Literal["derived_limit"]
     tag: Tag
     """Series to judge."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -21,6 +21,12 @@ class FiniteCheck(Check):
     A mean over several episodes is NaN until the first one ends: such values before the first finite one are no fault.
     """
 
+    assumes: ClassVar[tuple[str, ...]] = (
+        (
+            "Tags of these groups come from losses, weights and actions; a statistic over nothing, which "
+            "may be NaN, is named under `may_be_nan`."
+        ),
+    )
     type: Literal["finite"]
     prefixes: tuple[str, ...] = Field(min_length=1)
     """Beginnings of tag names: `train/`."""

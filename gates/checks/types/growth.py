@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -26,6 +26,9 @@ class GrowthCheck(Check):
     `min_r_squared` the last value itself counts as the forecast.
     """
 
+    assumes: ClassVar[tuple[str, ...]] = (
+        "Values go on growing as a power of the updates; many level off, so a forecast alone never fails.",
+    )
     type: Literal["growth"]
     tag: Tag
     """Series whose absolute value is fitted against updates."""

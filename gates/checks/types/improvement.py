@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -36,6 +36,13 @@ class ImprovementCheck(Check):
     shows how much is at stake, are undecided: WARN.
     """
 
+    assumes: ClassVar[tuple[str, ...]] = (
+        "A higher result is better, and both ends are the same task, measured in the same way.",
+        (
+            "Training returns hold exploration noise and evaluations few episodes: a gain inside its "
+            "error, or below the smallest effect, is undecided and never GO or NO_GO."
+        ),
+    )
     type: Literal["improvement"]
     tag: Tag = EVALUATION
     """Result that is better when higher; for evaluations training returns stand beside them."""

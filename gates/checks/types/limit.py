@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from gates.checks.check import Description, Peers, Ruling
 from gates.checks.keys import Tag, Window
@@ -18,6 +18,12 @@ from gates.tags import tag_name
 class LimitCheck(OnSeries):
     """An absolute limit on one tag."""
 
+    assumes: ClassVar[tuple[str, ...]] = (
+        (
+            "The level holds for the task and the size of its rewards: shares, entropies and exact zeros "
+            "do, losses and values do not."
+        ),
+    )
     type: Literal["limit"]
     tag: Tag
     """Series to judge, one of docs/run-directory.md."""

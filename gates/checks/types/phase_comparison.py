@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -26,6 +26,13 @@ class PhaseComparisonCheck(Check):
     outrank lengths: where they rose or fell clearly, the check does not apply.
     """
 
+    assumes: ClassVar[tuple[str, ...]] = (
+        (
+            "Short episodes are a bad sign in the task: where returns are logged and changed clearly, "
+            "they decide and the check does not apply."
+        ),
+        "Episodes before the first update are those of random actions.",
+    )
     type: Literal["phase_comparison"]
     min: Levels
     """Levels of the ratio learning / exploration."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from gates.text import format_plural
 class PresenceCheck(Check):
     """The tags that the other checks need are logged."""
 
+    assumes: ClassVar[tuple[str, ...]] = ("What the trainer logs was read under its right names.",)
     type: Literal["presence"]
     needed: tuple[Tag, ...] = Field(min_length=1)
     """Without one of these nothing can be judged: INCONCLUSIVE."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 from gates.checks.check import Description, Peers, Ruling
 from gates.checks.measured import Measured
@@ -19,6 +19,7 @@ from gates.text import format_number
 class RelativeCheck(TwoSided):
     """The value of another check changed little against the baseline; it does not apply without one."""
 
+    assumes: ClassVar[tuple[str, ...]] = ("The baseline is a run of the same task that passed.",)
     type: Literal["relative"]
     check: str
     """Id of a check of the same gate whose value is compared."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -22,6 +22,13 @@ from gates.text import format_number
 class RetentionCheck(Check):
     """What was learned is kept: the last results hold a share of the best improvement."""
 
+    assumes: ClassVar[tuple[str, ...]] = (
+        "A higher result is better, and the task stays the same.",
+        (
+            "The best mean of neighbours is partly luck: a loss inside its error, or below the smallest "
+            "effect, is none."
+        ),
+    )
     type: Literal["retention"]
     tag: Tag = EVALUATION
     """Result that is better when higher."""

@@ -158,9 +158,18 @@ def test_a_known_scale_is_divided_out(reward: float, scale: float) -> None:
 def test_rewards_that_cancel_have_no_ratio() -> None:
     run = make(Recipe())
     run.set("debug/reward_mean", run.noise(0.1))
+    returns = run.tags["train/episode_reward"]
+    alternating = returns.values * np.resize([1.0, -1.0], len(returns))
+    run.tags["train/episode_reward"] = replace(returns, values=alternating)
     found = evaluate("batch_reward_over_episode_reward", facts(run))
     assert isinstance(found, Missing)
     assert found.not_applicable
+
+
+def test_batch_rewards_near_zero_show_beside_episodes_that_earn() -> None:
+    run = make(Recipe())
+    run.set("debug/reward_mean", 0.0)
+    assert median("batch_reward_over_episode_reward", run) == 0.0
 
 
 def test_scaled_actions_follow_their_tanh() -> None:
@@ -366,3 +375,66 @@ def test_values_of_any_size_leave_every_law_with_an_answer(size: float) -> None:
     with np.errstate(all="ignore"):
         for law in LAWS:
             assert isinstance(evaluate(law, facts(run)), Quantity | Missing)
+
+
+def test_every_law_says_what_it_assumes() -> None:
+    for law in LAWS.values():
+        assert law.assumes, law.name
+        assert [s for s in law.assumes if not s[0].isupper() or not s.endswith(".")] == []
+
+
+def test_an_action_may_be_worth_a_few_rewards_where_values_cancel() -> None:
+    run = make(Recipe())
+    run.set("train/q1_value", 0.5)
+    run.set("debug/reward_max", 80.0)
+    run.set("debug/actor_q_mean", 75.0)
+    assert median("actor_q_over_replay_q", run) <= 1.0
+    run.set("debug/actor_q_mean", 750.0)
+    assert median("actor_q_over_replay_q", run) > 100.0
+
+
+def test_rare_rewards_do_not_make_one_batch_of_many() -> None:
+    run = make(Recipe())
+    rare = np.zeros(len(run.steps))
+    rare[len(rare) // 2] = 1.0
+    run.set("debug/reward_mean", rare)
+    run.set("debug/reward_std", rare)
+    found = evaluate("batches_repeat", facts(run))
+    assert isinstance(found, Missing)
+    assert found.not_applicable
+
+
+def test_episodes_of_few_steps_do_not_show_enlarged_targets() -> None:
+    run = make(Recipe())
+    run.set("debug/done_ratio", 0.4)
+    found = evaluate("bootstrap_over_policy_q", facts(run))
+    assert isinstance(found, Missing)
+    assert found.not_applicable
+
+
+@pytest.mark.parametrize("law", ["batch_reward_over_episode_reward", "distance_to_running_sums"])
+def test_rewards_of_n_step_returns_are_not_compared(law: LawName) -> None:
+    run = make(Recipe())
+    run_info = RunInfo(source="config", train={"n_steps": 3})
+    found = evaluate(law, RunFacts(log=run.log(), run=run_info, stage="5k", planned_steps=5000))
+    assert isinstance(found, Missing)
+    assert found.not_applicable
+
+
+@pytest.mark.parametrize(("own", "unproven"), [(True, False), (False, True)])
+def test_frames_may_be_counted_by_another_trainer(own: bool, unproven: bool) -> None:
+    run = make(Recipe(own=own))
+    lengths = run.tags["train/episode_length"]
+    run.tags["train/episode_length"] = replace(lengths, values=4.0 * lengths.values)
+    found = quantity("episode_steps_over_steps", run)
+    assert found.series.values[0] == pytest.approx(4.0, rel=0.05)
+    assert bool(found.unproven) is unproven
+
+
+def test_a_small_gradient_alone_does_not_prove_a_dead_actor() -> None:
+    run = make(Recipe())
+    run.set("gradients/actor_mlp_norm", 1e-9)
+    del run.tags["policy/tanh_saturation"]
+    found = quantity("actor_is_dead", run)
+    assert found.series.values.all()
+    assert found.unproven
