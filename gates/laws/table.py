@@ -32,6 +32,8 @@ class Law:
     """What a broken level means, in short."""
     algorithms: tuple[str, ...] = TD3_LIKE
     """Algorithms that it holds for; empty: all."""
+    of_updates: bool = True
+    """Each logged update gives it a point; otherwise it needs no update."""
 
 
 def _state(what: str, breach: Breach) -> str:
@@ -181,6 +183,7 @@ LAWS: Mapping[str, Law] = {
             quantity=data.episode_steps_over_steps,
             fact=lambda b: f"episode lengths add up to {b.times} the steps of the run",
             algorithms=ANY,
+            of_updates=False,
         ),
         Law(
             name="critic_gradient_growth",

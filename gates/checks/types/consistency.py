@@ -46,6 +46,11 @@ class ConsistencyCheck(OnSeries):
         found = replace(found, law=self.law)
         return Ruling(finding=found, series=None if whole_run else series)
 
+    @property
+    def of_updates(self) -> bool:
+        """As its law says."""
+        return LAWS[self.law].of_updates
+
     def describe(self) -> Description:
         """Say what the law measures and how it is reduced."""
         return Description(value=f"{LAWS[self.law].words}, {self.taken}", levels=self.levels_text())
