@@ -26,7 +26,7 @@ TIMEOUT_S = 120.0
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Storage(_Answer):
