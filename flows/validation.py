@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,42 +23,44 @@ from flows.progress import Reporter, SilentReporter
 from flows.records.json_file import read_json
 from flows.report_context.pipeline import save_pipeline_report
 from flows.seeds.group import SeveralSeeds
-from flows.settings.plan import StagePlan
+from flows.settings.plan import PipelinePlan, StagePlan
 from flows.settings.seeds import seeds_text
 from gates.findings import Verdict
 
 
 def validation_flow(
-    reporter: Reporter, *, seeds: int = 1
+    reporter: Reporter, plans: Mapping[int, PipelinePlan]
 ) -> Flow[[RunRequest], State[PipelineOutcome]]:
     """Return the flow that `gonogo run` starts.
 
     Args:
         reporter: Hears what happens.
-        seeds: How many there are; the flow's name says whether it is more than one.
+        plans: The plan of each seed; the flow's name says whether there is more than one.
     """
-    name = "staged-validation" if seeds == 1 else "staged-validation-of-seeds"
+    name = "staged-validation" if len(plans) == 1 else "staged-validation-of-seeds"
 
     @flow(name=name, persist_result=False, retries=0)
     def staged_validation(request: RunRequest) -> State[PipelineOutcome]:
         """Train and judge the stages one after the other."""
-        return validate(request, reporter)
+        return validate(request, plans, reporter)
 
     return staged_validation
 
 
-def validate(request: RunRequest, reporter: Reporter | None = None) -> State[PipelineOutcome]:
+def validate(
+    request: RunRequest, plans: Mapping[int, PipelinePlan], reporter: Reporter | None = None
+) -> State[PipelineOutcome]:
     """Train and judge the stages one after the other, inside any flow.
 
     Args:
         request: With every gap filled in.
+        plans: The plan of each seed.
         reporter: Hears what happens; Prefect's log hears it as well.
 
     Returns:
         A state that holds the `PipelineOutcome`: completed and named GO, or failed and named NO_GO
         or CONDITIONAL. A failed state of any other name is a crash.
     """
-    plans = request.plans()
     plan, seeds = plans[request.seeds[0]], seeds_text(request.seeds)
     page = RunPage(f"{plan.preset} seed{'s' if request.is_group else ''} {seeds}")
     page.tag(preset=plan.preset, **({"seeds": seeds} if request.is_group else {}))

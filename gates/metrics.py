@@ -56,11 +56,6 @@ def window(
     return series.where(slice(start, None))
 
 
-def after_step(series: Series, step: int) -> Series:
-    """Return the points after a step, for instance those of the learning phase."""
-    return series.where(series.steps > step)
-
-
 def magnitudes(series: Series) -> Series:
     """Return the absolute values."""
     return replace(series, values=np.abs(series.values))

@@ -64,6 +64,9 @@ OTHER_ALGORITHMS_TAGS: tuple[str, ...] = (
 )
 """Names, those of Stable-Baselines3, for what PPO, A2C and DQN log; our trainer writes none of them."""
 
+_WITHOUT_UPDATES = ("eval/", "train/episode_", "rollout/", "reward_components/")
+"""Beginnings of tags that are logged without an update."""
+
 TAG_NAMES: dict[str, str] = {
     "train/actor_loss": "actor loss",
     "train/critic_loss": "critic loss",
@@ -90,3 +93,8 @@ TAG_NAMES: dict[str, str] = {
 def tag_name(tag: str) -> str:
     """Name a tag for people; the tag itself when it has no shorter name."""
     return TAG_NAMES.get(tag, tag)
+
+
+def logged_by_updates(tag: str) -> bool:
+    """Return whether each point of a tag comes from an update."""
+    return not tag.startswith(_WITHOUT_UPDATES)

@@ -12,14 +12,18 @@ change without notice. Importing gonogo imports neither torch nor Prefect nor ma
 
 from __future__ import annotations
 
-from gonogo import start as _start  # isort: split
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-_start.load_packages(*_start.JUDGING)
+from gonogo.start import JUDGING, load_packages
 
-from flows.errors import ConfigError, UsageError  # noqa: E402
-from gates.errors import GateConfigError, GonogoError, InputError  # noqa: E402
-from gates.findings import Diagnosis, Finding, Fix, GateResult, Outcome, Verdict  # noqa: E402
-from gonogo.judging import judge, read_events  # noqa: E402
+load_packages(*JUDGING)
+
+if TYPE_CHECKING:
+    from flows.errors import ConfigError, UsageError
+    from gates.errors import GateConfigError, GonogoError, InputError
+    from gates.findings import Diagnosis, Finding, Fix, GateResult, Outcome, Verdict
+    from gonogo.judging import judge, read_events
 
 __all__ = [
     "ConfigError",
@@ -38,11 +42,17 @@ __all__ = [
     "read_events",
 ]
 
+_MODULES = ("gates.findings", "gates.errors", "flows.errors", "gonogo.judging")
 
-def __getattr__(name: str) -> str:
-    """Look the version up only when somebody asks for it."""
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: the command, which starts here, needs none of it."""
     if name == "__version__":
         from importlib.metadata import version
 
         return version("gonogo")
+    if name in __all__:
+        for module in map(import_module, _MODULES):
+            if hasattr(module, name):
+                return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-import gonogo  # isort: split  # puts our packages in place, also where multiprocessing runs this file again
+import gc
+
+if __name__ != "__mp_main__":
+    gc.disable()  # imports leave no garbage; a command collects it again while it does its work
+
+import gonogo  # puts our packages in place, also where multiprocessing runs this file again
 from flows.cli import main
 
 __all__ = ["gonogo", "main"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable
 
 import typer
@@ -34,11 +35,13 @@ def run_and_exit(
     ends = brief and process_ends_with_the_command
     if ends:
         gc.set_threshold(_OFTEN_ENOUGH)
+    gc.enable()  # `gonogo.__main__` switched it off
     try:
         with one_sentence_for_errors(debug=debug):
             if needs:
                 require(needs)
             code = work()
+            sys.stdout.flush()
     except Ended as ended:
         code = ended.code
     if ends:

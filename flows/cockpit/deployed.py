@@ -36,7 +36,8 @@ def staged_validation(given: Given) -> State[Any]:
 
     Each stage ends with a report: verdict, checks, plots, likely cause and what to do next.
     """
-    return validate(form_requests.whole_pipeline(given))
+    request = form_requests.whole_pipeline(given)
+    return validate(request, request.plans())
 
 
 @flow(name="single-stage", persist_result=False, retries=0)
@@ -64,7 +65,8 @@ def single_stage(  # noqa: D417  # the options of a run are described by themsel
         checkpoint_step: Only with existing: resume. Roll back to the checkpoint of this step first;
             what the run did later is discarded. 0: resume from the newest checkpoint.
     """
-    return validate(form_requests.one_stage(stage, given, checkpoint_step=checkpoint_step))
+    request = form_requests.one_stage(stage, given, checkpoint_step=checkpoint_step)
+    return validate(request, request.plans())
 
 
 @flow(name="gate-only", persist_result=False, retries=0)

@@ -33,7 +33,8 @@ def run(request: RunRequest, *, show_prefect: bool) -> int:
         FlowsError: The run could not be started or broke.
     """
     request = request.completed()
-    plan = request.plans()[request.seeds[0]]
+    plans = request.plans()
+    plan = plans[request.seeds[0]]
     group = request.is_group
     # Opened once now: a problem with the folder should show before a server is started.
     note = _look_into_group(request, plan) if group else _look_into_pipeline(request, plan)
@@ -53,7 +54,7 @@ def run(request: RunRequest, *, show_prefect: bool) -> int:
         from flows.pipeline.outcome import PipelineOutcome
         from flows.validation import validation_flow
 
-        flow = validation_flow(reporter(), seeds=len(request.seeds))
+        flow = validation_flow(reporter(), plans)
         outcome = flow(request, return_state=True).result(raise_on_failure=False)
         if isinstance(outcome, BaseException):
             raise outcome

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from flows.errors import FlowsError, TrainingBrokenError
 from flows.extras import EXTRA_OF, MissingExtraError
@@ -30,13 +32,20 @@ class Ended(Exception):  # noqa: N818  # carries an exit code to the top, no err
 
 
 def say(text: str) -> None:
-    """Print a line for people."""
-    print(printable(text), flush=True)
+    """Print a line for people; once nobody reads them, lines are dropped and the work goes on."""
+    _print(text, sys.stdout)
 
 
 def complain(text: str) -> None:
     """Print a line about a mistake to standard error."""
-    print(printable(text), file=sys.stderr, flush=True)
+    _print(text, sys.stderr)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    try:
+        print(printable(text), file=stream, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def reporter() -> Reporter:
@@ -54,6 +63,7 @@ def one_sentence_for_errors(*, debug: bool) -> Iterator[None]:
 
     Raises:
         Ended: With the exit code, whenever the block did not end by itself.
+        BrokenPipeError: Nobody reads standard output.
     """
     try:
         yield
@@ -61,7 +71,7 @@ def one_sentence_for_errors(*, debug: bool) -> Iterator[None]:
         why = str(stop) or "Ctrl-C"
         complain(f"Stopped by {why}. What was trained and judged so far is kept.")
         raise Ended(EXIT_BROKEN) from stop
-    except Ended:
+    except (Ended, BrokenPipeError):  # Typer ends quietly when nobody reads what is printed
         raise
     except Exception as broken:
         error = _missing_extra(broken) or broken

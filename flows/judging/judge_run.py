@@ -12,9 +12,8 @@ from flows.judging.rules import live_stop_of, own_run, rules_for
 from flows.records.pipeline_record import LiveStopRecord
 from flows.records.state_record import utc_now
 from flows.records.stored_result import GATE_FILE
-from flows.training.live.stop import live_stop_sentence
 from gates.checks.gate_file import load_gate
-from gates.findings import Finding, GateResult, Outcome
+from gates.findings import GateResult
 from gates.judge import Judgement, judge
 from gates.second_reader.process import SecondReader
 from reports.context import StageContext
@@ -93,7 +92,7 @@ def judge_directory(
             dialect=dialect,
             cross_check=cross_check,
             baseline=baseline,
-            before=() if live_stop is None else (live_stop_finding(live_stop),),
+            before=() if live_stop is None else (live_stop.finding,),
             read=None if second_reader is None else second_reader.read,
             meanwhile=draw,
         ),
@@ -115,32 +114,11 @@ def _with_live_stop(judgement: Judgement, live_stop: LiveStopRecord | None) -> J
     """Let the live gate decide when it stopped the run, however grave other findings are."""
     if live_stop is None:
         return judgement
-    stopped = live_stop_finding(live_stop)
+    stopped = live_stop.finding
     result = replace(
         judgement.result, deciding=f"{stopped.statement}.", deciding_check=stopped.check
     )
     return replace(judgement, result=result)
-
-
-def live_stop_finding(stop: LiveStopRecord) -> Finding:
-    """Return what makes a run that the live gate stopped a NO_GO, whatever its gate looks at."""
-    return Finding(
-        check="live_gate",
-        type="live_gate",
-        title="Training not stopped early",
-        outcome=Outcome.FAIL,
-        required=True,
-        reason=f"{live_stop_sentence(stop)}.",
-        fact=f"stopped at step {stop.step:,} by the live gate: {stop.fact or stop.title}",
-        value=float(stop.step),
-        limit=float(stop.planned_steps),
-        direction="min",
-        statistic="last step",
-        group="integrity",
-        last_step=stop.step,
-        rationale="A run is stopped when a required check failed for so long that no GO is left.",
-        limit_source="docs/supervision.md",
-    )
 
 
 def free_judgement_folder(run: Path) -> Path:
@@ -182,7 +160,7 @@ def judge_without_writing(
         config=config,
         dialect=dialect,
         cross_check=cross_check,
-        before=() if live_stop is None else (live_stop_finding(live_stop),),
+        before=() if live_stop is None else (live_stop.finding,),
         read=None if second_reader is None else second_reader.read,
     )
     return _with_live_stop(judgement, live_stop)

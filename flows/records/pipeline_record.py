@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from flows.records.state_record import Entry, Record, StageEntries, StateRecord
-from gates.findings import Verdict
+from gates.findings import Finding, Outcome, Verdict
 from gates.progress import EvaluationPoint, StageState
+from gates.text import format_duration
 
 
 class AttemptRecord(Record):
@@ -39,6 +40,36 @@ class LiveStopRecord(Record):
     """What the check found when the run was stopped."""
     fact: str = ""
     """The same in short."""
+
+    @property
+    def sentence(self) -> str:
+        """Where it was stopped, what that saved and why, without a full stop."""
+        saved = f", saved about {format_duration(self.saved_s)}" if self.saved_s is not None else ""
+        return (
+            f"Stopped at step {self.step:,} of {self.planned_steps:,}{saved}, by the live gate: "
+            f"{self.title}: {self.reason.rstrip('.')}"
+        )
+
+    @property
+    def finding(self) -> Finding:
+        """What makes the run a NO_GO, whatever its gate looks at."""
+        return Finding(
+            check="live_gate",
+            type="live_gate",
+            title="Training not stopped early",
+            outcome=Outcome.FAIL,
+            required=True,
+            reason=f"{self.sentence}.",
+            fact=f"stopped at step {self.step:,} by the live gate: {self.fact or self.title}",
+            value=float(self.step),
+            limit=float(self.planned_steps),
+            direction="min",
+            statistic="last step",
+            group="integrity",
+            last_step=self.step,
+            rationale="A run is stopped when a required check failed for so long that no GO is left.",
+            limit_source="docs/supervision.md",
+        )
 
 
 class RunRecord(Entry):

@@ -72,7 +72,7 @@ def _treatment(
     """Say what to do with earlier runs; a seed resumes an interrupted training of its own recipe."""
     if request.existing != "keep":
         return treatment(stage, directory, request, since=since)
-    stage = warm_started(stage, directory, going_on=True)
+    stage = warm_started(stage, directory, going_on=True, check=False)
     try:
         run = interrupted_run(stage, directory)
     except UsageError:

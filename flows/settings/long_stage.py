@@ -12,7 +12,7 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class EarlyStopSettings(_Part):

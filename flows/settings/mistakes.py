@@ -15,7 +15,7 @@ CUTOFF = 0.5
 class Mistake(BaseModel):
     """One thing that is wrong with a request."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     key: str = ""
     """Dotted key, such as `train.actor_lr`; empty if no single key is to blame."""

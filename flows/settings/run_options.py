@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
@@ -235,11 +236,14 @@ class RunOption:
 
 def run_options(command: Command | None = None) -> Mapping[str, RunOption]:
     """Return the options that a command takes, or all of them, in the order in which help shows them."""
-    found = {}
-    for name, hint in get_type_hints(RunOptions, include_extras=True).items():
-        kind, about = get_args(hint)
-        if command is None or command in about.commands:
-            found[name] = RunOption(
-                name=name, type=kind, default=getattr(RunOptions, name), about=about
-            )
-    return found
+    every = _every_option()
+    return {n: o for n, o in every.items() if command is None or command in o.about.commands}
+
+
+@cache
+def _every_option() -> Mapping[str, RunOption]:
+    hints = get_type_hints(RunOptions, include_extras=True)
+    return {
+        name: RunOption(name=name, type=kind, default=getattr(RunOptions, name), about=about)
+        for name, (kind, about) in zip(hints, map(get_args, hints.values()), strict=True)
+    }

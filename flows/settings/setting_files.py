@@ -24,7 +24,7 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 
 
 class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 _Model = TypeVar("_Model", bound=BaseModel)

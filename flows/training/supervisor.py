@@ -21,8 +21,7 @@ from flows.training.health.stalls import Stall, StallWatch
 from flows.training.health.traces import capture_traces
 from flows.training.live.early_stop import forget_ended_early, write_ended_early
 from flows.training.live.interim import InterimJudgement
-from flows.training.live.stop import live_stop_sentence
-from flows.training.live.watch import Hopeless, News, RunWatch
+from flows.training.live.watch import News, RunWatch
 from flows.training.process import stopping
 from flows.training.process.attempt_ends import JUDGED, End, Ending, kernel_oom_kills
 from flows.training.process.process import GRACE_S, ChildProcess
@@ -164,7 +163,7 @@ class Supervisor:
         )
         self._attempts.append(attempt)
         self._listener.attempts(tuple(self._attempts))
-        watch = StallWatch(self._settings.stalls, before=None, now=self._clock())
+        watch = StallWatch(self._settings.stalls, now=self._clock())
         ending = Ending(end=End.INTERRUPTED, why="Stopped on request")
         stopped: LiveStopRecord | None = None
         try:
@@ -187,7 +186,7 @@ class Supervisor:
                 ending = Ending(end=End.EARLY_STOP, why=_capitalised(reason.sentence))
             elif reason is not None:
                 stopped = reason
-                ending = Ending(end=End.LIVE_STOP, why=live_stop_sentence(reason))
+                ending = Ending(end=End.LIVE_STOP, why=reason.sentence)
             else:
                 ending = self._trainer.classify(
                     code,
@@ -272,19 +271,11 @@ class Supervisor:
         if steps_per_s > 0:
             saved_s = round(left / steps_per_s, 1)
         lost = news.verdict.lost if news.verdict is not None else None
-        found: Hopeless | None = news.hopeless
-        if lost is not None:
-            if self._settings.live.mode == "stop":
-                found = Hopeless(
-                    check=lost.check,
-                    title=lost.title,
-                    group=lost.group,
-                    reason=lost.reason,
-                    fact=lost.statement,
-                )
-            else:
-                text = f"Warning: this run is lost at step {step:,}. {lost.title}: {lost.reason}"
-                self._say_once(lost.check, text)
+        if lost is not None and self._settings.live.mode != "stop":
+            text = f"Warning: this run is lost at step {step:,}. {lost.title}: {lost.reason}"
+            self._say_once(lost.check, text)
+            lost = None
+        found = lost or news.hopeless
         if found is not None:
             record = LiveStopRecord(
                 step=step,
@@ -294,9 +285,9 @@ class Supervisor:
                 title=found.title,
                 group=found.group,
                 reason=found.reason,
-                fact=found.fact,
+                fact=found.statement,
             )
-            self._listener.say(f"{live_stop_sentence(record)}. Stopping the trainer.")
+            self._listener.say(f"{record.sentence}. Stopping the trainer.")
             return record
         if news.plateau is None or self._plateau_rule is None or not left:
             return None

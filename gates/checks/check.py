@@ -124,6 +124,11 @@ class Check(Strict, ABC):
         """Whether a FAIL stays one, whatever is logged later."""
         return False
 
+    @property
+    def of_updates(self) -> bool:
+        """Whether its points are logged updates: a stage with fewer than `min_points` of them cannot be judged."""
+        return False
+
     def is_required(self, facts: RunFacts) -> bool:
         """Whether missing evidence counts as a required finding for this run."""
         optional = self.optional_for_other_trainers and not facts.own_trainer

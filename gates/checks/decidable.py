@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gates.checks.check import Check
 from gates.checks.gate_file import GateSpec
-from gates.checks.types.consistency import ConsistencyCheck
-from gates.checks.types.derived_limit import DerivedLimitCheck
-from gates.checks.types.limit import LimitCheck
 from gates.runs.schedule import update_schedule
-
-OF_EPISODES = ("episode_steps_over_steps",)
-"""Laws that need no update."""
-NOT_OF_UPDATES = ("eval/", "train/episode_", "rollout/", "reward_components/")
-"""Beginnings of tags that are logged without an update."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +41,9 @@ def rows_needed(gate: GateSpec) -> int:
     counts = (
         check.min_points
         for check in gate.checks
-        if check.required and not check.dry_run and _reads_updates(check)
+        if check.required and not check.dry_run and check.of_updates
     )
     return max(counts, default=0)
-
-
-def _reads_updates(check: Check) -> bool:
-    if isinstance(check, ConsistencyCheck):
-        return check.law not in OF_EPISODES
-    if isinstance(check, DerivedLimitCheck | LimitCheck):
-        return not check.tag.startswith(NOT_OF_UPDATES)
-    return False
 
 
 def too_short(train: Mapping[str, object], steps: int, gate: GateSpec) -> TooShort | None:

@@ -15,7 +15,7 @@ from gates.tags import CANONICAL_TAGS
 class Strict(BaseModel):
     """A part of a gate file: unknown keys, NaN and infinity are mistakes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class Window(Strict):

@@ -34,6 +34,8 @@ class Law:
     """When the law is right, and what makes it wrong; a sentence each."""
     algorithms: tuple[str, ...] = TD3_LIKE
     """Algorithms that it holds for; empty: all."""
+    of_updates: bool = True
+    """Each logged update gives it a point; otherwise it needs no update."""
 
 
 def _state(what: str, breach: Breach) -> str:
@@ -299,6 +301,7 @@ LAWS: Mapping[str, Law] = {
                 ),
             ),
             algorithms=ANY,
+            of_updates=False,
         ),
         Law(
             name="critic_gradient_growth",

@@ -59,7 +59,7 @@ def gonogo(tmp_path: Path, environment: dict[str, str], prefect_url: str) -> Gon
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "flows", *arguments],
+            [sys.executable, "-m", "gonogo", *arguments],
             cwd=work,
             env={**environment, "PREFECT_API_URL": prefect_url},
             stdin=subprocess.DEVNULL,

@@ -25,7 +25,7 @@ def test_the_first_stage_of_the_preset(
         [
             sys.executable,
             "-m",
-            "flows",
+            "gonogo",
             "run",
             "--preset",
             "carla-double",

@@ -106,7 +106,7 @@ def test_ctrl_c_stops_the_trainer_and_leaves_nothing_behind(
     )
     # A process group of its own, as a shell gives it: Ctrl-C reaches everybody in it.
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows", "run", *options(small, out)],
+        [sys.executable, "-m", "gonogo", "run", *options(small, out)],
         cwd=tmp_path,
         env=environment,
         stdin=subprocess.DEVNULL,

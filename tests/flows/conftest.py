@@ -33,7 +33,6 @@ def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let flows start the stand-in of this folder in place of the real trainer."""
     monkeypatch.setattr(flows.training.stage_training, "trainer_command", _command)
     monkeypatch.setattr(flows.settings.trainers.trainer_check, "trainer_command", _command)
-    monkeypatch.setattr(flows.settings.trainers.trainer_check, "_known", {})
 
 
 @pytest.fixture

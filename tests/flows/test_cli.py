@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -278,3 +279,31 @@ def test_a_recorded_run_of_another_trainer_ends_no_go() -> None:
     assert result.exit_code == 3, result.output
     assert result.stdout.splitlines()[-1].startswith(f"{Verdict.NO_GO.value}  5k: ")
     assert (Path("gonogo-reports") / "d-diagnostic" / "report.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("gate", "--stage", "5k", "--no-cross-check"), 3),
+        (("tags",), 0),
+        (("history", "--json"), 1),
+    ],
+)
+def test_nobody_has_to_read_to_the_end(
+    events: Path, tmp_path: Path, arguments: tuple[str, ...], code: int
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "gonogo", arguments[0], str(events), *arguments[1:]],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (code, "")

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from gates.metrics import (
     Statistic,
-    after_step,
     align,
     bootstrap_ratio,
     first_breach,
@@ -71,10 +70,6 @@ def test_a_reduction_names_its_steps_whatever_their_order() -> None:
 def test_windows(keys: dict[str, float], steps: list[int]) -> None:
     cut = window(series("t", range(1, 6), range(5)), **keys)  # type: ignore[arg-type]
     assert cut.steps.tolist() == steps
-
-
-def test_after_a_step() -> None:
-    assert after_step(series("t", [1, 2, 3], [0, 0, 0]), 1).steps.tolist() == [2, 3]
 
 
 def test_the_first_breach_skips_nan() -> None:

@@ -56,7 +56,7 @@ Text = Annotated[str, BeforeValidator(_as_text)]
 class TrainerSection(BaseModel):
     """The keys below `trainer`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     command: tuple[Text, ...] = Field(min_length=1)
     """Program and arguments, one per item; no shell is involved. `{name}` is filled in."""

@@ -24,12 +24,9 @@ from flows.settings.trainers.own_trainer import (
 
 TIMEOUT_S = 120.0
 
-_known: dict[str, CheckResult] = {}
-"""Answers of this process, by request; the answer to a request never changes while we run."""
-
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Storage(_Answer):
@@ -80,13 +77,11 @@ def check_requests(requests: Sequence[Mapping[str, Any]]) -> list[CheckResult]:
         MissingExtraError: What it imports is not installed.
     """
     require("torch", "gymnasium")
-    texts = [json.dumps(request, sort_keys=True, default=str) for request in requests]
-    unknown = [text for text in dict.fromkeys(texts) if text not in _known]
     with tempfile.TemporaryDirectory(prefix="gonogo-check-") as folder, ExitStack() as children:
         started = []
-        for number, text in enumerate(unknown):
+        for number, request in enumerate(requests):
             path = Path(folder) / f"request-{number}.json"
-            path.write_text(text, encoding="utf-8")
+            path.write_text(json.dumps(request, default=str), encoding="utf-8")
             child = children.enter_context(
                 subprocess.Popen(
                     trainer_command("check", str(path)),
@@ -100,10 +95,8 @@ def check_requests(requests: Sequence[Mapping[str, Any]]) -> list[CheckResult]:
             )
             # Popen's own exit only waits; without this a Ctrl-C would wait for the answer.
             children.callback(child.kill)
-            started.append((text, child))
-        for text, child in started:
-            _known[text] = _answer(child)
-    return [_known[text] for text in texts]
+            started.append(child)
+        return [_answer(child) for child in started]
 
 
 def _answer(child: subprocess.Popen[str]) -> CheckResult:

@@ -39,33 +39,19 @@ class StallWatch:
     Times in the heartbeat are only compared for being different: the machine's clock may jump.
     """
 
-    def __init__(
-        self, settings: StallSettings, *, before: TrainerStatus | None, now: float
-    ) -> None:
-        """Begin to watch.
-
-        Args:
-            settings: The limits.
-            before: Heartbeat that an earlier attempt left behind.
-            now: Seconds of a clock that never jumps.
-        """
+    def __init__(self, settings: StallSettings, *, now: float) -> None:
+        """Begin to watch; `now` is of a clock that never jumps, in seconds."""
         self._settings = settings
-        self._before = before
-        self._beat = before
+        self._beat: TrainerStatus | None = None
         self._beat_at = self._progress_at = self._seen_at = now
 
-    def fresh(self, status: TrainerStatus | None) -> TrainerStatus | None:
-        """Return the heartbeat if this attempt wrote it, None if it is an earlier one's."""
-        return None if status == self._before else status
-
     def observe(self, status: TrainerStatus | None, now: float) -> Stall | None:
-        """Take note of the newest heartbeat and say whether the run hangs."""
+        """Take note of the newest heartbeat of this attempt and say whether the run hangs."""
         if now - self._seen_at > OUR_GAP_S:
             self._beat_at = self._progress_at = now
         self._seen_at = now
-        status = self.fresh(status)
         if status is not None and status != self._beat:
-            if self._beat is self._before or _mark(status) != _mark(self._beat):
+            if self._beat is None or _mark(status) != _mark(self._beat):
                 self._progress_at = now
             self._beat, self._beat_at = status, now
         phase = status.phase if status is not None else Phase.STARTING.value
@@ -97,5 +83,5 @@ class StallWatch:
         return limits.get(phase, settings.training_s)
 
 
-def _mark(status: TrainerStatus | None) -> tuple[str, int, int] | None:
-    return None if status is None else (status.phase, status.step, status.updates)
+def _mark(status: TrainerStatus) -> tuple[str, int, int]:
+    return status.phase, status.step, status.updates

@@ -19,22 +19,11 @@ from flows.training.live.rules import LiveRules, LiveVerdict
 from gates.checks.gate_file import GateSpec
 from gates.facts.plateau import Plateau, plateau_of
 from gates.facts.run_facts import RunFacts
+from gates.findings import Finding, Outcome
 
 _LATER_SHARE = 0.005
 """Of the time so far that may pass between two looks: a stop that late costs no more than that."""
 _LONGEST_S = 30.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hopeless:
-    """Why a training can no longer earn a GO."""
-
-    check: str
-    title: str
-    group: str
-    reason: str
-    fact: str
-    """The reason in short."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +38,8 @@ class News:
     interim: tuple[InterimJudgement, ...] = ()
     plateau: Plateau | None = None
     """The evaluations stopped to improve, by the stage's rule."""
-    hopeless: Hopeless | None = None
+    hopeless: Finding | None = None
+    """Why the training can no longer earn a GO."""
 
 
 class RunWatch:
@@ -168,26 +158,30 @@ class RunWatch:
             hopeless=self._hopeless(facts),
         )
 
-    def _hopeless(self, facts: RunFacts) -> Hopeless | None:
+    def _hopeless(self, facts: RunFacts) -> Finding | None:
         settings = self._long.hopeless
         verdicts = [self._interim.verdicts[s] for s in sorted(self._interim.verdicts)]
         lost = lost_at_interim_gates(verdicts, settings)
         if lost is not None:
             check = next(c for c in self.gate.checks if c.id == lost[0])
-            return Hopeless(
-                check=check.id,
-                title=check.title,
-                group=check.group,
-                reason=lost[1],
-                fact=f"{check.id} failed at {settings.interim_no_go} interim gates in a row",
+            times = f"{settings.interim_no_go} interim gates in a row"
+            return _hopeless(
+                check.id, check.title, check.group, lost[1], f"{check.id} failed at {times}"
             )
         reason = goal_out_of_reach(facts, settings, self._growing.planned_steps)
         if reason is None:
             return None
-        return Hopeless(
-            check="goal_return",
-            title="Goal of the stage within reach",
-            group="learning",
-            reason=reason,
-            fact="the goal is out of reach",
-        )
+        title, fact = "Goal of the stage within reach", "the goal is out of reach"
+        return _hopeless("goal_return", title, "learning", reason, fact)
+
+
+def _hopeless(check: str, title: str, group: str, reason: str, fact: str) -> Finding:
+    return Finding(
+        check=check,
+        title=title,
+        group=group,
+        outcome=Outcome.FAIL,
+        required=True,
+        reason=reason,
+        fact=fact,
+    )

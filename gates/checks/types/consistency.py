@@ -53,6 +53,11 @@ class ConsistencyCheck(OnSeries):
         """Those of the law."""
         return LAWS[self.law].assumes
 
+    @property
+    def of_updates(self) -> bool:
+        """As its law says."""
+        return LAWS[self.law].of_updates
+
     def describe(self) -> Description:
         """Say what the law measures and how it is reduced."""
         return Description(value=f"{LAWS[self.law].words}, {self.taken}", levels=self.levels_text())

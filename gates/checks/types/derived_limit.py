@@ -16,7 +16,7 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.findings import Side
 from gates.metrics import STATISTIC_WORDS, Statistic, magnitudes, reduce
-from gates.tags import tag_name
+from gates.tags import logged_by_updates, tag_name
 
 _ONE = 1.0 + 1e-4
 """Largest |mean(Q)| / mean|Q|, with room for rounding."""
@@ -87,6 +87,11 @@ class DerivedLimitCheck(Check):
         )
         sides = self._sides(bound, absolute)
         return Ruling(finding=self.compare(facts, measured, sides, self.patience))
+
+    @property
+    def of_updates(self) -> bool:
+        """As its tag is."""
+        return logged_by_updates(self.tag)
 
     def describe(self) -> Description:
         """Name the tag, how it is reduced and the shares of the bound."""

@@ -12,7 +12,7 @@ from gates.checks.two_sided import OnSeries
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.metrics import magnitudes, reduce
-from gates.tags import tag_name
+from gates.tags import logged_by_updates, tag_name
 
 
 class LimitCheck(OnSeries):
@@ -51,6 +51,11 @@ class LimitCheck(OnSeries):
             unit=self.unit,
         )
         return Ruling(finding=self.compare(facts, measured, self.sides(), self.patience))
+
+    @property
+    def of_updates(self) -> bool:
+        """As its tag is."""
+        return logged_by_updates(self.tag)
 
     def describe(self) -> Description:
         """Name the tag and how it is reduced."""

@@ -103,7 +103,7 @@ def train(cockpit: Cockpit, preset: Path, out: str, *options: str, code: int) ->
     folder = preset.parent
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "flows", "run", "--preset", str(preset)),
+            *(sys.executable, "-m", "gonogo", "run", "--preset", str(preset)),
             *("--stages", str(folder / "one.yaml"), "--out", str(folder / out), *options),
         ],
         env=environment(cockpit),

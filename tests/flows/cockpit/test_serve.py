@@ -153,7 +153,7 @@ def test_a_joint_conditional_is_approved_on_the_command_line(cockpit: Cockpit) -
     (group,) = cockpit.runs.glob(f"small-seeds0_3-*-{begun[:4]}")
     approve = ["approve", str(group), "--name", "Ada", "--reason", "short runs differ"]
     done = subprocess.run(
-        [sys.executable, "-m", "flows", *approve], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "gonogo", *approve], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
     assert f"Resumed flow run {begun}." in done.stdout
@@ -200,7 +200,7 @@ def test_stopping_leaves_nothing_running(how: signal.Signals, tmp_path: Path) ->
     options = write_small_recipe(tmp_path / "recipe")
     with Cockpit(tmp_path / "work", *options) as cockpit:
         second = subprocess.run(
-            [sys.executable, "-m", "flows", "serve"],
+            [sys.executable, "-m", "gonogo", "serve"],
             cwd=cockpit.folder,
             capture_output=True,
             text=True,
@@ -223,7 +223,7 @@ def test_stopping_leaves_nothing_running(how: signal.Signals, tmp_path: Path) ->
 
 def test_serves_to_a_server_of_ones_own(cockpit: Cockpit, tmp_path: Path) -> None:
     refused = subprocess.run(
-        [sys.executable, "-m", "flows", "serve"],
+        [sys.executable, "-m", "gonogo", "serve"],
         cwd=tmp_path,
         env={**os.environ, "PREFECT_API_URL": f"{cockpit.address}/api"},
         capture_output=True,

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.carla
 
 def gonogo(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "flows", "carla-double", *arguments],
+        [sys.executable, "-m", "gonogo", "carla-double", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -47,7 +47,7 @@ def start(files: Path) -> Iterator[Start]:
 
     def run(*options: str) -> subprocess.Popen[bytes]:
         command = [
-            *(sys.executable, "-m", "flows", "run", "--preset", str(preset)),
+            *(sys.executable, "-m", "gonogo", "run", "--preset", str(preset)),
             *("--stages", str(files / "one.yaml"), "--out", str(files / "group")),
             *("--engine", "dask", *options),
         ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import flow
 from prefect.client.schemas import State
 
 from flows.commands.decide import decide
@@ -22,13 +23,19 @@ from flows.records.group_dir import read_group
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import read_record
 from flows.records.stored_result import JOINT_FILE, read_joint
-from flows.validation import validation_flow
+from flows.validation import validate
 from gates.findings import Verdict
 from gates.progress import StageState
 
 MakeRequest = Callable[..., RunRequest]
 Outcome = tuple[State[Any], PipelineOutcome]
-validate_seeds = validation_flow(SilentReporter(), seeds=3)
+
+
+@flow(persist_result=False, retries=0)
+def validate_seeds(request: RunRequest) -> State[PipelineOutcome]:
+    return validate(request, request.plans(), SilentReporter())
+
+
 pytestmark = [
     pytest.mark.usefixtures("server"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

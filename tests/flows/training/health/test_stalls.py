@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from flows.records.trainer_files import TrainerStatus
+from flows.records.json_file import write_json
+from flows.records.trainer_files import STATUS_NAME, TrainerStatus
 from flows.settings.supervision import RestartSettings, StallSettings, Supervision
 from flows.training.health.stalls import OUR_GAP_S, StallWatch
 from flows.training.process.attempt_ends import End, classify
 from flows.training.process.restarts import Progress, RestartPolicy
+from flows.training.trainers.launch import OwnTrainer
 
 LIMITS = StallSettings(
     starting_s=10,
@@ -44,8 +47,8 @@ def first_stall(watch: StallWatch, beats: dict[int, TrainerStatus | None], until
     return None
 
 
-def watch(before: TrainerStatus | None = None) -> StallWatch:
-    return StallWatch(LIMITS, before=before, now=0.0)
+def watch() -> StallWatch:
+    return StallWatch(LIMITS, now=0.0)
 
 
 @pytest.mark.parametrize(
@@ -75,12 +78,16 @@ def test_no_heartbeat_at_all_is_a_stall_of_the_start() -> None:
     assert found[1].phase == "starting"
 
 
-def test_the_heartbeat_of_an_earlier_attempt_is_no_sign_of_life() -> None:
-    observer = watch(before=BEAT)
-    assert observer.fresh(BEAT) is None
-    found = first_stall(observer, {0: BEAT}, 100)
-    assert found is not None
-    assert (found[0], found[1].phase, found[1].step) == (11, "starting", 0)
+def test_the_heartbeat_of_an_earlier_attempt_is_no_sign_of_life(tmp_path: Path) -> None:
+    trainer = OwnTrainer(tmp_path, lambda _: [], {})
+    write_json(tmp_path / STATUS_NAME, {"phase": "training", "step": 100, "updates": 10})
+    assert trainer.status() is not None
+    trainer.begin(2, resume=True)
+    assert trainer.status() is None
+    write_json(tmp_path / STATUS_NAME, {"phase": "starting", "step": 100, "updates": 10})
+    status = trainer.status()
+    assert status is not None
+    assert status.phase == "starting"
 
 
 def test_a_heartbeat_without_progress_is_a_stall_too() -> None:
