@@ -14,8 +14,9 @@ from __future__ import annotations
 import os
 import sys
 from importlib.machinery import PathFinder
-from importlib.util import module_from_spec
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 HOME = Path(__file__).resolve().parents[1]
 """Folder that holds the product's packages."""
@@ -39,6 +40,21 @@ def load_packages(*names: str) -> None:
         module = module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
+
+
+def load_file(path: str, name: str) -> ModuleType:
+    """Load one module of the product, which imports no other one, under another name.
+
+    Raises:
+        ImportError: The file is missing.
+    """
+    spec = spec_from_file_location(name, HOME / path)
+    if spec is None or spec.loader is None or not (HOME / path).is_file():
+        raise ImportError(f"gonogo is incomplete: there is no {HOME / path}")
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def _check_ours(name: str) -> None:

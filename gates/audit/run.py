@@ -24,6 +24,7 @@ def audit(facts: RunFacts) -> tuple[Finding, ...]:
     """Return the findings of the audit; those that nothing is known for are left out."""
     found = (
         run_finished(facts),
+        evidence_whole(facts),
         config_applied(facts),
         steps_rise(facts),
         gradient_norm_before_clip(facts),
@@ -70,6 +71,27 @@ _ENDINGS: dict[str, str] = {
     Phase.DIVERGED: "diverged",
     Phase.FAILED: "failed",
 }
+
+
+def evidence_whole(facts: RunFacts) -> Finding | None:
+    """Find evidence that ends before the run does, because what collected it inside another trainer broke."""
+    end = facts.run.evidence_end if facts.run is not None else None
+    if end is None:
+        return None
+    return Finding(
+        check="evidence_whole",
+        type="evidence_whole",
+        title="Evidence until the end",
+        outcome=Outcome.INCONCLUSIVE,
+        required=True,
+        reason=f"what collected the evidence broke at step {end.step:,} ({end.error}); the training went on.",
+        fact=f"not decided, the evidence ends at step {end.step:,}",
+        points=1,
+        last_step=end.step,
+        rationale="What happened after the evidence ends is not known.",
+        limit_source="evidence-end.json",
+        group="integrity",
+    )
 
 
 def steps_rise(facts: RunFacts) -> Finding | None:

@@ -14,6 +14,7 @@ import yaml
 from gates.errors import GateConfigError, InputError
 from gates.runs.config_files import parse_yaml
 from gates.runs.ended_early import EndedEarly, read_ended_early
+from gates.runs.evidence_end import EvidenceEnd, read_evidence_end
 
 CONFIG_KEYS = frozenset(
     {
@@ -51,6 +52,8 @@ class RunInfo:
     status_updates: int | None = None
     ended_early: EndedEarly | None = None
     """Set when early stopping ended the training."""
+    evidence_end: EvidenceEnd | None = None
+    """Set when what collected evidence inside another trainer broke while the training went on."""
     warm_start: bool = False
     """The run began with what another one learned, not with fresh networks."""
     complete: bool = False
@@ -76,7 +79,7 @@ class RunInfo:
 
 
 def load_run_info(directory: Path) -> RunInfo | None:
-    """Read run.json and, when there, status.json and ended-early.json of a run directory.
+    """Read run.json and, when there, status.json, ended-early.json and evidence-end.json of a run directory.
 
     None when it is another trainer's directory.
     A folder of event files inside a run directory (`run-001/events`) belongs to that run.
@@ -88,7 +91,11 @@ def load_run_info(directory: Path) -> RunInfo | None:
         path = folder / "run.json"
         if path.is_file():
             info = _with_status(_from_run_json(_read_json(path), path), folder / "status.json")
-            return replace(info, ended_early=read_ended_early(folder))
+            return replace(
+                info,
+                ended_early=read_ended_early(folder),
+                evidence_end=read_evidence_end(folder),
+            )
     return None
 
 

@@ -1,0 +1,17 @@
+"""Evidence of trainers that are not ours: what a verdict needs, measured inside the user's own process.
+
+In: networks, optimisers and batches of a running training. Out: a run directory (docs/run-directory.md).
+
+    watch         `gonogo.watch`, for a loop of one's own
+    recorder      hooks that look at one update and are gone after it
+    measures      what was seen of an update -> tags
+    parts         actor and critic, their encoders and the rest
+    episodes      single episodes, from rewards and ends of each step
+    generators    random generators stay as they are while the policy is evaluated
+    replaced      a method that is looked at for a while
+    run_files     run.json, status.json, event files, and the note of an error
+    event_writer  the trainer's writer of event files under a name of its own
+    guard         an error here ends the evidence, never the training
+
+Nothing here draws a random number, changes a gradient or switches a module's mode.
+"""

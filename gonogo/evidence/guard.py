@@ -1,0 +1,53 @@
+"""An error of the evidence ends the evidence, never the training."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import TypeVar
+
+_R = TypeVar("_R")
+
+
+class Guard:
+    """Calls what collects evidence; after the first error it calls nothing any more."""
+
+    def __init__(self, on_error: Callable[[Exception], None]) -> None:
+        """Take what to do once, after the first error; it may break, too."""
+        self._on_error = on_error
+        self.error: Exception | None = None
+
+    def call(self, work: Callable[[], _R], otherwise: _R) -> _R:
+        """Return what `work` returns; `otherwise` when it raised, or something did before."""
+        if self.error is not None:
+            return otherwise
+        try:
+            return work()
+        except Exception as error:
+            self.error = error
+            self._tell(error)
+            return otherwise
+
+    def hook(self, work: Callable[..., object]) -> Callable[..., None]:
+        """Return a hook for torch: it returns None, so that it changes nothing, and never raises."""
+
+        @functools.wraps(work)
+        def guarded(*args: object) -> None:
+            if self.error is None:
+                self.call(lambda: work(*args), None)
+
+        return guarded
+
+    def _tell(self, error: Exception) -> None:
+        after = ""
+        try:
+            self._on_error(error)
+        except Exception as second:
+            after = f"; the run directory does not say so ({type(second).__name__}: {second})"
+        warnings.warn(
+            f"gonogo collects no more evidence of this run, which trains on: "
+            f"{type(error).__name__}: {error}{after}",
+            RuntimeWarning,
+            stacklevel=2,
+        )

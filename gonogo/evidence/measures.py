@@ -1,0 +1,156 @@
+"""What was seen of one update, and the tags that it gives; the tags' meaning is that of docs/run-directory.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+SATURATED = 0.99
+"""An action entry counts as saturated when |tanh(z)| exceeds this."""
+Values = dict[str, "Tensor | float"]
+"""By tag; tensors have one element."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Batch:
+    """The replayed transitions of one update, as the networks see them."""
+
+    reward: Tensor
+    """`float[batch]`, any shape with as many elements."""
+    terminated: Tensor
+    """1 where the episode ended by a termination, `float[batch]`."""
+    gamma: Tensor | float
+    """Discount before terminations: `float[batch]` for n-step returns."""
+
+
+@dataclass(eq=False)
+class Seen:
+    """What hooks saw of one update; what they did not see stays None or empty."""
+
+    batch: Batch | None = None
+    replay_q: dict[int, Tensor] = field(default_factory=dict)
+    """Q of the replayed actions by the critic's number from 0, `float[batch]`."""
+    replay_q_gradient: dict[int, Tensor] = field(default_factory=dict)
+    """Gradient of the critic's loss at each of them."""
+    actor_q: dict[int, Tensor] = field(default_factory=dict)
+    """Q of the actor's own actions."""
+    actor_q_gradient: dict[int, Tensor] = field(default_factory=dict)
+    """Gradient of the actor's loss at each of them."""
+    action: Tensor | None = None
+    """Of the actor, `float[batch, action_dim]`, with its graph."""
+    preactivation: Tensor | None = None
+    log_prob: Tensor | None = None
+    """Of `action`, `float[batch]`: stochastic actors only."""
+    entropy_coefficient: Tensor | float | None = None
+    features: dict[str, Tensor] = field(default_factory=dict)
+    """Output of the encoders by the part's name, `float[batch, features]`."""
+    gradients: dict[str, dict[int, Tensor]] = field(default_factory=dict)
+    """Norm of the gradient before clipping of each parameter, by the part's name."""
+    leak: Tensor | float | None = None
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    """Norm of the weights after the update by the part's name."""
+
+
+@torch.no_grad()
+def tags_of(
+    seen: Seen, *, low: Tensor | float, high: Tensor | float, loss_weight: float
+) -> dict[str, float]:
+    """Return the value of each tag that can be told from what was seen; one transfer to the host."""
+    values: Values = {
+        **_of_batch(seen.batch),
+        **_of_critics(seen, loss_weight),
+        **_of_actor(seen),
+        **_of_policy(seen, low, high),
+        **{f"features/{part}_l2": f.norm(dim=1).mean() for part, f in seen.features.items()},
+        **{f"weights/{part}_l2": norm for part, norm in seen.weights.items()},
+    }
+    for part, norms in seen.gradients.items():
+        values[f"gradients/{part}_norm"] = torch.stack([*norms.values()]).norm()
+    if seen.leak is not None:
+        values["probe/actor_encoder_leak"] = seen.leak
+    return _on_host(values)
+
+
+def _of_batch(batch: Batch | None) -> Values:
+    if batch is None:
+        return {}
+    terminated = batch.terminated.flatten().float()
+    gamma = batch.gamma.flatten() if isinstance(batch.gamma, Tensor) else batch.gamma
+    return {
+        "debug/done_ratio": terminated.mean(),
+        "debug/effective_discount": (gamma * (1.0 - terminated)).mean(),
+        **_spread("debug/reward", batch.reward.flatten().float()),
+    }
+
+
+def _of_critics(seen: Seen, loss_weight: float) -> Values:
+    """The target follows from the loss itself: its gradient at Q is 2 w (Q - target) / batch.
+
+    So it is the target that was trained on, whatever made it.
+    """
+    values: Values = {f"train/q{i + 1}_value": q.mean() for i, q in seen.replay_q.items() if i < 2}
+    errors = {
+        i: seen.replay_q_gradient[i] * (q.numel() / (2.0 * loss_weight))
+        for i, q in seen.replay_q.items()
+        if i in seen.replay_q_gradient
+    }
+    if not errors:
+        return values
+    values |= {f"debug/td_error_q{i + 1}": e.abs().mean() for i, e in errors.items() if i < 2}
+    squares = torch.stack([error.square().mean() for error in errors.values()])
+    values["train/critic_loss"] = loss_weight * squares.sum()
+    first = min(errors)
+    return values | _spread("debug/target_q", seen.replay_q[first] - errors[first])
+
+
+def _of_actor(seen: Seen) -> Values:
+    """The loss is linear in Q, so that its gradient there gives its value, with its sign as it was trained."""
+    if 0 not in seen.actor_q:
+        return {}
+    values = _spread("debug/actor_q", seen.actor_q[0])
+    weighted = [(seen.actor_q[i] * g).sum() for i, g in seen.actor_q_gradient.items()]
+    if not weighted:
+        return values
+    loss = torch.stack(weighted).sum()
+    if seen.entropy_coefficient is None:
+        return values | {"train/actor_loss": loss}
+    values["train/ent_coef"] = seen.entropy_coefficient
+    if seen.log_prob is None:
+        return values
+    values["policy/entropy"] = -seen.log_prob.mean()
+    return values | {"train/actor_loss": loss + seen.entropy_coefficient * seen.log_prob.mean()}
+
+
+def _of_policy(seen: Seen, low: Tensor | float, high: Tensor | float) -> Values:
+    values: Values = {}
+    if seen.action is not None:
+        size = ((2.0 * seen.action.detach() - low - high) / (high - low)).abs()
+        values["policy/tanh_saturation"] = (size > SATURATED).float().mean()
+        values["policy/action_abs"] = size.mean()
+    if seen.preactivation is not None:
+        values["policy/preact_abs"] = seen.preactivation.detach().abs().mean()
+    return values
+
+
+def _spread(prefix: str, values: Tensor) -> Values:
+    return {
+        f"{prefix}_mean": values.mean(),
+        f"{prefix}_std": values.std(correction=0),
+        f"{prefix}_min": values.min(),
+        f"{prefix}_max": values.max(),
+    }
+
+
+def _on_host(values: Mapping[str, Tensor | float]) -> dict[str, float]:
+    tensors = {tag: v.detach().reshape(()) for tag, v in values.items() if isinstance(v, Tensor)}
+    numbers = _floats(tensors.values()) if tensors else []
+    plain = {tag: float(v) for tag, v in values.items() if not isinstance(v, Tensor)}
+    return {**dict(zip(tensors, numbers, strict=True)), **plain}
+
+
+def _floats(tensors: Iterable[Tensor]) -> list[float]:
+    numbers: list[float] = torch.stack([t.to(torch.float32) for t in tensors]).tolist()
+    return numbers

@@ -1,0 +1,174 @@
+"""Looks at one update of an agent with an actor and Q critics: hooks that are gone when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from gonogo.evidence.guard import Guard
+from gonogo.evidence.measures import Batch, Seen, tags_of
+from gonogo.evidence.parts import Networks
+
+
+class _Handle(Protocol):
+    def remove(self) -> None: ...
+
+
+class Recorder:
+    """Attaches hooks for one update and hands over its tags after the actor's step."""
+
+    def __init__(
+        self, networks: Networks, guard: Guard, done: Callable[[dict[str, float]], None]
+    ) -> None:
+        """Take the networks, who to ask before each hook, and what to do with the tags of an update."""
+        self.networks = networks
+        self.seen: Seen | None = None
+        """Of the update that is looked at; None between updates."""
+        self._guard = guard
+        self._done = done
+        self._parts = networks.parts()
+        self._handles: list[_Handle] = []
+
+    def begin(self, batch: Batch) -> None:
+        """Look at the update that begins with this batch."""
+        self.cancel()
+        self.seen = Seen(batch=batch)
+        self._attach()
+
+    def finish(self) -> None:
+        """Hand over the tags of the update; nothing when none is looked at."""
+        seen, self.seen = self.seen, None
+        self._detach()
+        if seen is None:
+            return
+        for part, parameters in self._parts.items():
+            seen.weights[part] = nn.utils.get_total_norm([p.detach() for p in parameters])
+        networks = self.networks
+        self._done(
+            tags_of(
+                seen,
+                low=networks.action_low,
+                high=networks.action_high,
+                loss_weight=networks.critic_loss_weight,
+            )
+        )
+
+    def cancel(self) -> None:
+        """Stop looking; what was seen of the update is forgotten."""
+        self.seen = None
+        self._detach()
+
+    def _attach(self) -> None:
+        networks, hook = self.networks, self._guard.hook
+        keep = self._handles.append
+        keep(networks.actor.register_forward_hook(hook(self._actor_called)))
+        if networks.squash is not None:
+            keep(networks.squash.register_forward_hook(hook(self._squashed)))
+        for number, critic in enumerate(networks.critics):
+            keep(critic.register_forward_hook(hook(_numbered(self._critic_called, number))))
+        for part, encoder in (
+            ("actor_cnn", networks.actor_encoder),
+            ("critic_cnn", networks.critic_encoder),
+        ):
+            if encoder is not None and part in self._parts:
+                keep(encoder.register_forward_hook(hook(_numbered(self._encoded, part))))
+        for part, parameters in self._parts.items():
+            for number, parameter in enumerate(parameters):
+                work = _numbered(self._gradient, part, number)
+                keep(parameter.register_post_accumulate_grad_hook(hook(work)))  # type: ignore[no-untyped-call]
+        keep(networks.critic_optimizer.register_step_pre_hook(hook(self._critic_steps)))
+        keep(networks.actor_optimizer.register_step_post_hook(hook(self._actor_stepped)))
+
+    def _detach(self) -> None:
+        handles, self._handles = self._handles, []
+        for handle in handles:
+            handle.remove()
+
+    def _actor_called(self, _: nn.Module, __: object, output: Any) -> None:
+        action = output[0] if isinstance(output, (tuple, list)) else output
+        if self.seen is not None and isinstance(action, Tensor) and action.requires_grad:
+            self.seen.action = action
+
+    def _squashed(self, _: nn.Module, inputs: Sequence[Tensor], __: Tensor) -> None:
+        if self.seen is not None and inputs[0].requires_grad:
+            self.seen.preactivation = inputs[0]
+
+    def _critic_called(self, number: int, _: nn.Module, inputs: Any, output: Any) -> None:
+        seen = self.seen
+        if seen is None or not torch.is_grad_enabled():
+            return
+        outputs = output if isinstance(output, (tuple, list)) else (output,)
+        of_actor = _acts_on_actor(inputs, known=number in seen.replay_q)
+        values, gradients = (
+            (seen.actor_q, seen.actor_q_gradient)
+            if of_actor
+            else (seen.replay_q, seen.replay_q_gradient)
+        )
+        for index, q in enumerate(outputs, start=number):
+            if not isinstance(q, Tensor) or not q.requires_grad or index in values:
+                continue
+            values[index] = q.detach().flatten()
+            self._watch_gradient(q, gradients, index)
+            if of_actor and index == 0:
+                self._probe(seen, q)
+
+    def _watch_gradient(self, q: Tensor, gradients: dict[int, Tensor], index: int) -> None:
+        keep = self._guard.hook(_numbered(_keep_gradient, gradients, index))
+        q.register_hook(keep)  # type: ignore[no-untyped-call]
+
+    def _probe(self, seen: Seen, q: Tensor) -> None:
+        """Measure the gradient of -Q1 at the actor's encoder while none passes the action."""
+        encoder = self._parts.get("actor_cnn")
+        if encoder is None or seen.action is None:
+            return
+        held = seen.action.register_hook(torch.zeros_like)  # type: ignore[no-untyped-call]
+        try:
+            leaks = torch.autograd.grad(-q.mean(), encoder, retain_graph=True, allow_unused=True)
+        finally:
+            held.remove()
+        reached = [leak for leak in leaks if leak is not None]
+        seen.leak = nn.utils.get_total_norm(reached) if reached else 0.0
+
+    def _encoded(self, part: str, _: nn.Module, __: object, output: Tensor) -> None:
+        if self.seen is not None and output.requires_grad and part not in self.seen.features:
+            self.seen.features[part] = output.detach().flatten(1)
+
+    def _gradient(self, part: str, number: int, parameter: Tensor) -> None:
+        if self.seen is not None and parameter.grad is not None:
+            norm = parameter.grad.detach().norm()
+            self.seen.gradients.setdefault(part, {})[number] = norm
+
+    def _critic_steps(self, *_: object) -> None:
+        """The critic's gradient is complete; what the actor's loss adds later does not count."""
+        if self.seen is not None:
+            self.seen.gradients = {p: _Closed(n) for p, n in self.seen.gradients.items()}
+
+    def _actor_stepped(self, *_: object) -> None:
+        self.finish()
+
+
+class _Closed(dict[int, Tensor]):
+    """Norms that take no further ones."""
+
+    def __setitem__(self, number: int, norm: Tensor) -> None:
+        """Leave the norms as they are."""
+
+
+def _acts_on_actor(inputs: Any, *, known: bool) -> bool:
+    """Tell whether a critic judges the actor's actions: they carry a gradient, replayed ones do not.
+
+    Where observation and action come as one tensor, the replayed ones come first.
+    """
+    tensors = [value for value in inputs if isinstance(value, Tensor)]
+    return bool(tensors[-1].requires_grad) if len(tensors) > 1 else known
+
+
+def _keep_gradient(gradients: dict[int, Tensor], index: int, gradient: Tensor) -> None:
+    gradients[index] = gradient.detach().flatten()
+
+
+def _numbered(work: Callable[..., None], *first: object) -> Callable[..., None]:
+    return lambda *args: work(*first, *args)

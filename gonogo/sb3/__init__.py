@@ -1,0 +1,17 @@
+"""Evidence of Stable-Baselines3's trainings, so that their runs can be judged: one line in the user's script.
+
+    from gonogo.sb3 import Evidence
+
+    model.learn(50_000, callback=Evidence("runs/mine", eval_env=env))
+
+    evidence       the callback
+    off_policy     TD3, DDPG and SAC: which networks are watched, and when
+    configuration  hyperparameters of a model by the names of docs/run-directory.md
+    evaluation     episodes of the policy without noise
+
+Importing it needs torch and stable-baselines3.
+"""
+
+from gonogo.sb3.evidence import Evidence
+
+__all__ = ["Evidence"]

@@ -1,0 +1,140 @@
+"""What is looked at of TD3, DDPG and SAC: which updates, and which networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from torch import Tensor, nn
+
+from gonogo.evidence.guard import Guard
+from gonogo.evidence.measures import Batch
+from gonogo.evidence.parts import Networks, last_tanh
+from gonogo.evidence.recorder import Recorder
+from gonogo.evidence.replaced import Replaced
+from gonogo.sb3.configuration import exploration_noise
+from gonogo.sb3.evaluation import reward_factor
+
+
+def is_watched(model: object) -> bool:
+    """Whether a model has an actor and Q critics that learn from replayed transitions."""
+    return isinstance(model, OffPolicyAlgorithm) and hasattr(model, "critic_target")
+
+
+class OffPolicyUpdates:
+    """Looks at every so many updates of a model; between rollouts only, so that nothing is attached otherwise."""
+
+    def __init__(
+        self,
+        model: Any,
+        guard: Guard,
+        write: Callable[[dict[str, float]], None],
+        every: int,
+    ) -> None:
+        """Take the model, who guards each hook, what to do with an update's tags, and updates between two logs."""
+        self._model, self._guard, self._write, self._every = model, guard, write, every
+        self._stochastic = hasattr(model.actor, "action_log_prob")
+        self._recorder = Recorder(_networks(model, stochastic=self._stochastic), guard, self._done)
+        self._delay = int(getattr(model, "policy_delay", 1))
+        self._update = int(model._n_updates)
+        """Number of the update that is made."""
+        self._due = 0
+        """Number of the next update to be looked at."""
+        self._replaced: list[Replaced] = []
+
+    def before_updates(self) -> None:
+        """Attach what is needed when one of the updates that follow is due."""
+        model = self._model
+        self._update = int(model._n_updates)
+        if model.num_timesteps <= model.learning_starts:
+            return
+        next_due = -(-max(self._update + 1, self._due) // self._delay) * self._delay
+        # A negative number stands for as many updates as steps of the rollout, which are not known here.
+        if 0 <= model.gradient_steps < next_due - self._update:
+            return
+        self._replaced.append(Replaced(model.replay_buffer, "sample", self._guarded(self._sampled)))
+        if self._stochastic:
+            look = self._guarded(self._acted)
+            self._replaced.append(Replaced(model.actor, "action_log_prob", look))
+
+    def after_updates(self) -> None:
+        """Take everything off again; an update whose actor was not trained ends here."""
+        self.detach()
+        self._recorder.finish()
+
+    def detach(self) -> None:
+        """Take everything off the model, whatever happened."""
+        replaced, self._replaced = self._replaced, []
+        for each in replaced:
+            each.remove()
+        if self._guard.error is not None:
+            self._recorder.cancel()
+
+    def _guarded(self, work: Callable[[Any], None]) -> Callable[[Any], None]:
+        return self._guard.hook(work)
+
+    def _sampled(self, batch: Any) -> None:
+        self._recorder.finish()
+        self._update += 1
+        if self._update < self._due or self._update % self._delay:
+            return
+        discounts = getattr(batch, "discounts", None)
+        gamma = self._model.gamma if discounts is None else discounts
+        self._recorder.begin(Batch(reward=batch.rewards, terminated=batch.dones, gamma=gamma))
+
+    def _acted(self, result: tuple[Tensor, Tensor]) -> None:
+        """Keep the actions of a stochastic actor that its loss is about; those of the targets carry no gradient."""
+        seen, (action, log_prob) = self._recorder.seen, result
+        if seen is None or not action.requires_grad or seen.action is not None:
+            return
+        model = self._model
+        seen.action, seen.log_prob = action, log_prob.detach().flatten()
+        seen.preactivation = getattr(model.actor.action_dist, "gaussian_actions", None)
+        learned = getattr(model, "log_ent_coef", None)
+        seen.entropy_coefficient = (
+            model.ent_coef_tensor if learned is None else learned.detach().exp()
+        )
+
+    def _done(self, tags: dict[str, float]) -> None:
+        model = self._model
+        self._due = self._update + self._every
+        buffer = model.replay_buffer
+        noise = exploration_noise(model)
+        tags |= {
+            "agent/total_updates": float(self._update),
+            "agent/actor_updates": float(self._update // self._delay),
+            "agent/buffer_size": float(buffer.size() * buffer.n_envs),
+            "agent/actor_lr": _rate(model.actor.optimizer),
+            "agent/critic_lr": _rate(model.critic.optimizer),
+            "agent/reward_scale": reward_factor(model.get_vec_normalize_env()),
+        }
+        if noise is not None:
+            tags["agent/exploration_noise"] = noise
+        self._write(tags)
+
+
+def _networks(model: Any, *, stochastic: bool) -> Networks:
+    actor, critic = model.actor, model.critic
+    of_actor, of_critic = _encoder(actor), _encoder(critic)
+    return Networks(
+        actor=actor,
+        critics=list(critic.q_networks),
+        critic_parameters=list(critic.parameters()),
+        actor_optimizer=actor.optimizer,
+        critic_optimizer=critic.optimizer,
+        actor_encoder=of_actor,
+        critic_encoder=None if of_critic is of_actor else of_critic,
+        squash=None if stochastic else last_tanh(actor),
+        critic_loss_weight=0.5 if stochastic else 1.0,
+    )
+
+
+def _encoder(network: Any) -> nn.Module | None:
+    encoder: nn.Module = network.features_extractor
+    return encoder if any(True for _ in encoder.parameters()) else None
+
+
+def _rate(optimizer: torch.optim.Optimizer) -> float:
+    return float(optimizer.param_groups[0]["lr"])
