@@ -39,7 +39,6 @@ def _one_thread():
         (SAC, {"use_sde": True}),
         (TD3, {"policy_delay": 3, "learning_rate": lambda left: 1e-3 * left}),
     ],
-    ids=str,
 )
 def test_the_same_is_learned(tmp_path: Path, algorithm: Any, settings: dict[str, Any]) -> None:
     alone = small(algorithm, **settings)
