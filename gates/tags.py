@@ -6,8 +6,38 @@ Gates and trainer share no code; a test holds this list to the trainer's.
 from __future__ import annotations
 
 _MODULES = ("actor_cnn", "actor_mlp", "critic_cnn", "critic_mlp")
+_KINDS = ("vector", "camera")
 _STATISTICS = ("mean", "std", "min", "max")
 _REWARD_COMPONENTS = ("efficiency", "lane_keeping", "comfort", "safety", "progress", "total")
+
+EVIDENCE_TAGS: tuple[str, ...] = (
+    "replay/reward_error",
+    "replay/reward_error_of_step_before",
+    "replay/reward_correlation",
+    "replay/action_error",
+    "replay/action_correlation",
+    "replay/terminated_error",
+    "replay/obs_error",
+    "replay/next_obs_error",
+    *(f"{place}/{kind}_change" for place in ("replay", "env") for kind in _KINDS),
+    *(f"replay/{kind}_std" for kind in _KINDS),
+    "replay/policy_distance",
+    "env/exploration",
+    "bellman/target_error",
+    "bellman/target_error_of_maximum",
+    "bellman/discount",
+    "bellman/target_noise",
+    "bellman/q_error",
+    "bellman/loss_error",
+    *(f"targets/{network}_tau" for network in ("actor", "critic")),
+    *(f"targets/{network}_lag" for network in ("actor", "critic")),
+    "policy/gradient_alignment",
+    "policy/ascent",
+    "sees/q_action",
+    *(f"sees/{network}_{kind}" for network in ("q", "policy") for kind in _KINDS),
+    *(f"weights/{module}_step" for module in _MODULES),
+)
+"""Measured in some logged updates, by trainers that measure evidence."""
 
 CANONICAL_TAGS: tuple[str, ...] = (
     "train/actor_loss",
@@ -51,6 +81,7 @@ CANONICAL_TAGS: tuple[str, ...] = (
     "eval/time_limit_share",
     "eval/discounted_return",
     "eval/episodes",
+    *EVIDENCE_TAGS,
 )
 
 OTHER_ALGORITHMS_TAGS: tuple[str, ...] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,8 @@ from trainer.evaluate import evaluate
 from trainer.observation import Observation, ObservationShape
 from trainer.replay.buffer import ReplayBuffer
 from trainer.replay.capacity import most_transitions
+from trainer.replay.ledger import STEPS as LEDGER_STEPS
+from trainer.replay.ledger import Ledger
 from trainer.run import checkpoint as checkpoints
 from trainer.run.checkpoint import CheckpointError, Manifest
 from trainer.run.episodes import EpisodeTally
@@ -26,6 +29,8 @@ from trainer.run.task import Task
 from trainer.warm_start import load_carried
 
 Arrays = Mapping[str, NDArray[Any]]
+
+MOST_UPDATES_BETWEEN_EVIDENCE = 1_000
 
 
 class StopRequestedError(Exception):
@@ -83,17 +88,21 @@ class Trainer:
             if self._borrowed
             else task.make_env(config.eval_episodes, self.streams.eval_seed)
         )
+        shape = ObservationShape(camera=task.spec.camera_shape, vector=task.spec.vector_dim)
+        # Never more memory than the stage can fill.
+        capacity = min(config.buffer_size, most_transitions(request.planned_steps))
         self.replay = ReplayBuffer(
-            # Never more memory than the stage can fill.
-            min(config.buffer_size, most_transitions(request.planned_steps)),
+            capacity,
             config.num_envs,
-            ObservationShape(camera=task.spec.camera_shape, vector=task.spec.vector_dim),
+            shape,
             self.action_dim,
             mirror=self.agent.device if config.replay_on_device else None,
         )
+        self.ledger = Ledger(min(capacity, LEDGER_STEPS), config.num_envs, shape, self.action_dim)
         self.tally = EpisodeTally(config.num_envs)
         self._timing = _Timing()
         self._next_log = 0
+        self._next_evidence = 0
         self._best_return = -math.inf
         self._best_step = -1
         """Step of the best evaluation; -1 before the first one."""
@@ -149,6 +158,7 @@ class Trainer:
         """
         self._beat("starting")
         self.replay.end_episodes()
+        self.ledger.end_episodes()
         self.tally.restart()
         obs: Arrays = self.env.reset(seed=(self.streams.env_seed + self.step) % 2**31)[0]
         return obs
@@ -159,16 +169,20 @@ class Trainer:
         exploring = self.step < config.learning_starts
         self._beat("exploring" if exploring else "training")
         shape = (config.num_envs, self.action_dim)
+        policy = None
         # A policy that was carried over collects better data than chance.
         if exploring and self.request.warm_start is None:
             action = self.streams.exploration.uniform(-1.0, 1.0, shape).astype(np.float32)
         else:
             noise = self.streams.exploration.normal(0.0, 1.0, shape) * self.exploration_noise
-            action = np.clip(self._policy(obs) + noise, -1.0, 1.0).astype(np.float32)
+            policy = self._policy(obs)
+            action = np.clip(policy + noise, -1.0, 1.0).astype(np.float32)
 
+        marks = self.ledger.marks(obs)
         next_obs, reward, terminated, truncated, infos = self.env.step(action)
         done = terminated | truncated
         last = _with_final(next_obs, infos, done)
+        self.ledger.record(marks, action, policy, reward, terminated, done, last)
         self.replay.add(
             _newest_frame(obs),
             obs["vector"],
@@ -198,11 +212,15 @@ class Trainer:
             started = time.perf_counter()
             batch = self.replay.sample(config.batch_size, self.streams.replay, self.agent.device)
             log = self.agent.updates + 1 >= self._next_log
+            if log and self.agent.updates + 1 >= self._next_evidence and batch.origin is not None:
+                batch = dataclasses.replace(batch, witness=self.ledger.witness(*batch.origin))
             stats = self.agent.update(batch, log=log)
             tags = stats.tags() if stats is not None else {}
             self._timing.updating_s += time.perf_counter() - started
             if tags:
                 self._next_log = self.agent.updates + config.log_every_updates
+                if batch.witness is not None:
+                    self._next_evidence = _next_evidence(self.agent.updates)
                 tags |= {
                     "agent/buffer_size": float(len(self.replay)),
                     "agent/exploration_noise": self.exploration_noise,
@@ -271,7 +289,9 @@ class Trainer:
             "tally": self.tally.state_dict(),
             "replay": self.replay.state_dict(),
             "env": _as_tensors(self.env.get_state()) if hasattr(self.env, "get_state") else None,
+            "ledger": self.ledger.state_dict(),
             "next_log": self._next_log,
+            "next_evidence": self._next_evidence,
             "best_return": self._best_return,
             "best_step": self._best_step,
         }
@@ -307,7 +327,10 @@ class Trainer:
         for segment in checkpoints.load_segments(manifest):
             self.replay.load_segment(segment)
         self.replay.load_state_dict(state["replay"])
+        if "ledger" in state:  # not in checkpoints of earlier revisions
+            self.ledger.load_state_dict(state["ledger"])
         self.step, self._next_log = state["step"], state["next_log"]
+        self._next_evidence = state.get("next_evidence", 0)
         self._best_return, self._best_step = state["best_return"], state.get("best_step", -1)
         self._saved, self._saved_mark = manifest, self.replay.advanced
         if state["env"] is not None:
@@ -363,6 +386,11 @@ class _Timing:
         }
         self.restart(step)
         return values
+
+
+def _next_evidence(updates: int) -> int:
+    """Return the update that measures evidence next: often at the start, then rarely, so that it costs little."""
+    return updates + min(max(1, updates // 4), MOST_UPDATES_BETWEEN_EVIDENCE)
 
 
 def _as_tensors(arrays: Arrays) -> dict[str, torch.Tensor]:

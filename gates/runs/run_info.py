@@ -58,6 +58,8 @@ class RunInfo:
     """The run began with what another one learned, not with fresh networks."""
     complete: bool = False
     """True for run.json of our trainer, which holds every default; False where a few keys may be named only."""
+    evidence: bool = False
+    """The trainer promises to log the evidence tags, so that their absence says something."""
     dialect: str = ""
     """Dialect that the run declares: a name, or the absolute path of a mapping file; empty: found by its tags."""
 
@@ -190,6 +192,7 @@ def _from_run_json(data: Mapping[str, Any], path: Path) -> RunInfo:
         else (),
         warm_start=isinstance(data.get("warm_start"), dict),
         complete=trainer is None,
+        evidence=data.get("evidence") is True,
         dialect=_dialect(trainer, path),
     )
 

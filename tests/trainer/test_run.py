@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 import torch
 
+from gates.events.reader import read_events
 from trainer import __main__ as command_line
 from trainer import loop
 from trainer.agents.td3 import TD3
 from trainer.loop import Trainer
+from trainer.replay.ledger import Ledger
 from trainer.run import checkpoint
 from trainer.run.heartbeat import Heartbeat
 from trainer.run.request import read_task
-from trainer.run.tags import EPISODE_TAGS, EVALUATION_TAGS, REWARD_TAGS, UPDATE_TAGS
+from trainer.run.tags import ALL_TAGS
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAIN = {
@@ -104,7 +106,7 @@ def test_writes_every_file_of_the_contract(finished):
 
 def test_writes_every_tag_of_the_contract(finished):
     scalars = _scalars(finished)
-    every = UPDATE_TAGS + EPISODE_TAGS + REWARD_TAGS + EVALUATION_TAGS
+    every = ALL_TAGS
     assert set(scalars) == {tag.name for tag in every}
     assert [step for step, _ in scalars["eval/mean_reward"]] == [0, 200, 400]
     assert [value for _, value in scalars["agent/total_updates"]] == list(range(1, 16))
@@ -287,3 +289,27 @@ def test_only_updates_take_several_threads(tmp_path, monkeypatch):
     finally:
         torch.set_num_threads(before)
     assert seen == {"act": {1}, "update": {2}}
+
+
+def test_evidence_is_logged_from_the_first_update_and_changes_nothing_that_is_learned(
+    tmp_path, monkeypatch
+):
+    def final_agent(name: str) -> dict:
+        run = _run_directory(tmp_path / name)
+        assert command_line.main(["run", "--run", str(run)]) == 0
+        manifest, _ = checkpoint.newest_good(run / "checkpoints")
+        return checkpoint.load(manifest, torch.device("cpu"))["agent"]
+
+    measured = final_agent("measured")
+    series = read_events(tmp_path / "measured" / "events").series
+    evidence = series["replay/reward_error"]
+    assert evidence.steps[0] == series["train/q1_value"].steps[0]
+    assert not evidence.values.any()
+    assert 3 <= len(evidence) < len(series["train/q1_value"])
+
+    monkeypatch.setattr(Ledger, "witness", lambda *_: None)
+    bare = final_agent("bare")
+    assert "replay/reward_error" not in read_events(tmp_path / "bare" / "events").series
+    for network in ("actor", "critic", "actor_target", "critic_target"):
+        for key, values in measured[network].items():
+            assert torch.equal(values, bare[network][key]), f"{network}.{key}"

@@ -31,6 +31,8 @@ class Measured(Protocol):
     config: TrainConfig
     actor: Actor
     critic: Critic
+    actor_target: Actor
+    critic_target: Critic
     actor_optimizer: Adam
     critic_optimizer: Adam
     parts: dict[str, Part]
@@ -90,10 +92,14 @@ class TD3Stats:
     gradients: Values
     weights: Values
     agent: Values
+    evidence: Values
+    """Empty where none was asked for."""
 
     @classmethod
     @torch.no_grad()
-    def of(cls, agent: Measured, critic: CriticStep, actor: ActorStep) -> TD3Stats:
+    def of(
+        cls, agent: Measured, critic: CriticStep, actor: ActorStep, evidence: Values
+    ) -> TD3Stats:
         """Measure an update that has just been done."""
         return cls(
             losses={"train/critic_loss": critic.loss, "train/actor_loss": actor.loss},
@@ -111,6 +117,7 @@ class TD3Stats:
                 if part.parameters
             },
             agent=_counters_and_rates(agent),
+            evidence=evidence,
         )
 
     def tags(self) -> dict[str, float]:
@@ -123,6 +130,7 @@ class TD3Stats:
             **self.gradients,
             **self.weights,
             **self.agent,
+            **self.evidence,
         }
         tensors = {tag: v.detach() for tag, v in every.items() if isinstance(v, Tensor)}
         host = torch.stack([value.to(torch.float32) for value in tensors.values()]).tolist()

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainer.agents.adam import Adam
+from trainer.agents.evidence import Evidence
 from trainer.agents.instruments import (
     ActorStep,
     CriticStep,
@@ -100,6 +101,8 @@ class TD3:
         delayed_update = self.updates % config.policy_delay == 0
         actor_due = delayed_update and self.updates > config.critic_warmup_updates
         log = log and actor_due
+        witness = batch.witness if log else None
+        evidence = None if witness is None else Evidence(self, batch, witness)
         reward = self.rewards(batch.reward)
         discount = config.gamma * (1.0 - batch.terminated)
         obs, next_obs = batch.obs.scaled(), batch.next_obs.scaled()
@@ -122,6 +125,14 @@ class TD3:
 
         # Compute the critic loss
         critic_loss = torch.stack([functional.mse_loss(q, target_q) for q in q_values]).sum()
+        if evidence is not None:
+            evidence.of_critic_loss(
+                reward=reward,
+                next_action=next_action,
+                target_q=target_q,
+                q_values=q_values,
+                loss=critic_loss,
+            )
 
         # Optimize the critic
         self.critic_optimizer.zero_grad()
@@ -130,18 +141,24 @@ class TD3:
         self.critic_optimizer.step()
 
         # Delayed policy update
-        actor_step = self._update_actor(obs, log) if actor_due else None
+        actor_step = self._update_actor(obs, log, evidence) if actor_due else None
+        if evidence is not None:
+            evidence.of_steps()
         if delayed_update:
             self._update_targets()
+        if evidence is not None:
+            evidence.of_targets()
 
         if not log or actor_step is None:
             return None
         critic_step = CriticStep(
             critic_loss, q_values, target_q, reward, discount, batch.terminated, features, gradients
         )
-        return TD3Stats.of(self, critic_step, actor_step)
+        return TD3Stats.of(
+            self, critic_step, actor_step, {} if evidence is None else evidence.values
+        )
 
-    def _update_actor(self, obs: Observation, log: bool) -> ActorStep:
+    def _update_actor(self, obs: Observation, log: bool, evidence: Evidence | None) -> ActorStep:
         config = self.config
 
         # Compute the actor loss
@@ -158,8 +175,12 @@ class TD3:
 
         # Optimize the actor
         self.actor_optimizer.zero_grad()
+        if evidence is not None:
+            z.retain_grad()
         # Only the actor's gradients: the critic's would be computed for nothing.
         loss.backward(inputs=[*self.actor.parameters()])  # type: ignore[no-untyped-call]
+        if evidence is not None:
+            evidence.of_actor_loss(z=z, gradient=z.grad, q=q)
         leak = encoder_leak(self, obs, q_features, action) if log else None
         gradients = self._clip_gradients("actor_cnn", "actor_mlp", measure=log)
         self.actor_optimizer.step()

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainer.observation import Observation, ObservationShape
+from trainer.replay.ledger import Witness
 from trainer.replay.mirror import FrameMirror
 from trainer.replay.staging import Staging
 
@@ -38,6 +39,10 @@ class Batch:
     """Undefined where `terminated`: multiply its value by zero."""
     terminated: Tensor
     """`float32[batch]`, 1 where the episode ended by a termination; a truncation is 0."""
+    origin: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+    """Environment of each transition, and its number among that environment's steps; -1 where unknown."""
+    witness: Witness | None = None
+    """What the environment says of these transitions, where evidence is wanted."""
 
 
 class ReplayBuffer:
@@ -74,6 +79,10 @@ class ReplayBuffer:
         """Frames of the same episode before this slot, at most `stack - 1`."""
         self._valid = np.zeros(ring, dtype=bool)
         """Slots that may be sampled."""
+        self._number = np.full(ring, -1, dtype=np.int32)
+        """Steps of the same environment before the transition in this slot."""
+        self._added = 0
+        """Steps of each environment so far."""
         self._head = np.zeros(num_envs, dtype=np.int64)
         self._advanced = np.zeros(num_envs, dtype=np.int64)
         """Slots that each head has passed since the beginning, over all rounds of the ring."""
@@ -133,6 +142,8 @@ class ReplayBuffer:
         self._terminated[rows, here] = terminated
         self._age[rows, here] = np.minimum(self._episode_age, self._stack - 1)
         self._valid[rows, here] = True
+        self._number[rows, here] = self._added
+        self._added += 1
         for ahead in range(1, self._stack + 1):
             self._valid[rows, (here + ahead) % self._slots] = False
 
@@ -173,6 +184,7 @@ class ReplayBuffer:
                 next_frames, staging.send("next_vector", _flat(self._vectors), there)
             ),
             terminated=staging.send("terminated", _flat(self._terminated), here),
+            origin=(rows, self._number[rows, slots].astype(np.int64)),
         )
         staging.end()
         return batch
@@ -237,7 +249,8 @@ class ReplayBuffer:
         """Write a segment back; segments are loaded in the order in which they were made."""
         rows, slots = segment["rows"], segment["slots"]
         for name, array in self._columns().items():
-            array[rows, slots] = segment[name]
+            # Numbers are missing in checkpoints of earlier revisions.
+            array[rows, slots] = segment.get(name, -1) if name == "number" else segment[name]
         if self._mirror is not None:
             self._mirror.write(rows, slots, segment["frames"])
 
@@ -247,6 +260,7 @@ class ReplayBuffer:
             "advanced": self._advanced.tolist(),
             "episode_age": self._episode_age.tolist(),
             "written": self._written,
+            "added": self._added,
             "slots": self._slots,
         }
 
@@ -262,6 +276,7 @@ class ReplayBuffer:
         self._head = self._advanced % self._slots
         self._episode_age = np.array(state["episode_age"], dtype=np.int64)
         self._written = state["written"]
+        self._added = state.get("added", 0)
         for ahead in range(self._stack):
             self._valid[self._rows, (self._head + ahead) % self._slots] = False
 
@@ -274,6 +289,7 @@ class ReplayBuffer:
             "terminated": self._terminated,
             "age": self._age,
             "valid": self._valid,
+            "number": self._number,
         }
 
     def _stack_slots(self, last: NDArray[np.int64], age: NDArray[np.int64]) -> NDArray[np.int64]:

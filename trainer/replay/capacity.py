@@ -14,4 +14,4 @@ def transition_bytes(spec: EnvSpec) -> int:
     """Return what the replay buffer takes for one transition."""
     height, width = spec.camera_shape[1:] if spec.camera_shape else (0, 0)
     numbers = spec.vector_dim + spec.action_dim + 2  # reward and terminated
-    return height * width + 4 * numbers + 2  # age and validity take a byte each
+    return height * width + 4 * numbers + 6  # age and validity take a byte each, the number four

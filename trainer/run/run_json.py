@@ -48,6 +48,7 @@ def write_run_json(
             "seed": request.seed,
             "planned_steps": request.planned_steps,
             "algorithm": request.train.algorithm,
+            "evidence": True,
             **config,
             "warm_start": request.warm_start and request.warm_start.model_dump(mode="json"),
             "git_revision": _git_revision(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-When = Literal["update", "episode", "evaluation"]
+When = Literal["update", "evidence", "episode", "evaluation"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,136 @@ UPDATE_TAGS: tuple[Tag, ...] = (
     Tag("time/update_share", "update", "share", "part of that time spent in updates"),
 )
 
+_KINDS = ("vector", "camera")
+"""Kinds of observation; a task without one of them writes none of its tags."""
+_NETWORKS = ("actor", "critic")
+
+
+def _evidence(name: str, unit: str, meaning: str) -> Tag:
+    return Tag(name, "evidence", unit, meaning)
+
+
+EVIDENCE_TAGS: tuple[Tag, ...] = (
+    _evidence(
+        "replay/reward_error",
+        "spreads",
+        "mean |r - r_env| / std(r_env); r_env: the environment's reward at the same index, transformed as configured",
+    ),
+    _evidence(
+        "replay/reward_error_of_step_before",
+        "spreads",
+        "the same against the environment's reward one step earlier in the same episode",
+    ),
+    _evidence("replay/reward_correlation", "1", "correlation of r and r_env"),
+    _evidence(
+        "replay/action_error", "1", "mean |a - a_env|; a_env: what the environment received then"
+    ),
+    _evidence("replay/action_correlation", "1", "correlation of a and a_env"),
+    _evidence(
+        "replay/terminated_error",
+        "share",
+        "transitions whose terminal flag is not the environment's",
+    ),
+    _evidence(
+        "replay/obs_error", "share", "transitions whose observation is not the environment's"
+    ),
+    _evidence(
+        "replay/next_obs_error",
+        "share",
+        "transitions, not terminated, whose next observation is not the environment's",
+    ),
+    *(
+        _evidence(
+            f"replay/{kind}_change",
+            "obs",
+            f"mean |next_obs - obs| of the batch's {kind}s where not terminated",
+        )
+        for kind in _KINDS
+    ),
+    *(
+        _evidence(
+            f"env/{kind}_change", "obs", "the same in the newest 1,000 steps of the environment"
+        )
+        for kind in _KINDS
+    ),
+    *(
+        _evidence(
+            f"replay/{kind}_std",
+            "obs",
+            f"standard deviation over the batch, mean over the entries of the {kind}",
+        )
+        for kind in _KINDS
+    ),
+    _evidence("replay/policy_distance", "1", "mean |a - pi(s)| over the batch"),
+    _evidence(
+        "env/exploration",
+        "1",
+        "mean |a - pi(s)| in the newest 1,000 steps of the environment, random exploration left out",
+    ),
+    _evidence(
+        "bellman/target_error",
+        "share",
+        "max |(y - r) - y'| / mean(|r| + |y'|); y: TD target of the loss, "
+        "y' = gamma (1 - terminated) min_i Q'_i(s', a'), computed again; a': next action of the loss",
+    ),
+    _evidence("bellman/target_error_of_maximum", "share", "the same with max_i in place of min_i"),
+    _evidence(
+        "bellman/discount",
+        "1",
+        "slope of y - r over min_i Q'_i(s', a') where not terminated, without intercept",
+    ),
+    _evidence(
+        "bellman/target_noise", "1", "max |a' - pi'(s')|: target smoothing that the loss used"
+    ),
+    _evidence(
+        "bellman/q_error",
+        "share",
+        "max_i |q_i - Q_i(s, a)| / mean |Q_i(s, a)|; q_i: Q of the critic's loss, Q_i(s, a) computed again",
+    ),
+    _evidence("bellman/loss_error", "share", "|loss - L| / L; L = sum_i mean (q_i - y)^2"),
+    *(
+        _evidence(
+            f"targets/{network}_tau",
+            "1",
+            f"d.(target' - target) / d.d; d = {network} - target before the target update, target' after it",
+        )
+        for network in _NETWORKS
+    ),
+    *(
+        _evidence(f"targets/{network}_lag", "share", f"|d| / |{network}|, d as above")
+        for network in _NETWORKS
+    ),
+    _evidence(
+        "policy/gradient_alignment",
+        "1",
+        "cosine of -dloss/dz, as the actor's loss gave it, and of u = dJ/dz, computed again; "
+        "J: what the configured actor loss is minus, z: output before the tanh",
+    ),
+    _evidence("policy/ascent", "1", "cosine of u and of the change of z in this actor update"),
+    _evidence(
+        "sees/q_action", "share", "mean |Q1(s, a_j) - Q1(s, a)| / mean |Q1(s, a)|; j: another row"
+    ),
+    *(
+        _evidence(f"sees/q_{kind}", "share", f"the same with another row's {kind}")
+        for kind in _KINDS
+    ),
+    *(
+        _evidence(
+            f"sees/policy_{kind}", "1", f"mean |pi(s_j) - pi(s)|; s_j: s with another row's {kind}"
+        )
+        for kind in _KINDS
+    ),
+    *(
+        _evidence(
+            f"weights/{module}_step",
+            "1",
+            f"root mean square change of the {module} weights in this update / configured learning rate",
+        )
+        for module in MODULES
+    ),
+)
+"""Measured in some logged updates only, and without an entry where undefined (nothing varies, no row is known)."""
+
 EPISODE_TAGS: tuple[Tag, ...] = (
     Tag("train/episode_length", "episode", "steps", "length of the episode"),
     Tag("train/episode_reward", "episode", "reward", "undiscounted return, unscaled"),
@@ -128,7 +258,9 @@ EVALUATION_TAGS: tuple[Tag, ...] = (
     Tag("eval/episodes", "evaluation", "count", "episodes of this evaluation"),
 )
 
-ALL_TAGS: tuple[Tag, ...] = UPDATE_TAGS + EPISODE_TAGS + REWARD_TAGS + EVALUATION_TAGS
+ALL_TAGS: tuple[Tag, ...] = (
+    UPDATE_TAGS + EVIDENCE_TAGS + EPISODE_TAGS + REWARD_TAGS + EVALUATION_TAGS
+)
 
 
 def markdown_table() -> str:

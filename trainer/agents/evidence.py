@@ -1,0 +1,275 @@
+"""Evidence: what an update did, measured again from the definitions; nothing here changes what is learned.
+
+Everything is computed a second time from layers, weights and configuration, by other code than the update's own, over
+the first rows of the batch. No random number is drawn. docs/run-directory.md has the formula of every tag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from trainer.agents.instruments import Measured, Values
+from trainer.agents.networks import Actor, Critic
+from trainer.observation import Observation
+from trainer.replay.buffer import Batch
+from trainer.replay.ledger import Witness
+
+ROWS = 64
+"""Rows of the batch that are measured again."""
+WEIGHTS = 256
+"""Weights of each tensor that stand for it."""
+TINY = 1e-12
+
+
+class Evidence:
+    """Evidence of one update, gathered in the order of the update."""
+
+    def __init__(self, agent: Measured, batch: Batch, witness: Witness) -> None:
+        """Look at the agent before the update.
+
+        Args:
+            agent: What is updated; nothing of it is changed.
+            batch: What it learns from.
+            witness: What the environment says of the batch.
+        """
+        self.values: Values = {}
+        """By tag."""
+        self._agent, self._batch, self._witness = agent, batch, witness
+        self._obs, self._next_obs = (_rows(obs.scaled()) for obs in (batch.obs, batch.next_obs))
+        self._parts = {name: part for name, part in agent.parts.items() if part.parameters}
+        self._weights = {name: _sample(part.parameters) for name, part in self._parts.items()}
+        self._z = self._uphill = torch.zeros(0)
+
+    @torch.no_grad()
+    def of_critic_loss(
+        self,
+        *,
+        reward: Tensor,
+        next_action: Tensor,
+        target_q: Tensor,
+        q_values: tuple[Tensor, ...],
+        loss: Tensor,
+    ) -> None:
+        """Measure the critic's loss, before the critic is stepped.
+
+        Args:
+            reward: As the critic sees it, `float32[batch]`.
+            next_action: What the target critic was asked for, `float32[batch, action_dim]`.
+            target_q: `float32[batch]`.
+            q_values: Of each critic, `float32[batch]`.
+            loss: Of all critics, `float32[]`.
+        """
+        agent, batch = self._agent, self._batch
+        self.values |= self._of_rewards(reward) | self._of_data()
+
+        smoothed = next_action[:ROWS]
+        policy = _act(agent.actor_target, self._next_obs)
+        self.values["bellman/target_noise"] = (smoothed - policy).abs().max()
+
+        following = _heads(
+            agent.critic_target, _encode(agent.critic_target, self._next_obs), smoothed
+        )
+        going_on = batch.terminated[:ROWS] == 0
+        own = reward[:ROWS]
+        bootstrap = target_q[:ROWS] - own
+
+        def error(next_q: Tensor) -> Tensor:
+            value = torch.where(going_on, agent.config.gamma * next_q, 0.0)
+            size = own.abs().mean() + value.abs().mean() + TINY
+            return (bootstrap - value).abs().max() / size
+
+        smallest = following.amin(dim=0)
+        self.values["bellman/target_error"] = error(smallest)
+        if len(following) > 1:
+            self.values["bellman/target_error_of_maximum"] = error(following.amax(dim=0))
+        next_q = torch.where(going_on, smallest, 0.0)
+        if bool(next_q.any()):
+            self.values["bellman/discount"] = (next_q @ bootstrap) / (next_q @ next_q)
+
+        again = _heads(agent.critic, _encode(agent.critic, self._obs), batch.action[:ROWS])
+        asked = torch.stack([q[:ROWS] for q in q_values])
+        self.values["bellman/q_error"] = (asked - again).abs().max() / (again.abs().mean() + TINY)
+        square = torch.stack([(q - target_q).square().mean() for q in q_values]).sum()
+        self.values["bellman/loss_error"] = (loss - square).abs() / (square + TINY)
+
+    def of_actor_loss(self, *, z: Tensor, gradient: Tensor | None, q: Tensor) -> None:
+        """Measure the actor's loss, after going backward and before the actor is stepped.
+
+        Args:
+            z: Before the tanh, `float32[batch, action_dim]`.
+            gradient: Of the loss at `z`.
+            q: Q1 of the actor's own actions, `float32[batch]`.
+        """
+        agent, config = self._agent, self._agent.config
+        z = z.detach()
+        self._z = z[:ROWS]
+        with torch.no_grad():
+            features = _encode(agent.critic, self._obs)
+            self.values |= self._of_sight(features)
+            distance = (self._batch.action - torch.tanh(z)).abs().mean()
+            self.values["replay/policy_distance"] = distance
+        rows = self._z.clone().requires_grad_()
+        value = _heads(agent.critic, features, torch.tanh(rows))[0].sum() / len(z)
+        if config.normalize_actor_loss:
+            value = value / q.detach().abs().mean().clamp_min(1e-6)
+        value = value - config.preact_penalty * rows.square().sum() / z.numel()
+        (self._uphill,) = torch.autograd.grad(value, rows)
+        if gradient is not None:
+            self._cosine("policy/gradient_alignment", -gradient[:ROWS], self._uphill)
+
+    @torch.no_grad()
+    def of_steps(self) -> None:
+        """Measure how actor and critic were stepped, before the targets follow."""
+        agent = self._agent
+        for name, part in self._parts.items():
+            change = _sample(part.parameters) - self._weights[name]
+            self.values[f"weights/{name}_step"] = change.square().mean().sqrt() / part.lr
+        z = agent.actor.mlp(_encode(agent.actor, self._obs))
+        self._cosine("policy/ascent", z - self._z, self._uphill)
+        self._targets = {name: _sample(target.parameters()) for name, _, target in self._pairs()}
+
+    @torch.no_grad()
+    def of_targets(self) -> None:
+        """Measure how the targets followed."""
+        for name, online, target in self._pairs():
+            goal, before = _sample(online.parameters()), self._targets[name]
+            gap = goal - before
+            self.values[f"targets/{name}_lag"] = gap.norm() / (goal.norm() + TINY)
+            if bool(gap.any()):
+                moved = _sample(target.parameters()) - before
+                self.values[f"targets/{name}_tau"] = (moved @ gap) / (gap @ gap)
+
+    def _pairs(self) -> tuple[tuple[str, nn.Module, nn.Module], ...]:
+        agent = self._agent
+        return (
+            ("actor", agent.actor, agent.actor_target),
+            ("critic", agent.critic, agent.critic_target),
+        )
+
+    def _cosine(self, tag: str, first: Tensor, second: Tensor) -> None:
+        """Log the cosine of the angle between two directions, where both have one."""
+        a, b = first.flatten().double(), second.flatten().double()
+        size = a.norm() * b.norm()
+        if bool(size > 0):
+            self.values[tag] = (a @ b) / size
+
+    def _of_rewards(self, reward: Tensor) -> Values:
+        """Hold the rewards that the critic saw against those that the environment gave, transformed as configured."""
+        witness, rewards, limit = self._witness, self._agent.rewards, self._agent.config.reward_clip
+        used = reward.cpu().numpy()[witness.known]
+
+        def transformed(given: np.ndarray) -> np.ndarray:
+            scaled = given * rewards.factor
+            return scaled if limit is None else np.clip(scaled, -limit, limit)
+
+        given, before = transformed(witness.reward), transformed(witness.reward_before)
+        if not len(used):
+            return {}
+        size = float(given.std()) or float(np.abs(given).mean()) or 1.0
+        values: Values = {"replay/reward_error": float(np.abs(used - given).mean()) / size}
+        values |= _correlation("replay/reward_correlation", used, given)
+        late = np.isfinite(before)
+        if late.any():
+            error = float(np.abs(used - before)[late].mean())
+            values["replay/reward_error_of_step_before"] = error / size
+        return values
+
+    def _of_data(self) -> Values:
+        """Hold the batch against what the environment received and gave."""
+        batch, witness = self._batch, self._witness
+        marks, next_marks = (witness.places.of_batch(obs) for obs in (batch.obs, batch.next_obs))
+        going_on = batch.terminated.cpu().numpy() == 0
+        change = np.abs(next_marks - marks)[going_on]
+        values: Values = dict(witness.fresh)
+        for kind, part in witness.places.kinds().items():
+            values[f"replay/{kind}_std"] = float(marks[:, part].std(axis=0).mean())
+            if len(change):
+                values[f"replay/{kind}_change"] = float(change[:, part].mean())
+        known = witness.known
+        if not len(known):
+            return values
+        action = batch.action.cpu().numpy()[known]
+        both = going_on[known] & ~witness.terminated
+        other = (marks[known] != witness.marks).any(axis=1)
+        other_next = (next_marks[known] != witness.next_marks).any(axis=1)
+        values |= {
+            "replay/action_error": float(np.abs(action - witness.action).mean()),
+            "replay/terminated_error": float((going_on[known] == witness.terminated).mean()),
+            "replay/obs_error": float(other.mean()),
+            **_correlation("replay/action_correlation", action.ravel(), witness.action.ravel()),
+        }
+        if both.any():
+            values["replay/next_obs_error"] = float(other_next[both].mean())
+        return values
+
+    def _of_sight(self, features: Tensor) -> Values:
+        """Measure how much Q and policy change when one of their inputs is another row's."""
+        agent, action = self._agent, self._batch.action[:ROWS]
+
+        def value(features: Tensor, action: Tensor) -> Tensor:
+            return _heads(agent.critic, features, action)[0]
+
+        q = value(features, action)
+        size = q.abs().mean() + TINY
+        acting = _encode(agent.actor, self._obs)
+        policy = torch.tanh(agent.actor.mlp(acting))
+        values: Values = {
+            "sees/q_action": (value(features, action.roll(1, dims=0)) - q).abs().mean() / size
+        }
+        for kind, part in _kinds(agent, self._obs).items():
+            values[f"sees/q_{kind}"] = (
+                value(_swapped(features, part), action) - q
+            ).abs().mean() / size
+            other = torch.tanh(agent.actor.mlp(_swapped(acting, part)))
+            values[f"sees/policy_{kind}"] = (other - policy).abs().mean()
+        return values
+
+
+def _rows(obs: Observation) -> Observation:
+    return Observation(None if obs.camera is None else obs.camera[:ROWS], obs.vector[:ROWS])
+
+
+def _sample(parameters: Iterable[Tensor]) -> Tensor:
+    """Copy the first weights of each tensor, `float64[n]`."""
+    return torch.cat([p.detach().flatten()[:WEIGHTS] for p in parameters]).double()
+
+
+def _encode(network: Actor | Critic, obs: Observation) -> Tensor:
+    if network.cnn is None or obs.camera is None:
+        return obs.vector
+    return torch.cat([network.cnn(obs.camera), obs.vector], dim=1)
+
+
+def _act(actor: Actor, obs: Observation) -> Tensor:
+    return torch.tanh(actor.mlp(_encode(actor, obs)))
+
+
+def _heads(critic: Critic, features: Tensor, action: Tensor) -> Tensor:
+    """Return Q of each head, `float32[heads, rows]`."""
+    inputs = torch.cat([features, action], dim=1)
+    return torch.stack([head(inputs).squeeze(1) for head in critic.heads])
+
+
+def _kinds(agent: Measured, obs: Observation) -> Mapping[str, slice]:
+    """Return where the features of each kind of observation stand."""
+    seen = 0 if obs.camera is None else agent.config.features_dim
+    every = {"camera": slice(0, seen), "vector": slice(seen, seen + obs.vector.shape[1])}
+    return {kind: part for kind, part in every.items() if part.stop > part.start}
+
+
+def _swapped(features: Tensor, part: slice) -> Tensor:
+    """Give each row the next row's entries in one part."""
+    changed = features.clone()
+    changed[:, part] = features[:, part].roll(1, dims=0)
+    return changed
+
+
+def _correlation(tag: str, first: np.ndarray, second: np.ndarray) -> Values:
+    """Return the correlation, where both vary."""
+    a, b = first - first.mean(dtype=np.float64), second - second.mean(dtype=np.float64)
+    size = float(np.sqrt((a @ a) * (b @ b)))
+    return {tag: float(a @ b) / size} if size > 0 else {}
