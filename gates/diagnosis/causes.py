@@ -193,6 +193,162 @@ CAUSES: Mapping[str, Cause] = {
         ),
         rank=3,
     ),
+    "rewards_of_other_transitions": Cause(
+        title="Rewards belong to other transitions or another task",
+        meaning=(
+            "The rewards of a batch are not those that the environment gave for the same steps, so the critic learns "
+            "values that no action changes."
+        ),
+        refuted_by="Rewards of a batch that equal the environment's at the same index (replay/reward_error of 0).",
+        instruction=(
+            "Follow one transition from env.step to the batch and compare its reward; look for arrays that are "
+            "shuffled or sorted apart from each other, an index that is off, and a reward that is computed again."
+        ),
+        rank=2,
+    ),
+    "rewards_delayed": Cause(
+        title="Rewards are stored one step late",
+        meaning="Each transition carries the reward of the step before, so actions are paid for what came before them.",
+        refuted_by="Rewards of a batch that equal the environment's at the same index (replay/reward_error of 0).",
+        instruction=(
+            "Store the reward that env.step returned for this very action; look for a variable that is stored before "
+            "it is assigned anew."
+        ),
+        rank=2,
+    ),
+    "actions_not_taken": Cause(
+        title="The buffer holds other actions than were taken",
+        meaning="The critic learns what an action brings from actions that the environment never received.",
+        refuted_by="Replayed actions that equal those handed to env.step at the same index (replay/action_error of 0).",
+        instruction=(
+            "Store the action that was handed to env.step, in the range that the networks use; look for a sign, a "
+            "scale between [-1, 1] and the environment's range, and noise that is added to one of both only."
+        ),
+        rank=2,
+    ),
+    "critic_on_policy_action": Cause(
+        title="The critic is trained on the policy's action",
+        meaning=(
+            "The critic's loss evaluates Q at the actor's own action in place of the replayed one, so reward and next "
+            "state belong to another action."
+        ),
+        refuted_by="Q of the critic's loss that equals Q(s, a) of the replayed actions (bellman/q_error of 0).",
+        instruction=(
+            "Compute the critic's loss from critic(obs, batch.action); actor(obs) belongs into the "
+            "actor's loss."
+        ),
+        rank=1,
+    ),
+    "next_obs_is_obs": Cause(
+        title="The next observation is the observation",
+        meaning="The targets bootstrap from the state itself, so no action leads anywhere.",
+        refuted_by="A batch whose next observations differ from its observations (replay/vector_change above 0).",
+        instruction=(
+            "Copy observations before env.step: an environment that changes its array in place makes both the same. "
+            "Look for obs = next_obs that runs before the transition is stored."
+        ),
+        rank=2,
+    ),
+    "observations_of_other_steps": Cause(
+        title="Replayed observations are not the environment's",
+        meaning="States or next states in the batches differ from what the environment showed at these steps.",
+        refuted_by="Replayed observations that equal the environment's at the same index (replay/obs_error of 0).",
+        instruction=(
+            "Follow one observation from env.step to the batch; look for normalisation with changing statistics, an "
+            "index that is off, and the first observation of the next episode in place of the last one (final_obs)."
+        ),
+        rank=2,
+    ),
+    "target_of_maximum": Cause(
+        title="Targets take the larger critic's value",
+        meaning="The maximum of the critics in the target feeds their overestimation back in place of holding it down.",
+        refuted_by="Targets that equal r + gamma * (1 - terminated) * min(Q1', Q2') (bellman/target_error of 0).",
+        instruction="Take torch.minimum of the target critics' values.",
+        rank=0,
+    ),
+    "target_discount": Cause(
+        title="Targets use another discount",
+        meaning="The value of the next state is multiplied by another number than gamma, so horizon and values differ.",
+        refuted_by="A slope of the targets over the next states' value that equals gamma (bellman/discount).",
+        instruction=(
+            "Multiply the next value by gamma once; look for a discount that is applied in the buffer and in the loss, "
+            "and for n-step returns without their power of gamma."
+        ),
+        rank=0,
+    ),
+    "target_miscomputed": Cause(
+        title="TD targets are not what they should be",
+        meaning="The targets of the critic's loss differ from r + gamma * (1 - terminated) * min(Q1', Q2').",
+        refuted_by="Targets that equal it (bellman/target_error of 0).",
+        instruction=(
+            "Print r, the discount, both target values and the target of one transition, and compute "
+            "it by hand."
+        ),
+        rank=0,
+    ),
+    "target_action_wrong": Cause(
+        title="Target actions are not the target actor's with clipped noise",
+        meaning=(
+            "The next action of the targets comes from another network than the target actor, or its noise is missing "
+            "or not clipped; so targets hold more of the critic's errors."
+        ),
+        refuted_by="bellman/target_noise above 0 and within target_noise_clip.",
+        instruction=(
+            "next_action = (actor_target(next_obs) + clamp(noise, -clip, clip)).clamp(-1, 1); check that the target "
+            "actor is used, that noise is added, and that it is clipped before it is."
+        ),
+        rank=3,
+    ),
+    "target_frozen": Cause(
+        title="A target network never follows",
+        meaning="The targets keep what an untrained network says, so values never reach beyond the next reward.",
+        refuted_by="A target update that moves the target by tau of its distance (targets/*_tau).",
+        instruction=(
+            "After each policy update move every target: target = (1 - tau) * target + tau * online, in place, actor "
+            "and critic; look for a loop over a list that was made before the networks were replaced."
+        ),
+        rank=1,
+    ),
+    "actor_descends": Cause(
+        title="The actor is trained downhill",
+        meaning="The actor's loss or its step has the wrong sign: each update makes the actions worse for the critic.",
+        refuted_by="A loss whose gradient points along -dQ/dz (policy/gradient_alignment of 1), and steps along it.",
+        instruction="The actor's loss is -Q1(s, pi(s)).mean(); check its sign, maximize flags and reversed gradients.",
+        rank=1,
+    ),
+    "critic_ignores_action": Cause(
+        title="The critic does not see the action",
+        meaning="Q is the same for every action, so the actor has nothing to climb.",
+        refuted_by="Q that changes when the action is another row's (sees/q_action above 1e-6).",
+        instruction=(
+            "Concatenate observation features and action before the critic's first layer, undetached "
+            "and unmasked."
+        ),
+        rank=1,
+    ),
+    "exploration_missing": Cause(
+        title="Configured exploration noise does not reach the environment",
+        meaning=(
+            "The environment receives the policy's own action, so the buffer holds only what the "
+            "policy does anyway."
+        ),
+        refuted_by="Actions that differ from the policy's by about 0.8 of the configured noise (env/exploration).",
+        instruction="Add the noise to the action that is handed to env.step, and store that one.",
+        rank=3,
+    ),
+    "weights_barely_move": Cause(
+        title="The critic's weights move by rounding at most",
+        meaning=(
+            "Updates change the critic's weights by far less than a learning rate, because its gradients are far below "
+            "the optimiser's epsilon."
+        ),
+        refuted_by="Steps of 0.05 to 1 learning rates (weights/critic_mlp_step).",
+        instruction=(
+            "Raise the limit of gradient clipping, or the scale of the rewards; look for a loss that is divided by the "
+            "batch twice, and for gradients that were unscaled twice."
+        ),
+        rank=3,
+    ),
     "actor_frozen": Cause(
         title="The optimiser does not touch the actor",
         meaning="The actor's gradients are not zero, yet its weights stay exactly the same.",

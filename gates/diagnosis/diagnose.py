@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gates.algorithms import TD3_KIN, holds_for
 from gates.diagnosis.actor import ACTOR_RULES
 from gates.diagnosis.causes import CAUSES
 from gates.diagnosis.critic import CRITIC_RULES
 from gates.diagnosis.identities import IDENTITY_RULES
+from gates.diagnosis.recomputed import RECOMPUTED_RULES
 from gates.diagnosis.run import RUN_RULES, RunRule
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
 from gates.diagnosis.wiring import WIRING_RULES
+from gates.diagnosis.witness import WITNESS_RULES
 from gates.facts.run_facts import RunFacts
 from gates.findings import Diagnosis, Finding, Fix, Outcome
 
@@ -35,7 +37,14 @@ LOG_NEXT_TIME: tuple[tuple[str, str], ...] = (
 """Tags and the question that each one answers."""
 
 Rule = Callable[[Signs], Suspicion | None]
-TD3_RULES: tuple[Rule, ...] = (*WIRING_RULES, *CRITIC_RULES, *IDENTITY_RULES, *ACTOR_RULES)
+TD3_RULES: tuple[Rule, ...] = (
+    *WIRING_RULES,
+    *CRITIC_RULES,
+    *RECOMPUTED_RULES,
+    *WITNESS_RULES,
+    *IDENTITY_RULES,
+    *ACTOR_RULES,
+)
 """Rules about actors that climb Q critics; the causes of other algorithms are others."""
 
 
@@ -58,6 +67,7 @@ def diagnose(facts: RunFacts, findings: tuple[Finding, ...]) -> Explanation:
     suspicions = [s for s in (rule(signs) for rule in rules) if s is not None]
     run_rules: tuple[RunRule, ...] = RUN_RULES
     suspicions += [s for s in (rule(signs, findings) for rule in run_rules) if s is not None]
+    suspicions = _merged(suspicions)
     suspicions.sort(key=lambda s: (CAUSES[s.cause].rank, -len(s.evidence), s.cause))
     diagnoses = tuple(_diagnosis(s, facts) for s in suspicions)
     failed = [f for f in findings if f.outcome is Outcome.FAIL and not f.dry_run]
@@ -65,6 +75,16 @@ def diagnose(facts: RunFacts, findings: tuple[Finding, ...]) -> Explanation:
         diagnoses=diagnoses,
         unexplained="" if diagnoses or not failed else _what_to_log(facts, failed),
     )
+
+
+def _merged(suspicions: list[Suspicion]) -> list[Suspicion]:
+    """Join what several rules say of one cause."""
+    merged: dict[str, Suspicion] = {}
+    for found in suspicions:
+        known = merged.setdefault(found.cause, found)
+        if known is not found:
+            merged[found.cause] = replace(known, evidence=(*known.evidence, *found.evidence))
+    return list(merged.values())
 
 
 def _diagnosis(suspicion: Suspicion, facts: RunFacts) -> Diagnosis:

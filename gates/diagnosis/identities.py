@@ -61,7 +61,12 @@ def _always(signs: Signs, law: str) -> int | None:
 
 
 def blind_agent(signs: Signs) -> Suspicion | None:
-    """Q is the same for every state."""
+    """Q, or every observation, is the same for every state."""
+    varying, sighted = (signs.law(law) for law in ("kinds_that_vary", "kinds_that_q_sees"))
+    for law in (varying, sighted):
+        if law is not None and law.points >= 3 and law.series.values[0] == 0:
+            evidence = (f"In {law.points} measured updates: {law.note}.",)
+            return Suspicion(cause="blind_agent", evidence=evidence)
     quantity, spread = signs.law("q_spread_in_batch"), signs.trace("debug/actor_q_std")
     if quantity is None or spread is None or quantity.points < FEW:
         return None

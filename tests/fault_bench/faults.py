@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import injections
 import numpy as np
 import torch
 
@@ -373,5 +374,121 @@ FAULTS: dict[str, Fault] = {
         cause="terminal_flag_invented",
         patch=time_limit_terminal,
         recipe="pendulum, two updates per four steps",
+    ),
+}
+
+HIDING = {
+    "layer_norm": True,
+    "actor_mlp_max_grad_norm": 0.1,
+    "critic_mlp_max_grad_norm": 0.1,
+    "actor_lr": 1.0e-4,
+    "critic_lr": 1.0e-4,
+}
+"""Guards behind which values stay calm whatever is wrong."""
+TINY_GRADIENTS = {"critic_mlp_max_grad_norm": 1.0e-10, "critic_cnn_max_grad_norm": 1.0e-10}
+
+SILENT: dict[str, Fault] = {
+    "shuffled rewards": Fault(
+        cause="rewards_of_other_transitions", patch=injections.shuffled_rewards
+    ),
+    "one reward in twenty wrong": Fault(
+        cause="rewards_of_other_transitions", patch=injections.one_in_twenty_rewards_wrong
+    ),
+    "rewards of another task": Fault(
+        cause="rewards_of_other_transitions", patch=injections.rewards_of_another_task
+    ),
+    "rewards x0.9": Fault(cause="reward_scale", patch=injections.rewards_scaled_a_little),
+    "rewards one step late": Fault(cause="rewards_delayed", patch=injections.delayed_rewards),
+    "negated actions in the buffer": Fault(
+        cause="actions_not_taken", patch=injections.negated_actions
+    ),
+    "next_obs = obs": Fault(cause="next_obs_is_obs", patch=injections.next_obs_is_obs),
+    "observations all zero": Fault(cause="blind_agent", patch=injections.zero_observations),
+    "observations all zero in the buffer": Fault(
+        cause="blind_agent",
+        patch=injections.zero_observations_in_the_buffer,
+        accepted=("observations_of_other_steps", "next_obs_is_obs"),
+    ),
+    "no exploration": Fault(cause="exploration_missing", patch=injections.no_exploration),
+    "maximum for minimum": Fault(cause="target_of_maximum", patch=injections.max_for_min),
+    "hidden gamma^2": Fault(cause="target_discount", patch=injections.hidden_discount),
+    "targets never updated": Fault(cause="target_frozen", patch=injections.target_never_updated),
+    "target actor never updated": Fault(
+        cause="target_frozen", patch=injections.target_actor_never_updated
+    ),
+    "targets copied": Fault(cause="target_not_averaged", patch=target_not_averaged),
+    "online actor in the target": Fault(
+        cause="target_action_wrong", patch=injections.online_actor_in_target
+    ),
+    "smoothing noise not clipped": Fault(
+        cause="target_action_wrong", patch=injections.no_smoothing_clip
+    ),
+    "wrong sign of the actor's loss": Fault(
+        cause="actor_descends", patch=injections.wrong_actor_sign
+    ),
+    "actor steps up its loss": Fault(
+        cause="actor_descends", patch=injections.actor_steps_up_its_loss
+    ),
+    "critic on the policy's action": Fault(
+        cause="critic_on_policy_action", patch=injections.critic_on_policy_action
+    ),
+    "critic ignores the action": Fault(
+        cause="critic_ignores_action", patch=injections.critic_ignores_action
+    ),
+    "weights move by rounding": Fault(
+        cause="weights_barely_move",
+        patch=contextlib.nullcontext,
+        train=TINY_GRADIENTS,
+        accepted=("critic_frozen",),
+    ),
+    "environment resets silently": Fault(cause="silent_reset", patch=injections.silent_reset),
+}
+"""Faults that no value shows."""
+HARDEST = (
+    "one reward in twenty wrong",
+    "rewards x0.9",
+    "rewards one step late",
+    "hidden gamma^2",
+    "maximum for minimum",
+    "target actor never updated",
+    "online actor in the target",
+    "actor steps up its loss",
+    "critic on the policy's action",
+    "no exploration",
+)
+
+FAULTS |= {
+    f"{task}: {name}": dataclasses.replace(fault, recipe=recipe)
+    for task, recipe in (("drive", "drive"), ("pendulum", "pendulum: plain"))
+    for name, fault in SILENT.items()
+}
+FAULTS |= {
+    f"point goal, guards: {name}": dataclasses.replace(
+        SILENT[name], recipe="point goal: plain", train=SILENT[name].train | HIDING
+    )
+    for name in HARDEST
+}
+FAULTS |= {
+    "pendulum: critic frozen": Fault(
+        cause="critic_frozen", patch=critic_frozen, recipe="pendulum: plain"
+    ),
+    "pendulum: same batch": Fault(cause="same_batch", patch=same_batch, recipe="pendulum: plain"),
+    "pendulum: identical critics": Fault(
+        cause="identical_critics", patch=identical_critics, recipe="pendulum: plain"
+    ),
+    "pendulum: blind networks": Fault(
+        cause="blind_agent", patch=blind_agent, recipe="pendulum: plain"
+    ),
+    "pendulum: everything terminal": Fault(
+        cause="terminal_flag_invented", patch=everything_terminal, recipe="pendulum: plain"
+    ),
+    "pendulum: running sums of rewards": Fault(
+        cause="reward_accumulated", patch=reward_accumulated, recipe="pendulum: plain"
+    ),
+    "pendulum: rewards x20": Fault(
+        cause="reward_scale", patch=reward_scale, recipe="pendulum: plain"
+    ),
+    "point goal: terminal flag dropped": Fault(
+        cause="terminal_flag_dropped", patch=terminal_flag_dropped, recipe="point goal: plain"
     ),
 }

@@ -92,3 +92,68 @@ HEALTHY: dict[str, Recipe] = {
         "train": LOW_DIMENSIONAL | {"train_freq": 2, "gamma": 0.99},
     },
 }
+
+QUICK = LOW_DIMENSIONAL | {
+    "batch_size": 64,
+    "num_envs": 4,
+    "train_freq": 4,
+    "log_every_updates": 4,
+    "gamma": 0.99,
+}
+"""Seconds a run: 1,000 updates of small networks."""
+QUICK_TASKS = {
+    "pendulum": {"id": "gym:Pendulum-v1"},
+    "point goal": {"id": "gym:tests.recipe_bench.point_goal:PointGoal-v0"},
+}
+"""One whose episodes all end by the time limit and whose rewards are all negative, one in which success ends them."""
+EDGES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "gamma 0": {"gamma": 0.0},
+    "gamma 0.5": {"gamma": 0.5},
+    "gamma 0.9, tau 0.05": {"gamma": 0.9, "tau": 0.05},
+    "gamma 0.999": {"gamma": 0.999},
+    "tau 0.0005": {"tau": 5.0e-4},
+    "tau 0.1": {"tau": 0.1},
+    "rewards x0.001": {"reward_scale": 1.0e-3},
+    "rewards x1000": {"reward_scale": 1.0e3},
+    "normalised rewards": {"reward_normalization": True},
+    "clipped rewards": {"reward_clip": 1.0},
+    "DDPG": {"algorithm": "ddpg"},
+    "DDPG, gamma 0.5": {"algorithm": "ddpg", "gamma": 0.5, "tau": 0.05},
+    "LayerNorm": {"layer_norm": True},
+    "LayerNorm, clipped gradients": {
+        "layer_norm": True,
+        "actor_mlp_max_grad_norm": 0.1,
+        "critic_mlp_max_grad_norm": 0.1,
+    },
+    "gradients clipped to 0.001": {
+        "actor_mlp_max_grad_norm": 1.0e-3,
+        "critic_mlp_max_grad_norm": 1.0e-3,
+    },
+    "actor learning rate 1e-5": {"actor_lr": 1.0e-5},
+    "critic learning rate 3e-5": {"critic_lr": 3.0e-5},
+    "high learning rates": {"actor_lr": 4.0e-3, "critic_lr": 4.0e-3},
+    "guards": GUARDS,
+    "strong guards": GUARDS | {"preact_penalty": 0.2, "critic_warmup_updates": 300},
+    "delay 4": {"policy_delay": 4},
+    "one environment": {"num_envs": 1},
+    "batch 16": {"batch_size": 16, "hidden_sizes": [16]},
+    "small buffer": {"buffer_size": 500},
+    "few updates": {"train_freq": 40, "log_every_updates": 1},
+    "little exploration": {"exploration_noise": 0.01},
+    "much exploration, then none": {
+        "exploration_noise": 0.8,
+        "exploration_noise_final": 0.0,
+        "exploration_noise_decay_steps": 3_000,
+    },
+    "weight decay": {"critic_weight_decay": 1.0e-2},
+    "no smoothing": {"target_policy_noise": 0.0},
+    "wide smoothing": {"target_policy_noise": 1.0, "target_noise_clip": 1.0},
+}
+"""Sound recipes that come close to a level, or that a rule may take for a fault."""
+
+HEALTHY |= {
+    f"{task}: {edge}": {"env": env, "train": QUICK | changes}
+    for task, env in QUICK_TASKS.items()
+    for edge, changes in EDGES.items()
+}

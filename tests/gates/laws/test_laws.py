@@ -104,7 +104,7 @@ def test_every_law_is_named_and_says_what_is_missing(law: LawName) -> None:
     algorithm = next(iter(LAWS[law].algorithms), "TD3")
     empty = RunFacts(
         log=log_of({"x/y": series("x/y", [1], [1.0])}),
-        run=RunInfo(source="given", algorithm=algorithm),
+        run=RunInfo(source="given", algorithm=algorithm, evidence=True),
         stage="5k",
         planned_steps=None,
     )

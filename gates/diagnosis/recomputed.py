@@ -1,0 +1,152 @@
+"""Diagnosis rules about what was computed again: targets, target networks, the direction of the actor, steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gates.diagnosis.signs import Signs
+from gates.diagnosis.suspicion import Suspicion
+from gates.diagnosis.wiring import leaking_path
+from gates.diagnosis.witness import EXACT, FEW, WRONG, broken, middle
+from gates.metrics import finite_median
+from gates.text import format_number
+
+STOPPED = 0.5
+"""Share of tau below which a target does not follow, and beyond whose inverse it is copied."""
+DOWNHILL = -0.5
+"""Cosine of a gradient that points the other way."""
+DOWNHILL_STEPS = -0.05
+TINY_STEP = 1e-3
+"""Learning rates that an Adam step never falls below while gradients are there."""
+
+
+def target_wrong(signs: Signs) -> Suspicion | None:
+    """Targets differ from their definition, and by what."""
+    quantity = broken(signs, "target_error", WRONG)
+    if quantity is None:
+        return None
+    size = format_number(finite_median(quantity.series.values))
+    evidence = [
+        f"TD targets differ from r + gamma (1 - terminated) min Q' by {size} of their size, in {quantity.points} "
+        "measured updates."
+    ]
+    of_maximum = middle(signs, "bellman/target_error_of_maximum")
+    if of_maximum is not None and of_maximum < EXACT:
+        evidence.append(
+            f"With the maximum in place of the minimum the difference is {format_number(of_maximum)}."
+        )
+        return Suspicion(cause="target_of_maximum", evidence=tuple(evidence))
+    series, gamma = (
+        signs.facts.series("bellman/discount"),
+        signs.facts.run.number("gamma") if signs.facts.run else None,
+    )
+    if series is not None and gamma is not None and len(series) >= FEW:
+        used, spread = finite_median(series.values), float(np.ptp(series.values))
+        if spread < 1e-3 and abs(used - gamma) > 1e-4:
+            squared = ", its square" if abs(used - gamma**2) < 1e-3 else ""
+            evidence.append(
+                f"Their slope over the next states' value is {used:.5g}{squared}; gamma is {gamma:g}."
+            )
+            return Suspicion(cause="target_discount", evidence=tuple(evidence))
+    return Suspicion(cause="target_miscomputed", evidence=tuple(evidence))
+
+
+def target_action_wrong(signs: Signs) -> Suspicion | None:
+    """The next action is not the target actor's with clipped noise."""
+    quantity = signs.law("target_smoothing")
+    if quantity is None or quantity.points < FEW or 1e-6 <= quantity.series.values[0] <= 1.001:
+        return None
+    evidence = (
+        f"In {quantity.points} measured updates target actions break their definition: {quantity.note}.",
+    )
+    return Suspicion(cause="target_action_wrong", evidence=evidence)
+
+
+def target_out_of_step(signs: Signs) -> Suspicion | None:
+    """A target network does not follow its online network as tau says."""
+    apart = signs.law("targets_apart")
+    if apart is not None and apart.points >= FEW and apart.series.values[0] <= 0:
+        evidence = (
+            f"{apart.tags[0]} is 0 in all {apart.points} measured updates: the target is the network itself.",
+        )
+        return Suspicion(cause="target_not_averaged", evidence=evidence)
+    quantity = signs.law("targets_tau")
+    if quantity is None or quantity.points < FEW:
+        return _target_frozen_by_values(signs)
+    ratio = float(quantity.series.values[0])
+    if STOPPED <= ratio <= 1.0 / STOPPED:
+        return None
+    evidence = (f"In {quantity.points} measured target updates: {quantity.note}.",)
+    return Suspicion(
+        cause="target_frozen" if ratio < STOPPED else "target_not_averaged", evidence=evidence
+    )
+
+
+def _target_frozen_by_values(signs: Signs) -> Suspicion | None:
+    quantity = signs.law("targets_move")
+    if quantity is None or quantity.series.values[0] >= 0.02:
+        return None
+    evidence = (
+        f"The value that targets bootstrap from moves by {format_number(float(quantity.series.values[0]))} of what the "
+        f"critic's value of the policy does, in {quantity.points} logged updates.",
+    )
+    return Suspicion(cause="target_frozen", evidence=evidence)
+
+
+def actor_descends(signs: Signs) -> Suspicion | None:
+    """The actor's loss or step goes downhill."""
+    direction, ascent = signs.law("actor_direction"), signs.law("actor_ascent")
+    evidence = []
+    if (
+        direction is not None
+        and finite_median(direction.series.values) < DOWNHILL
+        and not leaking_path(signs)
+    ):
+        value = format_number(finite_median(direction.series.values))
+        evidence.append(
+            f"The gradient of the actor's loss has a cosine of {value} with the direction uphill; it must be 1."
+        )
+    if ascent is not None and finite_median(ascent.series.values) < DOWNHILL_STEPS:
+        value = format_number(finite_median(ascent.series.values))
+        evidence.append(
+            f"The actor's steps have a cosine of {value} with it (median of {ascent.points})."
+        )
+    return Suspicion(cause="actor_descends", evidence=tuple(evidence)) if evidence else None
+
+
+def critic_ignores_action(signs: Signs) -> Suspicion | None:
+    """Another action does not change Q."""
+    quantity = signs.law("q_sees_action")
+    if quantity is None or quantity.points < FEW or quantity.series.values[0] > 1e-6:
+        return None
+    value = format_number(float(quantity.series.values[0]))
+    evidence = (
+        f"Another row's action changes Q by at most {value} of its size, in {quantity.points} measured updates.",
+    )
+    return Suspicion(cause="critic_ignores_action", evidence=evidence)
+
+
+def weights_barely_move(signs: Signs) -> Suspicion | None:
+    """The critic's steps are far below a learning rate, and not 0."""
+    quantity = signs.law("critic_step")
+    if quantity is None or quantity.points < FEW:
+        return None
+    value = finite_median(quantity.series.values)
+    if not 0 < value < TINY_STEP:
+        return None
+    evidence = (
+        f"An update moves the critic's weights by {format_number(value)} learning rates (median of {quantity.points}).",
+    )
+    return Suspicion(cause="weights_barely_move", evidence=evidence)
+
+
+RECOMPUTED_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (
+    target_wrong,
+    target_action_wrong,
+    target_out_of_step,
+    actor_descends,
+    critic_ignores_action,
+    weights_barely_move,
+)

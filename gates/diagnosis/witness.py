@@ -1,0 +1,134 @@
+"""Diagnosis rules about the batch against the environment: rewards, actions, observations, exploration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gates.diagnosis.signs import Signs
+from gates.diagnosis.suspicion import Suspicion
+from gates.laws.quantity import Quantity
+from gates.metrics import finite_median
+from gates.text import format_number
+
+WRONG_REWARD = 1e-3
+EXACT = 1e-5
+"""Rounding of what is computed twice."""
+WRONG = 1e-4
+ALIKE = 0.999
+"""Correlation of rewards that differ by a factor alone."""
+OPPOSITE = -0.99
+FEW = 3
+
+
+def broken(signs: Signs, law: str, above: float) -> Quantity | None:
+    """Return a law whose median is above a level."""
+    quantity = signs.law(law)
+    if quantity is None or quantity.points < FEW:
+        return None
+    return quantity if finite_median(quantity.series.values) > above else None
+
+
+def middle(signs: Signs, tag: str) -> float | None:
+    """Return the median of a tag."""
+    series = signs.facts.series(tag)
+    return None if series is None else finite_median(series.values)
+
+
+def rewards_differ(signs: Signs) -> Suspicion | None:
+    """Rewards of the batches are not the environment's: scaled, late, or those of other transitions."""
+    quantity = broken(signs, "reward_error", WRONG_REWARD)
+    if quantity is None:
+        return None
+    correlation = middle(signs, "replay/reward_correlation")
+    late = middle(signs, "replay/reward_error_of_step_before")
+    error = finite_median(quantity.series.values)
+    evidence = [
+        f"At the same index rewards of the batch differ from the environment's by {format_number(error)} of their "
+        f"spread, in {quantity.points} measured updates."
+    ]
+    if late is not None and late < WRONG_REWARD:
+        evidence.append("They equal the environment's reward of the step before.")
+        return Suspicion(cause="rewards_delayed", evidence=tuple(evidence))
+    if correlation is not None:
+        evidence.append(
+            f"Their correlation with the environment's is {format_number(correlation)}."
+        )
+    shape = signs.reward_shape
+    if shape is not None and shape.like_sums:
+        return None
+    if correlation is not None and correlation > ALIKE:
+        return Suspicion(cause="reward_scale", evidence=tuple(evidence))
+    return Suspicion(cause="rewards_of_other_transitions", evidence=tuple(evidence))
+
+
+def actions_not_taken(signs: Signs) -> Suspicion | None:
+    """Replayed actions are not those that the environment received, or the critic is trained on the policy's."""
+    differs, asked = (broken(signs, law, WRONG) for law in ("action_error", "critic_loss_error"))
+    distance = middle(signs, "replay/policy_distance")
+    if differs is None and asked is None:
+        return None
+    if asked is not None or (distance is not None and distance < EXACT):
+        return _critic_on_policy_action(signs, distance)
+    correlation = middle(signs, "replay/action_correlation")
+    assert differs is not None
+    evidence = [
+        f"At the same index replayed actions are {format_number(finite_median(differs.series.values))} away from "
+        f"those that the environment received, in {differs.points} measured updates."
+    ]
+    if correlation is not None:
+        sign = ", the opposite sign" if correlation < OPPOSITE else ""
+        evidence.append(f"Their correlation is {format_number(correlation)}{sign}.")
+    return Suspicion(cause="actions_not_taken", evidence=tuple(evidence))
+
+
+def _critic_on_policy_action(signs: Signs, distance: float | None) -> Suspicion | None:
+    evidence = []
+    error = middle(signs, "bellman/q_error")
+    if error is not None and error > EXACT:
+        evidence.append(
+            f"Q of the critic's loss is off Q(s, a) of the replayed actions by {format_number(error)} of its size."
+        )
+    if distance is not None and distance < EXACT:
+        evidence.append("The actions that the critic is trained on equal the policy's own.")
+    if not evidence:
+        return None
+    return Suspicion(cause="critic_on_policy_action", evidence=tuple(evidence))
+
+
+def observations_differ(signs: Signs) -> Suspicion | None:
+    """Replayed observations are not the environment's; next ones may be the observations themselves."""
+    change = signs.law("obs_change")
+    if change is not None and float(change.series.values[0]) < 1e-3:
+        evidence = (
+            f"Observations in the batches change by {format_number(float(change.series.values[0]))} of what they do "
+            f"in the environment, in {change.points} measured updates.",
+        )
+        return Suspicion(cause="next_obs_is_obs", evidence=evidence)
+    differs = broken(signs, "obs_error", 0.01)
+    if differs is None:
+        return None
+    evidence = (
+        f"At the same index {format_number(finite_median(differs.series.values))} of the transitions hold another "
+        f"observation than the environment showed, in {differs.points} measured updates.",
+    )
+    return Suspicion(cause="observations_of_other_steps", evidence=evidence)
+
+
+def exploration_missing(signs: Signs) -> Suspicion | None:
+    """Configured noise is not in the actions."""
+    quantity = signs.law("exploration_over_configured")
+    if quantity is None or quantity.points < FEW or finite_median(quantity.series.values) > 1e-3:
+        return None
+    value = format_number(finite_median(quantity.series.values))
+    evidence = (
+        f"Actions differ from the policy's by {value} of the configured noise, in {quantity.points} measured updates.",
+    )
+    return Suspicion(cause="exploration_missing", evidence=evidence)
+
+
+WITNESS_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (
+    rewards_differ,
+    actions_not_taken,
+    observations_differ,
+    exploration_missing,
+)

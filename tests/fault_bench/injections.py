@@ -1,0 +1,332 @@
+"""Silent faults of data, targets and directions, injected into the trainer from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+
+from trainer.agents import td3
+from trainer.agents.adam import Adam
+from trainer.agents.networks import Critic
+from trainer.agents.td3 import TD3
+from trainer.observation import Observation
+from trainer.replay.buffer import Batch, ReplayBuffer
+from trainer.run.seeding import RandomStreams
+from trainer.run.task import Task
+
+
+def _sampled(change: Callable[[Batch], Batch]) -> AbstractContextManager[Any]:
+    """Change every batch that is drawn."""
+    sample = ReplayBuffer.sample
+
+    def changed(buffer: ReplayBuffer, *arguments: Any) -> Batch:
+        return change(sample(buffer, *arguments))
+
+    return mock.patch.object(ReplayBuffer, "sample", changed)
+
+
+def _stored(change: Callable[[list[Any]], None]) -> AbstractContextManager[Any]:
+    """Change the arguments of every `ReplayBuffer.add`, in place."""
+    add = ReplayBuffer.add
+
+    def changed(buffer: ReplayBuffer, *arguments: Any) -> None:
+        listed = list(arguments)
+        change(listed)
+        add(buffer, *listed)
+
+    return mock.patch.object(ReplayBuffer, "add", changed)
+
+
+def _built(change: Callable[[TD3], None]) -> AbstractContextManager[Any]:
+    """Change every agent after it was built."""
+    build = TD3.__init__
+
+    def changed(agent: TD3, *arguments: Any) -> None:
+        build(agent, *arguments)
+        change(agent)
+
+    return mock.patch.object(TD3, "__init__", changed)
+
+
+def shuffled_rewards() -> AbstractContextManager[Any]:
+    """Pair every transition with the reward of another one."""
+    return _sampled(lambda batch: dataclasses.replace(batch, reward=batch.reward.roll(1)))
+
+
+def one_in_twenty_rewards_wrong() -> AbstractContextManager[Any]:
+    """Pair one transition of twenty with the reward of another one."""
+
+    def change(batch: Batch) -> Batch:
+        reward = batch.reward.clone()
+        reward[::20] = batch.reward.roll(1)[::20]
+        return dataclasses.replace(batch, reward=reward)
+
+    return _sampled(change)
+
+
+def rewards_of_another_task() -> AbstractContextManager[Any]:
+    """Reward small actions, whatever the environment says."""
+
+    def change(arguments: list[Any]) -> None:
+        arguments[3] = -np.abs(arguments[2]).mean(axis=1)
+
+    return _stored(change)
+
+
+def rewards_scaled_a_little() -> AbstractContextManager[Any]:
+    """Store rewards a tenth too small."""
+
+    def change(arguments: list[Any]) -> None:
+        arguments[3] = 0.9 * np.asarray(arguments[3])
+
+    return _stored(change)
+
+
+def delayed_rewards() -> AbstractContextManager[Any]:
+    """Store the reward of the step before."""
+    before: dict[str, np.ndarray] = {}
+
+    def change(arguments: list[Any]) -> None:
+        now = np.asarray(arguments[3], dtype=np.float64)
+        arguments[3] = before.get("reward", np.zeros_like(now))
+        ended = np.asarray(arguments[4]) | np.asarray(arguments[5])
+        before["reward"] = np.where(ended, 0.0, now)
+
+    return _stored(change)
+
+
+def negated_actions() -> AbstractContextManager[Any]:
+    """Store actions with the opposite sign."""
+
+    def change(arguments: list[Any]) -> None:
+        arguments[2] = -arguments[2]
+
+    return _stored(change)
+
+
+def next_obs_is_obs() -> AbstractContextManager[Any]:
+    """Let the next observation be the observation."""
+    return _sampled(lambda batch: dataclasses.replace(batch, next_obs=batch.obs))
+
+
+@contextlib.contextmanager
+def zero_observations() -> Iterator[None]:
+    """Let the environment show zeros only."""
+    make = Task.make_env
+
+    def make_blind(task: Task, *arguments: Any) -> Any:
+        env = make(task, *arguments)
+        reset, step = env.reset, env.step
+
+        def blind(obs: dict[str, Any]) -> dict[str, Any]:
+            return {kind: np.zeros_like(values) for kind, values in obs.items()}
+
+        def blind_reset(**options: Any) -> Any:
+            obs, infos = reset(**options)
+            return blind(obs), infos
+
+        def blind_step(action: Any) -> Any:
+            obs, reward, terminated, truncated, infos = step(action)
+            if "final_obs" in infos:
+                infos = {**infos, "final_obs": blind(infos["final_obs"])}
+            return blind(obs), reward, terminated, truncated, infos
+
+        env.reset, env.step = blind_reset, blind_step
+        return env
+
+    with mock.patch.object(Task, "make_env", make_blind):
+        yield
+
+
+def zero_observations_in_the_buffer() -> AbstractContextManager[Any]:
+    """Train on zeros while the policy acts on what it sees."""
+
+    def blind(obs: Observation) -> Observation:
+        camera = None if obs.camera is None else torch.zeros_like(obs.camera)
+        return Observation(camera, torch.zeros_like(obs.vector))
+
+    return _sampled(
+        lambda batch: dataclasses.replace(
+            batch, obs=blind(batch.obs), next_obs=blind(batch.next_obs)
+        )
+    )
+
+
+@contextlib.contextmanager
+def no_exploration() -> Iterator[None]:
+    """Draw zeros for the exploration noise."""
+
+    class Silent:
+        def __init__(self, generator: np.random.Generator) -> None:
+            self.bit_generator, self.uniform = generator.bit_generator, generator.uniform
+
+        def normal(self, _mean: float, _deviation: float, shape: Any) -> np.ndarray:
+            return np.zeros(shape)
+
+    build = RandomStreams.__init__
+
+    def build_silent(streams: RandomStreams, seed: int) -> None:
+        build(streams, seed)
+        streams.exploration = Silent(streams.exploration)  # type: ignore[assignment]
+
+    with mock.patch.object(RandomStreams, "__init__", build_silent):
+        yield
+
+
+def max_for_min() -> AbstractContextManager[Any]:
+    """Take the larger critic's value in the target."""
+    return mock.patch.object(td3, "_minimum", lambda values: torch.stack(list(values)).amax(dim=0))
+
+
+@contextlib.contextmanager
+def hidden_discount() -> Iterator[None]:
+    """Discount the next state's value twice."""
+    smallest, gammas = td3._minimum, []
+
+    def twice(values: Any) -> torch.Tensor:
+        return gammas[-1] * smallest(values)
+
+    with (
+        mock.patch.object(td3, "_minimum", twice),
+        _built(lambda agent: gammas.append(agent.config.gamma)),
+    ):
+        yield
+
+
+def target_never_updated() -> AbstractContextManager[Any]:
+    """Leave both targets as they were initialised."""
+    return mock.patch.object(TD3, "_update_targets", lambda _: None)
+
+
+def target_actor_never_updated() -> AbstractContextManager[Any]:
+    """Move the target critic only."""
+
+    @torch.no_grad()
+    def only_critic(agent: TD3) -> None:
+        targets, online = [*agent.critic_target.parameters()], [*agent.critic.parameters()]
+        torch._foreach_lerp_(targets, online, agent.config.tau)
+
+    return mock.patch.object(TD3, "_update_targets", only_critic)
+
+
+def online_actor_in_target() -> AbstractContextManager[Any]:
+    """Ask the online actor for the next action."""
+
+    def change(agent: TD3) -> None:
+        agent.actor_target.forward = agent.actor.forward  # type: ignore[method-assign]
+
+    return _built(change)
+
+
+def no_smoothing_clip() -> AbstractContextManager[Any]:
+    """Forget to clip the noise on the target action."""
+
+    def change(agent: TD3) -> None:
+        agent.config = agent.config.model_copy(update={"target_noise_clip": 100.0})
+
+    return _built(change)
+
+
+@contextlib.contextmanager
+def wrong_actor_sign() -> Iterator[None]:
+    """Reverse the gradient that reaches the actor through Q, the logged loss being right."""
+    q1 = Critic.q1
+
+    def reversed_gradient(critic: Critic, *arguments: Any) -> torch.Tensor:
+        value = q1(critic, *arguments)
+        return 2.0 * value.detach() - value
+
+    with mock.patch.object(Critic, "q1", reversed_gradient):
+        yield
+
+
+@contextlib.contextmanager
+def actor_steps_up_its_loss() -> Iterator[None]:
+    """Let the actor's optimiser step along the gradient."""
+
+    def change(agent: TD3) -> None:
+        optimizer: Adam = agent.actor_optimizer
+        step = optimizer.step
+
+        def wrong_way() -> None:
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        parameter.grad.neg_()
+            step()
+
+        optimizer.step = wrong_way  # type: ignore[method-assign]
+
+    with _built(change):
+        yield
+
+
+@contextlib.contextmanager
+def critic_on_policy_action() -> Iterator[None]:
+    """Train the critic on the policy's action in place of the replayed one."""
+    update = TD3.update
+
+    def on_own_action(agent: TD3, batch: Batch, *, log: bool = False) -> Any:
+        own = agent.act(batch.obs).clone()
+        return update(agent, dataclasses.replace(batch, action=own), log=log)
+
+    with mock.patch.object(TD3, "update", on_own_action):
+        yield
+
+
+@contextlib.contextmanager
+def critic_ignores_action() -> Iterator[None]:
+    """Build critics whose first layer has no weight for the action, and never gets one."""
+
+    def change(agent: TD3) -> None:
+        for critic in (agent.critic, agent.critic_target):
+            for head in critic.heads:
+                weight, width = head[0].weight, critic_width(agent)
+                with torch.no_grad():
+                    weight[:, width:] = 0.0
+                if weight.requires_grad:
+                    weight.register_hook(lambda g, w=width: _without(g, w))
+
+    def critic_width(agent: TD3) -> int:
+        inputs: int = agent.critic.heads[0][0].weight.shape[1]
+        outputs: int = agent.actor.mlp[-1].weight.shape[0]
+        return inputs - outputs
+
+    with _built(change):
+        yield
+
+
+def _without(gradient: torch.Tensor, width: int) -> torch.Tensor:
+    changed = gradient.clone()
+    changed[:, width:] = 0.0
+    return changed
+
+
+@contextlib.contextmanager
+def silent_reset() -> Iterator[None]:
+    """Let the environment begin anew every 30 steps, without a word."""
+    make = Task.make_env
+
+    def make_resetting(task: Task, *arguments: Any) -> Any:
+        env = make(task, *arguments)
+        step, count = env.step, [0]
+
+        def silent(action: Any) -> Any:
+            obs, reward, terminated, truncated, infos = step(action)
+            count[0] += 1
+            if count[0] % 30 == 0:
+                obs = env.reset()[0]
+            return obs, reward, terminated, truncated, infos
+
+        env.step = silent
+        return env
+
+    with mock.patch.object(Task, "make_env", make_resetting):
+        yield
