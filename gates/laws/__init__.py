@@ -4,7 +4,7 @@ In:  the facts of a run.
 Out: a `Quantity` (a series, or one value for the whole run), or what is `Missing`.
 
     actor, data, identities, on_policy, recomputed, reward_shape, targets, witness: pure functions, one a law
-    table: the `Law` records
+    measured_again, table: the `Law` records (law)
 
 A record holds a law's name, what it measures, its function, what a broken level means in short, and for which
 algorithms it holds. A check of the type `consistency` judges a law; diagnosis reads the same numbers. A new law is a

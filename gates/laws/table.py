@@ -2,49 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from gates.algorithms import ON_POLICY, TD3_KIN, TD3_LIKE, holds_for, why_not
+from gates.algorithms import ON_POLICY, TD3_KIN, holds_for, why_not
 from gates.facts.breach import Breach
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
-from gates.laws import (
-    actor,
-    data,
-    identities,
-    on_policy,
-    recomputed,
-    reward_shape,
-    targets,
-    witness,
-)
+from gates.laws import actor, data, identities, on_policy, reward_shape, targets
+from gates.laws.law import Law
+from gates.laws.measured_again import MEASURED_AGAIN
 from gates.laws.quantity import Quantity
 from gates.text import format_limit
 
 ANY: tuple[str, ...] = ()
 """Laws of counting hold for every algorithm."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Law:
-    """A quantity whose value is known for every correctly wired run."""
-
-    name: str
-    """Key in the gate file."""
-    words: str
-    """What it measures, for sentences and tables."""
-    quantity: Callable[[RunFacts], Quantity | Missing]
-    """Pure function; its docstring says how the quantity is computed."""
-    fact: Callable[[Breach], str]
-    """What a broken level means, in short."""
-    assumes: tuple[str, ...]
-    """When the law is right, and what makes it wrong; a sentence each."""
-    algorithms: tuple[str, ...] = TD3_LIKE
-    """Algorithms that it holds for; empty: all."""
-    of_updates: bool = True
-    """Each logged update gives it a point; otherwise it needs no update."""
 
 
 def _state(what: str, breach: Breach) -> str:
@@ -325,163 +297,7 @@ LAWS: Mapping[str, Law] = {
             ),
             algorithms=TD3_KIN,
         ),
-        Law(
-            name="reward_error",
-            words="rewards in the batches - those of the environment, over their spread",
-            quantity=witness.reward_error,
-            fact=lambda b: f"rewards in the batches are off by {b.times} their spread",
-            algorithms=TD3_KIN,
-        ),
-        Law(
-            name="terminated_error",
-            words="share of transitions with another terminal flag than the environment's",
-            quantity=witness.terminated_error,
-            fact=lambda b: f"{b.share} of the transitions have a wrong terminal flag",
-            algorithms=TD3_KIN,
-        ),
-        Law(
-            name="action_error",
-            words="replayed actions - those that the environment received",
-            quantity=witness.action_error,
-            fact=lambda _: "replayed actions are not those that the environment received",
-            algorithms=TD3_KIN,
-        ),
-        Law(
-            name="obs_error",
-            words="share of transitions with another observation than the environment's",
-            quantity=witness.obs_error,
-            fact=lambda b: f"{b.share} of the transitions hold a wrong observation",
-            algorithms=TD3_KIN,
-        ),
-        Law(
-            name="obs_change",
-            words="change of observations, batches / environment",
-            quantity=witness.obs_change,
-            fact=lambda b: (
-                f"observations in the batches change {b.times} as much as in the environment"
-            ),
-            algorithms=TD3_KIN,
-        ),
-        Law(
-            name="kinds_that_vary",
-            words="share of the kinds of observation that vary",
-            quantity=witness.kinds_that_vary,
-            fact=lambda b: (
-                "all observations are the same"
-                if b.value == 0
-                else "a kind of observation never varies"
-            ),
-            algorithms=TD3_KIN,
-        ),
-        Law(
-            name="kinds_that_q_sees",
-            words="share of the kinds of observation that change Q",
-            quantity=witness.kinds_that_q_sees,
-            fact=lambda b: (
-                "Q does not depend on the observation"
-                if b.value == 0
-                else "Q does not depend on a kind of observation"
-            ),
-            algorithms=TD3_KIN,
-        ),
-        Law(
-            name="q_sees_action",
-            words="relative change of Q by another row's action",
-            quantity=witness.q_sees_action,
-            fact=lambda _: "Q does not depend on the action",
-            algorithms=TD3_KIN,
-        ),
-        Law(
-            name="exploration_over_configured",
-            words="noise on the actions / configured noise",
-            quantity=witness.exploration_over_configured,
-            fact=lambda b: f"noise on the actions is {b.share} of the configured",
-            algorithms=TD3_LIKE,
-        ),
-        Law(
-            name="target_error",
-            words="relative difference of the TD target from its definition",
-            quantity=recomputed.target_error,
-            fact=lambda b: f"TD targets differ from their definition by {b.share}",
-        ),
-        Law(
-            name="critic_loss_error",
-            words="relative difference of the critic's loss from its definition",
-            quantity=recomputed.critic_loss_error,
-            fact=lambda b: f"the critic's loss differs from its definition by {b.share}",
-        ),
-        Law(
-            name="target_smoothing",
-            words="noise on the target actions / its configured clip",
-            quantity=recomputed.target_smoothing,
-            fact=lambda b: (
-                "target actions have no noise"
-                if b.value == 0
-                else "target actions are further from the target actor than the noise allows"
-            ),
-        ),
-        Law(
-            name="targets_tau",
-            words="tau of the target updates / tau",
-            quantity=recomputed.targets_tau,
-            fact=lambda b: (
-                "a target network never follows"
-                if b.value == 0
-                else f"a target network follows {b.times} as fast as tau says"
-            ),
-        ),
-        Law(
-            name="targets_apart",
-            words="relative distance of a target network from its online network",
-            quantity=recomputed.targets_apart,
-            fact=lambda _: "a target network is the online network itself",
-        ),
-        Law(
-            name="targets_move",
-            words="change of the targets' value / change of actor Q",
-            quantity=recomputed.targets_move,
-            fact=lambda b: f"targets move {b.share} of what the critic does",
-        ),
-        Law(
-            name="actor_direction",
-            words="cosine of the actor's gradient and its objective's",
-            quantity=recomputed.actor_direction,
-            fact=lambda b: (
-                "the actor's loss lowers its objective"
-                if b.value < 0
-                else "the actor's gradient is not its objective's"
-            ),
-        ),
-        Law(
-            name="actor_ascent",
-            words="cosine of the actor's step and the direction uphill",
-            quantity=recomputed.actor_ascent,
-            fact=lambda _: "the actor steps downhill",
-        ),
-        Law(
-            name="critic_step",
-            words="change of the critic's weights in an update / learning rate",
-            quantity=recomputed.critic_step,
-            fact=lambda b: f"the critic's weights move {b.share} of a learning rate",
-        ),
-        Law(
-            name="actor_step",
-            words="change of the actor's weights in an update / learning rate",
-            quantity=recomputed.actor_step,
-            fact=lambda b: f"the actor's weights move {b.share} of a learning rate",
-        ),
-        Law(
-            name="critic_error_share",
-            words="mean squared TD error / variance of the targets",
-            quantity=recomputed.critic_error_share,
-            fact=lambda b: f"the critic's error is {b.share} of the variance of its targets",
-        ),
-        Law(
-            name="actor_above_replay",
-            words="share of updates with actor Q above replay Q",
-            quantity=recomputed.actor_above_replay,
-            fact=lambda b: f"actor Q is above replay Q in {b.share} of the updates",
-        ),
+        *MEASURED_AGAIN,
         Law(
             name="entropy_over_start",
             words="entropy of the policy / its start",

@@ -1,0 +1,218 @@
+"""Records of the laws about evidence: what was measured again, and what the environment says of a batch."""
+
+from __future__ import annotations
+
+from gates.algorithms import TD3_KIN, TD3_LIKE
+from gates.laws import recomputed, witness
+from gates.laws.law import Law
+
+MEASURED_AGAIN: tuple[Law, ...] = (
+    Law(
+        name="reward_error",
+        words="rewards in the batches - those of the environment, over their spread",
+        quantity=witness.reward_error,
+        fact=lambda b: f"rewards in the batches are off by {b.times} their spread",
+        assumes=(
+            "The environment's reward is taken down where it is returned, and transformed as the configuration says.",
+        ),
+        algorithms=TD3_KIN,
+    ),
+    Law(
+        name="terminated_error",
+        words="share of transitions with another terminal flag than the environment's",
+        quantity=witness.terminated_error,
+        fact=lambda b: f"{b.share} of the transitions have a wrong terminal flag",
+        assumes=(
+            "The environment's terminal flag is taken down where it is returned; n-step returns merge steps.",
+        ),
+        algorithms=TD3_KIN,
+    ),
+    Law(
+        name="action_error",
+        words="replayed actions - those that the environment received",
+        quantity=witness.action_error,
+        fact=lambda _: "replayed actions are not those that the environment received",
+        assumes=("Replayed actions and those handed to the environment are in one range.",),
+        algorithms=TD3_KIN,
+    ),
+    Law(
+        name="obs_error",
+        words="share of transitions with another observation than the environment's",
+        quantity=witness.obs_error,
+        fact=lambda b: f"{b.share} of the transitions hold a wrong observation",
+        assumes=(
+            "Observations are stored as they are seen; normalisation that changes in between is left out of both.",
+        ),
+        algorithms=TD3_KIN,
+    ),
+    Law(
+        name="obs_change",
+        words="change of observations, batches / environment",
+        quantity=witness.obs_change,
+        fact=lambda b: (
+            f"observations in the batches change {b.times} as much as in the environment"
+        ),
+        assumes=(
+            "The steps of the buffer change about as much as the newest ones; only a factor of ten and more is judged.",
+        ),
+        algorithms=TD3_KIN,
+    ),
+    Law(
+        name="kinds_that_vary",
+        words="share of the kinds of observation that vary",
+        quantity=witness.kinds_that_vary,
+        fact=lambda b: (
+            "all observations are the same"
+            if b.value == 0
+            else "a kind of observation never varies"
+        ),
+        assumes=("A task's observations vary, and so does each kind; those of a bandit do not.",),
+        algorithms=TD3_KIN,
+    ),
+    Law(
+        name="kinds_that_q_sees",
+        words="share of the kinds of observation that change Q",
+        quantity=witness.kinds_that_q_sees,
+        fact=lambda b: (
+            "Q does not depend on the observation"
+            if b.value == 0
+            else "Q does not depend on a kind of observation"
+        ),
+        assumes=("Values differ by state, by more than rounding; those of a bandit do not.",),
+        algorithms=TD3_KIN,
+    ),
+    Law(
+        name="q_sees_action",
+        words="relative change of Q by another row's action",
+        quantity=witness.q_sees_action,
+        fact=lambda _: "Q does not depend on the action",
+        assumes=("An action changes the value of some state by more than rounding.",),
+        algorithms=TD3_KIN,
+    ),
+    Law(
+        name="exploration_over_configured",
+        words="noise on the actions / configured noise",
+        quantity=witness.exploration_over_configured,
+        fact=lambda b: f"noise on the actions is {b.share} of the configured",
+        assumes=(
+            "The noise is normal with the configured deviation, and actions are not all at their limits.",
+        ),
+        algorithms=TD3_LIKE,
+    ),
+    Law(
+        name="target_error",
+        words="relative difference of the TD target from its definition",
+        quantity=recomputed.target_error,
+        fact=lambda b: f"TD targets differ from their definition by {b.share}",
+        assumes=(
+            "The algorithm is TD3 or DDPG with one-step targets; what is added to the targets on purpose differs.",
+        ),
+    ),
+    Law(
+        name="critic_loss_error",
+        words="relative difference of the critic's loss from its definition",
+        quantity=recomputed.critic_loss_error,
+        fact=lambda b: f"the critic's loss differs from its definition by {b.share}",
+        assumes=(
+            "The critic's loss is the sum of mean squared TD errors; Huber losses and weights differ on purpose.",
+        ),
+    ),
+    Law(
+        name="target_smoothing",
+        words="noise on the target actions / its configured clip",
+        quantity=recomputed.target_smoothing,
+        fact=lambda b: (
+            "target actions have no noise"
+            if b.value == 0
+            else "target actions are further from the target actor than the noise allows"
+        ),
+        assumes=(
+            "The configuration tells the noise on target actions and its clip, in units of the action range [-1, 1].",
+        ),
+    ),
+    Law(
+        name="targets_tau",
+        words="tau of the target updates / tau",
+        quantity=recomputed.targets_tau,
+        fact=lambda b: (
+            "a target network never follows"
+            if b.value == 0
+            else f"a target network follows {b.times} as fast as tau says"
+        ),
+        assumes=(
+            "Targets are averaged by tau in every target update, and steps are larger than the weights' rounding.",
+        ),
+    ),
+    Law(
+        name="targets_apart",
+        words="relative distance of a target network from its online network",
+        quantity=recomputed.targets_apart,
+        fact=lambda _: "a target network is the online network itself",
+        assumes=(
+            "An optimiser step was taken since the target was last copied, as in every logged update.",
+        ),
+    ),
+    Law(
+        name="targets_move",
+        words="change of the targets' value / change of actor Q",
+        quantity=recomputed.targets_move,
+        fact=lambda b: f"targets move {b.share} of what the critic does",
+        assumes=(
+            "There were enough updates for the configured tau, or a slow one of 0.0005, to follow.",
+            "The policy's Q has grown well beyond an untrained network's; elsewhere the law does not apply.",
+        ),
+    ),
+    Law(
+        name="actor_direction",
+        words="cosine of the actor's gradient and its objective's",
+        quantity=recomputed.actor_direction,
+        fact=lambda b: (
+            "the actor's loss lowers its objective"
+            if b.value < 0
+            else "the actor's gradient is not its objective's"
+        ),
+        assumes=(
+            "The actor's loss is -Q1 with the configured guards; other terms change the direction on purpose.",
+        ),
+    ),
+    Law(
+        name="actor_ascent",
+        words="cosine of the actor's step and the direction uphill",
+        quantity=recomputed.actor_ascent,
+        fact=lambda _: "the actor steps downhill",
+        assumes=(
+            "Steps of an optimiser with momentum go up on average over eight updates and more.",
+        ),
+    ),
+    Law(
+        name="critic_step",
+        words="change of the critic's weights in an update / learning rate",
+        quantity=recomputed.critic_step,
+        fact=lambda b: f"the critic's weights move {b.share} of a learning rate",
+        assumes=("The optimiser is Adam, whose steps do not depend on the size of the gradients.",),
+    ),
+    Law(
+        name="actor_step",
+        words="change of the actor's weights in an update / learning rate",
+        quantity=recomputed.actor_step,
+        fact=lambda b: f"the actor's weights move {b.share} of a learning rate",
+        assumes=("The optimiser is Adam, and the actor is not saturated.",),
+    ),
+    Law(
+        name="critic_error_share",
+        words="mean squared TD error / variance of the targets",
+        quantity=recomputed.critic_error_share,
+        fact=lambda b: f"the critic's error is {b.share} of the variance of its targets",
+        assumes=(
+            "Targets vary more by state than by noise of the rewards, and the critic had time to learn; it only warns.",
+        ),
+    ),
+    Law(
+        name="actor_above_replay",
+        words="share of updates with actor Q above replay Q",
+        quantity=recomputed.actor_above_replay,
+        fact=lambda b: f"actor Q is above replay Q in {b.share} of the updates",
+        assumes=("The actor had time to climb and no guard holds it back; so it only warns.",),
+    ),
+)
+"""In the order of the documentation."""
