@@ -89,7 +89,9 @@ def _critic_on_policy_action(signs: Signs, distance: float | None) -> Suspicion 
             f"Q of the critic's loss is off Q(s, a) of the replayed actions by {format_number(error)} of its size."
         )
     if distance is not None and distance < EXACT:
-        evidence.append("The actions that the critic is trained on equal the policy's own.")
+        evidence.append(
+            f"The actions that the critic is trained on are {format_number(distance)} away from the policy's own."
+        )
     if not evidence:
         return None
     return Suspicion(cause="critic_on_policy_action", evidence=tuple(evidence))

@@ -202,7 +202,7 @@ def hidden_discount() -> Iterator[None]:
 
 def target_never_updated() -> AbstractContextManager[Any]:
     """Leave both targets as they were initialised."""
-    return mock.patch.object(TD3, "_update_targets", lambda _: None)
+    return mock.patch.object(TD3, "_update_targets", return_value=None)
 
 
 def target_actor_never_updated() -> AbstractContextManager[Any]:
