@@ -58,6 +58,10 @@ class RunInfo:
     """The run began with what another one learned, not with fresh networks."""
     complete: bool = False
     """True for run.json of our trainer, which holds every default; False where a few keys may be named only."""
+    every_episode: bool = False
+    """The trainer logs every single episode: where none is logged, none ended."""
+    no_encoder: bool = False
+    """The policy has no encoder, so that none of its tags is missing."""
     dialect: str = ""
     """Dialect that the run declares: a name, or the absolute path of a mapping file; empty: found by its tags."""
 
@@ -190,8 +194,14 @@ def _from_run_json(data: Mapping[str, Any], path: Path) -> RunInfo:
         else (),
         warm_start=isinstance(data.get("warm_start"), dict),
         complete=trainer is None,
+        every_episode=trainer is None or _says(trainer, "every_episode", True),
+        no_encoder=_says(trainer, "encoder", False),
         dialect=_dialect(trainer, path),
     )
+
+
+def _says(trainer: object, key: str, value: bool) -> bool:
+    return isinstance(trainer, dict) and trainer.get(key) is value
 
 
 def _dialect(trainer: object, path: Path) -> str:
