@@ -27,6 +27,7 @@ WORKS = (
     "event_reading",
     "gate",
     "supervision",
+    "evidence",
     "start_up",
     "growth",
 )

@@ -286,7 +286,7 @@ class RunFacts:
         long = longest is not None and bool(
             (longest.values * parallel >= (self.last_step or 0)).all()
         )
-        return self.own_trainer or long
+        return long or (self.run is not None and self.run.every_episode)
 
     def _beside(self, tag: str, length: Series) -> FloatArray | None:
         series = self.series(tag)

@@ -74,7 +74,8 @@ def actor_cnn_over_mlp_gradient(facts: RunFacts) -> Quantity | Missing:
     """
     pair = facts.need("gradients/actor_cnn_norm", "gradients/actor_mlp_norm")
     if isinstance(pair, Missing):
-        if pair.tags == ("gradients/actor_cnn_norm",) and facts.own_trainer:
+        no_encoder = facts.own_trainer or (facts.run is not None and facts.run.no_encoder)
+        if pair.tags == ("gradients/actor_cnn_norm",) and no_encoder:
             return Missing(reason="the policy has no encoder", not_applicable=True)
         return pair
     steps, (cnn, mlp) = align(*pair)

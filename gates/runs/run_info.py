@@ -60,6 +60,10 @@ class RunInfo:
     """True for run.json of our trainer, which holds every default; False where a few keys may be named only."""
     evidence: bool = False
     """The trainer promises to log the evidence tags, so that their absence says something."""
+    every_episode: bool = False
+    """The trainer logs every single episode: where none is logged, none ended."""
+    no_encoder: bool = False
+    """The policy has no encoder, so that none of its tags is missing."""
     dialect: str = ""
     """Dialect that the run declares: a name, or the absolute path of a mapping file; empty: found by its tags."""
 
@@ -193,8 +197,14 @@ def _from_run_json(data: Mapping[str, Any], path: Path) -> RunInfo:
         warm_start=isinstance(data.get("warm_start"), dict),
         complete=trainer is None,
         evidence=data.get("evidence") is True,
+        every_episode=trainer is None or _says(trainer, "every_episode", True),
+        no_encoder=_says(trainer, "encoder", False),
         dialect=_dialect(trainer, path),
     )
+
+
+def _says(trainer: object, key: str, value: bool) -> bool:
+    return isinstance(trainer, dict) and trainer.get(key) is value
 
 
 def _dialect(trainer: object, path: Path) -> str:

@@ -32,6 +32,11 @@ class Recorder:
         self._parts = networks.parts()
         self._handles: list[_Handle] = []
 
+    @property
+    def has_encoder(self) -> bool:
+        """Whether the actor has an encoder that is watched."""
+        return "actor_cnn" in self._parts
+
     def begin(self, batch: Batch) -> None:
         """Look at the update that begins with this batch."""
         self.cancel()

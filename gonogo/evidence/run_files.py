@@ -34,6 +34,7 @@ class RunFiles:
         env: Mapping[str, Any],
         seed: int | None = None,
         stage: str = "",
+        encoder: bool | None = None,
         packages: Sequence[str] = (),
         resumed_from: int | None = None,
     ) -> None:
@@ -48,6 +49,7 @@ class RunFiles:
             env: What is known of the environment.
             seed: Of the training.
             stage: Of which the run is one; empty when none was named.
+            encoder: Whether the policy has an encoder that is watched; None where no policy is.
             packages: Whose versions matter besides those of torch, NumPy and Gymnasium.
             resumed_from: Environment steps done before: points from there on in earlier files are void.
 
@@ -68,7 +70,7 @@ class RunFiles:
             "planned_steps": planned_steps,
             "algorithm": algorithm,
             **settings,
-            "trainer": {"name": trainer},
+            "trainer": {"name": trainer, "every_episode": True, "encoder": encoder},
             "config_sha256": _sha256(settings),
             "git_revision": None,
             "versions": {"python": platform.python_version()}
@@ -78,8 +80,11 @@ class RunFiles:
         }
         self._write("run.json", content)
         (directory / EVIDENCE_END_FILE).unlink(missing_ok=True)
+        # Nothing waits in memory: what the user's program raises comes without a warning.
         self._events = EventWriter(
-            directory, purge_step=None if resumed_from is None else resumed_from + 1
+            directory,
+            purge_step=None if resumed_from is None else resumed_from + 1,
+            flush_interval_s=0.0,
         )
         self.status(Phase.TRAINING)
 
@@ -121,14 +126,6 @@ class RunFiles:
             self._write(EVIDENCE_END_FILE, {"format": 1, "step": self.step, "error": text})
         finally:
             self._events.close()
-
-    def flush(self) -> None:
-        """Hand everything written so far to the operating system.
-
-        Raises:
-            OSError: The file cannot be written.
-        """
-        self._events.flush()
 
     def close(self, phase: Phase) -> None:
         """Write how the training ended and close the event file.

@@ -101,6 +101,8 @@ class Evidence(BaseCallback):
         going_on = now > 0 and self._files is not None
         if not going_on:
             self.directory = free_folder(self._wanted)
+        if is_watched(model):
+            self._updates = OffPolicyUpdates(model, self._guard, self._write_update, self._every)
         self._files = RunFiles(
             self.directory,
             trainer=f"Stable-Baselines3 {stable_baselines3.__version__}",
@@ -110,15 +112,18 @@ class Evidence(BaseCallback):
             env=environment(model),
             seed=model.seed,
             stage=self._stage,
+            encoder=self._updates.has_encoder if self._updates is not None else None,
             packages=("stable_baselines3",),
             resumed_from=now if going_on else None,
         )
         self._left_out = LOGGED_BY_SB3 if self._beside_sb3() else ()
         self._episodes = EpisodeCounter(model.n_envs, running=now > 0)
         self._clock = (time.perf_counter(), now)
-        if is_watched(model):
-            self._updates = OffPolicyUpdates(model, self._guard, self._write_update, self._every)
         if self._eval_env is not None:
+            if any(each is self._eval_env for each in _wrapped(model.env)):
+                raise ValueError(
+                    "eval_env is the environment that is trained in; make another one for evaluations"
+                )
             self._evaluation = self._evaluation or Evaluation(self._eval_env, self._eval_episodes)
             self._evaluate(now)
 
@@ -178,3 +183,17 @@ class Evidence(BaseCallback):
             self._updates.detach()
         if self._files is not None:
             self._files.note_end_of_evidence(error)
+
+
+def _wrapped(env: VecEnv | None) -> list[object]:
+    """Return every environment inside a vectorised one, with and without its wrappers."""
+    found: list[object] = []
+    inner: Any = env
+    while inner is not None:
+        found.append(inner)
+        for single in getattr(inner, "envs", ()):
+            while single is not None:
+                found.append(single)
+                single = getattr(single, "env", None)
+        inner = getattr(inner, "venv", None)
+    return found

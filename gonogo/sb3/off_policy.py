@@ -44,6 +44,11 @@ class OffPolicyUpdates:
         """Number of the next update to be looked at."""
         self._replaced: list[Replaced] = []
 
+    @property
+    def has_encoder(self) -> bool:
+        """Whether the actor has an encoder with weights of its own."""
+        return self._recorder.has_encoder
+
     def before_updates(self) -> None:
         """Attach what is needed when one of the updates that follow is due."""
         model = self._model

@@ -1,0 +1,51 @@
+"""What the evidence of a training with Stable-Baselines3 costs: processor time with the callback and without, in turn."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from stable_baselines3 import SAC, TD3
+from stable_baselines3.common.noise import NormalActionNoise
+
+from benchmarks.measure import CPU, Timing, side_by_side
+from benchmarks.rows import Row, against_share
+from gonogo.sb3 import Evidence
+
+MOST = 0.02
+STEPS = 500
+
+
+def measure(short: bool) -> list[Row]:
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    rows = []
+    for name in ("TD3", "SAC"):
+        with tempfile.TemporaryDirectory() as folder:
+            timings = side_by_side(
+                {"with": _training(name, Path(folder)), "without": _training(name, None)},
+                rounds=3 if short else 12,
+                clock=CPU,
+            )
+        pairs = zip(timings["with"].rounds, timings["without"].rounds, strict=True)
+        added = Timing(rounds=tuple(a - b for a, b in pairs))
+        work = f"evidence of Stable-Baselines3's {name}, {STEPS:,} steps of Pendulum"
+        rows.append(against_share(work, "the training", added, timings["without"], most=MOST))
+    return rows
+
+
+def _training(name: str, folder: Path | None) -> Callable[[], object]:
+    """Return what trains on for some steps, after the first update; settings are the library's own."""
+    noise = NormalActionNoise(np.zeros(1), np.full(1, 0.1))
+    model = (
+        TD3("MlpPolicy", "Pendulum-v1", action_noise=noise, device="cpu", seed=0)
+        if name == "TD3"
+        else SAC("MlpPolicy", "Pendulum-v1", device="cpu", seed=0)
+    )
+    evidence = None if folder is None else Evidence(folder / name)
+    model.learn(STEPS, callback=evidence)
+    return lambda: model.learn(STEPS, callback=evidence, reset_num_timesteps=False)

@@ -1,0 +1,191 @@
+"""Trains sound and faulty runs of Stable-Baselines3 with the callback, judges them, and counts: `python bench.py`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import shutil
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+STAGE = "5k"
+RESULT_HEADING = "## Last result"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One run of the bench."""
+
+    fault: str
+    """Empty: sound."""
+    recipe: dict[str, Any]
+
+    @property
+    def slug(self) -> str:
+        name = self.fault or "sound"
+        parts = (name, self.recipe["task"], self.recipe["algorithm"], str(self.recipe["seed"]))
+        return "".join(c if c.isalnum() else "-" for c in "-".join(parts)).lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What the gate said of a run."""
+
+    case: Case
+    verdict: str
+    causes: tuple[str, ...]
+    deciding: str
+    broken: tuple[str, ...]
+    """Checks that are not PASS and count."""
+
+
+def cases(sound: int, seeds: int) -> list[Case]:
+    """List sound and faulty runs in turn, so that a part of them already shows something."""
+    from tests.sb3_bench.faults import FAULTS, OF_SAC
+    from tests.sb3_bench.recipes import base, draw
+
+    faulty = [
+        Case(fault=name, recipe=base(task, algorithm, seed) | fault.recipe)
+        for seed in range(seeds)
+        for place, algorithm in ((0, "td3"), (1, "td3"), (0, "sac"))
+        for name, fault in FAULTS.items()
+        if algorithm != "sac" or name in OF_SAC
+        for task in (fault.tasks[place],)
+    ]
+    drawn = [Case(fault="", recipe=draw(index)) for index in range(sound)]
+    order = [
+        (i / max(1, len(group)), case) for group in (drawn, faulty) for i, case in enumerate(group)
+    ]
+    return [case for _, case in sorted(order, key=lambda pair: pair[0])]
+
+
+def train(case: Case, folder: Path) -> Path:
+    """Train a case into a run directory and return it; one that is there already is kept."""
+    from gonogo.sb3 import Evidence
+    from tests.sb3_bench.faults import FAULTS
+    from tests.sb3_bench.recipes import STEPS, TASKS, build
+
+    run = folder / case.slug
+    if (run / "trained").exists():
+        return run
+    shutil.rmtree(run, ignore_errors=True)
+    fault = FAULTS[case.fault] if case.fault else None
+    wrap = fault.wrap if fault else None
+    model = build(case.recipe, wrap)
+    if fault:
+        fault.inject(model)
+    make = TASKS[case.recipe["task"]]
+    long = case.recipe["task"] == "never ending"
+    evaluated = None if long else wrap(make()) if wrap else make()
+    evidence = Evidence(run, eval_env=evaluated, eval_episodes=5, stage=STAGE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            model.learn(STEPS, callback=evidence)
+        except ValueError as error:  # what torch says of a policy that is not finite
+            (run / "raised").write_text(str(error))
+    (run / "trained").write_text(json.dumps(case.recipe))
+    return run
+
+
+def score(case: Case, run: Path) -> Score:
+    """Judge a run directory."""
+    from gates.checks.gate_file import load_gate
+    from gates.findings import Outcome
+    from gates.judge import judge
+    from tests.sb3_bench.recipes import STEPS
+
+    result = judge(
+        run, gate=load_gate(STAGE), stage=STAGE, planned_steps=STEPS, cross_check=False
+    ).result
+    return Score(
+        case=case,
+        verdict=result.verdict.value,
+        causes=tuple(d.cause for d in result.diagnoses),
+        deciding=result.deciding,
+        broken=tuple(
+            f"{f.check} {f.outcome.value}" + ("" if f.required else " (advisory)")
+            for f in result.findings
+            if f.outcome is not Outcome.PASS and not f.dry_run
+        ),
+    )
+
+
+def table(scores: list[Score]) -> str:
+    """Render a row for the sound runs of each task and for each fault, then every odd one, as Markdown."""
+    from tests.sb3_bench.faults import FAULTS
+
+    rows = ["| runs | n | GO | CONDITIONAL | NO_GO | first causes |", "|---|---|---|---|---|---|"]
+    sound = [s for s in scores if not s.case.fault]
+    for task in dict.fromkeys(s.case.recipe["task"] for s in sound):
+        rows.append(_row(f"sound: {task}", [s for s in sound if s.case.recipe["task"] == task]))
+    rows.append(_row("sound: all", sound))
+    faulty = [s for s in scores if s.case.fault]
+    for name in FAULTS:
+        rows.append(_row(name, [s for s in faulty if s.case.fault == name]))
+    firm = [s for s in faulty if FAULTS[s.case.fault].firm]
+    rows.append(_row("faulty: all that must not be GO", firm))
+    named = [s for s in firm if FAULTS[s.case.fault].causes]
+    right = sum(s.causes[:1] != () and s.causes[0] in FAULTS[s.case.fault].causes for s in named)
+    rows += ["", f"First cause right: {right} of {len(named)}."]
+    odd = [s for s in sound if s.verdict != "GO"] + [s for s in firm if s.verdict == "GO"]
+    rows += ["", "Sound runs that are not GO and faulty ones that are:" if odd else "None is odd."]
+    rows += [""] * bool(odd)
+    rows += [f"- {s.case.slug}: {s.verdict}. {s.deciding}" for s in odd]
+    return "\n".join(rows)
+
+
+def _row(name: str, group: list[Score]) -> str:
+    counts = [sum(s.verdict == v for s in group) for v in ("GO", "CONDITIONAL", "NO_GO")]
+    first = [s.causes[0] if s.causes else "none" for s in group]
+    named = ", ".join(f"{cause} {first.count(cause)}" for cause in dict.fromkeys(first))
+    return f"| {name} | {len(group)} | {' | '.join(map(str, counts))} | {named} |"
+
+
+def _train_alone(job: tuple[Case, Path]) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    train(*job)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs; kept, reused")
+    parser.add_argument("--sound", type=int, default=60, help="sound runs")
+    parser.add_argument("--seeds", type=int, default=1, help="seeds per fault, task and algorithm")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--only", nargs="*", help="names of faults; `sound` for the sound runs")
+    parser.add_argument("--judge-only", action="store_true", help="judge the runs that are there")
+    parser.add_argument("--table", type=Path, help="page whose last result is replaced")
+    parser.add_argument("--details", action="store_true", help="print what counted in each run")
+    options = parser.parse_args()
+    chosen = cases(options.sound, options.seeds)
+    if options.only:
+        chosen = [case for case in chosen if (case.fault or "sound") in options.only]
+    if not options.judge_only:
+        jobs = [(case, options.out) for case in chosen]
+        with multiprocessing.get_context("spawn").Pool(options.workers, maxtasksperchild=4) as pool:
+            pool.map(_train_alone, jobs, chunksize=1)
+    trained = [case for case in chosen if (options.out / case.slug / "trained").exists()]
+    scores = [score(case, options.out / case.slug) for case in trained]
+    if options.details:
+        for s in scores:
+            print(f"{s.case.slug}: {s.verdict} {s.causes} {list(s.broken)} {s.deciding}")
+    text = table(scores)
+    print(text)
+    if options.table:
+        head = options.table.read_text(encoding="utf-8").split(RESULT_HEADING)[0]
+        options.table.write_text(f"{head}{RESULT_HEADING}\n\n{text}\n", encoding="utf-8")
+    return 1 if any(s.verdict == "NO_GO" for s in scores if not s.case.fault) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+"""Faults that are injected into a Stable-Baselines3 model from outside; neither it nor the product contains them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One way in which a training goes wrong."""
+
+    causes: tuple[str, ...]
+    """Slugs of which a diagnosis should name one first; empty where none is known for it."""
+    inject: Callable[[Any], None] = lambda model: None
+    """Changes a model before it trains."""
+    wrap: Callable[[Any], Any] | None = None
+    """Changes its environment."""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """Values of the recipe that are the fault, or that it needs to show."""
+    tasks: tuple[str, str] = ("pendulum", "inverted pendulum")
+    firm: bool = True
+    """Whether it must not be GO; others only show what is not seen."""
+
+
+def _batches(change: Callable[[Any, Any], Any]) -> Callable[[Any], None]:
+    def inject(model: Any) -> None:
+        sample = model.replay_buffer.sample
+        model.replay_buffer.sample = lambda *args, **kwargs: change(model, sample(*args, **kwargs))
+
+    return inject
+
+
+def _stored(change: Callable[..., tuple[Any, Any, Any, Any, Any, Any]]) -> Callable[[Any], None]:
+    def inject(model: Any) -> None:
+        add = model.replay_buffer.add
+        model.replay_buffer.add = lambda *args: add(*change(*args))
+
+    return inject
+
+
+def _no_step(which: str) -> Callable[[Any], None]:
+    def inject(model: Any) -> None:
+        optimizer = getattr(model, which).optimizer
+        for group in optimizer.param_groups:
+            group["params"] = [nn.Parameter(p.detach().clone()) for p in group["params"]]
+
+    return inject
+
+
+def _target_times(factor: float) -> Callable[[Any], None]:
+    def inject(model: Any) -> None:
+        def enlarge(_: Any, __: Any, output: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(factor * q for q in output)
+
+        model.critic_target.register_forward_hook(enlarge)
+
+    return inject
+
+
+def _largest_of_targets(model: Any) -> None:
+    model.critic_target.register_forward_hook(
+        lambda _, __, output: (torch.cat(output, dim=1).amax(dim=1, keepdim=True),)
+    )
+
+
+def _wrong_sign(model: Any) -> None:
+    q1 = model.critic.q1_forward
+    model.critic.q1_forward = lambda obs, action: -q1(obs, action)
+
+
+def _same_batch(model: Any) -> None:
+    sample = model.replay_buffer.sample
+    kept: list[Any] = []
+
+    def first(*args: Any, **kwargs: Any) -> Any:
+        if not kept:
+            kept.append(sample(*args, **kwargs))
+        return kept[0]
+
+    model.replay_buffer.sample = first
+
+
+def _sums() -> Callable[[Any], None]:
+    total = np.zeros(1)
+
+    def change(obs: Any, after: Any, action: Any, reward: Any, done: Any, infos: Any) -> Any:
+        total[:] += reward
+        stored = total.copy()
+        total[done] = 0.0
+        return obs, after, action, stored, done, infos
+
+    return _stored(change)
+
+
+def _saturated(model: Any) -> None:
+    with torch.no_grad():
+        for actor in (model.actor, model.actor_target):
+            actor.mu[-2].weight.mul_(1000.0)
+
+
+def _no_tanh(model: Any) -> None:
+    for actor in (model.actor, model.actor_target):
+        actor.mu[-1] = nn.Identity()
+
+
+def _twins(model: Any) -> None:
+    for critic in (model.critic, model.critic_target):
+        critic.q_networks[1].load_state_dict(critic.q_networks[0].state_dict())
+
+
+def _tiny_gradients(model: Any) -> None:
+    model.critic.optimizer.register_step_pre_hook(
+        lambda *_: nn.utils.clip_grad_norm_(model.critic.parameters(), 1e-12)
+    )
+
+
+class _Blind(gymnasium.ObservationWrapper[Any, Any, Any]):
+    def observation(self, observation: Any) -> Any:
+        return np.zeros_like(observation)
+
+
+def _shuffled(_: Any, batch: Any) -> Any:
+    order = np.random.permutation(len(batch.rewards))
+    return batch._replace(rewards=batch.rewards[order])
+
+
+def _policys_actions(model: Any, batch: Any) -> Any:
+    with torch.no_grad():
+        return batch._replace(actions=model.actor(batch.observations))
+
+
+def _time_limits_terminal(model: Any) -> None:
+    model.replay_buffer.handle_timeout_termination = False
+
+
+FAULTS: dict[str, Fault] = {
+    "every transition terminal": Fault(
+        causes=("terminal_flag_invented",),
+        inject=_batches(lambda _, b: b._replace(dones=torch.ones_like(b.dones))),
+    ),
+    "time limits stored as terminal": Fault(
+        causes=("terminal_flag_invented"),
+        inject=_time_limits_terminal,
+        tasks=("pendulum", "reacher"),
+    ),
+    "terminal flag dropped": Fault(
+        causes=("terminal_flag_dropped",),
+        inject=_batches(lambda _, b: b._replace(dones=torch.zeros_like(b.dones))),
+        tasks=("inverted pendulum", "hopper"),
+    ),
+    "critic frozen": Fault(causes=("critic_frozen",), inject=_no_step("critic")),
+    "critic's gradient clipped to nothing": Fault(
+        causes=("critic_frozen",), inject=_tiny_gradients
+    ),
+    "actor frozen": Fault(causes=("actor_frozen",), inject=_no_step("actor")),
+    "rewards shuffled": Fault(causes=("critic_learns_nothing",), inject=_batches(_shuffled)),
+    "blind": Fault(causes=("blind_agent",), wrap=_Blind),
+    "target never updated": Fault(causes=("target_frozen",), recipe={"tau": 0.0}),
+    "target copied": Fault(causes=("target_not_averaged",), recipe={"tau": 1.0}),
+    "actor descends": Fault(causes=("actor_descends",), inject=_wrong_sign),
+    "critic learns the policy's action": Fault(
+        causes=("actor_does_not_climb",), inject=_batches(_policys_actions)
+    ),
+    "rewards times 20": Fault(
+        causes=("reward_scale",),
+        inject=_stored(lambda o, n, a, r, d, i: (o, n, a, 20 * r, d, i)),
+    ),
+    "rewards negated": Fault(
+        causes=("reward_scale",), inject=_stored(lambda o, n, a, r, d, i: (o, n, a, -r, d, i))
+    ),
+    "running sums": Fault(causes=("reward_accumulated",), inject=_sums()),
+    "no exploration": Fault(causes=("no_exploration",), recipe={"noise": 0.0}),
+    "equal critics": Fault(causes=("identical_critics",), inject=_twins),
+    "one batch for ever": Fault(causes=("same_batch",), inject=_same_batch),
+    "discount of 1": Fault(causes=("discount_one", "critic_divergence"), recipe={"gamma": 1.0}),
+    "target times 1.5": Fault(causes=("critic_divergence",), inject=_target_times(1.5)),
+    "learning rate of 1": Fault(
+        causes=("critic_divergence", "dead_actor", "actor_lr_too_high"),
+        recipe={"learning_rate": 1.0},
+    ),
+    "actor saturated": Fault(causes=("dead_actor",), inject=_saturated),
+    "action without tanh": Fault(causes=("unbounded_action",), inject=_no_tanh),
+    "rewards not finite": Fault(
+        causes=("not_finite",),
+        inject=_batches(lambda _, b: b._replace(rewards=b.rewards * float("nan"))),
+    ),
+    "next observation is the observation": Fault(
+        causes=(),
+        inject=_stored(lambda o, n, a, r, d, i: (o, o, a, r, d, i)),
+        firm=False,
+    ),
+    "actions negated in the buffer": Fault(
+        causes=(), inject=_stored(lambda o, n, a, r, d, i: (o, n, -a, r, d, i)), firm=False
+    ),
+    "maximum for minimum": Fault(causes=(), inject=_largest_of_targets, firm=False),
+}
+OF_SAC = (
+    "every transition terminal",
+    "critic frozen",
+    "actor frozen",
+    "rewards shuffled",
+    "blind",
+    "rewards times 20",
+    "one batch for ever",
+    "target times 1.5",
+    "learning rate of 1",
+)
+"""Faults that are tried on SAC as well."""
