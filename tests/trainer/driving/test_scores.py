@@ -48,7 +48,7 @@ def test_both_versions_know_the_same_infractions():
 
 @pytest.mark.parametrize("score", [driving_score_2_0, driving_score_2_1])
 def test_values_out_of_range_are_refused(score):
-    with pytest.raises(ValueError, match="share is 1.2"):
+    with pytest.raises(ValueError, match=r"share is 1\.2"):
         score(1.2, {})
     with pytest.raises(ValueError, match="share is nan"):
         score(float("nan"), {})
