@@ -9,6 +9,40 @@ _MODULES = ("actor_cnn", "actor_mlp", "critic_cnn", "critic_mlp")
 _STATISTICS = ("mean", "std", "min", "max")
 _REWARD_COMPONENTS = ("efficiency", "lane_keeping", "comfort", "safety", "progress", "total")
 
+ENDINGS = (
+    "goal",
+    "collision_vehicle",
+    "collision_other",
+    "off_road",
+    "wrong_way",
+    "stalled",
+    "time_limit",
+)
+"""How an episode of a driving task can end."""
+DRIVING_MEASURES: tuple[str, ...] = (
+    "success",
+    "route_completion",
+    "distance_m",
+    "mean_speed_mps",
+    "desired_speed_share",
+    "lateral_rms_m",
+    "heading_rms_rad",
+    "lane_invasions",
+    "outside_lanes_share",
+    "comfortable_share",
+    "driving_score_2_0",
+    "driving_score_2_1",
+    *(f"end_{ending}" for ending in ENDINGS),
+    "collision_vehicle_per_km",
+    "collision_other_per_km",
+    "off_road_per_km",
+    "wrong_way_per_km",
+    "lane_invasion_per_km",
+)
+"""How well was driven, in each of the groups of tags that follow."""
+DRIVING_GROUPS = ("driving", "eval_driving")
+"""Training episodes, and evaluations."""
+
 CANONICAL_TAGS: tuple[str, ...] = (
     "train/actor_loss",
     "train/critic_loss",
@@ -51,6 +85,7 @@ CANONICAL_TAGS: tuple[str, ...] = (
     "eval/time_limit_share",
     "eval/discounted_return",
     "eval/episodes",
+    *(f"{group}/{measure}" for group in DRIVING_GROUPS for measure in DRIVING_MEASURES),
 )
 
 OTHER_ALGORITHMS_TAGS: tuple[str, ...] = (

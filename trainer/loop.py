@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.evaluate import evaluate
+from trainer.evaluate import driving_tags, evaluate, evaluation_tags
 from trainer.observation import Observation, ObservationShape
 from trainer.replay.buffer import ReplayBuffer
 from trainer.replay.capacity import most_transitions
@@ -78,6 +78,7 @@ class Trainer:
         self.agent = task.make_agent()
         self.env = task.make_env(config.num_envs, self.streams.env_seed, self._beat)
         self._borrowed = task.spec.exclusive
+        self._driving = task.spec.driving
         self.eval_env = (
             self.env
             if self._borrowed
@@ -91,7 +92,7 @@ class Trainer:
             self.action_dim,
             mirror=self.agent.device if config.replay_on_device else None,
         )
-        self.tally = EpisodeTally(config.num_envs)
+        self.tally = EpisodeTally(config.num_envs, self._driving)
         self._timing = _Timing()
         self._next_log = 0
         self._best_return = -math.inf
@@ -181,8 +182,7 @@ class Trainer:
         )
         self.step += config.num_envs
         self.agent.rewards.observe(np.asarray(reward))
-        components = infos.get("reward_components", {})
-        for episode in self.tally.add(reward, terminated, done, components):
+        for episode in self.tally.add(reward, terminated, done, infos):
             self.writer.write(self.step, episode)
         return next_obs
 
@@ -237,16 +237,17 @@ class Trainer:
 
     def _evaluate(self) -> None:
         self._beat("evaluating")
-        results = evaluate(
+        episodes = evaluate(
             self.eval_env,
             self._policy,
             episodes=self.config.eval_episodes,
             seed=self.streams.eval_seed,
             gamma=self.config.gamma,
-            reward_factor=self.agent.rewards.factor,
+            driving=self._driving,
             alive=lambda: self._beat("evaluating"),
         )
-        self.writer.write(self.step, results)
+        results = evaluation_tags(episodes, reward_factor=self.agent.rewards.factor)
+        self.writer.write(self.step, results | driving_tags("eval_driving", episodes))
         if results["eval/mean_reward"] > self._best_return and self.step > 0:
             self._best_return, self._best_step = results["eval/mean_reward"], self.step
             checkpoints.save_best(

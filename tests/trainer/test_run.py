@@ -20,7 +20,7 @@ from trainer.loop import Trainer
 from trainer.run import checkpoint
 from trainer.run.heartbeat import Heartbeat
 from trainer.run.request import read_task
-from trainer.run.tags import EPISODE_TAGS, EVALUATION_TAGS, REWARD_TAGS, UPDATE_TAGS
+from trainer.run.tags import ALL_TAGS
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAIN = {
@@ -104,8 +104,7 @@ def test_writes_every_file_of_the_contract(finished):
 
 def test_writes_every_tag_of_the_contract(finished):
     scalars = _scalars(finished)
-    every = UPDATE_TAGS + EPISODE_TAGS + REWARD_TAGS + EVALUATION_TAGS
-    assert set(scalars) == {tag.name for tag in every}
+    assert set(scalars) == {tag.name for tag in ALL_TAGS}
     assert [step for step, _ in scalars["eval/mean_reward"]] == [0, 200, 400]
     assert [value for _, value in scalars["agent/total_updates"]] == list(range(1, 16))
     for step, size in scalars["agent/buffer_size"]:

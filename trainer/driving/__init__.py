@@ -5,4 +5,6 @@ measures, and their means and rates over many. Pure: no clock, no files, no simu
 
     scores    driving score by the leaderboard's formulas 2.0 and 2.1
     comfort   accelerations and jerks against published limits
+    episode   the measures of an episode, and means and rates over several
+    recorder  collects the traces of running episodes
 """

@@ -28,6 +28,18 @@ class EnvConfig(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DrivingTask:
+    """What the measures of a drive depend on."""
+
+    step_s: float
+    """Simulated time of one step."""
+    target_speed_mps: float
+    """Desired speed along the lane."""
+    route_m: float
+    """Length of the route that an episode is measured by."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EnvSpec:
     """What a network needs to know of an environment."""
 
@@ -41,6 +53,8 @@ class EnvSpec:
     """Steps after which an episode is truncated; None: never."""
     reward_components: tuple[str, ...] = ()
     """Names of the parts of the reward that `infos["reward_components"]` holds."""
+    driving: DrivingTask | None = None
+    """Set where `infos["driving"]` holds trace steps (`trainer.envs.driving.trace`)."""
     exclusive: bool = False
     """Only one vector environment of this configuration may exist, because it owns a simulator: an
     evaluation uses the training's, whose running episodes it cuts off."""

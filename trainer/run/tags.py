@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from trainer.driving.episode import INFRACTIONS, MEANS
+from trainer.envs.driving.trace import ENDINGS
+
 When = Literal["update", "episode", "evaluation"]
 
 
@@ -128,7 +131,39 @@ EVALUATION_TAGS: tuple[Tag, ...] = (
     Tag("eval/episodes", "evaluation", "count", "episodes of this evaluation"),
 )
 
-ALL_TAGS: tuple[Tag, ...] = UPDATE_TAGS + EPISODE_TAGS + REWARD_TAGS + EVALUATION_TAGS
+
+def _driving(group: str, when: When) -> tuple[Tag, ...]:
+    """List how was driven; environments without roads write none of these tags."""
+    one = when == "episode"
+    return (
+        *(
+            Tag(f"{group}/{name}", when, "0 or 1" if one and name == "success" else unit, meaning)
+            for name, (unit, meaning) in MEANS.items()
+        ),
+        *(
+            Tag(
+                f"{group}/end_{ending}",
+                when,
+                "0 or 1" if one else "share",
+                f"ended by {ending}, of which an episode has one",
+            )
+            for ending in ENDINGS
+        ),
+        *(
+            Tag(f"{group}/{kind}_per_km", when, "1/km", f"{kind} over the way driven")
+            for kind in (*INFRACTIONS, "lane_invasion")
+        ),
+    )
+
+
+DRIVING_TAGS: tuple[Tag, ...] = (
+    *_driving("driving", "episode"),
+    *_driving("eval_driving", "evaluation"),
+)
+
+ALL_TAGS: tuple[Tag, ...] = (
+    UPDATE_TAGS + EPISODE_TAGS + REWARD_TAGS + EVALUATION_TAGS + DRIVING_TAGS
+)
 
 
 def markdown_table() -> str:

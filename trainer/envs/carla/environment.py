@@ -26,7 +26,7 @@ def _make(
 
 
 def _describe(config: CarlaConfig) -> EnvSpec:
-    return describe_driving(config, exclusive=True)
+    return describe_driving(config, step_s=config.step_s, goal_m=config.route_m, exclusive=True)
 
 
 def _why_unavailable(config: CarlaConfig, num_envs: int) -> Mistake | None:

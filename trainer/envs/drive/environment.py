@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trainer.envs.drive.config import DriveConfig
+from trainer.envs.drive.config import STEP_S, DriveConfig
 from trainer.envs.driving.spaces import describe_driving
-from trainer.envs.environment import Environment, OnActivity
+from trainer.envs.environment import Environment, EnvSpec, OnActivity
 
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
@@ -22,4 +22,8 @@ def _make(
     return env
 
 
-DRIVE = Environment(id="drive", config=DriveConfig, describe=describe_driving, make=_make)
+def _describe(config: DriveConfig) -> EnvSpec:
+    return describe_driving(config, step_s=STEP_S)
+
+
+DRIVE = Environment(id="drive", config=DriveConfig, describe=_describe, make=_make)
