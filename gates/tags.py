@@ -40,8 +40,8 @@ DRIVING_MEASURES: tuple[str, ...] = (
     "lane_invasion_per_km",
 )
 """How well was driven, in each of the groups of tags that follow."""
-DRIVING_GROUPS = ("driving", "eval_driving")
-"""Training episodes, and evaluations."""
+DRIVING_GROUPS = ("driving", "eval_driving", "final_driving", "held_out_driving")
+"""Training episodes, evaluations, and those at the end on training and on held-out routes."""
 
 CANONICAL_TAGS: tuple[str, ...] = (
     "train/actor_loss",
@@ -86,6 +86,8 @@ CANONICAL_TAGS: tuple[str, ...] = (
     "eval/discounted_return",
     "eval/episodes",
     *(f"{group}/{measure}" for group in DRIVING_GROUPS for measure in DRIVING_MEASURES),
+    "final_driving/episodes",
+    "held_out_driving/episodes",
 )
 
 OTHER_ALGORITHMS_TAGS: tuple[str, ...] = (

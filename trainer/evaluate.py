@@ -104,7 +104,8 @@ def _one_round(
     truncations = np.zeros(env.num_envs, dtype=bool)
     recorder = DriveRecorder(env.num_envs, driving) if driving is not None else None
     driven: list[DrivenEpisode | None] = [None] * env.num_envs
-    obs, _ = env.reset(seed=seed)
+    # Gymnasium's own vector environments take a list, although the base class does not say so.
+    obs, _ = env.reset(seed=seed)  # type: ignore[arg-type]
     while running.any():
         obs, reward, terminated, truncated, infos = env.step(policy(obs))
         total += np.where(running, reward, 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trainer.agents.agent import Agent
+from trainer.drives import Drives, RouteKind, discard_after, write_drives
 from trainer.evaluate import driving_tags, evaluate, evaluation_tags
+from trainer.final_evaluation import final_evaluation
 from trainer.observation import Observation, ObservationShape
 from trainer.replay.buffer import ReplayBuffer
 from trainer.replay.capacity import most_transitions
@@ -26,6 +30,14 @@ from trainer.run.task import Task
 from trainer.warm_start import load_carried
 
 Arrays = Mapping[str, NDArray[Any]]
+
+ENDED_EARLY = "ended-early.json"
+"""File in the run directory that is there when a request to stop is the planned end of the run."""
+FINAL_GROUPS: Mapping[RouteKind, str] = {
+    "training": "final_driving",
+    "held_out": "held_out_driving",
+}
+"""Groups of tags of the evaluation at the end, by its routes."""
 
 
 class StopRequestedError(Exception):
@@ -79,6 +91,7 @@ class Trainer:
         self.env = task.make_env(config.num_envs, self.streams.env_seed, self._beat)
         self._borrowed = task.spec.exclusive
         self._driving = task.spec.driving
+        self._task = task
         self.eval_env = (
             self.env
             if self._borrowed
@@ -110,6 +123,7 @@ class Trainer:
             self.agent.begin_with(carried, optimizers=request.warm_start.carry == "learner")
         # Everything that an earlier attempt logged after the checkpoint is logged again.
         purge_step = self.step + 1 if checkpoint is not None else 0
+        discard_after(run, purge_step - 1)
         self.writer = EventWriter(run / "events", purge_step=purge_step if resume else None)
 
     def train(self) -> None:
@@ -126,6 +140,8 @@ class Trainer:
             while self.step < self.request.planned_steps:
                 if self._stop_requested():
                     self._save()
+                    if (self.run / ENDED_EARLY).exists():
+                        self._evaluate_finally(lambda: False)
                     raise StopRequestedError(f"stopped on request at step {self.step}")
                 if self._obs is None:
                     self._obs = self._begin_episodes()
@@ -137,6 +153,7 @@ class Trainer:
                 # A run can be rolled back to its best evaluation, which takes more than its weights.
                 if ended or self._checkpoint_due() or self._best_step == self.step:
                     self._save()
+            self._evaluate_finally(self._stop_requested)
         finally:
             self.writer.close()
             self.env.close()
@@ -227,27 +244,40 @@ class Trainer:
         Raises:
             DivergedError: An action is not finite.
         """
-        device = self.agent.device
+        return self._act(self.agent, obs)
+
+    def _act(self, agent: Agent, obs: Arrays) -> NDArray[np.float32]:
+        device = agent.device
         camera = torch.from_numpy(obs["camera"]).to(device) if "camera" in obs else None
         vector = torch.from_numpy(np.asarray(obs["vector"], dtype=np.float32)).to(device)
-        action: NDArray[np.float32] = self.agent.act(Observation(camera, vector)).cpu().numpy()
+        action: NDArray[np.float32] = agent.act(Observation(camera, vector)).cpu().numpy()
         if not np.isfinite(action).all():
             raise DivergedError(f"the policy returned a non-finite action at step {self.step}")
         return action
 
     def _evaluate(self) -> None:
         self._beat("evaluating")
+        routes, seed = self.request.routes, self.streams.eval_seed
         episodes = evaluate(
             self.eval_env,
             self._policy,
             episodes=self.config.eval_episodes,
-            seed=self.streams.eval_seed,
+            seed=seed if routes is None else routes.training.seeds(self.config.eval_episodes),
             gamma=self.config.gamma,
             driving=self._driving,
             alive=lambda: self._beat("evaluating"),
         )
         results = evaluation_tags(episodes, reward_factor=self.agent.rewards.factor)
         self.writer.write(self.step, results | driving_tags("eval_driving", episodes))
+        if routes is not None and self._driving is not None:
+            drives = Drives(
+                driver="policy",
+                routes="training",
+                conditions=self._task.environment.conditions(self._task.env),
+                first_seed=routes.training.first_seed,
+                episodes=episodes,
+            )
+            write_drives(self.run, self.step, [drives])
         if results["eval/mean_reward"] > self._best_return and self.step > 0:
             self._best_return, self._best_step = results["eval/mean_reward"], self.step
             checkpoints.save_best(
@@ -259,6 +289,38 @@ class Trainer:
         if self._borrowed:
             self._obs = None
         self._timing.restart(self.step)
+
+    def _evaluate_finally(self, stop_requested: Callable[[], bool]) -> None:
+        """Evaluate on all routes, when everything else is done and saved.
+
+        Raises:
+            StopRequestedError: Asked to stop; the training itself is complete.
+        """
+
+        def beat(phase: Phase) -> None:
+            self._beat(phase)
+            if stop_requested():
+                raise StopRequestedError(
+                    f"stopped on request in the evaluation at step {self.step}"
+                )
+
+        if self.request.routes is None or self._driving is None:
+            return
+        if self._borrowed:
+            self.env.close()
+        with torch.random.fork_rng():
+            self.streams.seed_torch()
+            untrained = self._task.make_agent()
+        found = final_evaluation(self._task, self._policy, partial(self._act, untrained), beat)
+        tags: dict[str, float] = {}
+        for each in found:
+            if each.driver == "policy" and each.episodes:
+                group = FINAL_GROUPS[each.routes]
+                tags |= driving_tags(group, each.episodes)
+                tags[f"{group}/episodes"] = float(len(each.episodes))
+        if tags:
+            self.writer.write(self.step, tags)
+        write_drives(self.run, self.step, found, final=True)
 
     def _save(self) -> None:
         if self._saved is not None and self._saved.step == self.step:

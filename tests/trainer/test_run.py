@@ -48,6 +48,11 @@ def _content(**changes) -> dict:
         "seed": 0,
         "env": {"id": "drive", "camera_size": 16, "max_episode_steps": 40},
         "train": train,
+        "routes": {
+            "episodes": 2,
+            "training": {"first_seed": 1},
+            "held_out": {"first_seed": 9, "env": {"road_seed": 1}},
+        },
     }
     return content | changes
 
@@ -139,7 +144,9 @@ def test_same_seed_gives_the_same_weights_and_another_seed_does_not(tmp_path, fi
 
 
 def test_trains_a_gymnasium_environment(tmp_path):
-    run = _run_directory(tmp_path / "run", env={"id": "gym:Pendulum-v1"}, planned_steps=1600)
+    run = _run_directory(
+        tmp_path / "run", env={"id": "gym:Pendulum-v1"}, planned_steps=1600, routes=None
+    )
     assert command_line.main(["run", "--run", str(run)]) == 0
     scalars = _scalars(run)
     assert "features/actor_cnn_l2" not in scalars

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -71,6 +71,10 @@ def _no_servers(_config: EnvConfig) -> tuple[str, ...]:
     return ()
 
 
+def _no_conditions(_config: EnvConfig) -> Mapping[str, object]:
+    return {}
+
+
 def _no_names() -> Iterable[str]:
     return ()
 
@@ -103,6 +107,10 @@ class Environment(Generic[Config]):
     """Return `host:port` of each simulator that a training keeps to itself."""
     names: Callable[[], Iterable[str]] = _no_names
     """Return the ids that an id with a colon stands for, to suggest one for a typo."""
+    conditions: Callable[[Config], Mapping[str, object]] = _no_conditions
+    """Return the settings that say under what conditions is driven, by name: town, weather, vehicles."""
+    rule_based: Callable[[VectorEnv[Any, Any, Any]], Callable[[Any], Any]] | None = None
+    """Make a driver by rules for such environments, from observations to actions; None without one."""
     packages: tuple[str, ...] = ()
     """Distributions whose versions a run records."""
 

@@ -8,7 +8,7 @@ from typing import Literal
 from trainer.driving.episode import INFRACTIONS, MEANS
 from trainer.envs.driving.trace import ENDINGS
 
-When = Literal["update", "episode", "evaluation"]
+When = Literal["update", "episode", "evaluation", "final"]
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,10 @@ def _driving(group: str, when: When) -> tuple[Tag, ...]:
 DRIVING_TAGS: tuple[Tag, ...] = (
     *_driving("driving", "episode"),
     *_driving("eval_driving", "evaluation"),
+    *_driving("final_driving", "final"),
+    Tag("final_driving/episodes", "final", "count", "routes like those of the training"),
+    *_driving("held_out_driving", "final"),
+    Tag("held_out_driving/episodes", "final", "count", "routes that the training never sees"),
 )
 
 ALL_TAGS: tuple[Tag, ...] = (

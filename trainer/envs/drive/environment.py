@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from trainer.envs.drive.config import STEP_S, DriveConfig
@@ -26,4 +27,21 @@ def _describe(config: DriveConfig) -> EnvSpec:
     return describe_driving(config, step_s=STEP_S)
 
 
-DRIVE = Environment(id="drive", config=DriveConfig, describe=_describe, make=_make)
+def _conditions(config: DriveConfig) -> Mapping[str, object]:
+    return {"roads": config.roads, "road_seed": config.road_seed, "vehicles": config.vehicles}
+
+
+def _rule_based(env: VectorEnv[Any, Any, Any]) -> Callable[[Any], Any]:
+    from trainer.envs.drive.rule_based import rule_based
+
+    return rule_based(env)
+
+
+DRIVE = Environment(
+    id="drive",
+    config=DriveConfig,
+    describe=_describe,
+    make=_make,
+    conditions=_conditions,
+    rule_based=_rule_based,
+)
