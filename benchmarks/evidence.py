@@ -1,4 +1,4 @@
-"""What the evidence of a training with Stable-Baselines3 costs: processor time with the callback and without, in turn."""
+"""What evidence of a training with Stable-Baselines3 costs: processor time with the callback and without, in turn."""
 
 from __future__ import annotations
 

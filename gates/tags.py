@@ -38,6 +38,39 @@ EVIDENCE_TAGS: tuple[str, ...] = (
     *(f"weights/{module}_step" for module in _MODULES),
 )
 """Measured in some logged updates, by trainers that measure evidence."""
+ENDINGS = (
+    "goal",
+    "collision_vehicle",
+    "collision_other",
+    "off_road",
+    "wrong_way",
+    "stalled",
+    "time_limit",
+)
+"""How an episode of a driving task can end."""
+DRIVING_MEASURES: tuple[str, ...] = (
+    "success",
+    "route_completion",
+    "distance_m",
+    "mean_speed_mps",
+    "desired_speed_share",
+    "lateral_rms_m",
+    "heading_rms_rad",
+    "lane_invasions",
+    "outside_lanes_share",
+    "comfortable_share",
+    "driving_score_2_0",
+    "driving_score_2_1",
+    *(f"end_{ending}" for ending in ENDINGS),
+    "collision_vehicle_per_km",
+    "collision_other_per_km",
+    "off_road_per_km",
+    "wrong_way_per_km",
+    "lane_invasion_per_km",
+)
+"""How well was driven, in each of the groups of tags that follow."""
+DRIVING_GROUPS = ("driving", "eval_driving", "final_driving", "held_out_driving")
+"""Training episodes, evaluations, and those at the end on training and on held-out routes."""
 
 CANONICAL_TAGS: tuple[str, ...] = (
     "train/actor_loss",
@@ -82,6 +115,9 @@ CANONICAL_TAGS: tuple[str, ...] = (
     "eval/discounted_return",
     "eval/episodes",
     *EVIDENCE_TAGS,
+    *(f"{group}/{measure}" for group in DRIVING_GROUPS for measure in DRIVING_MEASURES),
+    "final_driving/episodes",
+    "held_out_driving/episodes",
 )
 
 OTHER_ALGORITHMS_TAGS: tuple[str, ...] = (

@@ -194,6 +194,34 @@ class WarmStart(BaseModel):
     """The user named this checkpoint; otherwise the stage takes that of the stage before it."""
 
 
+class RouteSet(BaseModel):
+    """Routes of evaluations, each fixed by its seed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    first_seed: int = Field(ge=0, lt=2**30)
+    """Seed of the first route; the next ones count up."""
+    env: dict[str, Any] = {}
+    """Keys of `env` that differ from the training's."""
+
+    def seeds(self, count: int) -> list[int]:
+        """Return the seeds of the first routes."""
+        return [self.first_seed + number for number in range(count)]
+
+
+class Routes(BaseModel):
+    """Routes that the policy drives in evaluations."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    episodes: PositiveInt
+    """Routes of each set at the end of the stage; evaluations on the way `train.eval_episodes` of the first."""
+    training: RouteSet
+    """Routes like those of the training."""
+    held_out: RouteSet | None = None
+    """Routes of a kind that the training never sees."""
+
+
 class Request(BaseModel):
     """What to train: the content of request.json (docs/run-directory.md)."""
 
@@ -210,6 +238,8 @@ class Request(BaseModel):
     train: TrainConfig
     warm_start: WarmStart | None = None
     """Checkpoint that the run starts from; unset: fresh networks."""
+    routes: Routes | None = None
+    """Routes of evaluations; unset: drawn from the seed, and no evaluation on other routes at the end."""
 
     @model_validator(mode="after")
     def _check_steps(self) -> Request:

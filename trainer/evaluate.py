@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.driving.episode import DrivenEpisode, summary
+from trainer.driving.recorder import DriveRecorder
+from trainer.envs.environment import DrivingTask
+
 Policy = Callable[[Mapping[str, NDArray[np.generic]]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluatedEpisode:
+    """One episode of a policy without noise."""
+
+    total: float
+    """Return."""
+    discounted: float
+    """Discounted return from the first step, unscaled."""
+    length: int
+    time_limit: bool
+    driven: DrivenEpisode | None
+    """How it was driven; None where the environment is no driving task."""
 
 
 def evaluate(
@@ -17,60 +36,96 @@ def evaluate(
     policy: Policy,
     *,
     episodes: int,
-    seed: int,
+    seed: int | Sequence[int],
     gamma: float,
-    reward_factor: float,
+    driving: DrivingTask | None = None,
     alive: Callable[[], None] = lambda: None,
-) -> dict[str, float]:
-    """Run episodes and return the `eval/*` tags.
+) -> tuple[EvaluatedEpisode, ...]:
+    """Run episodes.
 
     With fewer environments than episodes, they are run in rounds.
 
     Args:
         env: The environments, reset here.
         policy: Maps observations to actions in [-1, 1].
-        episodes: How many.
-        seed: The same for every evaluation of a run.
-        gamma: Discount of `eval/discounted_return`.
-        reward_factor: Factor on rewards in `eval/discounted_return`, as the critic sees them.
+        episodes: How many, at least one.
+        seed: The same for every evaluation of a run; or one for each episode, as many as `episodes`.
+        gamma: Discount of the discounted returns.
+        driving: The environments' driving task.
         alive: Called once per step.
     """
-    rounds = math.ceil(episodes / env.num_envs)
-    results = [
-        _one_round(env, policy, (seed + number) % 2**31, gamma, alive) for number in range(rounds)
-    ]
-    total, discounted, length, truncations = (
-        np.concatenate(part)[:episodes] for part in zip(*results, strict=True)
-    )
+    found: list[EvaluatedEpisode] = []
+    for number in itertools.count():
+        at = number * env.num_envs
+        if at >= episodes:
+            break
+        if isinstance(seed, int):
+            seeds: int | list[int] = (seed + number) % 2**31
+        else:
+            # Environments without an episode of their own repeat one, which is dropped.
+            seeds = [seed[(at + i) % len(seed)] for i in range(env.num_envs)]
+        found += _one_round(env, policy, seeds, gamma, driving, alive)
+    return tuple(found[:episodes])
+
+
+def evaluation_tags(
+    episodes: Sequence[EvaluatedEpisode], *, reward_factor: float
+) -> dict[str, float]:
+    """Return the `eval/*` tags; `reward_factor` is that of rewards as the critic sees them."""
+    total = np.array([e.total for e in episodes])
     return {
         "eval/mean_reward": float(total.mean()),
         "eval/std_reward": float(total.std()),
-        "eval/mean_episode_length": float(length.mean()),
-        "eval/time_limit_share": float(truncations.mean()),
-        "eval/discounted_return": float(discounted.mean() * reward_factor),
-        "eval/episodes": float(episodes),
+        "eval/mean_episode_length": float(np.mean([e.length for e in episodes])),
+        "eval/time_limit_share": float(np.mean([e.time_limit for e in episodes])),
+        "eval/discounted_return": float(np.mean([e.discounted for e in episodes]) * reward_factor),
+        "eval/episodes": float(len(episodes)),
     }
+
+
+def driving_tags(group: str, episodes: Sequence[EvaluatedEpisode]) -> dict[str, float]:
+    """Return how was driven as tags of a group; none where the environment is no driving task."""
+    driven = [e.driven for e in episodes if e.driven is not None]
+    return {f"{group}/{name}": v for name, v in summary(driven).items()} if driven else {}
 
 
 def _one_round(
     env: gymnasium.vector.VectorEnv,
     policy: Policy,
-    seed: int,
+    seed: int | list[int],
     gamma: float,
+    driving: DrivingTask | None,
     alive: Callable[[], None],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Run one episode in each environment: returns, discounted returns, lengths, time limits."""
+) -> list[EvaluatedEpisode]:
+    """Run one episode in each environment."""
     total, discounted = np.zeros(env.num_envs), np.zeros(env.num_envs)
     length = np.zeros(env.num_envs, dtype=np.int64)
     running = np.ones(env.num_envs, dtype=bool)
     truncations = np.zeros(env.num_envs, dtype=bool)
-    obs, _ = env.reset(seed=seed)
+    recorder = DriveRecorder(env.num_envs, driving) if driving is not None else None
+    driven: list[DrivenEpisode | None] = [None] * env.num_envs
+    # Gymnasium's own vector environments take a list, although the base class does not say so.
+    obs, _ = env.reset(seed=seed)  # type: ignore[arg-type]
     while running.any():
-        obs, reward, terminated, truncated, _ = env.step(policy(obs))
+        obs, reward, terminated, truncated, infos = env.step(policy(obs))
         total += np.where(running, reward, 0.0)
         discounted += np.where(running, reward * gamma**length, 0.0)
         length += running
         truncations |= running & truncated & ~terminated
-        running &= ~(terminated | truncated)
+        ended = running & (terminated | truncated)
+        if recorder is not None:
+            recorder.add(infos)
+            for i in np.flatnonzero(ended).tolist():
+                driven[i] = recorder.end(i, int(length[i]), infos)
+        running &= ~ended
         alive()
-    return total, discounted, length, truncations
+    return [
+        EvaluatedEpisode(
+            total=float(total[i]),
+            discounted=float(discounted[i]),
+            length=int(length[i]),
+            time_limit=bool(truncations[i]),
+            driven=driven[i],
+        )
+        for i in range(env.num_envs)
+    ]

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.evaluate import evaluate
+from trainer.agents.agent import Agent
+from trainer.drives import Drives, RouteKind, discard_after, write_drives
+from trainer.evaluate import driving_tags, evaluate, evaluation_tags
+from trainer.final_evaluation import final_evaluation
 from trainer.observation import Observation, ObservationShape
 from trainer.replay.buffer import ReplayBuffer
 from trainer.replay.capacity import most_transitions
@@ -31,6 +35,13 @@ from trainer.warm_start import load_carried
 Arrays = Mapping[str, NDArray[Any]]
 
 MOST_UPDATES_BETWEEN_EVIDENCE = 1_000
+ENDED_EARLY = "ended-early.json"
+"""File in the run directory that is there when a request to stop is the planned end of the run."""
+FINAL_GROUPS: Mapping[RouteKind, str] = {
+    "training": "final_driving",
+    "held_out": "held_out_driving",
+}
+"""Groups of tags of the evaluation at the end, by its routes."""
 
 
 class StopRequestedError(Exception):
@@ -83,6 +94,8 @@ class Trainer:
         self.agent = task.make_agent()
         self.env = task.make_env(config.num_envs, self.streams.env_seed, self._beat)
         self._borrowed = task.spec.exclusive
+        self._driving = task.spec.driving
+        self._task = task
         self.eval_env = (
             self.env
             if self._borrowed
@@ -99,7 +112,7 @@ class Trainer:
             mirror=self.agent.device if config.replay_on_device else None,
         )
         self.ledger = Ledger(min(capacity, LEDGER_STEPS), config.num_envs, shape, self.action_dim)
-        self.tally = EpisodeTally(config.num_envs)
+        self.tally = EpisodeTally(config.num_envs, self._driving)
         self._timing = _Timing()
         self._next_log = 0
         self._next_evidence = 0
@@ -118,6 +131,7 @@ class Trainer:
             self.agent.begin_with(carried, optimizers=request.warm_start.carry == "learner")
         # Everything that an earlier attempt logged after the checkpoint is logged again.
         purge_step = self.step + 1 if checkpoint is not None else 0
+        discard_after(run, purge_step - 1)
         self.writer = EventWriter(run / "events", purge_step=purge_step if resume else None)
 
     def train(self) -> None:
@@ -134,6 +148,8 @@ class Trainer:
             while self.step < self.request.planned_steps:
                 if self._stop_requested():
                     self._save()
+                    if (self.run / ENDED_EARLY).exists():
+                        self._evaluate_finally(lambda: False)
                     raise StopRequestedError(f"stopped on request at step {self.step}")
                 if self._obs is None:
                     self._obs = self._begin_episodes()
@@ -145,6 +161,7 @@ class Trainer:
                 # A run can be rolled back to its best evaluation, which takes more than its weights.
                 if ended or self._checkpoint_due() or self._best_step == self.step:
                     self._save()
+            self._evaluate_finally(self._stop_requested)
         finally:
             self.writer.close()
             self.env.close()
@@ -195,8 +212,7 @@ class Trainer:
         )
         self.step += config.num_envs
         self.agent.rewards.observe(np.asarray(reward))
-        components = infos.get("reward_components", {})
-        for episode in self.tally.add(reward, terminated, done, components):
+        for episode in self.tally.add(reward, terminated, done, infos):
             self.writer.write(self.step, episode)
         return next_obs
 
@@ -245,26 +261,40 @@ class Trainer:
         Raises:
             DivergedError: An action is not finite.
         """
-        device = self.agent.device
+        return self._act(self.agent, obs)
+
+    def _act(self, agent: Agent, obs: Arrays) -> NDArray[np.float32]:
+        device = agent.device
         camera = torch.from_numpy(obs["camera"]).to(device) if "camera" in obs else None
         vector = torch.from_numpy(np.asarray(obs["vector"], dtype=np.float32)).to(device)
-        action: NDArray[np.float32] = self.agent.act(Observation(camera, vector)).cpu().numpy()
+        action: NDArray[np.float32] = agent.act(Observation(camera, vector)).cpu().numpy()
         if not np.isfinite(action).all():
             raise DivergedError(f"the policy returned a non-finite action at step {self.step}")
         return action
 
     def _evaluate(self) -> None:
         self._beat("evaluating")
-        results = evaluate(
+        routes, seed = self.request.routes, self.streams.eval_seed
+        episodes = evaluate(
             self.eval_env,
             self._policy,
             episodes=self.config.eval_episodes,
-            seed=self.streams.eval_seed,
+            seed=seed if routes is None else routes.training.seeds(self.config.eval_episodes),
             gamma=self.config.gamma,
-            reward_factor=self.agent.rewards.factor,
+            driving=self._driving,
             alive=lambda: self._beat("evaluating"),
         )
-        self.writer.write(self.step, results)
+        results = evaluation_tags(episodes, reward_factor=self.agent.rewards.factor)
+        self.writer.write(self.step, results | driving_tags("eval_driving", episodes))
+        if routes is not None and self._driving is not None:
+            drives = Drives(
+                driver="policy",
+                routes="training",
+                conditions=self._task.environment.conditions(self._task.env),
+                first_seed=routes.training.first_seed,
+                episodes=episodes,
+            )
+            write_drives(self.run, self.step, [drives])
         if results["eval/mean_reward"] > self._best_return and self.step > 0:
             self._best_return, self._best_step = results["eval/mean_reward"], self.step
             checkpoints.save_best(
@@ -276,6 +306,38 @@ class Trainer:
         if self._borrowed:
             self._obs = None
         self._timing.restart(self.step)
+
+    def _evaluate_finally(self, stop_requested: Callable[[], bool]) -> None:
+        """Evaluate on all routes, when everything else is done and saved.
+
+        Raises:
+            StopRequestedError: Asked to stop; the training itself is complete.
+        """
+
+        def beat(phase: Phase) -> None:
+            self._beat(phase)
+            if stop_requested():
+                raise StopRequestedError(
+                    f"stopped on request in the evaluation at step {self.step}"
+                )
+
+        if self.request.routes is None or self._driving is None:
+            return
+        if self._borrowed:
+            self.env.close()
+        with torch.random.fork_rng():
+            self.streams.seed_torch()
+            untrained = self._task.make_agent()
+        found = final_evaluation(self._task, self._policy, partial(self._act, untrained), beat)
+        tags: dict[str, float] = {}
+        for each in found:
+            if each.driver == "policy" and each.episodes:
+                group = FINAL_GROUPS[each.routes]
+                tags |= driving_tags(group, each.episodes)
+                tags[f"{group}/episodes"] = float(len(each.episodes))
+        if tags:
+            self.writer.write(self.step, tags)
+        write_drives(self.run, self.step, found, final=True)
 
     def _save(self) -> None:
         if self._saved is not None and self._saved.step == self.step:

@@ -37,6 +37,14 @@ class EvaluationCadence(_File):
     """Environment steps between two evaluations; becomes `train.eval_every_steps`."""
     episodes: Count
     """Episodes of one evaluation; becomes `train.eval_episodes`."""
+    final_episodes: Count | None = None
+    """Episodes on training and on held-out routes at the end, in environments with routes in config/routes; unset: as
+    many as `episodes`."""
+
+    @property
+    def at_the_end(self) -> int:
+        """Episodes on each set of routes at the end of the stage."""
+        return self.final_episodes or self.episodes
 
 
 class CheckpointCadence(_File):

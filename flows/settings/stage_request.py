@@ -10,6 +10,7 @@ from typing import Any
 
 from flows.settings.mistakes import Mistake
 from flows.settings.overrides import Override, apply_overrides
+from flows.settings.routes import evaluation_routes
 from flows.settings.setting_files import PresetFile, StageFile
 from flows.settings.trainers.command_trainer import (
     TrainerCommand,
@@ -24,7 +25,11 @@ from flows.settings.trainers.trainer_check import CheckResult, Needs
 def stage_request(
     preset: PresetFile, stage: StageFile, seed: int, overrides: Sequence[Override]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the request and one sentence for each override that does not fit."""
+    """Return the request and one sentence for each override that does not fit.
+
+    Raises:
+        ConfigError: The routes of the environment have mistakes.
+    """
     own = not preset.by_command
     wrong_root = [
         f"--set {override.text}: {_wrong_root(preset, override)}"
@@ -46,6 +51,9 @@ def stage_request(
         "seed": seed,
         **config,
     }
+    routes = evaluation_routes(config["env"], stage.eval.at_the_end) if own else None
+    if routes is not None:
+        request["routes"] = routes
     return request, (*wrong_root, *misfits)
 
 

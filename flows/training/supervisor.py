@@ -182,7 +182,6 @@ class Supervisor:
             if isinstance(reason, Stall):
                 ending = Ending(end=End.HUNG, why=f"The trainer {reason.text}")
             elif isinstance(reason, EndedEarly):
-                write_ended_early(self._run, reason)
                 ending = Ending(end=End.EARLY_STOP, why=_capitalised(reason.sentence))
             elif reason is not None:
                 stopped = reason
@@ -231,6 +230,9 @@ class Supervisor:
                 self._tell(news)
                 step = max(news.step, status.step if status else 0)
                 reason = self._to_end(news, step, speed.per_s(step, now))
+                if isinstance(reason, EndedEarly):
+                    # Before the request to stop: our trainer evaluates for the last time then.
+                    write_ended_early(self._run, reason)
                 if reason is not None:
                     return child.stop(), reason
             self._resources.sample_when_due(child.pid, status.step if status else 0)

@@ -50,6 +50,11 @@ def _content(**changes) -> dict:
         "seed": 0,
         "env": {"id": "drive", "camera_size": 16, "max_episode_steps": 40},
         "train": train,
+        "routes": {
+            "episodes": 2,
+            "training": {"first_seed": 1},
+            "held_out": {"first_seed": 9, "env": {"road_seed": 1}},
+        },
     }
     return content | changes
 
@@ -106,8 +111,7 @@ def test_writes_every_file_of_the_contract(finished):
 
 def test_writes_every_tag_of_the_contract(finished):
     scalars = _scalars(finished)
-    every = ALL_TAGS
-    assert set(scalars) == {tag.name for tag in every}
+    assert set(scalars) == {tag.name for tag in ALL_TAGS}
     assert [step for step, _ in scalars["eval/mean_reward"]] == [0, 200, 400]
     assert [value for _, value in scalars["agent/total_updates"]] == list(range(1, 16))
     for step, size in scalars["agent/buffer_size"]:
@@ -142,7 +146,9 @@ def test_same_seed_gives_the_same_weights_and_another_seed_does_not(tmp_path, fi
 
 
 def test_trains_a_gymnasium_environment(tmp_path):
-    run = _run_directory(tmp_path / "run", env={"id": "gym:Pendulum-v1"}, planned_steps=1600)
+    run = _run_directory(
+        tmp_path / "run", env={"id": "gym:Pendulum-v1"}, planned_steps=1600, routes=None
+    )
     assert command_line.main(["run", "--run", str(run)]) == 0
     scalars = _scalars(run)
     assert "features/actor_cnn_l2" not in scalars

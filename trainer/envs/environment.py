@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -28,6 +28,18 @@ class EnvConfig(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DrivingTask:
+    """What the measures of a drive depend on."""
+
+    step_s: float
+    """Simulated time of one step."""
+    target_speed_mps: float
+    """Desired speed along the lane."""
+    route_m: float
+    """Length of the route that an episode is measured by."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EnvSpec:
     """What a network needs to know of an environment."""
 
@@ -41,6 +53,8 @@ class EnvSpec:
     """Steps after which an episode is truncated; None: never."""
     reward_components: tuple[str, ...] = ()
     """Names of the parts of the reward that `infos["reward_components"]` holds."""
+    driving: DrivingTask | None = None
+    """Set where `infos["driving"]` holds trace steps (`trainer.envs.driving.trace`)."""
     exclusive: bool = False
     """Only one vector environment of this configuration may exist, because it owns a simulator: an
     evaluation uses the training's, whose running episodes it cuts off."""
@@ -55,6 +69,10 @@ def _always_available(_config: EnvConfig, _num_envs: int) -> Mistake | None:
 
 def _no_servers(_config: EnvConfig) -> tuple[str, ...]:
     return ()
+
+
+def _no_conditions(_config: EnvConfig) -> Mapping[str, object]:
+    return {}
 
 
 def _no_names() -> Iterable[str]:
@@ -89,6 +107,10 @@ class Environment(Generic[Config]):
     """Return `host:port` of each simulator that a training keeps to itself."""
     names: Callable[[], Iterable[str]] = _no_names
     """Return the ids that an id with a colon stands for, to suggest one for a typo."""
+    conditions: Callable[[Config], Mapping[str, object]] = _no_conditions
+    """Return the settings that say under what conditions is driven, by name: town, weather, vehicles."""
+    rule_based: Callable[[VectorEnv[Any, Any, Any]], Callable[[Any], Any]] | None = None
+    """Make a driver by rules for such environments, from observations to actions; None without one."""
     packages: tuple[str, ...] = ()
     """Distributions whose versions a run records."""
 

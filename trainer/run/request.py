@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from trainer.agents.registry import ALGORITHMS
-from trainer.config import BOOKKEEPING, Request, TrainConfig
+from trainer.config import BOOKKEEPING, Request, Routes, TrainConfig
 from trainer.envs.environment import EnvConfig, Environment, EnvSpec
 from trainer.envs.errors import EnvironmentSetupError, UnknownEnvironmentError
 from trainer.envs.registry import find_environment
@@ -45,6 +45,7 @@ def read_task(path: Path) -> Task:
         raise ConfigMistakesError(*mistakes)
     environment, env = found
     spec = _spec(environment, env, request.train, mistakes)
+    mistakes += _wrong_routes(environment, env, request.routes)
     if spec is None or mistakes:
         raise ConfigMistakesError(*mistakes)
     return Task(
@@ -99,6 +100,21 @@ def _environment(
     except ValidationError as error:
         mistakes += describe(error, environment.config, prefix="env")
         return None
+
+
+def _wrong_routes(
+    environment: Environment[Any], env: EnvConfig, routes: Routes | None
+) -> tuple[Mistake, ...]:
+    """Find out whether the environment can be made as its routes need it."""
+    sets = {} if routes is None else {"training": routes.training, "held_out": routes.held_out}
+    for name, route_set in sets.items():
+        try:
+            environment.config.model_validate(
+                env.model_dump() | (route_set.env if route_set is not None else {})
+            )
+        except ValidationError as error:
+            return describe(error, environment.config, prefix=f"routes.{name}.env")
+    return ()
 
 
 def _spec(

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-When = Literal["update", "evidence", "episode", "evaluation"]
+from trainer.driving.episode import INFRACTIONS, MEANS
+from trainer.envs.driving.trace import ENDINGS
+
+When = Literal["update", "evidence", "episode", "evaluation", "final"]
 
 
 @dataclass(frozen=True)
@@ -258,8 +261,42 @@ EVALUATION_TAGS: tuple[Tag, ...] = (
     Tag("eval/episodes", "evaluation", "count", "episodes of this evaluation"),
 )
 
+
+def _driving(group: str, when: When) -> tuple[Tag, ...]:
+    """List how was driven; environments without roads write none of these tags."""
+    one = when == "episode"
+    return (
+        *(
+            Tag(f"{group}/{name}", when, "0 or 1" if one and name == "success" else unit, meaning)
+            for name, (unit, meaning) in MEANS.items()
+        ),
+        *(
+            Tag(
+                f"{group}/end_{ending}",
+                when,
+                "0 or 1" if one else "share",
+                f"ended by {ending}, of which an episode has one",
+            )
+            for ending in ENDINGS
+        ),
+        *(
+            Tag(f"{group}/{kind}_per_km", when, "1/km", f"{kind} over the way driven")
+            for kind in (*INFRACTIONS, "lane_invasion")
+        ),
+    )
+
+
+DRIVING_TAGS: tuple[Tag, ...] = (
+    *_driving("driving", "episode"),
+    *_driving("eval_driving", "evaluation"),
+    *_driving("final_driving", "final"),
+    Tag("final_driving/episodes", "final", "count", "routes like those of the training"),
+    *_driving("held_out_driving", "final"),
+    Tag("held_out_driving/episodes", "final", "count", "routes that the training never sees"),
+)
+
 ALL_TAGS: tuple[Tag, ...] = (
-    UPDATE_TAGS + EVIDENCE_TAGS + EPISODE_TAGS + REWARD_TAGS + EVALUATION_TAGS
+    UPDATE_TAGS + EVIDENCE_TAGS + EPISODE_TAGS + REWARD_TAGS + EVALUATION_TAGS + DRIVING_TAGS
 )
 
 

@@ -10,7 +10,7 @@ from gates.runs.ended_early import ENDED_EARLY_FILE, EndedEarly
 
 
 def write_ended_early(run: Path, ended: EndedEarly) -> None:
-    """Write ended-early.json, once the training is over.
+    """Write ended-early.json, before the trainer is asked to stop.
 
     Raises:
         OutputError: It cannot be written.

@@ -8,30 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.envs.drive.env import DriveVectorEnv
-from trainer.envs.drive.road_geometry import RIGHT_LANE_M, ROAD_LENGTH_M
+from trainer.envs.drive.rule_based import controls, safe_speed
 from trainer.envs.drive.simulation import DriveSimulation
-from trainer.envs.drive.vehicle_model import MAX_STEER_RAD, WHEELBASE_M
-from trainer.envs.driving.limits import VEHICLE_LENGTH_M
-from trainer.envs.driving.observation import HORIZON_M, WAYPOINTS
 
 Driver = Callable[[dict[str, npt.NDArray], DriveSimulation], npt.NDArray[np.float32]]
 
 
 def pursuit(obs, simulation, *, brakes=True, speed_mps=8.0):
-    """Steer at the fourth waypoint; keep a speed, or less behind a vehicle in the right lane."""
-    vector = obs["vector"]
-    waypoints = vector[:, 3:].reshape(-1, WAYPOINTS, 2) * HORIZON_M
-    ahead, left = waypoints[:, 3, 0], waypoints[:, 3, 1]
-    steer = np.arctan(2.0 * left / (ahead**2 + left**2) * WHEELBASE_M) / MAX_STEER_RAD
-    speed = vector[:, 0] * simulation.config.reward.target_speed_mps
-    wanted = np.full_like(speed, speed_mps)
-    traffic = simulation.traffic
-    if brakes and traffic.vehicles:
-        across = simulation.lateral_m + RIGHT_LANE_M
-        gap = (traffic.arc_m - simulation.arc_m[:, None]) % ROAD_LENGTH_M - VEHICLE_LENGTH_M
-        gap[np.abs(traffic.lateral_m - across[:, None]) > 2.2] = np.inf
-        wanted = np.minimum(wanted, np.maximum(gap.min(axis=1) - 4.0, 0.0) / 1.2)
-    return np.stack([steer, np.clip(wanted - speed, -1.0, 1.0)], axis=1).astype(np.float32)
+    """Drive as the driver by rules does, at another speed or without keeping a distance."""
+    wanted = np.full(len(obs["vector"]), speed_mps)
+    if brakes:
+        wanted = np.minimum(wanted, safe_speed(simulation))
+    return controls(obs, wanted, simulation.config.reward.target_speed_mps)
 
 
 def blind_pursuit(obs, simulation):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from trainer.envs.driving.limits import (
 from trainer.envs.driving.observation import HORIZON_M, LATERAL_UNIT_M, driving_vector
 from trainer.envs.driving.reward import DrivingMeasurement, driving_reward
 from trainer.envs.driving.route import RoutePosition
+from trainer.envs.driving.trace import trace_step
 from trainer.envs.environment import OnActivity
 from trainer.envs.errors import SimulatorLostError
 from trainer.envs.frame_stack import FrameStack
@@ -31,6 +33,8 @@ Observation = dict[str, npt.NDArray[Any]]
 
 LOST_FRAMES_MOST = 5
 """Camera images that may be lost in a row before the simulator counts as lost."""
+TOUCHING_M = VEHICLE_LENGTH_M + 1.5
+"""Two vehicles that touch are nearer than this, measured between their centres."""
 CAUSES = ("collision", "off_road", "wrong_way", "stalled", "goal")
 """What terminates an episode."""
 
@@ -48,6 +52,10 @@ class StepOutcome:
     """Lane markings that were crossed."""
     truncated: bool
     """The time limit, also when the episode terminates in the same step."""
+    collision_other: bool
+    """The collision was not one with a vehicle, as far as places tell."""
+    trace: npt.NDArray[np.float32]
+    """How was driven, `float32[1, len(TRACE)]`."""
 
     @property
     def terminated(self) -> bool:
@@ -145,6 +153,7 @@ class CarlaDriving:
         jerk_mps3 = abs(acceleration - self._acceleration) / step_s
         self._acceleration = acceleration
         self._steps += 1
+        invasions = actors.sensors.invasions(before=scene.tick.frame)
         reward, parts = driving_reward(
             DrivingMeasurement(
                 speed_along_mps=_array(_speed(motion) * math.cos(place.heading_error_rad)),
@@ -166,8 +175,18 @@ class CarlaDriving:
             reward=float(reward[0]),
             components={name: float(part[0]) for name, part in parts.items()},
             causes=causes,
-            lane_invasions=actors.sensors.invasions(before=scene.tick.frame),
+            lane_invasions=invasions,
             truncated=self._steps >= config.max_episode_steps,
+            collision_other=causes["collision"] and not self._beside_a_vehicle(),
+            trace=trace_step(
+                speed_mps=_array(_speed(motion)),
+                heading_rad=_array(cmath.phase(motion.direction)),
+                lateral_m=_array(place.lateral_m),
+                heading_error_rad=_array(place.heading_error_rad),
+                progress_m=_array(place.arc_m - arc_m),
+                distance_m=_array(abs(motion.position - before.motion.position)),
+                lane_invasions=np.array([invasions]),
+            ),
         )
 
     def observe(self) -> Observation:
@@ -260,6 +279,14 @@ class CarlaDriving:
             "stalled": self._standing_s >= config.stall_limit_s - 1e-6,
             "goal": place.arc_m >= actors.route.length_m,
         }
+
+    def _beside_a_vehicle(self) -> bool:
+        """Tell whether another vehicle is so near that the two may touch.
+
+        What the collision sensor hit is not asked: its event would ask the server, on a thread of the client library.
+        """
+        positions, _ = self._episode.others(self._scene.tick)
+        return bool((np.abs(positions - self._scene.motion.position) < TOUCHING_M).any())
 
     def _time_to_collision_s(
         self, tick: Tick, motion: Motion, place: RoutePosition

@@ -31,10 +31,10 @@ GYMNASIUM_ID = "gonogo/Carla-v0"
 class CarlaVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray[Any]]):
     """Vehicles in one simulator each, stepped together, each reset in the step in which it ends.
 
-    `infos` of a step holds `reward_components` (name to `float32[n]`), each of `CAUSES`
-    (`bool[n]`) and `lane_invasions` (`int64[n]`), all of the step just made. When an environment
-    has ended it also holds `final_obs`, the observations before the reset, and `_final_obs`, which
-    rows of them count; `final_info` and `_final_info` likewise.
+    `infos` of a step holds `reward_components` (name to `float32[n]`), `driving` (a trace step), each
+    of `CAUSES`, `collision_other` (`bool[n]`) and `lane_invasions` (`int64[n]`), all of the step
+    just made. When an environment has ended it also holds `final_obs`, the observations before the
+    reset, and `_final_obs`, which rows of them count; `final_info` and `_final_info` likewise.
 
     The state of a simulator cannot be saved, so there is no `get_state`.
     """
@@ -210,7 +210,9 @@ def _infos(outcomes: Sequence[StepOutcome]) -> dict[str, Any]:
             for name in REWARD_COMPONENTS
         },
         **{cause: np.array([outcome.causes[cause] for outcome in outcomes]) for cause in CAUSES},
+        "collision_other": np.array([outcome.collision_other for outcome in outcomes]),
         "lane_invasions": np.array([outcome.lane_invasions for outcome in outcomes], np.int64),
+        "driving": np.concatenate([outcome.trace for outcome in outcomes]),
     }
 
 

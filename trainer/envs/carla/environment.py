@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from trainer.envs.carla.client import INSTALL_ADVICE, is_installed
@@ -26,7 +27,7 @@ def _make(
 
 
 def _describe(config: CarlaConfig) -> EnvSpec:
-    return describe_driving(config, exclusive=True)
+    return describe_driving(config, step_s=config.step_s, goal_m=config.route_m, exclusive=True)
 
 
 def _why_unavailable(config: CarlaConfig, num_envs: int) -> Mistake | None:
@@ -42,6 +43,15 @@ def _servers(config: CarlaConfig) -> tuple[str, ...]:
     return tuple(f"{host}:{port}" for port in config.server.ports if port)
 
 
+def _conditions(config: CarlaConfig) -> Mapping[str, object]:
+    return {
+        "town": config.town,
+        "weather": list(config.weather),
+        "vehicles": config.other_vehicles,
+        "traffic": config.traffic,
+    }
+
+
 CARLA = Environment(
     id="carla",
     config=CarlaConfig,
@@ -49,5 +59,6 @@ CARLA = Environment(
     make=_make,
     why_unavailable=_why_unavailable,
     servers=_servers,
+    conditions=_conditions,
     packages=("carla",),
 )

@@ -35,8 +35,8 @@ GYMNASIUM_ID = "gonogo/Drive-v0"
 class DriveVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray[Any]]):
     """Many driving environments stepped together, each reset in the step in which it ends.
 
-    `infos` of a step holds `reward_components` (name to `float32[n]`), `collision`, `off_road`
-    and `stalled` (`bool[n]`), all of the step just made. When an environment has ended it also
+    `infos` of a step holds `reward_components` (name to `float32[n]`), `driving` (a trace step),
+    `collision`, `off_road` and `stalled` (`bool[n]`), all of the step just made. When an environment has ended it also
     holds `final_obs`, the observations before the reset, and `_final_obs`, which rows of them
     count; `final_info` and `_final_info` likewise.
     """
@@ -91,7 +91,11 @@ class DriveVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray
         """Make one step everywhere; an action outside [-1, 1] is clipped."""
         simulation = self.simulation
         outcome = simulation.step(actions)
-        infos: dict[str, Any] = {"reward_components": outcome.components, **_causes(outcome)}
+        infos: dict[str, Any] = {
+            "reward_components": outcome.components,
+            "driving": outcome.trace,
+            **_causes(outcome),
+        }
         observation = simulation.observe()
         ended = outcome.terminated | outcome.truncated
         if np.count_nonzero(ended):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from trainer.envs.drive.config import DriveConfig
+from trainer.envs.drive.config import STEP_S, DriveConfig
 from trainer.envs.driving.spaces import describe_driving
-from trainer.envs.environment import Environment, OnActivity
+from trainer.envs.environment import Environment, EnvSpec, OnActivity
 
 if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
@@ -22,4 +23,25 @@ def _make(
     return env
 
 
-DRIVE = Environment(id="drive", config=DriveConfig, describe=describe_driving, make=_make)
+def _describe(config: DriveConfig) -> EnvSpec:
+    return describe_driving(config, step_s=STEP_S)
+
+
+def _conditions(config: DriveConfig) -> Mapping[str, object]:
+    return {"roads": config.roads, "road_seed": config.road_seed, "vehicles": config.vehicles}
+
+
+def _rule_based(env: VectorEnv[Any, Any, Any]) -> Callable[[Any], Any]:
+    from trainer.envs.drive.rule_based import rule_based
+
+    return rule_based(env)
+
+
+DRIVE = Environment(
+    id="drive",
+    config=DriveConfig,
+    describe=_describe,
+    make=_make,
+    conditions=_conditions,
+    rule_based=_rule_based,
+)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.envs.drive.camera import Camera
-from trainer.envs.drive.config import STEP_S, DriveConfig
+from trainer.envs.drive.config import LANE_WIDTH_M, STEP_S, DriveConfig
 from trainer.envs.drive.road_geometry import (
     HALF_ROAD_M,
     POINT_SPACING_M,
@@ -33,9 +33,11 @@ from trainer.envs.driving.limits import (
     START_HEADING_RAD,
     START_LATERAL_M,
     START_SPEED_SHARE,
+    VEHICLE_WIDTH_M,
 )
 from trainer.envs.driving.observation import WAYPOINT_SPACING_M, WAYPOINTS, driving_vector
 from trainer.envs.driving.reward import DrivingMeasurement, driving_reward
+from trainer.envs.driving.trace import trace_step
 from trainer.envs.float_constant import constant
 from trainer.envs.frame_stack import FrameStack
 from trainer.envs.generator_state import GENERATOR_WORDS, pack_generators, unpack_generators
@@ -52,6 +54,7 @@ _STEPS_PER_S = constant(1.0 / STEP_S)
 _ROAD_LENGTH = constant(ROAD_LENGTH_M)
 _HALF_ROAD = constant(HALF_ROAD_M)
 _RIGHT_LANE = constant(RIGHT_LANE_M)
+_SIDE_IN_LANE = constant(0.5 * (LANE_WIDTH_M - VEHICLE_WIDTH_M))
 _STANDSTILL = constant(STANDSTILL_MPS)
 _HALF = constant(0.5)
 
@@ -74,6 +77,8 @@ class StepOutcome:
     """`bool[n]`: collision, off road or stalled."""
     truncated: BoolArray
     """`bool[n]`: the time limit, also when the episode terminates in the same step."""
+    trace: FloatArray
+    """How was driven, `float32[n, len(TRACE)]`."""
 
 
 class DriveSimulation:
@@ -144,6 +149,7 @@ class DriveSimulation:
             ValueError: An action is not a number.
         """
         motion = move(self.speed_mps, np.asarray(actions, np.float32))
+        invaded = np.abs(self.lateral_m) <= _SIDE_IN_LANE
         # Moving along the mean heading of the step keeps the path exact for gentle turns.
         middle_rad = self.heading_rad + _HALF * motion.turn_rad
         self.position.real += motion.distance_m * np.cos(middle_rad)
@@ -159,6 +165,7 @@ class DriveSimulation:
             self._direction,
             self.arc_m + motion.distance_m,
         )
+        invaded &= np.abs(self.lateral_m) > _SIDE_IN_LANE
         progress_m = arc_m - self.arc_m
         self.arc_m = arc_m % _ROAD_LENGTH
 
@@ -198,6 +205,15 @@ class DriveSimulation:
             stalled=stalled,
             terminated=collision | off_road | stalled,
             truncated=self.steps >= self.config.max_episode_steps,
+            trace=trace_step(
+                speed_mps=self.speed_mps,
+                heading_rad=self.heading_rad,
+                lateral_m=self.lateral_m,
+                heading_error_rad=self.heading_error_rad,
+                progress_m=progress_m,
+                distance_m=motion.distance_m,
+                lane_invasions=invaded,
+            ),
         )
 
     def observe(self) -> Observation:

@@ -19,6 +19,9 @@ START_HEADING_RAD = 0.05
 """Its heading differs at most this much from the lane's."""
 START_SPEED_SHARE = (0.6, 1.0)
 """Range of its speed, as a share of the target speed."""
+ROUTE_SPEED_SHARE = 0.7
+"""Speed at which an episode's time is enough for its route, as a share of the target speed: that of the slowest
+vehicles that may be ahead, so that patience completes every route and crawling none."""
 STANDSTILL_MPS = 1.0
 """Below this speed a vehicle counts as standing."""
 LEAST_CLOSING_MPS = 0.25

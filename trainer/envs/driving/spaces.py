@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
 from gymnasium import spaces
 
+from trainer.envs.driving.limits import ROUTE_SPEED_SHARE
 from trainer.envs.driving.observation import VECTOR_DIM, VECTOR_LIMIT
-from trainer.envs.driving.reward import REWARD_COMPONENTS
-from trainer.envs.environment import EnvSpec
+from trainer.envs.driving.reward import REWARD_COMPONENTS, RewardConfig
+from trainer.envs.environment import DrivingTask, EnvSpec
 
 ACTION_DIM = 2
 """Steer (1 is full left), then throttle (above 0) or brake (below 0), both in [-1, 1]."""
@@ -48,15 +50,34 @@ class DrivingConfig(Protocol):
         """Steps after which an episode is truncated."""
         ...
 
+    @property
+    def reward(self) -> RewardConfig:
+        """Its target speed is the desired one."""
+        ...
 
-def describe_driving(config: DrivingConfig, *, exclusive: bool = False) -> EnvSpec:
-    """Describe a driving simulator; `exclusive` if only one may exist."""
+
+def describe_driving(
+    config: DrivingConfig, *, step_s: float, goal_m: float = math.inf, exclusive: bool = False
+) -> EnvSpec:
+    """Describe a driving simulator.
+
+    Args:
+        config: Its settings.
+        step_s: Simulated time of one step.
+        goal_m: Distance after which an episode ends at its goal.
+        exclusive: Only one may exist.
+    """
     size = config.camera_size
+    target_mps = config.reward.target_speed_mps
+    in_time_m = ROUTE_SPEED_SHARE * target_mps * step_s * config.max_episode_steps
     return EnvSpec(
         camera_shape=(config.frame_stack, size, size) if size else None,
         vector_dim=VECTOR_DIM,
         action_dim=ACTION_DIM,
         max_episode_steps=config.max_episode_steps,
         reward_components=REWARD_COMPONENTS,
+        driving=DrivingTask(
+            step_s=step_s, target_speed_mps=target_mps, route_m=min(goal_m, in_time_m)
+        ),
         exclusive=exclusive,
     )

@@ -8,6 +8,7 @@ import hashlib
 import subprocess
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import gymnasium
@@ -17,8 +18,11 @@ from gymnasium.utils.env_checker import check_env
 
 from trainer.envs.carla.config import CarlaConfig
 from trainer.envs.carla.env import GYMNASIUM_ID, CarlaEnv, CarlaVectorEnv
+from trainer.envs.carla.environment import CARLA
 from trainer.envs.driving.observation import HORIZON_M, LATERAL_UNIT_M, WAYPOINTS
+from trainer.envs.driving.trace import ending_of
 from trainer.envs.errors import SimulatorLostError, UnsupportedEnvironmentError
+from trainer.evaluate import evaluate
 
 pytestmark = pytest.mark.carla
 ROOT = Path(__file__).resolve().parents[4]
@@ -165,7 +169,36 @@ def test_hitting_another_vehicle_terminates(make):
         if terminated[0] and infos["collision"][0]:
             break
     assert infos["collision"][0]
+    assert ending_of(infos, 0) == "collision_vehicle"
     assert infos["reward_components"]["safety"][0] <= -5
+
+
+def measured(env, **how):
+    """Drive an episode and measure it as an evaluation does."""
+    task = CARLA.describe(env.config).driving
+    policy = partial(steering, **how)
+    (episode,) = evaluate(env, policy, episodes=1, seed=1, gamma=0.99, driving=task)
+    return episode.driven
+
+
+def test_a_good_drive_is_measured_as_one(make):
+    driven = measured(make(vehicles=0, route_m=100))
+    assert (driven.ending, driven.success, driven.route_completion) == ("goal", True, 1.0)
+    # Routes end with a piece of road, so that they may be longer than asked for.
+    assert driven.distance_m > 95.0
+    assert driven.mean_speed_mps == pytest.approx(
+        driven.distance_m / (0.05 * driven.steps), rel=0.05
+    )
+    assert driven.lateral_rms_m < 0.5
+    assert driven.driving_score_2_1 == pytest.approx(100.0, abs=5.0)
+
+
+def test_a_bad_drive_is_measured_as_one(make):
+    driven = measured(make(vehicles=0, wrong_way_limit_s=1.0), lateral_m=3.5)
+    assert (driven.ending, driven.success) == ("wrong_way", False)
+    assert driven.lane_invasions >= 1
+    assert driven.outside_lanes_share > 0.2
+    assert driven.driving_score_2_0 < 50.0
 
 
 def test_ticks_per_step_make_steps_longer(make):
@@ -337,7 +370,7 @@ def test_policies_of_drive_and_carla_are_exchanged(make, tmp_path):
     from trainer.observation import Observation, ObservationShape
 
     def agent(config):
-        spec = describe_driving(config)
+        spec = describe_driving(config, step_s=0.1)
         shape = ObservationShape(camera=spec.camera_shape, vector=spec.vector_dim)
         return TD3(TrainConfig(features_dim=16, hidden_sizes=(16,)), shape, spec.action_dim)
 
