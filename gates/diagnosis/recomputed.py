@@ -99,6 +99,11 @@ def actor_descends(signs: Signs) -> Suspicion | None:
     """The actor's loss or step goes downhill."""
     direction, ascent = signs.law("actor_direction"), signs.law("actor_ascent")
     evidence = []
+    sign = signs.law("actor_loss_is_plus_q")
+    if sign is not None and sign.points >= FEW and float(np.mean(sign.series.values)) > 0.8:
+        evidence.append(
+            f"The actor loss equals +actor Q in {sign.points} logged updates; it must be -actor Q."
+        )
     if (
         direction is not None
         and finite_median(direction.series.values) < DOWNHILL

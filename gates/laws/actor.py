@@ -15,6 +15,8 @@ LARGE_REWARDS = 3.0
 """Largest rewards that one action may be worth."""
 LIVE_GRADIENT = 1e-6
 """An encoder gradient below this says nothing about the path that it took."""
+SMALLEST_Q = 1e-6
+"""Below this |actor Q| a loss of either sign is the same."""
 DEAD_GRADIENT = 1e-4
 DEAD_SATURATION = 0.95
 LARGE_OUTPUT = 0.3
@@ -64,6 +66,26 @@ def actor_loss_plus_actor_q(facts: RunFacts) -> Quantity | Missing:
     formula = "|train/actor_loss + debug/actor_q_mean| / max(1, |debug/actor_q_mean|)"
     series = derived("actor_loss_plus_actor_q", steps, values, formula)
     return Quantity(series=series, points=len(steps), tags=("train/actor_loss",))
+
+
+def actor_loss_is_plus_q(facts: RunFacts) -> Quantity | Missing:
+    """1 where the actor loss is +mean(actor Q) in place of -mean(actor Q), 0 elsewhere."""
+    pair = facts.need("train/actor_loss", "debug/actor_q_mean")
+    if isinstance(pair, Missing):
+        return pair
+    if pair[1].derived_from:
+        return Missing(
+            reason="debug/actor_q_mean was derived from the loss itself", not_applicable=True
+        )
+    steps, (loss, actor_q) = align(*pair)
+    told = np.abs(actor_q) > SMALLEST_Q
+    if not told.any():
+        return Missing(reason="actor Q is 0, so that its sign says nothing", not_applicable=True)
+    same = np.abs(loss[told] - actor_q[told]) <= 1e-3 * np.abs(actor_q[told])
+    values = np.where(np.isfinite(loss[told]), same.astype(np.float64), np.nan)
+    formula = "train/actor_loss equals debug/actor_q_mean"
+    series = derived("actor_loss_is_plus_q", steps[told], values, formula)
+    return Quantity(series=series, points=len(series), tags=("train/actor_loss",))
 
 
 def actor_cnn_over_mlp_gradient(facts: RunFacts) -> Quantity | Missing:

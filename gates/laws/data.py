@@ -83,6 +83,38 @@ def batch_reward_over_episode_reward(facts: RunFacts) -> Quantity | Missing:
     )
 
 
+def reward_mean_apart(facts: RunFacts) -> Quantity | Missing:
+    """Mean reward of the batches less that per step of the episodes so far, over the spread of rewards in a batch.
+
+    Unlike a ratio of means it also tells where the mean is close to 0.
+    """
+    found = facts.need("debug/reward_mean", "debug/reward_std", "train/episode_reward")
+    episodes = facts.episodes
+    if isinstance(found, Missing):
+        return found
+    if isinstance(episodes, Missing):
+        return episodes
+    clipped = facts.run is not None and facts.run.number("reward_clip") is not None
+    if facts.reward_scale is None or clipped or _steps_of_a_return(facts) > 1:
+        reason = "the scale of the rewards is unknown, or they are clipped or summed over steps"
+        return Missing(reason=reason, not_applicable=True)
+    if episodes.returns is None:
+        return Missing(reason="returns do not belong to episodes", not_applicable=True)
+    steps, (batch, spread) = align(*found[:2])
+    per_step = mean_so_far(episodes, episodes.returns, steps, facts.buffer_size)
+    expected = per_step * facts.reward_scale_at(steps)
+    usable = np.isfinite(expected + batch) & (spread > 0)
+    if usable.sum() < FEW_BATCHES:
+        return _too_few(int(usable.sum()))
+    apart = abs(float(np.mean(batch[usable] - expected[usable])))
+    formula = (
+        "|mean of debug/reward_mean - scale x episode rewards per step| / median debug/reward_std"
+    )
+    value = apart / finite_median(spread[usable])
+    count = int(usable.sum())
+    return of_run("reward_mean_apart", facts, value, count, formula, found[0].tag)
+
+
 def done_ratio_over_terminations(facts: RunFacts) -> Quantity | Missing:
     """Share of terminal transitions in the batches over the share among the steps taken; about 1 when they are kept.
 

@@ -297,6 +297,26 @@ LAWS: Mapping[str, Law] = {
             ),
             algorithms=TD3_KIN,
         ),
+        Law(
+            name="reward_mean_apart",
+            words="difference of batch and episode rewards, over their spread",
+            quantity=data.reward_mean_apart,
+            fact=lambda b: (
+                f"batch rewards are {b.times} their spread away from those of the episodes"
+            ),
+            assumes=(
+                "The buffer holds the logged episodes, drawn uniformly, and episodes that are running are like them.",
+                "The scale of the rewards is logged or configured.",
+            ),
+            algorithms=TD3_KIN,
+        ),
+        Law(
+            name="actor_loss_is_plus_q",
+            words="share of updates whose actor loss is +actor Q",
+            quantity=actor.actor_loss_is_plus_q,
+            fact=lambda b: f"the actor loss is +actor Q in {b.share} of the judged updates",
+            assumes=("Both tags are of one update, to three digits.",),
+        ),
         *MEASURED_AGAIN,
         Law(
             name="entropy_over_start",

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import json
+import math
 import multiprocessing
 import sys
 from dataclasses import dataclass
@@ -45,6 +46,38 @@ class Score:
     deciding: str
     verdict_right: bool
     cause_right: bool
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What one check with a level measured."""
+
+    check: str
+    value: float
+    level: float
+    """Where it fails; where it warns, for a check that only warns."""
+    high: bool
+    """The level lies above sound values."""
+
+    @property
+    def broken(self) -> bool:
+        return self.value > self.level if self.high else self.value < self.level
+
+
+def _readings(findings: Any) -> tuple[Reading, ...]:
+    found = []
+    for finding in findings:
+        if finding.dry_run or finding.value is None or not math.isfinite(finding.value):
+            continue
+        for side in finding.sides:
+            level = side.fail if side.fail is not None else side.warn
+            if level is not None:
+                high = side.direction == "max"
+                found.append(
+                    Reading(check=finding.check, value=finding.value, level=level, high=high)
+                )
+    return tuple(found)
 
 
 def cases(seeds: int, healthy_seeds: int) -> list[Case]:
@@ -117,6 +150,7 @@ def score(case: Case, run: Path) -> Score:
         deciding=result.deciding,
         verdict_right=no_go is (fault is not None),
         cause_right=cause in (fault.cause, *fault.accepted) if fault else cause == "none",
+        readings=_readings(result.findings),
     )
 
 
@@ -166,6 +200,40 @@ def table(scores: list[Score]) -> str:
     return "\n".join(rows)
 
 
+def table_of_checks(scores: list[Score]) -> str:
+    """Render how near each check's level the caught, the missed and the sound runs came."""
+    rows = [
+        "| check | level | faulty runs caught | nearest caught | nearest sound run |",
+        "|---|---|---|---|---|",
+    ]
+    sides = {(r.check, r.high): r.level for s in scores for r in s.readings}
+    for (check, high), level in sorted(sides.items()):
+        told = [
+            (r, s)
+            for s in scores
+            for r in s.readings
+            if (r.check, r.high) == (check, high) and r.level == level
+        ]
+        caught = [(r, s) for r, s in told if s.case.fault and r.broken]
+        sound = [(r, s) for r, s in told if not s.case.fault]
+        if not caught:
+            continue
+        word = "above" if high else "below"
+        rows.append(
+            f"| `{check}` | {word} {level:g} | {len(caught)} | {_nearest(caught, largest=not high)} "
+            f"| {_nearest(sound, largest=high)} |"
+        )
+    return "\n".join(rows)
+
+
+def _nearest(told: list[tuple[Reading, Score]], *, largest: bool) -> str:
+    if not told:
+        return "-"
+    pick = max if largest else min
+    reading, score = pick(told, key=lambda pair: pair[0].value)
+    return f"{reading.value:.3g} ({score.case.name})"
+
+
 def _counts(values: Any) -> str:
     listed = list(values)
     return ", ".join(
@@ -189,7 +257,7 @@ def main() -> int:
     if options.only:
         chosen = [case for case in chosen if case.name in options.only]
     scores = run_bench(chosen, options.out, options.workers)
-    text = table(scores)
+    text = f"{table(scores)}\n\n### How near the levels\n\n{table_of_checks(scores)}"
     print(text)
     for s in scores:
         if not (s.verdict_right and s.cause_right):

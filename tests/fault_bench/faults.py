@@ -426,6 +426,9 @@ SILENT: dict[str, Fault] = {
     "wrong sign of the actor's loss": Fault(
         cause="actor_descends", patch=injections.wrong_actor_sign
     ),
+    "wrong sign, logged as it is": Fault(
+        cause="actor_descends", patch=injections.loss_of_wrong_sign
+    ),
     "actor steps up its loss": Fault(
         cause="actor_descends", patch=injections.actor_steps_up_its_loss
     ),

@@ -14,6 +14,7 @@ import torch
 
 from trainer.agents import td3
 from trainer.agents.adam import Adam
+from trainer.agents.instruments import TD3Stats
 from trainer.agents.networks import Critic
 from trainer.agents.td3 import TD3
 from trainer.observation import Observation
@@ -244,6 +245,30 @@ def wrong_actor_sign() -> Iterator[None]:
         return 2.0 * value.detach() - value
 
     with mock.patch.object(Critic, "q1", reversed_gradient):
+        yield
+
+
+@contextlib.contextmanager
+def loss_of_wrong_sign() -> Iterator[None]:
+    """Minimise Q, and log the loss as it is."""
+    q1 = Critic.q1
+
+    def negative(critic: Critic, *arguments: Any) -> torch.Tensor:
+        return -q1(critic, *arguments)
+
+    def told_right(tags: Callable[[TD3Stats], dict[str, float]]) -> Any:
+        def measured(stats: TD3Stats) -> dict[str, float]:
+            values = tags(stats)
+            mean, low, high = (f"debug/actor_q_{s}" for s in ("mean", "min", "max"))
+            values[mean], values[low], values[high] = -values[mean], -values[high], -values[low]
+            return values
+
+        return measured
+
+    with (
+        mock.patch.object(Critic, "q1", negative),
+        mock.patch.object(TD3Stats, "tags", told_right(TD3Stats.tags)),
+    ):
         yield
 
 
