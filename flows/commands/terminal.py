@@ -109,7 +109,7 @@ def result_lines(result: GateResult) -> list[str]:
         lines.append(f"  and {len(counted) - _MOST_FINDINGS} more in the report")
     if result.diagnoses:
         best = result.diagnoses[0]
-        lines += [f"  Likely cause: {best.title}", f"  What to do: {best.fix.text}"]
+        lines += [f"  {best.heading}: {best.title}", f"  What to do: {best.fix.text}"]
     return lines
 
 
