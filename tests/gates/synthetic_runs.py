@@ -216,6 +216,7 @@ class Run:
             phase="finished",
             status_step=recipe.steps,
             complete=True,
+            every_episode=True,
         )
 
 

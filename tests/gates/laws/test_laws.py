@@ -320,7 +320,9 @@ def test_a_run_whose_first_episode_outlasts_the_stage_is_not_asked_for_episodes(
         assert found.not_applicable
     info = run.run_info()
     assert info is not None
-    other = RunFacts(log=run.log(), run=replace(info, complete=False), stage="5k", planned_steps=1)
+    other = RunFacts(
+        log=run.log(), run=replace(info, every_episode=False), stage="5k", planned_steps=1
+    )
     found = evaluate("replay_q_over_returns", other)
     assert isinstance(found, Missing)
     assert not found.not_applicable
