@@ -11,10 +11,17 @@ from gates.checks.types.consistency import ConsistencyCheck
 from gates.checks.types.derived_limit import DerivedLimitCheck
 from gates.checks.types.limit import LimitCheck
 from gates.runs.schedule import update_schedule
+from gates.tags import DRIVING_GROUPS
 
 OF_EPISODES = ("episode_steps_over_steps",)
 """Laws that need no update."""
-NOT_OF_UPDATES = ("eval/", "train/episode_", "rollout/", "reward_components/")
+NOT_OF_UPDATES = (
+    "eval/",
+    "train/episode_",
+    "rollout/",
+    "reward_components/",
+    *(f"{group}/" for group in DRIVING_GROUPS),
+)
 """Beginnings of tags that are logged without an update."""
 
 

@@ -15,6 +15,7 @@ from gates.facts.learning import (
     EFFECT_IN_RETURNS,
     EFFECT_IN_SPREADS,
     EVALUATION,
+    EVALUATIONS,
     Progress,
     described,
     first_policy,
@@ -145,7 +146,7 @@ def _outcome(check: ImprovementCheck, one: Progress) -> Outcome | None:
 
 def _worse(one: Progress, scale: float) -> bool:
     """Say whether returns fell clearly: training returns, which hold exploration noise, by a whole spread."""
-    least = 2.0 * scale if one.tag.startswith("eval/") else max(3.0 * scale, one.before.spread)
+    least = 2.0 * scale if one.tag.startswith(EVALUATIONS) else max(3.0 * scale, one.before.spread)
     return one.gain <= -least
 
 
