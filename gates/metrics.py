@@ -12,6 +12,9 @@ from gates.series import FloatArray, IntArray, Series
 
 Statistic = Literal["mean", "median", "min", "max", "max_abs", "last", "p05", "p95", "std", "cv"]
 
+_NORMAL_95 = 1.959963984540054
+"""Standard normal deviation that 95 % lie within."""
+
 STATISTIC_WORDS: dict[Statistic, str] = {
     "mean": "mean",
     "median": "median",
@@ -202,11 +205,20 @@ def _line(x: FloatArray, y: FloatArray) -> tuple[float, float, float]:
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A bootstrap interval around an estimate."""
+    """An interval around an estimate."""
 
     estimate: float
     low: float
     high: float
+
+
+def wilson_interval(hits: int, of: int) -> Interval:
+    """Return the 95 % interval of a share of at least one case (Wilson 1927)."""
+    square = _NORMAL_95 * _NORMAL_95 / of
+    share = hits / of
+    middle = (share + 0.5 * square) / (1.0 + square)
+    half = float(np.sqrt(square * (share * (1.0 - share) + 0.25 * square))) / (1.0 + square)
+    return Interval(estimate=share, low=max(0.0, middle - half), high=min(1.0, middle + half))
 
 
 def bootstrap_ratio(

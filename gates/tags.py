@@ -71,6 +71,13 @@ DRIVING_MEASURES: tuple[str, ...] = (
 """How well was driven, in each of the groups of tags that follow."""
 DRIVING_GROUPS = ("driving", "eval_driving", "final_driving", "held_out_driving")
 """Training episodes, evaluations, and those at the end on training and on held-out routes."""
+_WITHOUT_UPDATES = (
+    "eval/",
+    "train/episode_",
+    "rollout/",
+    "reward_components/",
+    *(f"{group}/" for group in DRIVING_GROUPS),
+)
 
 CANONICAL_TAGS: tuple[str, ...] = (
     "train/actor_loss",
@@ -131,7 +138,6 @@ OTHER_ALGORITHMS_TAGS: tuple[str, ...] = (
 )
 """Names, those of Stable-Baselines3, for what PPO, A2C and DQN log; our trainer writes none of them."""
 
-_WITHOUT_UPDATES = ("eval/", "train/episode_", "rollout/", "reward_components/")
 """Beginnings of tags that are logged without an update."""
 
 TAG_NAMES: dict[str, str] = {

@@ -385,6 +385,20 @@ CAUSES: Mapping[str, Cause] = {
         ),
         rank=4,
     ),
+    "reward_hacking": Cause(
+        title="The reward pays for something else than driving",
+        meaning=(
+            "Returns rose clearly while neither more of the routes was driven nor more of them succeeded: the policy "
+            "found what is paid, and that is not what is wanted."
+        ),
+        refuted_by="Route completion or success that rises with the return on the same routes.",
+        instruction=(
+            "Watch the policy drive, and find in reward_components/* the term that its return comes from. Pay for "
+            "progress along the route, let no episode end that is cheaper ended, and pay nothing to a vehicle that "
+            "stands."
+        ),
+        rank=4,
+    ),
     "dead_actor": Cause(
         title="The actor is dead: its tanh is saturated",
         meaning=(

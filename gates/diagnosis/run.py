@@ -38,6 +38,14 @@ def policy_collapse(signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | 
     return Suspicion(cause="policy_collapse", evidence=tuple(evidence))
 
 
+def reward_hacking(_signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | None:
+    """Returns rose, driving did not become better."""
+    finding = _failed(findings, "reward_against_driving")
+    if finding is None:
+        return None
+    return Suspicion(cause="reward_hacking", evidence=finding.evidence)
+
+
 def stopped_early(signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | None:
     """The plan was not reached."""
     finding = _failed(findings, "completeness") or _failed(findings, "run_finished")
@@ -63,6 +71,7 @@ def metric_is_post_clip(_signs: Signs, findings: tuple[Finding, ...]) -> Suspici
 RUN_RULES: tuple[RunRule, ...] = (
     config_not_applied,
     policy_collapse,
+    reward_hacking,
     stopped_early,
     metric_is_post_clip,
 )

@@ -22,6 +22,8 @@ ROLLING = 100
 FEWEST_EPISODES = 5
 """Fewer single episodes make no distribution."""
 EVALUATION = "eval/mean_reward"
+EVALUATIONS = ("eval/", "eval_driving/")
+"""Groups of tags of which each point is an evaluation."""
 TRAINING = "train/episode_reward"
 _LENGTH = {TRAINING: "train/episode_length", "rollout/success_rate": "train/episode_length"}
 _NEIGHBOURS = 9
@@ -129,7 +131,7 @@ def progress(tag: str, facts: RunFacts, *, last_points: int) -> tuple[Progress, 
     """
     until = untrained_until(facts)
     found: list[Progress] = []
-    if tag.startswith("eval/"):
+    if tag.startswith(EVALUATIONS):
         evaluated = _evaluations(tag, facts, until, last_points)
         trained = _training(TRAINING, facts, until) if tag == EVALUATION else None
         both = [p for p in (evaluated, trained) if p is not None]

@@ -16,6 +16,7 @@ from gates.facts.learning import (
     EFFECT_IN_RETURNS,
     EFFECT_IN_SPREADS,
     EVALUATION,
+    EVALUATIONS,
     Progress,
     described,
     first_policy,
@@ -159,7 +160,9 @@ def _outcome(check: ImprovementCheck, one: Progress) -> Outcome | None:
 def _worse(one: Progress, scale: float) -> bool:
     """Say whether returns fell clearly: training returns, which hold exploration noise, by a whole spread."""
     least = CLEARLY * scale
-    return one.gain <= -(least if one.tag.startswith("eval/") else max(least, one.before.spread))
+    return one.gain <= -(
+        least if one.tag.startswith(EVALUATIONS) else max(least, one.before.spread)
+    )
 
 
 def _as_before(check: ImprovementCheck, one: Progress) -> bool:

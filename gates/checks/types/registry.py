@@ -9,6 +9,7 @@ from gates.checks.types.collapse import CollapseCheck
 from gates.checks.types.completeness import CompletenessCheck
 from gates.checks.types.consistency import ConsistencyCheck
 from gates.checks.types.derived_limit import DerivedLimitCheck
+from gates.checks.types.episode_rate import EpisodeRateCheck
 from gates.checks.types.finite import FiniteCheck
 from gates.checks.types.growth import GrowthCheck
 from gates.checks.types.improvement import ImprovementCheck
@@ -17,6 +18,7 @@ from gates.checks.types.phase_comparison import PhaseComparisonCheck
 from gates.checks.types.presence import PresenceCheck
 from gates.checks.types.relative import RelativeCheck
 from gates.checks.types.retention import RetentionCheck
+from gates.checks.types.reward_against_driving import RewardAgainstDrivingCheck
 
 AnyCheck = (
     LimitCheck
@@ -28,6 +30,8 @@ AnyCheck = (
     | ImprovementCheck
     | RetentionCheck
     | RelativeCheck
+    | EpisodeRateCheck
+    | RewardAgainstDrivingCheck
     | FiniteCheck
     | PresenceCheck
     | CompletenessCheck

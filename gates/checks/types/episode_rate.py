@@ -1,0 +1,93 @@
+"""`episode_rate`: how many evaluation episodes end in some way, judged by an interval."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from gates.checks.check import Description, Peers, Ruling
+from gates.checks.measured import Measured
+from gates.checks.two_sided import TwoSided
+from gates.facts.breach import Breach
+from gates.facts.driving import EpisodeRate, episode_rate
+from gates.facts.run_facts import RunFacts
+from gates.facts.values import Missing
+from gates.findings import Outcome
+from gates.metrics import Reduced
+from gates.tags import DRIVING_MEASURES
+from gates.text import format_share
+
+
+def _known(measure: str) -> str:
+    if measure not in DRIVING_MEASURES:
+        near = difflib.get_close_matches(measure, DRIVING_MEASURES, n=1)
+        hint = f", did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{measure!r} is no measure of driving{hint}")
+    return measure
+
+
+Measure = Annotated[str, AfterValidator(_known)]
+
+
+class EpisodeRateCheck(TwoSided):
+    """The rate of some endings, or of success, in the last evaluation of driving; without one it does not apply.
+
+    Judged on held-out routes where they were driven, else on those of the training. The end of the 95 % Wilson interval
+    that is nearest to the level is compared with it, so that few episodes cannot break one by chance. Too few of them
+    are INCONCLUSIVE and never count as required: the length of an evaluation is no fault of the policy.
+    """
+
+    type: Literal["episode_rate"]
+    measures: tuple[Measure, ...] = Field(min_length=1)
+    """Measures whose shares add up: `end_collision_vehicle`, or `success`; without the group of the tag."""
+    name: str = Field(min_length=1)
+    """The rate for people: `collision rate`."""
+
+    def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
+        """Compare the near end of the interval."""
+        found = episode_rate(facts.log, self.measures)
+        if isinstance(found, Missing):
+            return self.missing(facts, found)
+        step, low = int(found.series.steps[-1]), self.max is not None
+        measured = Measured(
+            reduced=Reduced(
+                value=found.interval.low if low else found.interval.high,
+                first_step=step,
+                last_step=step,
+                points=found.episodes,
+                nan_points=0,
+            ),
+            series=found.series,
+            subject=self.name,
+            fact=lambda breach: _fact(self.name, found, breach),
+            statistic=f"{'lower' if low else 'upper'} end of the 95 % Wilson interval",
+            note=f"{_counted(found)}, interval {_range(found)}",
+            unit="share",
+        )
+        finding = self.compare(facts, measured, self.sides())
+        decided = finding.outcome is not Outcome.INCONCLUSIVE
+        return Ruling(finding=replace(finding, required=finding.required and decided))
+
+    def describe(self) -> Description:
+        """Name the measures."""
+        names = " + ".join(f"`{measure}`" for measure in self.measures)
+        return Description(
+            value=f"{names} in the last evaluation, near end of the 95 % interval",
+            levels=self.levels_text(),
+        )
+
+
+def _counted(found: EpisodeRate) -> str:
+    return f"{found.hits} of {found.episodes} episodes on {found.routes}"
+
+
+def _range(found: EpisodeRate) -> str:
+    return f"{format_share(found.interval.low)} to {format_share(found.interval.high)}"
+
+
+def _fact(name: str, found: EpisodeRate, breach: Breach) -> str:
+    word = "above" if breach.direction == "max" else "below"
+    return f"{name} is {format_share(found.interval.estimate)}, clearly {word} {format_share(breach.level)}"
