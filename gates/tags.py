@@ -78,6 +78,7 @@ _WITHOUT_UPDATES = (
     "reward_components/",
     *(f"{group}/" for group in DRIVING_GROUPS),
 )
+"""Beginnings of tags that are logged without an update."""
 
 CANONICAL_TAGS: tuple[str, ...] = (
     "train/actor_loss",
@@ -137,8 +138,6 @@ OTHER_ALGORITHMS_TAGS: tuple[str, ...] = (
     "train/loss",
 )
 """Names, those of Stable-Baselines3, for what PPO, A2C and DQN log; our trainer writes none of them."""
-
-"""Beginnings of tags that are logged without an update."""
 
 TAG_NAMES: dict[str, str] = {
     "train/actor_loss": "actor loss",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -40,6 +40,10 @@ class EpisodeRateCheck(TwoSided):
     are INCONCLUSIVE and never count as required: the length of an evaluation is no fault of the policy.
     """
 
+    assumes: ClassVar[tuple[str, ...]] = (
+        "The episodes of the last evaluation are independent of each other.",
+        "The level is what the task asks for; it is no property of every sound run.",
+    )
     type: Literal["episode_rate"]
     measures: tuple[Measure, ...] = Field(min_length=1)
     """Measures whose shares add up: `end_collision_vehicle`, or `success`; without the group of the tag."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -27,6 +27,10 @@ class RewardAgainstDrivingCheck(Check):
     of single episodes before learning. Routes that were driven almost to their end before cannot become better.
     """
 
+    assumes: ClassVar[tuple[str, ...]] = (
+        "The task is to complete a route, and the first evaluation left room to complete more of it.",
+        "All evaluations drive the same routes.",
+    )
     type: Literal["reward_against_driving"]
     min: Levels
     """Levels of the gain of route completion or success, as a share of the route or of the episodes."""
