@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -16,6 +16,7 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.findings import Finding, GateResult, NotApplicable, Outcome, Side
 from gates.series import Series
+from gates.text import as_sentence
 
 Group = Literal[
     "integrity",
@@ -187,6 +188,20 @@ class Check(Strict, ABC):
         return self.finding(
             **found, required=self.is_required(facts) if undecided else self.required
         )
+
+
+def undecided(finding: Finding, why: str, brief: str) -> Finding:
+    """Make a FAIL that the evidence does not carry a WARN, and say why.
+
+    Args:
+        finding: Finding to weaken; other outcomes stay as they are.
+        why: Reason, a clause with its numbers.
+        brief: The same in a few words, to follow the finding's fact.
+    """
+    if finding.outcome is not Outcome.FAIL:
+        return finding
+    reason = f"{finding.reason} {as_sentence(why)}."
+    return replace(finding, outcome=Outcome.WARN, reason=reason, fact=f"{finding.fact}, {brief}")
 
 
 def levels_text(pattern: str, warn: float | None, fail: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Which episodes are random exploration and which are learning."""
+"""Which episodes came before learning and which are learning."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gates.facts.episodes import Episodes
+from gates.facts.learning import FEWEST_EPISODES
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 
@@ -17,7 +18,10 @@ class Phases:
 
     episodes: Episodes
     exploring: np.ndarray
+    """Of random actions; the first ones of the run where none ended before the first update."""
     learning: np.ndarray
+    before: str
+    """What the first phase is called: `exploring` or `first`."""
 
 
 def split_phases(facts: RunFacts) -> Phases | Missing:
@@ -28,8 +32,12 @@ def split_phases(facts: RunFacts) -> Phases | Missing:
     learning = facts.in_learning(episodes)
     if learning is None:
         return Missing(reason="no update is logged, so that the end of exploration is unknown")
+    before = "exploring"
+    if learning.all():
+        learning, before = np.arange(len(episodes)) >= FEWEST_EPISODES, "first"
     return Phases(
         episodes=episodes,
         exploring=np.flatnonzero(~learning),
         learning=np.flatnonzero(learning),
+        before=before,
     )

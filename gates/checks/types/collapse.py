@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from gates.checks.check import Check, Description, Peers, Ruling
+from gates.checks.check import Check, Description, Peers, Ruling, undecided
 from gates.checks.measured import Measured
 from gates.facts.learning import described, training_progress
 from gates.facts.phases import split_phases
@@ -24,7 +24,8 @@ RESAMPLES, CONFIDENCE = 1000, 0.95
 class CollapseCheck(Check):
     """The last episodes are not all the same and short.
 
-    Short against exploration; where returns rose clearly, short episodes are success and the check does not apply.
+    Short against exploration, or the first episodes. Where returns rose clearly, short episodes are success and the
+    check does not apply; where they did not fall by what matters, the finding is a WARN at most.
     """
 
     assumes: ClassVar[tuple[str, ...]] = (
@@ -34,7 +35,7 @@ class CollapseCheck(Check):
         ),
         (
             "Short episodes are a bad sign in the task: where returns rose, or fell no further than what "
-            "matters, the check does not apply."
+            "matters, they decide nothing."
         ),
     )
     type: Literal["collapse"]
@@ -60,26 +61,28 @@ class CollapseCheck(Check):
             return self.missing(facts, phases)
         if isinstance(logged, Missing):
             return self.missing(facts, logged)
-        episodes, exploring = phases.episodes, phases.exploring
-        tail = phases.learning[-self.last_points :]
-        if len(tail) < self.min_points or not len(exploring):
-            reason = f"only {len(tail)} episodes of learning, {self.min_points} are needed"
-            return self.missing(facts, Missing(reason=reason))
         told = training_progress(facts)
         if told is not None and told.direction > 0:
             reason = f"returns rose, so short episodes are success: {described(told)}"
             return self.missing(facts, Missing(reason=reason, not_applicable=True))
+        episodes, before = phases.episodes, phases.exploring
+        tail = phases.learning[-self.last_points :]
+        if len(tail) < self.min_points:
+            reason = f"only {len(tail)} episodes of learning, {self.min_points} are needed"
+            return self.missing(facts, Missing(reason=reason))
         lengths = episodes.lengths[tail]
-        mean, usual = float(lengths.mean()), float(np.median(episodes.lengths[exploring]))
+        mean, usual = float(lengths.mean()), float(np.median(episodes.lengths[before]))
         limit = episodes.time_limit
         if limit is not None and float(np.median(lengths)) >= limit.value:
             reason = "the last episodes reach the time limit"
             return self.missing(facts, Missing(reason=reason, not_applicable=True))
         # A policy that holds on for long may well do so evenly: only short episodes can collapse.
         ratio = bootstrap_ratio(
-            lengths, episodes.lengths[exploring], resamples=RESAMPLES, confidence=CONFIDENCE
+            lengths, episodes.lengths[before], resamples=RESAMPLES, confidence=CONFIDENCE
         )
         short = ratio.high < self.max_share_of_exploration
+        measure = "spread / mean" if short else f"last / {phases.before} median"
+        source = f"share of the {phases.before} episodes below which episodes are short"
         measured = Measured(
             reduced=Reduced(
                 value=float(lengths.std()) / max(mean, 1e-12) if short else ratio.high,
@@ -89,18 +92,22 @@ class CollapseCheck(Check):
                 nan_points=int(np.isnan(lengths).sum()),
             ),
             series=logged[0],
-            subject=f"{'spread / mean' if short else 'last / exploring median'} of the episode length",
+            subject=f"{measure} of the episode length",
             fact=lambda _: f"the last {len(tail)} episodes are short and of nearly one length",
             statistic=f"of the last {len(tail)} episodes",
-            limit_source="" if short else "share of exploration below which episodes are short",
+            limit_source="" if short else source,
             note=(
                 f"mean length {format_number(mean)} of the last {len(tail)} episodes, median "
-                f"{format_number(usual)} while exploring{'' if short else ': not short, so no collapse'}"
+                f"{format_number(usual)} of the {phases.before} ones{'' if short else ': not short, so no collapse'}"
             ),
         )
         level = self.min_cv if short else self.max_share_of_exploration
         side = Side(direction="min", warn=None, fail=level)
-        return Ruling(finding=self.compare(facts, measured, (side,)))
+        finding = self.compare(facts, measured, (side,))
+        if told is not None and not told.direction:
+            why = f"returns did not fall by what matters: {described(told)}"
+            finding = undecided(finding, why, "but returns did not fall")
+        return Ruling(finding=finding)
 
     def describe(self) -> Description:
         """Say what is measured."""

@@ -63,7 +63,7 @@ class PhaseComparisonCheck(Check):
         count = min(len(exploring), len(tail))
         if count < self.min_points:
             reason = (
-                f"{len(exploring)} episodes of exploration and {len(tail)} of learning, "
+                f"{len(exploring)} {phases.before} episodes and {len(tail)} of learning, "
                 f"{self.min_points} of each are needed"
             )
             return self.missing(facts, Missing(reason=reason))
@@ -81,12 +81,14 @@ class PhaseComparisonCheck(Check):
                 nan_points=0,
             ),
             series=logged[0],
-            subject="median episode length, learning / exploration",
-            fact=lambda b: f"learning episodes are at most {b.share} as long as exploring ones",
+            subject=f"median episode length, learning / {phases.before}",
+            fact=lambda b: (
+                f"learning episodes are at most {b.share} as long as {phases.before} ones"
+            ),
             statistic=f"upper end of the {self.confidence:.0%} interval",
             note=(
                 f"medians {format_number(float(np.median(learned)))} of {len(tail)} learning and "
-                f"{format_number(float(np.median(explored)))} of {len(exploring)} exploring episodes, "
+                f"{format_number(float(np.median(explored)))} of {len(exploring)} {phases.before} episodes, "
                 f"ratio {interval.estimate:.2f}, interval {interval.low:.2f} to {interval.high:.2f}"
             ),
         )

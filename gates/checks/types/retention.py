@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from gates.checks.check import Check, Description, Peers, Ruling, levels_text
+from gates.checks.check import Check, Description, Peers, Ruling, levels_text, undecided
 from gates.checks.keys import Levels, Tag
 from gates.checks.measured import Measured
 from gates.facts.breach import Breach
@@ -16,11 +16,18 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.findings import Side
 from gates.metrics import Reduced
+from gates.series import FloatArray
 from gates.text import format_number
+
+LUCK = 4.0
+"""Standard errors that the best of many means lies above an equal one by luck."""
 
 
 class RetentionCheck(Check):
-    """What was learned is kept: the last results hold a share of the best improvement."""
+    """What was learned is kept: the last results hold a share of the best improvement.
+
+    A loss below the smallest effect is none, and one that luck explains is a WARN at most.
+    """
 
     assumes: ClassVar[tuple[str, ...]] = (
         "A higher result is better, and the task stays the same.",
@@ -48,12 +55,18 @@ class RetentionCheck(Check):
             reason = f"{one.tag} is not finite after the first update"
             return self.missing(facts, Missing(reason=reason))
         means = np.convolve(later.values, np.ones(size) / size, mode="valid")
-        best, last, start = float(means.max()), float(means[-1]), one.before.mean
+        at = int(means.argmax())
+        best, last, start = float(means[at]), float(means[-1]), one.before.mean
         if not best - start > max(2.0 * one.before.error, one.smallest_effect()):
             reason = (
                 f"{one.tag} never clearly beat the {first_policy(facts)}, so nothing could be lost"
             )
             return self.missing(facts, Missing(reason=reason, not_applicable=True))
+        loss = best - last
+        if 0 < loss <= one.smallest_effect():
+            reason = f"{one.tag} lost {format_number(loss)}, less than what matters"
+            return self.missing(facts, Missing(reason=reason, not_applicable=True))
+        error = float(np.hypot(one.after.error, _error(later.values[at : at + size])))
         measured = Measured(
             reduced=Reduced(
                 value=(last - start) / (best - start),
@@ -72,7 +85,13 @@ class RetentionCheck(Check):
             ),
         )
         side = Side(direction="min", warn=self.min.warn, fail=self.min.fail)
-        return Ruling(finding=self.compare(facts, measured, (side,)))
+        finding = self.compare(facts, measured, (side,))
+        if not (error > 0 and loss > LUCK * error):
+            why = (
+                f"{format_number(loss)} less is no clear loss at an error of {format_number(error)}"
+            )
+            finding = undecided(finding, why, "by no more than luck explains")
+        return Ruling(finding=finding)
 
     def describe(self) -> Description:
         """Say what is compared with what."""
@@ -80,6 +99,11 @@ class RetentionCheck(Check):
         return Description(
             value=value, levels=levels_text("below {}", self.min.warn, self.min.fail)
         )
+
+
+def _error(values: FloatArray) -> float:
+    """Return the standard error of a mean; 0 where one value tells none."""
+    return float(np.std(values, ddof=1)) / float(np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def _fact(breach: Breach) -> str:

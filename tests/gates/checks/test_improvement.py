@@ -276,7 +276,47 @@ def test_failure_that_prolongs_episodes_is_no_pass() -> None:
     assert judged.outcome is FAIL
 
 
-def test_short_even_episodes_that_earn_no_more_are_a_collapse() -> None:
-    found = check(facts_of(*phases([60.0, 5.0], [10.0, 10.0])), type="collapse")
+@pytest.mark.parametrize(("later", "outcome"), [(10.0, WARN), (-40.0, FAIL)])
+def test_short_even_episodes_are_a_collapse_where_returns_fell(
+    later: float, outcome: Outcome
+) -> None:
+    found = check(facts_of(*phases([60.0, 5.0], [10.0, later])), type="collapse")
+    assert isinstance(found, Finding)
+    assert found.outcome is outcome
+
+
+@pytest.mark.parametrize("kind", ["collapse", "phase_comparison"])
+def test_without_exploration_the_first_episodes_are_the_measure(kind: str) -> None:
+    lengths = [60.0] * 5 + [6.0] * 60
+    ends = np.cumsum(lengths).astype(int)
+    facts = facts_of(
+        series("train/episode_length", ends, lengths), series("train/q1_value", [10, 20], [1.0] * 2)
+    )
+    keys: dict[str, Any] = {"min": {"fail": 0.4}} if kind == "phase_comparison" else {}
+    found = check(facts, type=kind, **keys)
     assert isinstance(found, Finding)
     assert found.outcome is FAIL
+    assert "first" in found.reason
+
+
+def test_a_loss_that_luck_explains_is_no_failure() -> None:
+    """The best of many means lies above the others without anything having been learned and lost."""
+    outcomes = []
+    for seed in range(100):
+        noise = np.random.default_rng(seed).normal(0.0, 1.0, 41)
+        values = [-2.0, *(1.0 * noise[1:])]
+        found = check(
+            facts_of(*evaluations(values, spread=3.0)),
+            type="retention",
+            last_points=3,
+            min={"warn": 0.7, "fail": 0.3},
+        )
+        outcomes.append(found.outcome if isinstance(found, Finding) else None)
+    assert outcomes.count(FAIL) <= 1
+
+
+def test_a_loss_smaller_than_what_matters_is_none() -> None:
+    values = [0.0, 100.0, 100.2, 100.1, 97.0, 97.0, 97.0]
+    found = check(facts_of(*evaluations(values, spread=30.0)), type="retention", min={"fail": 0.99})
+    assert isinstance(found, NotApplicable)
+    assert "less than what matters" in found.reason
