@@ -27,8 +27,11 @@ _LENGTH = {TRAINING: "train/episode_length", "rollout/success_rate": "train/epis
 _NEIGHBOURS = 9
 _ROUNDING = 1e-5
 """Changes below this share of the values are rounding: event files hold 32 bits."""
-EFFECT_IN_SPREADS, EFFECT_IN_RETURNS = 0.2, 0.001
-"""Smallest effect that matters: a share of the spread of single episodes before learning, and of the larger return."""
+EFFECT_IN_SPREADS, EFFECT_IN_RETURNS = 0.5, 0.001
+"""Smallest effect that matters: a share of the spread of single episodes before learning, a medium effect by Cohen
+(1988), and of the larger return. Recipes of the bench that learned gained two spreads and more."""
+CLEARLY = 3.0
+"""Standard errors that no chance explains: errors are themselves estimated, often from few results."""
 _DEVIATION = 1.4826
 """From a median absolute deviation to the standard deviation of normal noise."""
 
@@ -77,10 +80,17 @@ class Progress:
         size = max(abs(self.before.mean), abs(self.after.mean))
         return max(in_spreads * self.before.spread, in_returns * size)
 
+    def moved(self, least: float) -> bool:
+        """Whether means of neighbours ever lay clearly apart from the start: then the policy matters in this task."""
+        size = min(len(self.cut), len(self.later))
+        means = np.convolve(self.later.values, np.ones(size) / size, mode="valid")
+        away = float(np.max(np.abs(means - self.before.mean), initial=0.0))
+        return self.error > 0 and away >= max(CLEARLY * self.error, least)
+
     @property
     def direction(self) -> int:
         """1 where returns rose clearly and by what matters, -1 where they fell, else 0."""
-        least = max(2.0 * self.error, self.smallest_effect())
+        least = max(CLEARLY * self.error, self.smallest_effect())
         if not self.error > 0 or not abs(self.gain) >= least:
             return 0
         return 1 if self.gain > 0 else -1

@@ -115,11 +115,14 @@ def test_a_healthy_run_is_go(algorithm: str, stage: str) -> None:
 @pytest.mark.parametrize("algorithm", MAKERS)
 @pytest.mark.parametrize("stage", ["50k", "1m"])
 @pytest.mark.parametrize("gain", [FLAT, FALLING])
-def test_returns_that_never_rise_are_no_go(algorithm: str, stage: str, gain: float) -> None:
+def test_returns_that_never_rise_are_never_go(algorithm: str, stage: str, gain: float) -> None:
     result = judged(MAKERS[algorithm](stage, gain), stage)
     assert result.verdict is not Verdict.GO
     assert result.deciding_check.startswith("learning_")
-    assert stage == "50k" or result.verdict is Verdict.NO_GO
+    # Where they never moved, nothing shows that the policy matters in the task.
+    assert result.verdict is (
+        Verdict.NO_GO if (stage, gain) == ("1m", FALLING) else Verdict.CONDITIONAL
+    )
 
 
 @pytest.mark.parametrize("algorithm", MAKERS)

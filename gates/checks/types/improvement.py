@@ -12,6 +12,7 @@ from gates.checks.check import Check, Description, Peers, Ruling, levels_text
 from gates.checks.keys import Levels, Tag
 from gates.checks.measured import Measured
 from gates.facts.learning import (
+    CLEARLY,
     EFFECT_IN_RETURNS,
     EFFECT_IN_SPREADS,
     EVALUATION,
@@ -32,8 +33,9 @@ class ImprovementCheck(Check):
 
     The baseline is what came before the first update, in the same measurement: evaluations of the untrained policy;
     else training returns, from the exploring episodes or, where updates may have begun, from the first ones; else the
-    first evaluations. Returns that stay as they were, after a baseline that may have learned already or where nothing
-    shows how much is at stake, are undecided: WARN.
+    first evaluations. Where evaluations rose within their error, training returns that rose clearly decide. Returns
+    that stay as they were, after a baseline that may have learned already or where nothing shows that the policy
+    matters in the task, are undecided: WARN.
     """
 
     assumes: ClassVar[tuple[str, ...]] = (
@@ -67,10 +69,14 @@ class ImprovementCheck(Check):
         if isinstance(found, Missing):
             absent = self.only_if_logged and facts.series(self.tag) is None
             return self.missing(facts, replace(found, not_applicable=absent))
-        # Evaluations of the untrained policy are the measure itself; where they decide nothing, nothing else does.
-        measures = found[:1] if found[0].tag == self.tag and not found[0].learned_before else found
-        judged = [(one, _outcome(self, one)) for one in measures]
-        one, outcome = next((pair for pair in judged if pair[1] is not None), judged[0])
+        judged = [(one, _outcome(self, one)) for one in found]
+        one, outcome = judged[0]
+        if one.tag == self.tag and not one.learned_before:
+            # Evaluations of the untrained policy are the measure itself: others only confirm what they show.
+            if outcome is not Outcome.PASS and one.gain >= _smallest(self, one):
+                one, outcome = next((p for p in judged if p[1] is Outcome.PASS), judged[0])
+        else:
+            one, outcome = next((pair for pair in judged if pair[1] is not None), judged[0])
         measured = self._measured(one, found, facts)
         side = Side(direction="min", warn=self.min.warn, fail=self.min.fail)
         finding = self.compare(facts, measured, (side,))
@@ -143,7 +149,7 @@ def _outcome(check: ImprovementCheck, one: Progress) -> Outcome | None:
     if not one.error > 0 or not np.isfinite(value):
         return None
     if levels.fail is not None and value < levels.fail:
-        failed = _worse(one, scale) or (levels.fail > 0 and _as_before(one))
+        failed = _worse(one, scale) or (levels.fail > 0 and _as_before(check, one))
         return Outcome.FAIL if failed else None
     if levels.warn is not None and value < levels.warn:
         return Outcome.WARN if abs(one.gain) >= _smallest(check, one) else None
@@ -152,13 +158,19 @@ def _outcome(check: ImprovementCheck, one: Progress) -> Outcome | None:
 
 def _worse(one: Progress, scale: float) -> bool:
     """Say whether returns fell clearly: training returns, which hold exploration noise, by a whole spread."""
-    least = 2.0 * scale if one.tag.startswith("eval/") else max(3.0 * scale, one.before.spread)
-    return one.gain <= -least
+    least = CLEARLY * scale
+    return one.gain <= -(least if one.tag.startswith("eval/") else max(least, one.before.spread))
 
 
-def _as_before(one: Progress) -> bool:
-    """Say whether a gain of one spread of the untrained policy's episodes is ruled out."""
-    return not one.learned_before and one.gain + 2.0 * one.error < one.before.spread
+def _as_before(check: ImprovementCheck, one: Progress) -> bool:
+    """Say whether a gain of what is at stake is ruled out.
+
+    At stake is what is configured, or one spread of the untrained policy's episodes where returns moved by as much.
+    """
+    least = check.smallest_effect or one.before.spread
+    if one.learned_before or not one.gain + CLEARLY * one.error < least:
+        return False
+    return check.smallest_effect is not None or one.moved(least)
 
 
 def _fact(errors: float) -> str:
@@ -172,8 +184,10 @@ def _why_undecided(check: ImprovementCheck, one: Progress) -> str:
         return "the results show no spread, so no gain can be told from noise"
     if abs(one.gain) < _smallest(check, one):
         return "less than the smallest effect that matters"
-    if one.gain < -2.0 * one.error:
+    if one.gain < -CLEARLY * one.error:
         return "results fell, but by less than single episodes differ"
     if one.learned_before:
         return "no clear change, and the first results may have been learned already"
-    return "within the errors of both means"
+    if abs(one.gain) < CLEARLY * one.error:
+        return "within the errors of both means"
+    return "nothing shows that the policy matters in this task"

@@ -11,7 +11,7 @@ from gates.checks.check import Check, Description, Peers, Ruling, levels_text, u
 from gates.checks.keys import Levels, Tag
 from gates.checks.measured import Measured
 from gates.facts.breach import Breach
-from gates.facts.learning import EVALUATION, first_policy, progress
+from gates.facts.learning import CLEARLY, EVALUATION, first_policy, progress
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.findings import Side
@@ -57,7 +57,7 @@ class RetentionCheck(Check):
         means = np.convolve(later.values, np.ones(size) / size, mode="valid")
         at = int(means.argmax())
         best, last, start = float(means[at]), float(means[-1]), one.before.mean
-        if not best - start > max(2.0 * one.before.error, one.smallest_effect()):
+        if not best - start > max(CLEARLY * one.before.error, one.smallest_effect()):
             reason = (
                 f"{one.tag} never clearly beat the {first_policy(facts)}, so nothing could be lost"
             )
