@@ -199,6 +199,10 @@ LAWS: Mapping[str, Law] = {
                     "each: relabelled goals, priorities and n-step returns break it; with a configured n "
                     "above 1 the law does not apply."
                 ),
+                (
+                    "A deliberate factor between the episodes' rewards and the critic's is configured or logged: "
+                    "an unknown one shows as a fault."
+                ),
                 "Rewards do not cancel: where a mean is small beside the spread, the law does not apply.",
             ),
             algorithms=TD3_KIN,

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Sequence
 
 from gates.checks.check import Check
+from gates.checks.evidence import Evidence, load_evidence
 from gates.checks.gate_file import GateSpec, load_gate
 from gates.checks.types.registry import CHECK_TYPES
 from gates.diagnosis.causes import CAUSES
@@ -59,7 +60,23 @@ def check_section(check: Check) -> str:
         ("Why", check.rationale),
         ("Source", check.source),
         ("Assumes", " ".join(check.assumptions)),
+        *_evidence(load_evidence().get(check.id, Evidence())),
         ("Type", kind),
+    )
+
+
+def _evidence(found: Evidence) -> tuple[tuple[str, str], ...]:
+    tripped = {}
+    for one in sorted(found.tripped, key=lambda one: one.bench != "fault bench"):
+        size = "" if one.smallest is None else f" ({one.smallest:g}, level {one.level:g})"
+        tripped.setdefault(one.fault, f"`{one.fault}`{size}, {one.bench}")
+    sound = "; ".join(
+        f"{one.bench} {one.runs} judged, {one.false_alarms} false alarms, {one.not_applied} not applied to"
+        for one in found.sound
+    )
+    return (
+        ("Tripped by", "; ".join(tripped.values()) or "no known fault"),
+        ("Sound runs", sound or "none judged"),
     )
 
 
@@ -143,7 +160,10 @@ data and NaN are INCONCLUSIVE, never PASS. The verdict is the worst of its parts
 
 Beside the checks below every judgement holds findings about the event files (damage, a second reader), about falling
 steps, and, where the configuration is known, about whether it was applied. Where several seeds are trained,
-`seeds_needed` (`all`, a count or a share) says how many must end GO ([seeds](seeds.md)). A gate file of your own
+`seeds_needed` (`all`, a count or a share) says how many must end GO ([seeds](seeds.md)).
+Each section also says which faults tripped the check, with the value that came nearest to the level it broke, and how
+many sound runs it judged; the benches write that into `config/evidence.yaml`. A check that no fault tripped, or that a
+sound run broke, may not be required; a test holds that. A gate file of your own
 may build on a shipped one with `based_on: 5k`; a check of the same id replaces the one it inherits."""
 
 _LAWS_HEAD = """Quantities for checks of the type `consistency`. Each holds for every correctly wired run of its

@@ -10,7 +10,10 @@ import multiprocessing
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gates.findings import GateResult
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -45,6 +48,7 @@ class Score:
     deciding: str
     verdict_right: bool
     cause_right: bool
+    result: GateResult
 
 
 def cases(seeds: int, healthy_seeds: int) -> list[Case]:
@@ -117,6 +121,7 @@ def score(case: Case, run: Path) -> Score:
         deciding=result.deciding,
         verdict_right=no_go is (fault is not None),
         cause_right=cause in (fault.cause, *fault.accepted) if fault else cause == "none",
+        result=result,
     )
 
 
@@ -184,6 +189,9 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", nargs="*", help="names of faults or recipes")
     parser.add_argument("--table", type=Path, help="page whose last result is replaced")
+    parser.add_argument(
+        "--evidence", action="store_true", help="update this bench's part of config/evidence.yaml"
+    )
     options = parser.parse_args()
     chosen = cases(options.seeds, options.healthy_seeds)
     if options.only:
@@ -197,6 +205,10 @@ def main() -> int:
     if options.table:
         head = options.table.read_text(encoding="utf-8").split(RESULT_HEADING)[0]
         options.table.write_text(f"{head}{RESULT_HEADING}\n\n{text}\n", encoding="utf-8")
+    if options.evidence:
+        from tests.evidence import Judged, update
+
+        update("fault bench", [Judged(fault=s.case.fault, result=s.result) for s in scores])
     return 0 if all(s.verdict_right for s in scores) else 1
 
 

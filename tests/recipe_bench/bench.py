@@ -12,6 +12,10 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gates.findings import GateResult
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -93,6 +97,7 @@ class Score:
     verdict: str
     causes: tuple[str, ...]
     deciding: str
+    result: GateResult
     refused: bool
     """The plan would have refused the stage, because its gate needs more updates than it makes."""
 
@@ -136,6 +141,7 @@ def scores(trained: list[Case], folder: Path) -> list[Score]:
                 verdict=result.verdict.value,
                 causes=tuple(diagnosis.cause for diagnosis in result.diagnoses),
                 deciding=result.deciding,
+                result=result,
                 refused=info is not None and too_short(info.train, steps, gate) is not None,
             )
         )
@@ -201,6 +207,9 @@ def main() -> int:
         "--judge-only", action="store_true", help="train nothing, judge the runs that are there"
     )
     parser.add_argument("--table", type=Path, help="page whose last result is replaced")
+    parser.add_argument(
+        "--evidence", action="store_true", help="update this bench's part of config/evidence.yaml"
+    )
     options = parser.parse_args()
     chosen = cases(options.recipes, options.stages, _tasks())
     if not options.judge_only:
@@ -214,6 +223,11 @@ def main() -> int:
     if options.table:
         head = options.table.read_text(encoding="utf-8").split(RESULT_HEADING)[0]
         options.table.write_text(f"{head}{RESULT_HEADING}\n\n{text}\n", encoding="utf-8")
+    if options.evidence:
+        from tests.evidence import Judged, update
+
+        learned = [s for s in found if s.became == "learned" and not s.refused]
+        update("recipe bench", [Judged(fault=None, result=s.result) for s in learned])
     return 1 if any(s.false_alarm for s in found) else 0
 
 

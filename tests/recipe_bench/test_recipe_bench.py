@@ -2,6 +2,7 @@
 
 import pytest
 
+from gates.findings import GateResult, Verdict
 from tests.recipe_bench import bench
 from tests.recipe_bench.outcome import outcome
 from tests.recipe_bench.recipes import TASKS, draw
@@ -32,6 +33,24 @@ def test_what_a_run_became_is_a_share_of_the_way(share, word):
     assert outcome(share) == word
 
 
+def judged_soundly() -> GateResult:
+    return GateResult(
+        verdict=Verdict.GO,
+        stage="5k",
+        run="run",
+        deciding="",
+        findings=(),
+        diagnoses=(),
+        gate_warnings=(),
+        inputs=(),
+        gate_sha256="",
+        versions={},
+        planned_steps=None,
+        last_step=None,
+        dialect="gonogo",
+    )
+
+
 @pytest.mark.parametrize(
     ("became", "verdict", "stage", "refused", "false_alarm", "missed"),
     [
@@ -51,6 +70,7 @@ def test_what_counts_as_a_mistake(became, verdict, stage, refused, false_alarm, 
         verdict=verdict,
         causes=(),
         deciding="",
+        result=judged_soundly(),
         refused=refused,
     )
     assert (score.false_alarm, score.missed) == (false_alarm, missed)

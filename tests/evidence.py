@@ -1,0 +1,118 @@
+"""Writes config/evidence.yaml: what each check said of faulty and of sound runs.
+
+The benches update their own part (`--evidence`); `python -m tests.evidence_without_training` the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import yaml
+
+from gates.checks.evidence import Bench, Evidence, EvidenceFile, Sound, Tripped, load_evidence
+from gates.checks.gate_file import gate_names, load_gate
+from gates.findings import Finding, GateResult, Outcome
+from gates.runs.config_files import config_dir
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A run whose truth is known, and what the gate said."""
+
+    fault: str | None
+    """None for a sound run."""
+    result: GateResult
+    only: str = ""
+    """Check that the run was made for; empty: all."""
+
+
+@dataclass
+class _Tally:
+    tripped: dict[str, list[Finding]] = field(default_factory=dict)
+    sound: int = 0
+    not_applied: int = 0
+    alarms: int = 0
+
+
+def update(bench: Bench, runs: Iterable[Judged]) -> None:
+    """Replace a bench's part of config/evidence.yaml."""
+    fresh = collect(bench, runs)
+    merged: dict[str, Evidence] = {}
+    for check in sorted({*load_evidence(), *fresh}):
+        old, new = load_evidence().get(check, Evidence()), fresh.get(check, Evidence())
+        kept_faults = [t for t in old.tripped if t.bench != bench]
+        kept_sound = [s for s in old.sound if s.bench != bench]
+        merged[check] = Evidence(
+            tripped=tuple(sorted([*kept_faults, *new.tripped], key=lambda t: (t.bench, t.fault))),
+            sound=tuple(sorted([*kept_sound, *new.sound], key=lambda s: s.bench)),
+        )
+    content = EvidenceFile(checks=merged).model_dump(mode="json", exclude_none=True)
+    text = yaml.safe_dump(content, sort_keys=False, width=118)
+    head = "# What each check said of faulty and of sound runs; the benches write it, docs/gates.md shows it.\n"
+    (config_dir() / "evidence.yaml").write_text(head + text, encoding="utf-8")
+
+
+def collect(bench: Bench, runs: Iterable[Judged]) -> dict[str, Evidence]:
+    """Return the evidence of one bench for every check of the shipped gates that judged one of its runs."""
+    known = {check.id for name in gate_names() for check in load_gate(name).checks}
+    tallies: dict[str, _Tally] = {}
+    for run in runs:
+        for skipped in run.result.not_applicable if run.fault is None else ():
+            tallies.setdefault(skipped.check, _Tally()).not_applied += 1
+        for finding in run.result.findings:
+            if finding.check not in known or (run.only and finding.check != run.only):
+                continue
+            if finding.outcome is Outcome.INCONCLUSIVE and not finding.required:
+                continue  # Not logged: nothing was judged.
+            tally = tallies.setdefault(finding.check, _Tally())
+            passed = finding.outcome is Outcome.PASS
+            if run.fault is None:
+                tally.sound += 1
+                tally.alarms += _alarming(finding)
+            elif not passed and (
+                finding.type == "presence" or finding.outcome is not Outcome.INCONCLUSIVE
+            ):
+                tally.tripped.setdefault(run.fault, []).append(finding)
+    return {
+        check: Evidence(
+            tripped=tuple(_tripped(bench, *item) for item in sorted(tally.tripped.items())),
+            sound=_sound(bench, tally),
+        )
+        for check, tally in tallies.items()
+    }
+
+
+def _sound(bench: Bench, tally: _Tally) -> tuple[Sound, ...]:
+    if not tally.sound + tally.not_applied:
+        return ()
+    counts = {"runs": tally.sound, "not_applied": tally.not_applied, "false_alarms": tally.alarms}
+    return (Sound(bench=bench, **counts),)
+
+
+def _alarming(finding: Finding) -> bool:
+    """Whether a finding of a sound run is a false alarm.
+
+    About learning, what is logged and how far the run came, a WARN says that something is undecided.
+    """
+    if finding.outcome is Outcome.WARN:
+        return finding.group != "learning" and finding.type not in ("presence", "completeness")
+    return finding.outcome is not Outcome.PASS
+
+
+def _tripped(bench: Bench, fault: str, findings: list[Finding]) -> Tripped:
+    finite = [
+        (f.value, f.limit)
+        for f in findings
+        if f.value is not None and f.limit is not None and math.isfinite(f.value)
+    ]
+    nearest = min(finite, key=lambda pair: _distance(*pair), default=(None, None))
+    value, level = (None if n is None else float(f"{n:.3g}") for n in nearest)
+    return Tripped(fault=fault, bench=bench, runs=len(findings), smallest=value, level=level)
+
+
+def _distance(value: float, level: float) -> float:
+    if value and level and (value > 0) == (level > 0):
+        return abs(math.log(value / level))
+    return abs(value - level)

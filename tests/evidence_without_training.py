@@ -1,0 +1,176 @@
+"""Evidence that needs no training: synthetic runs, and the stored ones where `../shared/runs` is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from gates.checks.gate_file import load_gate
+from gates.findings import GateResult
+from gates.judge import judge
+from gates.judgement import judge_log
+from gates.series import EventLog
+from tests.evidence import Judged, update
+from tests.gates import test_other_algorithms as others
+from tests.gates.synthetic_runs import (
+    FAULTS,
+    Recipe,
+    Run,
+    enlarged_targets,
+    make,
+    policy_collapse,
+    series,
+)
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "runs"
+
+
+def _without_learning(run: Run) -> None:
+    """Evaluations fall below those of the untrained policy and stay there."""
+    _evaluations(run, [100.0, *[40.0] * 10])
+
+
+def _learned_and_lost(run: Run) -> None:
+    """Evaluations rise, then fall back."""
+    _evaluations(run, [10.0, *[100.0] * 5, *[12.0] * 5])
+
+
+def _evaluations(run: Run, means: list[float]) -> None:
+    steps = np.linspace(0, run.recipe.steps, len(means)).astype(np.int64)
+    noise = run.rng.normal(0.0, 1.0, len(means))
+    run.tags["eval/mean_reward"] = series("eval/mean_reward", steps, np.array(means) + noise)
+    run.tags["eval/std_reward"] = series("eval/std_reward", steps, 5.0)
+    run.tags["eval/episodes"] = series("eval/episodes", steps, 10.0)
+
+
+def _not_finite(run: Run) -> None:
+    """One NaN in a loss."""
+    values = run.get("train/critic_loss").copy()
+    values[len(values) // 2] = np.nan
+    run.set("train/critic_loss", values)
+
+
+def _not_logged(run: Run) -> None:
+    """Nothing of the critic is logged."""
+    del run.tags["train/critic_loss"]
+
+
+def _counted_twice(run: Run) -> None:
+    """Two runs share a directory."""
+    for tag in ("train/episode_length", "train/episode_reward"):
+        found = run.tags[tag]
+        run.tags[tag] = series(tag, np.repeat(found.steps, 2), np.repeat(found.values, 2))
+
+
+def _no_exploration(run: Run) -> None:
+    """Actions are the policy's, without noise."""
+    run.set("agent/exploration_noise", 0.0)
+
+
+def _dead_encoders(run: Run) -> None:
+    """The output of both encoders is 0 for every picture."""
+    for who in ("actor", "critic"):
+        run.set(f"features/{who}_cnn_l2", 0.0)
+
+
+def _policy_collapse(run: Run) -> None:
+    """Episodes become short, of one length, and earn less."""
+    policy_collapse(run)
+    returns = run.tags["train/episode_reward"]
+    early = returns.steps <= run.recipe.learning_starts
+    values = np.where(early, returns.values, -50.0 + returns.steps % 3)
+    run.tags["train/episode_reward"] = replace(returns, values=values)
+
+
+SYNTHETIC = {
+    **FAULTS,
+    "enlarged_targets": enlarged_targets,
+    "policy_collapse": _policy_collapse,
+    "value_not_finite": _not_finite,
+    "tags_not_logged": _not_logged,
+    "episodes_counted_twice": _counted_twice,
+    "no_exploration": _no_exploration,
+    "dead_encoders": _dead_encoders,
+    "no_learning": _without_learning,
+    "learned_and_lost": _learned_and_lost,
+}
+_ONLY = {"policy_collapse": "episode_collapse", "episodes_counted_twice": "episode_steps"}
+_STEPS = {"5k": 5_000, "50k": 50_000, "1m": 1_000_000}
+
+
+def synthetic(stages: tuple[str, ...] = ("5k", "50k", "1m")) -> Iterator[Judged]:
+    """Judge every synthetic fault once at each gate, and sound runs of several recipes."""
+    sound: list[dict[str, Any]] = [
+        {},
+        {"own": True},
+        {"reward": -3.0},
+        {"reward": 3000.0},
+        {"reward_scale": 0.01, "own": True},
+        {"layer_norm": True},
+        {"fixed_length": 100},
+    ]
+    for stage in stages:
+        for fault, break_it in SYNTHETIC.items():
+            for own in (True, False):
+                run = make(_recipe(stage, own=own), break_it)
+                yield Judged(fault=fault, result=_judged(stage, run), only=_ONLY.get(fault, ""))
+        for keys in sound:
+            yield Judged(fault=None, result=_judged(stage, make(_recipe(stage, **keys))))
+        for algorithm, needed in (("PPO", "value_loss"), ("A2C", "value_loss"), ("DQN", "loss")):
+            log = others.MAKERS[algorithm](stage)
+            yield Judged(fault=None, result=others.judged(log, stage))
+            without = {tag: s for tag, s in log.series.items() if tag != f"train/{needed}"}
+            broken = EventLog(series=without, files=())
+            yield Judged(fault="tags_not_logged", result=others.judged(broken, stage))
+
+
+def _recipe(stage: str, **keys: Any) -> Recipe:
+    return Recipe(steps=_STEPS[stage], train_freq=max(5, _STEPS[stage] // 1_000), **keys)
+
+
+def _judged(stage: str, run: Run) -> GateResult:
+    if "eval/std_reward" not in run.tags:
+        _evaluations(run, [10.0, *[100.0] * 10])
+    return judge_log(
+        run.log(),
+        run=run.run_info(),
+        directory=Path("run"),
+        gate=load_gate(stage),
+        stage=stage,
+        planned_steps=_STEPS[stage],
+    ).result
+
+
+def stored() -> Iterator[Judged]:
+    """Judge the stored runs whose labels name their cause, or say that nothing is wrong."""
+    for labels in (SHARED / "labels.yaml", SHARED / "field" / "labels.yaml"):
+        for name, label in yaml.safe_load(labels.read_text(encoding="utf-8")).items():
+            cause = label.get("cause")
+            sound = cause == "none" and label.get("verdict_not") == "NO_GO"
+            if cause in (None, "none") and not sound:
+                continue
+            stage = label.get("stage", "5k")
+            result = judge(
+                labels.parent / name,
+                gate=load_gate(stage),
+                stage=stage,
+                planned_steps=label.get("planned_steps"),
+                cross_check=False,
+            ).result
+            yield Judged(fault=None if sound else cause, result=result)
+
+
+def main() -> None:
+    """Update the part of both."""
+    update("synthetic runs", synthetic())
+    if SHARED.is_dir():
+        update("stored runs", stored())
+
+
+if __name__ == "__main__":
+    main()
