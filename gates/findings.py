@@ -163,6 +163,15 @@ class Diagnosis:
     """What would speak against this cause."""
     does_not_explain: tuple[str, ...] = ()
     fix: Fix
+    kind: Literal["cause", "symptom"] = "cause"
+    """A symptom has a cause of its own, which is in the list before it where it is known."""
+    log_next: dict[str, str] = field(default_factory=dict)
+    """Tags that would find the cause of a symptom, and what each one tells; empty where the cause is known."""
+
+    @property
+    def heading(self) -> str:
+        """What it is called in a line of its own: `Likely cause`, `Symptom`."""
+        return "Symptom" if self.kind == "symptom" else "Likely cause"
 
 
 @dataclass(frozen=True, kw_only=True)

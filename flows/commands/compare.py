@@ -93,7 +93,8 @@ def comparison_lines(comparison: Comparison) -> list[str]:
         lines.append(f"{letter}  {run.result.verdict.value}{now}  {run.name}")
         lines.append(f"   {run.result.deciding}")
         if run.result.diagnoses:
-            lines.append(f"   Likely cause: {run.result.diagnoses[0].title}")
+            first = run.result.diagnoses[0]
+            lines.append(f"   {first.heading}: {first.title}")
         if run.remark:
             lines.append(f"   Note: {run.remark}")
     if not comparison.same_rules:

@@ -127,7 +127,7 @@ def result_lines(result: GateResult) -> list[str]:
         lines.append(f"  {format_plural(unjudged, 'advisory check')} could not be judged")
     if result.diagnoses:
         best = result.diagnoses[0]
-        lines += [f"  Likely cause: {best.title}", f"  What to do: {best.fix.text}"]
+        lines += [f"  {best.heading}: {best.title}", f"  What to do: {best.fix.text}"]
     return lines
 
 

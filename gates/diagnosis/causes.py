@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,9 +19,24 @@ class Cause:
     """What to do when configuration cannot cure it, or beside what it can."""
     config: Mapping[str, object] = field(default_factory=dict)
     """Keys and values of our trainer that cure or relieve it."""
+    found_by: Mapping[str, str] = field(default_factory=dict)
+    """Of a symptom: tags that would find its cause, and what each one tells. Only a symptom has any."""
     rank: int
     """Causes of lower rank come first: what is wrong in the code or the data before what follows from it."""
 
+    @property
+    def kind(self) -> Literal["cause", "symptom"]:
+        """A symptom follows from something else, which its `found_by` would show."""
+        return "symptom" if self.found_by else "cause"
+
+
+_BEHIND_AN_ACTOR: Mapping[str, str] = {
+    "debug/actor_q_mean": "whether the actor raises Q by something other than actions",
+    "train/q1_value": "whether the critic's values grow without bound",
+    "gradients/actor_cnn_norm": "whether a gradient reaches the encoder past the policy",
+    "debug/reward_mean": "whether the critic sees rewards of another size",
+    "policy/preact_abs": "when the outputs before the tanh began to grow",
+}
 
 _GUARDS: Mapping[str, object] = {
     "train.preact_penalty": 0.02,
@@ -225,6 +241,7 @@ CAUSES: Mapping[str, Cause] = {
             "by mean|Q|, lower the actor's learning rate, let the critic warm up before the first actor update."
         ),
         config=_GUARDS,
+        found_by=_BEHIND_AN_ACTOR,
         rank=5,
     ),
     "policy_collapse": Cause(
@@ -232,9 +249,14 @@ CAUSES: Mapping[str, Cause] = {
         meaning="The last episodes are short and of nearly one length: the policy no longer reacts to what it sees.",
         refuted_by="Episode lengths or evaluations that differ again.",
         instruction=(
-            "This is a symptom. Log policy/tanh_saturation, gradients/actor_mlp_norm and debug/actor_q_mean to find "
-            "its cause; more exploration noise alone rarely cures it."
+            "Find why the policy stopped reacting before changing the recipe; more exploration noise alone rarely "
+            "cures it."
         ),
+        found_by={
+            "policy/tanh_saturation": "whether the actor is dead",
+            "gradients/actor_mlp_norm": "whether the actor still gets a gradient",
+            **_BEHIND_AN_ACTOR,
+        },
         rank=6,
     ),
     "stopped_early": Cause(

@@ -33,6 +33,8 @@ LOG_NEXT_TIME: tuple[tuple[str, str], ...] = (
     ("agent/total_updates", "how many updates were made"),
 )
 """Tags and the question that each one answers."""
+FOUND_BY_ON_POLICY = {"train/entropy_loss": "whether the policy still explores"}
+"""What would find the cause of a symptom where there is no critic of actions."""
 
 Rule = Callable[[Signs], Suspicion | None]
 TD3_RULES: tuple[Rule, ...] = (*WIRING_RULES, *CRITIC_RULES, *IDENTITY_RULES, *ACTOR_RULES)
@@ -59,7 +61,10 @@ def diagnose(facts: RunFacts, findings: tuple[Finding, ...]) -> Explanation:
     run_rules: tuple[RunRule, ...] = RUN_RULES
     suspicions += [s for s in (rule(signs, findings) for rule in run_rules) if s is not None]
     suspicions.sort(key=lambda s: (CAUSES[s.cause].rank, -len(s.evidence), s.cause))
-    diagnoses = tuple(_diagnosis(s, facts) for s in suspicions)
+    diagnoses = tuple(
+        _diagnosis(s, facts, explained=any(CAUSES[c.cause].kind == "cause" for c in suspicions[:i]))
+        for i, s in enumerate(suspicions)
+    )
     failed = [f for f in findings if f.outcome is Outcome.FAIL and not f.dry_run]
     return Explanation(
         diagnoses=diagnoses,
@@ -67,8 +72,10 @@ def diagnose(facts: RunFacts, findings: tuple[Finding, ...]) -> Explanation:
     )
 
 
-def _diagnosis(suspicion: Suspicion, facts: RunFacts) -> Diagnosis:
+def _diagnosis(suspicion: Suspicion, facts: RunFacts, *, explained: bool) -> Diagnosis:
     cause = CAUSES[suspicion.cause]
+    found_by = cause.found_by if holds_for(TD3_KIN, facts.algorithms) else FOUND_BY_ON_POLICY
+    wanted = {} if explained or cause.kind == "cause" else found_by
     train = facts.run.train if facts.run else {}
     config = {
         key: value
@@ -82,6 +89,8 @@ def _diagnosis(suspicion: Suspicion, facts: RunFacts) -> Diagnosis:
         refuted_by=cause.refuted_by,
         does_not_explain=suspicion.does_not_explain,
         fix=Fix(text=suspicion.instruction or cause.instruction, config=config),
+        kind=cause.kind,
+        log_next={tag: tells for tag, tells in wanted.items() if facts.series(tag) is None},
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gates.algorithms import TD3_KIN, holds_for
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
 from gates.findings import Finding, Outcome
@@ -36,9 +35,7 @@ def policy_collapse(signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | 
     repeated = signs.identical_evaluations
     if repeated is not None:
         evidence.append(f"{repeated[1]} evaluations in a row return exactly {repeated[0]:.9g}.")
-    td3 = holds_for(TD3_KIN, signs.facts.algorithms)
-    instruction = "" if td3 else "This is a symptom. Log the policy's entropy to find its cause."
-    return Suspicion(cause="policy_collapse", evidence=tuple(evidence), instruction=instruction)
+    return Suspicion(cause="policy_collapse", evidence=tuple(evidence))
 
 
 def stopped_early(signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | None:

@@ -242,7 +242,7 @@ def _decided(decision: DecisionNote, following: str) -> str:
 def _cause(result: GateResult) -> list[str]:
     if result.diagnoses:
         first = result.diagnoses[0]
-        return [f"Likely cause: {first.title} (`{first.cause}`), see Diagnosis."]
+        return [f"{first.heading}: {first.title} (`{first.cause}`), see Diagnosis."]
     if result.unexplained:
         return [result.unexplained]
     return []

@@ -99,8 +99,12 @@ def causes_document() -> str:
         if cause.config:
             keys = ", ".join(f"`{key}={value}`" for key, value in cause.config.items())
             fix += f" Configuration of this trainer that helps: {keys}."
+        kind = ""
+        if cause.kind == "symptom":
+            tags = "; ".join(f"`{tag}` ({tells})" for tag, tells in cause.found_by.items())
+            kind = f"**A symptom.** What would find its cause: {tags}.\n\n"
         parts.append(
-            f"## `{slug}`\n\n{cause.title}.\n\n{cause.meaning}\n\n"
+            f"## `{slug}`\n\n{cause.title}.\n\n{cause.meaning}\n\n{kind}"
             f"**Refuted by:** {cause.refuted_by}\n\n**What to do:** {fix}"
         )
     return "\n\n".join(parts) + "\n"

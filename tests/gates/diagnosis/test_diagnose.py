@@ -189,3 +189,19 @@ def test_wiring_cannot_be_cured_by_configuration() -> None:
     result = judge(make(Recipe(own=True), runs.actor_encoder_leak))
     assert result.diagnoses[0].fix.config == {}
     assert "detach" in result.diagnoses[0].fix.text
+
+
+def test_a_symptom_says_what_would_find_its_cause() -> None:
+    run = make(Recipe(), FAULTS["dead_actor"])
+    del run.tags["debug/actor_q_mean"]
+    first = judge(run).diagnoses[0]
+    assert (first.cause, first.kind, first.heading) == ("dead_actor", "symptom", "Symptom")
+    assert list(first.log_next) == ["debug/actor_q_mean"]
+
+
+def test_a_symptom_comes_after_the_cause_that_explains_it() -> None:
+    found = judge(make(Recipe(), FAULTS["actor_encoder_leak"])).diagnoses
+    kinds = [d.kind for d in found]
+    assert kinds[0] == "cause"
+    assert "symptom" in kinds
+    assert all(d.log_next == {} for d in found)
