@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gates.audit.config import config_applied
+from gates.audit.writers import one_clock
 from gates.facts.run_facts import UPDATE_GROUPS, RunFacts
 from gates.facts.values import Missing
 from gates.findings import Finding, Outcome
@@ -27,6 +28,7 @@ def audit(facts: RunFacts) -> tuple[Finding, ...]:
         evidence_whole(facts),
         config_applied(facts),
         steps_rise(facts),
+        one_clock(facts),
         gradient_norm_before_clip(facts),
     )
     return tuple(finding for finding in found if finding is not None)

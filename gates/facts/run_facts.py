@@ -235,7 +235,12 @@ class RunFacts:
         pair = self.need("train/episode_reward", "train/episode_length")
         if not isinstance(pair, Missing) and np.array_equal(pair[0].steps, pair[1].steps):
             rolling = (pair[0], pair[1])
-        return largest_reward([s for s in extremes if s is not None], self.episodes, rolling, scale)
+        logged = [s for s in extremes if s is not None]
+        found = largest_reward(logged, self.episodes, rolling, scale)
+        if logged and self.has_entropy_bonus and isinstance(found, Fact):
+            source = f"{ENTROPY_FACTOR:g} x the {found.source}, for the entropy bonus"
+            return Fact(value=ENTROPY_FACTOR * found.value, source=source)
+        return found
 
     @property
     def has_entropy_bonus(self) -> bool:
@@ -250,6 +255,9 @@ class RunFacts:
     @cached_property
     def q_reach(self) -> Bound | Missing:
         """How high an honest Q value can be."""
+        if self.has_entropy_bonus:
+            reason = "values hold a bonus for entropy beside the rewards"
+            return Missing(reason=reason, not_applicable=True)
         return q_reach(
             highest_reward(self.series("debug/reward_max")), self.reward_abs_max, self.gamma
         )

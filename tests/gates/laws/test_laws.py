@@ -440,3 +440,15 @@ def test_a_small_gradient_alone_does_not_prove_a_dead_actor() -> None:
     found = quantity("actor_is_dead", run)
     assert found.series.values.all()
     assert found.unproven
+
+
+def test_the_bound_leaves_room_for_a_bonus_for_entropy() -> None:
+    run = make(Recipe())
+    plain = facts(run).q_bound
+    run.set("train/ent_coef", 0.2)
+    with_bonus = facts(run)
+    assert not isinstance(plain, Missing)
+    assert not isinstance(with_bonus.q_bound, Missing)
+    assert with_bonus.q_bound.high == pytest.approx(4.0 * plain.high)
+    assert isinstance(with_bonus.q_reach, Missing)
+    assert with_bonus.q_reach.not_applicable
