@@ -1,4 +1,4 @@
-"""What evidence of a training with Stable-Baselines3 costs: processor time with the callback and without, in turn."""
+"""What the evidence of a training with Stable-Baselines3 costs: processor time with and without it, in turn."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flows.errors import ConfigError, UsageError
     from gates.errors import GateConfigError, GonogoError, InputError
     from gates.findings import Diagnosis, Finding, Fix, GateResult, Outcome, Verdict
+    from gonogo.evidence.watch import watch
     from gonogo.judging import judge, read_events
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "__version__",
     "judge",
     "read_events",
+    "watch",
 ]
 
 _MODULES = ("gates.findings", "gates.errors", "flows.errors", "gonogo.judging")
@@ -51,6 +53,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("gonogo")
+    if name == "watch":
+        return import_module("gonogo.evidence.watch").watch  # imports torch
     if name in __all__:
         for module in map(import_module, _MODULES):
             if hasattr(module, name):

@@ -33,9 +33,9 @@ class Guard:
         """Return a hook for torch: it returns None, so that it changes nothing, and never raises."""
 
         @functools.wraps(work)
-        def guarded(*args: object) -> None:
+        def guarded(*args: object, **kwargs: object) -> None:
             if self.error is None:
-                self.call(lambda: work(*args), None)
+                self.call(lambda: work(*args, **kwargs), None)
 
         return guarded
 

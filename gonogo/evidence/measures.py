@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,6 +25,10 @@ class Batch:
     """1 where the episode ended by a termination, `float[batch]`."""
     gamma: Tensor | float
     """Discount before terminations: `float[batch]` for n-step returns."""
+    obs: Any = None
+    """As the networks take them; None where nothing is to be computed again."""
+    action: Any = None
+    next_obs: Any = None
 
 
 @dataclass(eq=False)
@@ -42,6 +47,11 @@ class Seen:
     action: Tensor | None = None
     """Of the actor, `float[batch, action_dim]`, with its graph."""
     preactivation: Tensor | None = None
+    """Of the actor, before its tanh, `float[batch, action_dim]`."""
+    preactivation_gradient: Tensor | None = None
+    """Gradient of the actor's loss there."""
+    next_action: Tensor | None = None
+    """What the target critics were asked for, `float[batch, action_dim]`."""
     log_prob: Tensor | None = None
     """Of `action`, `float[batch]`: stochastic actors only."""
     entropy_coefficient: Tensor | float | None = None
@@ -71,7 +81,7 @@ def tags_of(
         values[f"gradients/{part}_norm"] = torch.stack([*norms.values()]).norm()
     if seen.leak is not None:
         values["probe/actor_encoder_leak"] = seen.leak
-    return _on_host(values)
+    return on_host(values)
 
 
 def _of_batch(batch: Batch | None) -> Values:
@@ -92,11 +102,7 @@ def _of_critics(seen: Seen, loss_weight: float) -> Values:
     So it is the target that was trained on, whatever made it.
     """
     values: Values = {f"train/q{i + 1}_value": q.mean() for i, q in seen.replay_q.items() if i < 2}
-    errors = {
-        i: seen.replay_q_gradient[i] * (q.numel() / (2.0 * loss_weight))
-        for i, q in seen.replay_q.items()
-        if i in seen.replay_q_gradient
-    }
+    errors = td_errors(seen, loss_weight)
     if not errors:
         return values
     values |= {f"debug/td_error_q{i + 1}": e.abs().mean() for i, e in errors.items() if i < 2}
@@ -104,6 +110,15 @@ def _of_critics(seen: Seen, loss_weight: float) -> Values:
     values["train/critic_loss"] = loss_weight * squares.sum()
     first = min(errors)
     return values | _spread("debug/target_q", seen.replay_q[first] - errors[first])
+
+
+def td_errors(seen: Seen, loss_weight: float) -> dict[int, Tensor]:
+    """Return Q - target by the critic's number, as the loss has it."""
+    return {
+        i: seen.replay_q_gradient[i] * (q.numel() / (2.0 * loss_weight))
+        for i, q in seen.replay_q.items()
+        if i in seen.replay_q_gradient
+    }
 
 
 def _of_actor(seen: Seen) -> Values:
@@ -144,7 +159,8 @@ def _spread(prefix: str, values: Tensor) -> Values:
     }
 
 
-def _on_host(values: Mapping[str, Tensor | float]) -> dict[str, float]:
+def on_host(values: Mapping[str, Tensor | float]) -> dict[str, float]:
+    """Return plain numbers; tensors of one element are moved to the host at once."""
     tensors = {tag: v.detach().reshape(()) for tag, v in values.items() if isinstance(v, Tensor)}
     numbers = _floats(tensors.values()) if tensors else []
     plain = {tag: float(v) for tag, v in values.items() if not isinstance(v, Tensor)}

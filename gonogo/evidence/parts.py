@@ -25,6 +25,8 @@ class Networks:
     critic_encoder: nn.Module | None = None
     critic_parameters: Sequence[Tensor] = ()
     """All of the critic; empty: those of the modules in `critics`."""
+    target_critic: nn.Module | None = None
+    """Called with next observations and next actions to make the TD target; None where it is not one module."""
     squash: nn.Module | None = None
     """The module that applies the tanh to the actor's output; None where none does."""
     action_low: float | Tensor = -1.0

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from gonogo.evidence.again import Again
 from gonogo.evidence.guard import Guard
-from gonogo.evidence.measures import Batch, Seen, tags_of
+from gonogo.evidence.measures import Batch, Seen, on_host, tags_of, td_errors
 from gonogo.evidence.parts import Networks
 
 
@@ -31,20 +32,39 @@ class Recorder:
         self._done = done
         self._parts = networks.parts()
         self._handles: list[_Handle] = []
+        self._again: Again | None = None
+        self._tags: dict[str, float] | None = None
+        """Of an update whose targets have not followed yet."""
 
     @property
     def has_encoder(self) -> bool:
         """Whether the actor has an encoder that is watched."""
         return "actor_cnn" in self._parts
 
-    def begin(self, batch: Batch) -> None:
-        """Look at the update that begins with this batch."""
+    @property
+    def parts(self) -> dict[str, list[Tensor]]:
+        """Trained parameters by the part's name in tags."""
+        return self._parts
+
+    def begin(self, batch: Batch, again: Again | None = None) -> None:
+        """Look at the update that begins with this batch, and compute it again if so asked."""
         self.cancel()
-        self.seen = Seen(batch=batch)
+        self.seen, self._again = Seen(batch=batch), again
         self._attach()
 
     def finish(self) -> None:
-        """Hand over the tags of the update; nothing when none is looked at."""
+        """Hand over the tags of the update, whose targets have followed; nothing when none is looked at."""
+        self._close()
+        tags, self._tags = self._tags, None
+        if tags is None:
+            return
+        if self._again is not None:
+            self._again.of_targets()
+            tags |= on_host(self._again.values)
+        self._done(tags)
+
+    def _close(self) -> None:
+        """Measure the update as it stands, and look no longer."""
         seen, self.seen = self.seen, None
         self._detach()
         if seen is None:
@@ -52,18 +72,16 @@ class Recorder:
         for part, parameters in self._parts.items():
             seen.weights[part] = nn.utils.get_total_norm([p.detach() for p in parameters])
         networks = self.networks
-        self._done(
-            tags_of(
-                seen,
-                low=networks.action_low,
-                high=networks.action_high,
-                loss_weight=networks.critic_loss_weight,
-            )
+        self._tags = tags_of(
+            seen,
+            low=networks.action_low,
+            high=networks.action_high,
+            loss_weight=networks.critic_loss_weight,
         )
 
     def cancel(self) -> None:
         """Stop looking; what was seen of the update is forgotten."""
-        self.seen = None
+        self.seen = self._again = self._tags = None
         self._detach()
 
     def _attach(self) -> None:
@@ -85,7 +103,10 @@ class Recorder:
                 work = _numbered(self._gradient, part, number)
                 keep(parameter.register_post_accumulate_grad_hook(hook(work)))  # type: ignore[no-untyped-call]
         keep(networks.critic_optimizer.register_step_pre_hook(hook(self._critic_steps)))
+        keep(networks.actor_optimizer.register_step_pre_hook(hook(self._actor_steps)))
         keep(networks.actor_optimizer.register_step_post_hook(hook(self._actor_stepped)))
+        if networks.target_critic is not None:
+            keep(networks.target_critic.register_forward_pre_hook(hook(self._target_asked)))
 
     def _detach(self) -> None:
         handles, self._handles = self._handles, []
@@ -100,6 +121,9 @@ class Recorder:
     def _squashed(self, _: nn.Module, inputs: Sequence[Tensor], __: Tensor) -> None:
         if self.seen is not None and inputs[0].requires_grad:
             self.seen.preactivation = inputs[0]
+            if self._again is not None:
+                keep = self._guard.hook(_numbered(_keep_output_gradient, self.seen))
+                inputs[0].register_hook(keep)  # type: ignore[no-untyped-call]
 
     def _critic_called(self, number: int, _: nn.Module, inputs: Any, output: Any) -> None:
         seen = self.seen
@@ -150,9 +174,31 @@ class Recorder:
         """The critic's gradient is complete; what the actor's loss adds later does not count."""
         if self.seen is not None:
             self.seen.gradients = {p: _Closed(n) for p, n in self.seen.gradients.items()}
+            errors = td_errors(self.seen, self.networks.critic_loss_weight)
+            targets = self.seen.replay_q[0] - errors[0] if 0 in errors else None
+            self._compute(lambda again, seen: again.of_critic_loss(seen, targets))
+
+    def _actor_steps(self, *_: object) -> None:
+        self._compute(lambda again, seen: again.of_actor_loss(seen))
 
     def _actor_stepped(self, *_: object) -> None:
-        self.finish()
+        self._compute(lambda again, _: again.of_steps())
+        self._close()
+
+    def _compute(self, work: Callable[[Again, Seen], None]) -> None:
+        """Compute something again, where that is asked for; the networks' calls in it are none of the update."""
+        seen = self.seen
+        if seen is None or self._again is None:
+            return
+        self.seen = None
+        try:
+            work(self._again, seen)
+        finally:
+            self.seen = seen
+
+    def _target_asked(self, _: nn.Module, inputs: Sequence[Any]) -> None:
+        if self.seen is not None and len(inputs) > 1:
+            self.seen.next_action = inputs[1].detach()
 
 
 class _Closed(dict[int, Tensor]):
@@ -173,6 +219,10 @@ def _acts_on_actor(inputs: Any, *, known: bool) -> bool:
 
 def _keep_gradient(gradients: dict[int, Tensor], index: int, gradient: Tensor) -> None:
     gradients[index] = gradient.detach().flatten()
+
+
+def _keep_output_gradient(seen: Seen, gradient: Tensor) -> None:
+    seen.preactivation_gradient = gradient.detach()
 
 
 def _numbered(work: Callable[..., None], *first: object) -> Callable[..., None]:

@@ -9,8 +9,8 @@ from typing import Any
 class Replaced:
     """Calls an object's own method, then hands its result over; a copy or pickle of the object has its method."""
 
-    def __init__(self, owner: Any, name: str, look: Callable[[Any], None]) -> None:
-        """Replace the method until `remove`; `look` must not raise."""
+    def __init__(self, owner: Any, name: str, look: Callable[..., None]) -> None:
+        """Replace the method until `remove`; `look` gets its result and its arguments, and must not raise."""
         self._owner, self._name, self._look = owner, name, look
         self._had = vars(owner).get(name)
         self._original = getattr(owner, name)
@@ -19,7 +19,7 @@ class Replaced:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Do what the method does."""
         result = self._original(*args, **kwargs)
-        self._look(result)
+        self._look(result, *args, **kwargs)
         return result
 
     def remove(self) -> None:

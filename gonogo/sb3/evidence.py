@@ -47,7 +47,8 @@ class Evidence(BaseCallback):
         """Choose the folder and what is measured.
 
         Args:
-            directory: Folder of the run; when it holds a run already, `NAME-2`, `NAME-3`, ... beside it.
+            directory: Folder of the run; when it holds a run already, `NAME-2`, `NAME-3`, ... beside it. A model that
+                goes on (`reset_num_timesteps=False`) goes on in the same folder.
             eval_env: Environment of its own for episodes without noise, the first ones before any update; without
                 it nothing is evaluated.
             eval_every: Environment steps between two evaluations. None: a tenth of the training, 2,500 at least.
@@ -98,7 +99,7 @@ class Evidence(BaseCallback):
 
     def _begin(self) -> None:
         model, now = self.model, self.model.num_timesteps
-        going_on = now > 0 and self._files is not None
+        going_on = now > 0 and (self.directory / "run.json").is_file()
         if not going_on:
             self.directory = free_folder(self._wanted)
         if is_watched(model):
@@ -132,6 +133,8 @@ class Evidence(BaseCallback):
         rewards = self.locals["rewards"] if normaliser is None else normaliser.get_original_reward()
         dones, infos = self.locals["dones"], self.locals["infos"]
         truncated = [bool(info.get("TimeLimit.truncated", False)) for info in infos]
+        if self._updates is not None:
+            self._updates.step(self.locals)
         for episode in self._episodes.step(rewards, dones, truncated):
             self._write(episode)
         if self._evaluation is not None and self.num_timesteps >= self._evaluate_at:

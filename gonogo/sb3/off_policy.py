@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from torch import Tensor, nn
 
+from gonogo.evidence.again import Again, View, next_again
 from gonogo.evidence.guard import Guard
 from gonogo.evidence.measures import Batch
 from gonogo.evidence.parts import Networks, last_tanh
@@ -16,6 +18,7 @@ from gonogo.evidence.recorder import Recorder
 from gonogo.evidence.replaced import Replaced
 from gonogo.sb3.configuration import exploration_noise
 from gonogo.sb3.evaluation import reward_factor
+from gonogo.sb3.ledger import Ledger, can_witness
 
 
 def is_watched(model: object) -> bool:
@@ -43,11 +46,24 @@ class OffPolicyUpdates:
         self._due = 0
         """Number of the next update to be looked at."""
         self._replaced: list[Replaced] = []
+        self._view = _view(model, stochastic=self._stochastic)
+        self._again_due = 0
+        """Number of updates after which one is computed again."""
+        self._ledger: Ledger | None = None
+        if self._view is not None and can_witness(model):
+            self._ledger = Ledger(model, self._view.kind)
+        self._witnessed: dict[str, float] = {}
+        self._places: Any = None
 
     @property
     def has_encoder(self) -> bool:
         """Whether the actor has an encoder with weights of its own."""
         return self._recorder.has_encoder
+
+    def step(self, seen: dict[str, Any]) -> None:
+        """Take down a step of the environment; `seen` are the local variables of the rollout."""
+        if self._ledger is not None:
+            self._ledger.record(self._model, seen)
 
     def before_updates(self) -> None:
         """Attach what is needed when one of the updates that follow is due."""
@@ -60,6 +76,9 @@ class OffPolicyUpdates:
         if 0 <= model.gradient_steps < next_due - self._update:
             return
         self._replaced.append(Replaced(model.replay_buffer, "sample", self._guarded(self._sampled)))
+        if self._ledger is not None:
+            look = self._guarded(self._drawn)
+            self._replaced.append(Replaced(model.replay_buffer, "_get_samples", look))
         if self._stochastic:
             look = self._guarded(self._acted)
             self._replaced.append(Replaced(model.actor, "action_log_prob", look))
@@ -77,19 +96,37 @@ class OffPolicyUpdates:
         if self._guard.error is not None:
             self._recorder.cancel()
 
-    def _guarded(self, work: Callable[[Any], None]) -> Callable[[Any], None]:
+    def _guarded(self, work: Callable[..., None]) -> Callable[..., None]:
         return self._guard.hook(work)
 
-    def _sampled(self, batch: Any) -> None:
+    def _drawn(self, _: Any, places: Any, *__: Any, **___: Any) -> None:
+        self._places = places
+
+    def _sampled(self, batch: Any, *_: Any, **__: Any) -> None:
         self._recorder.finish()
         self._update += 1
         if self._update < self._due or self._update % self._delay:
             return
         discounts = getattr(batch, "discounts", None)
         gamma = self._model.gamma if discounts is None else discounts
-        self._recorder.begin(Batch(reward=batch.rewards, terminated=batch.dones, gamma=gamma))
+        seen = Batch(
+            reward=batch.rewards,
+            terminated=batch.dones,
+            gamma=gamma,
+            obs=batch.observations,
+            action=batch.actions,
+            next_obs=batch.next_observations,
+        )
+        again = None
+        if self._view is not None and self._update >= self._again_due:
+            again = Again(self._view, seen, self._recorder.parts)
+            self._again_due = next_again(self._update)
+            if self._ledger is not None and self._places is not None:
+                self._witnessed = self._ledger.tags(self._places, batch)
+        self._places = None
+        self._recorder.begin(seen, again)
 
-    def _acted(self, result: tuple[Tensor, Tensor]) -> None:
+    def _acted(self, result: tuple[Tensor, Tensor], *_: Any, **__: Any) -> None:
         """Keep the actions of a stochastic actor that its loss is about; those of the targets carry no gradient."""
         seen, (action, log_prob) = self._recorder.seen, result
         if seen is None or not action.requires_grad or seen.action is not None:
@@ -117,6 +154,8 @@ class OffPolicyUpdates:
         }
         if noise is not None:
             tags["agent/exploration_noise"] = noise
+        tags |= self._witnessed
+        self._witnessed = {}
         self._write(tags)
 
 
@@ -131,9 +170,56 @@ def _networks(model: Any, *, stochastic: bool) -> Networks:
         critic_optimizer=critic.optimizer,
         actor_encoder=of_actor,
         critic_encoder=None if of_critic is of_actor else of_critic,
+        target_critic=model.critic_target,
         squash=None if stochastic else last_tanh(actor),
         critic_loss_weight=0.5 if stochastic else 1.0,
     )
+
+
+def _view(model: Any, *, stochastic: bool) -> View | None:
+    """Return how the networks are asked again; None where that would change them or is not known."""
+    changing = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
+    if any(isinstance(module, changing) for module in model.policy.modules()):
+        return None
+    if not isinstance(model.observation_space, spaces.Box):
+        return None
+    actor, critic, target = model.actor, model.critic, model.critic_target
+    pairs = {"critic": (list(critic.parameters()), list(target.parameters()))}
+    outputs = target_act = None
+    if not stochastic and isinstance(actor.mu[-1], nn.Tanh):
+        pairs["actor"] = (list(actor.parameters()), list(model.actor_target.parameters()))
+        outputs, target_act = _outputs(actor), _actions(model.actor_target)
+    rates = {"actor": actor.optimizer, "critic": critic.optimizer}
+    return View(
+        values=_values(critic),
+        target_values=_values(target),
+        pairs=pairs,
+        rate=lambda part: _rate(rates[part.partition("_")[0]]),
+        kind="camera" if _encoder(actor) is not None else "vector",
+        outputs=outputs,
+        target_act=target_act,
+    )
+
+
+def _values(critic: Any) -> Callable[[Any, Tensor], Tensor]:
+    def values(obs: Any, action: Tensor) -> Tensor:
+        inputs = torch.cat([critic.extract_features(obs, critic.features_extractor), action], dim=1)
+        return torch.stack([layers(inputs).flatten() for layers in critic.q_networks])
+
+    return values
+
+
+def _outputs(actor: Any) -> Callable[[Any], Tensor]:
+    def outputs(obs: Any) -> Tensor:
+        z: Tensor = actor.mu[:-1](actor.extract_features(obs, actor.features_extractor))
+        return z
+
+    return outputs
+
+
+def _actions(actor: Any) -> Callable[[Any], Tensor]:
+    outputs = _outputs(actor)
+    return lambda obs: torch.tanh(outputs(obs))
 
 
 def _encoder(network: Any) -> nn.Module | None:

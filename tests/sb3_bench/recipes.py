@@ -89,7 +89,7 @@ def base(task: str, algorithm: str, seed: int) -> dict[str, Any]:
         "task": task,
         "algorithm": algorithm,
         "envs": 1,
-        "train_freq": 2,
+        "train_freq": 4,
         "gradient_steps": 1,
         "gamma": 0.98,
         "tau": 0.005,

@@ -1,0 +1,172 @@
+"""What an update did, computed again from networks and batch; the formulas are those of docs/run-directory.md.
+
+No random number is drawn and nothing is changed. It is done in some of the logged updates only, over the first rows
+of the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gonogo.evidence.measures import Batch, Seen, Values
+
+ROWS = 64
+"""Rows of the batch that are computed again."""
+WEIGHTS = 256
+"""Weights of each tensor that stand for it."""
+MOST_UPDATES_BETWEEN = 1_000
+TINY = 1e-12
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class View:
+    """How the networks are asked without the update's own code."""
+
+    values: Callable[[Any, Tensor], Tensor]
+    """Q of observations and actions by the trained critics, `float[critics, rows]`."""
+    target_values: Callable[[Any, Tensor], Tensor]
+    pairs: Mapping[str, tuple[list[Tensor], list[Tensor]]]
+    """Weights of `actor` and `critic`, those that are trained and those of their targets."""
+    rate: Callable[[str], float]
+    """Learning rate of a part by its name."""
+    kind: str
+    """Of observations: `vector` or `camera`."""
+    outputs: Callable[[Any], Tensor] | None = None
+    """What a deterministic actor says before its tanh, `float[rows, action_dim]`; None for a stochastic one."""
+    target_act: Callable[[Any], Tensor] | None = None
+    """Actions of the target actor."""
+
+
+def next_again(updates: int) -> int:
+    """Return the update after which the next one is computed again: often at the start, then rarely."""
+    return updates + min(max(1, updates // 4), MOST_UPDATES_BETWEEN)
+
+
+class Again:
+    """One update, in its own order: losses, steps, targets."""
+
+    def __init__(self, view: View, batch: Batch, parts: Mapping[str, list[Tensor]]) -> None:
+        """Remember the weights before the update."""
+        self.values: Values = {}
+        """By tag."""
+        self._view, self._batch, self._parts = view, batch, parts
+        self._weights = {name: _sample(parameters) for name, parameters in parts.items()}
+        self._z: Tensor | None = None
+        self._uphill: Tensor | None = None
+        self._targets: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def of_critic_loss(self, seen: Seen, targets: Tensor | None) -> None:
+        """Measure the critic's loss, before the critic is stepped.
+
+        Args:
+            seen: Of the update.
+            targets: TD target that the loss was about, `float[batch]`; None when it is not known.
+        """
+        view, batch = self._view, self._batch
+        obs, action = _rows(batch.obs), _rows(batch.action)
+        q = view.values(obs, action)
+        size = q[0].abs().mean() + TINY
+        other = view.values(obs, action.roll(1, dims=0))
+        self.values["sees/q_action"] = (other[0] - q[0]).abs().mean() / size
+        other = view.values(obs.roll(1, dims=0), action)
+        self.values[f"sees/q_{view.kind}"] = (other[0] - q[0]).abs().mean() / size
+        if view.target_act is None or targets is None:
+            return
+        asked = torch.stack([each[:ROWS] for each in seen.replay_q.values()])
+        self.values["bellman/q_error"] = (asked - q).abs().max() / (q.abs().mean() + TINY)
+        if seen.next_action is not None:
+            self._of_targets_of_loss(seen.next_action[:ROWS], targets[:ROWS], view.target_act)
+
+    def _of_targets_of_loss(
+        self, next_action: Tensor, targets: Tensor, act: Callable[[Any], Tensor]
+    ) -> None:
+        batch = self._batch
+        next_obs = _rows(batch.next_obs)
+        self.values["bellman/target_noise"] = (next_action - act(next_obs)).abs().max()
+        following = self._view.target_values(next_obs, next_action)
+        reward = batch.reward.flatten()[:ROWS]
+        going_on = batch.terminated.flatten()[:ROWS] == 0
+        gamma = batch.gamma.flatten()[:ROWS] if isinstance(batch.gamma, Tensor) else batch.gamma
+        bootstrap = targets - reward
+
+        def error(next_q: Tensor) -> Tensor:
+            value = torch.where(going_on, gamma * next_q, 0.0)
+            return (bootstrap - value).abs().max() / (
+                reward.abs().mean() + value.abs().mean() + TINY
+            )
+
+        smallest = following.amin(dim=0)
+        self.values["bellman/target_error"] = error(smallest)
+        if len(following) > 1:
+            self.values["bellman/target_error_of_maximum"] = error(following.amax(dim=0))
+        next_q = torch.where(going_on, smallest, 0.0)
+        if bool(next_q.any()):
+            self.values["bellman/discount"] = (next_q @ bootstrap) / (next_q @ next_q)
+
+    def of_actor_loss(self, seen: Seen) -> None:
+        """Measure the actor's loss, after going backward and before the actor is stepped."""
+        view, batch = self._view, self._batch
+        if view.outputs is None or seen.preactivation is None:
+            return
+        obs = _rows(batch.obs)
+        with torch.no_grad():
+            z = view.outputs(batch.obs)
+            distance = (batch.action - torch.tanh(z)).abs().mean()
+            other = torch.tanh(view.outputs(obs.roll(1, dims=0)))
+            self.values["replay/policy_distance"] = distance
+            self.values[f"sees/policy_{view.kind}"] = (other - torch.tanh(z[:ROWS])).abs().mean()
+        rows = self._z = z[:ROWS].detach()
+        tried = rows.clone().requires_grad_()
+        with torch.enable_grad():
+            value = view.values(obs, torch.tanh(tried))[0].sum() / len(z)
+            (self._uphill,) = torch.autograd.grad(value, tried)
+        if seen.preactivation_gradient is not None:
+            self._cosine(
+                "policy/gradient_alignment", -seen.preactivation_gradient[:ROWS], self._uphill
+            )
+
+    @torch.no_grad()
+    def of_steps(self) -> None:
+        """Measure how actor and critic were stepped, before the targets follow."""
+        for name, parameters in self._parts.items():
+            change = _sample(parameters) - self._weights[name]
+            rate = self._view.rate(name)
+            if rate > 0:
+                self.values[f"weights/{name}_step"] = change.square().mean().sqrt() / rate
+        if self._view.outputs is not None and self._z is not None and self._uphill is not None:
+            z = self._view.outputs(_rows(self._batch.obs))
+            self._cosine("policy/ascent", z - self._z, self._uphill)
+        self._targets = {name: _sample(target) for name, (_, target) in self._view.pairs.items()}
+
+    @torch.no_grad()
+    def of_targets(self) -> None:
+        """Measure how the targets followed, after they did."""
+        for name, before in self._targets.items():
+            online, target = self._view.pairs[name]
+            goal = _sample(online)
+            gap = goal - before
+            self.values[f"targets/{name}_lag"] = gap.norm() / (goal.norm() + TINY)
+            if bool(gap.any()):
+                moved = _sample(target) - before
+                self.values[f"targets/{name}_tau"] = (moved @ gap) / (gap @ gap)
+
+    def _cosine(self, tag: str, first: Tensor, second: Tensor) -> None:
+        a, b = first.flatten().double(), second.flatten().double()
+        size = a.norm() * b.norm()
+        if bool(size > 0):
+            self.values[tag] = (a @ b) / size
+
+
+def _rows(values: Any) -> Any:
+    return values[:ROWS]
+
+
+def _sample(parameters: Iterable[Tensor]) -> Tensor:
+    """Copy the first weights of each tensor, `float64[n]`."""
+    return torch.cat([p.detach().flatten()[:WEIGHTS] for p in parameters]).double()

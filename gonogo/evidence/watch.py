@@ -1,0 +1,264 @@
+"""`gonogo.watch`: evidence of a training loop that is one's own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gates.runs.heartbeat import Phase
+from gonogo.evidence.guard import Guard
+from gonogo.evidence.measures import Batch
+from gonogo.evidence.parts import Networks, last_tanh
+from gonogo.evidence.recorder import Recorder
+from gonogo.evidence.run_files import RunFiles, free_folder
+
+PATIENCE = 50
+"""Batches in a row whose actor is not stepped before one is logged without it."""
+
+
+class Watch:
+    """Logs what a verdict needs of a loop that says which step it is at and which batch it learns from.
+
+    An error in here never reaches the loop: it is told once, and the run directory says so.
+    """
+
+    def __init__(
+        self,
+        networks: Networks,
+        *,
+        directory: Path,
+        planned_steps: int,
+        algorithm: str,
+        config: Mapping[str, Any],
+        gamma: float,
+        seed: int | None,
+        stage: str,
+        every: int,
+    ) -> None:
+        """Begin the run; `gonogo.watch` explains the arguments."""
+        self.directory = free_folder(directory)
+        """Folder that the run is written to."""
+        self._guard = Guard(self._note)
+        self._gamma, self._every = gamma, every
+        self._step = self._updates = self._actor_updates = self._due = self._waited = 0
+        self._networks = networks
+        self._files: RunFiles | None = None
+        self._recorder = Recorder(networks, self._guard, self._done)
+        count = self._guard.hook(self._count_actor)
+        self._counting = networks.actor_optimizer.register_step_post_hook(count)
+
+        def begin() -> None:
+            self._files = RunFiles(
+                self.directory,
+                trainer="a loop of one's own",
+                algorithm=algorithm,
+                planned_steps=planned_steps,
+                train={"gamma": gamma, **config},
+                env={},
+                seed=seed,
+                stage=stage,
+                encoder=self._recorder.has_encoder,
+            )
+
+        self._guard.call(begin, None)
+
+    def batch(
+        self,
+        step: int,
+        *,
+        rewards: Tensor,
+        terminated: Tensor,
+        gamma: Tensor | float | None = None,
+    ) -> None:
+        """Say which batch the update that follows learns from; call it before the update.
+
+        Args:
+            step: Environment steps done so far, over all environments.
+            rewards: As the critic sees them, `float[batch]`.
+            terminated: 1 where an episode ended by a termination, not by a time limit, `float[batch]`.
+            gamma: Discount of each transition where it is not that of the run (n-step returns).
+        """
+        self._guard.call(
+            lambda: self._batch(step, rewards, terminated, self._gamma if gamma is None else gamma),
+            None,
+        )
+
+    def episode(self, step: int, *, length: int, reward: float, terminated: bool) -> None:
+        """Log a training episode that ended.
+
+        Args:
+            step: Environment steps done so far.
+            length: Steps of the episode.
+            reward: Sum of its rewards, undiscounted and unscaled.
+            terminated: Whether it ended by a termination, not by a time limit.
+        """
+        tags = {
+            "train/episode_length": float(length),
+            "train/episode_reward": float(reward),
+            "train/episode_terminated": float(terminated),
+        }
+        self._guard.call(lambda: self._write(step, tags), None)
+
+    def evaluation(self, step: int, *, returns: Sequence[float], lengths: Sequence[int]) -> None:
+        """Log an evaluation without noise; the first one belongs before the first update.
+
+        Args:
+            step: Environment steps done so far.
+            returns: Of each episode.
+            lengths: Of each episode.
+        """
+        rewards = torch.tensor([float(r) for r in returns], dtype=torch.float64)
+        tags = {
+            "eval/mean_reward": float(rewards.mean()),
+            "eval/std_reward": float(rewards.std(correction=0)),
+            "eval/mean_episode_length": sum(map(float, lengths)) / max(1, len(lengths)),
+            "eval/episodes": float(len(rewards)),
+        }
+        self._guard.call(lambda: self._write(step, tags), None)
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Log further numbers of the loop under tags of docs/run-directory.md, such as `agent/exploration_noise`."""
+        self._guard.call(lambda: self._write(step, {t: float(v) for t, v in values.items()}), None)
+
+    def close(self) -> None:
+        """End the run; `with gonogo.watch(...)` does it too."""
+        self._guard.call(self._end, None)
+        self._let_go()
+
+    def __enter__(self) -> Watch:
+        """Return the watch itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End the run; one that raised did not finish."""
+        if kind is None:
+            self.close()
+        else:
+            self._let_go()
+
+    def _batch(self, step: int, rewards: Tensor, terminated: Tensor, gamma: Tensor | float) -> None:
+        self._close_update()
+        self._step = step
+        self._updates += 1
+        if self._updates < self._due:
+            return
+        self._waited += 1
+        self._recorder.begin(Batch(reward=rewards, terminated=terminated, gamma=gamma))
+
+    def _close_update(self) -> None:
+        """Log the update before; one whose actor was not stepped is logged after a long wait only."""
+        seen = self._recorder.seen
+        if seen is not None and self._waited < PATIENCE:
+            self._recorder.cancel()
+        self._recorder.finish()
+
+    def _count_actor(self, *_: object) -> None:
+        self._actor_updates += 1
+
+    def _done(self, tags: dict[str, float]) -> None:
+        self._waited, self._due = 0, self._updates + self._every
+        tags |= {
+            "agent/total_updates": float(self._updates),
+            "agent/actor_updates": float(self._actor_updates),
+            "agent/actor_lr": float(self._networks.actor_optimizer.param_groups[-1]["lr"]),
+            "agent/critic_lr": float(self._networks.critic_optimizer.param_groups[-1]["lr"]),
+        }
+        if self._files is not None:
+            self._files.updates = self._updates
+        self._write(self._step, tags)
+
+    def _write(self, step: int, tags: Mapping[str, float]) -> None:
+        if self._files is not None:
+            self._files.write(step, tags)
+            self._step = max(self._step, step)
+
+    def _end(self) -> None:
+        self._close_update()
+        if self._files is not None:
+            self._files.step = self._step
+            whole = self._step >= self._files.planned_steps
+            self._files.close(Phase.FINISHED if whole else Phase.STOPPED)
+
+    def _let_go(self) -> None:
+        self._recorder.cancel()
+        self._counting.remove()
+
+    def _note(self, error: Exception) -> None:
+        self._let_go()
+        if self._files is not None:
+            self._files.note_end_of_evidence(error)
+
+
+def watch(
+    directory: str | os.PathLike[str],
+    *,
+    actor: nn.Module,
+    critics: Sequence[nn.Module],
+    actor_optimizer: torch.optim.Optimizer,
+    critic_optimizer: torch.optim.Optimizer,
+    planned_steps: int,
+    gamma: float,
+    actor_encoder: nn.Module | None = None,
+    critic_encoder: nn.Module | None = None,
+    algorithm: str = "td3",
+    action_low: float | Tensor = -1.0,
+    action_high: float | Tensor = 1.0,
+    config: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    stage: str = "",
+    every: int = 20,
+) -> Watch:
+    """Collect evidence of a loop of one's own that trains TD3 or DDPG with torch.
+
+    Args:
+        directory: Folder of the run; when it holds a run already, `NAME-2`, `NAME-3`, ... beside it.
+        actor: Called with observations in the actor's loss, returns actions.
+        critics: Modules whose output is a Q value: whole critics, or their last layers where one module holds two.
+            They are called with replayed actions in the critic's loss and with the actor's in the actor's.
+        actor_optimizer: Steps the actor; its step ends an update.
+        critic_optimizer: Steps the critics.
+        planned_steps: Environment steps that the training is to reach.
+        gamma: Discount.
+        actor_encoder: Turns observations into features for the actor, part of it or beside it.
+        critic_encoder: The same for the critics.
+        algorithm: `td3` or `ddpg`.
+        action_low: Smallest action.
+        action_high: Largest action.
+        config: Further hyperparameters by the names of docs/keys.md (`tau`, `batch_size`, `learning_starts`, ...).
+        seed: Of the training.
+        stage: Name of the stage that this training is.
+        every: Updates between two that are logged.
+
+    Raises:
+        ValueError: A number is not above 0, or there is no critic.
+    """
+    if planned_steps < 1 or every < 1 or not critics:
+        raise ValueError("planned_steps and every must be above 0, and there must be a critic")
+    networks = Networks(
+        actor=actor,
+        critics=critics,
+        actor_optimizer=actor_optimizer,
+        critic_optimizer=critic_optimizer,
+        actor_encoder=actor_encoder,
+        critic_encoder=critic_encoder,
+        critic_parameters=[p for g in critic_optimizer.param_groups for p in g["params"]],
+        squash=last_tanh(actor),
+        action_low=action_low,
+        action_high=action_high,
+    )
+    return Watch(
+        networks,
+        directory=Path(directory),
+        planned_steps=planned_steps,
+        algorithm=algorithm,
+        config=config or {},
+        gamma=gamma,
+        seed=seed,
+        stage=stage,
+        every=every,
+    )

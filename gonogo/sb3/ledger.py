@@ -1,0 +1,140 @@
+"""What the environment received and gave, kept apart from the replay buffer: a witness for its batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.buffers import ReplayBuffer
+
+STEPS = 16_384
+"""Environment steps that are remembered."""
+FRESH_STEPS = 1_000
+"""Newest of them that are described."""
+ENTRIES = 32
+"""Entries of an observation that are compared; all where there are fewer."""
+
+
+def can_witness(model: Any) -> bool:
+    """Whether a transition's place in the buffer is known, and what it holds is what the environment gave."""
+    buffer = model.replay_buffer
+    return (
+        type(buffer) is ReplayBuffer
+        and model.n_envs == 1
+        and model.get_vec_normalize_env() is None
+        and not buffer.optimize_memory_usage
+        and isinstance(model.observation_space, spaces.Box)
+    )
+
+
+class Ledger:
+    """The newest steps of one environment."""
+
+    def __init__(self, model: Any, kind: str) -> None:
+        """Reserve the memory.
+
+        Args:
+            model: That trains; its buffer is filled from now on.
+            kind: Of observation in the tags, `vector` or `camera`.
+        """
+        shape, actions = model.observation_space.shape, model.action_space.shape
+        size = int(np.prod(shape))
+        self._entries = np.sort(np.random.default_rng(0).permutation(size)[:ENTRIES])
+        self._scale = 255.0 if model.observation_space.dtype == np.uint8 else 1.0
+        self._kind, self._ring = kind, model.replay_buffer.buffer_size
+        self._slots = min(STEPS, self._ring)
+        self._first = model.replay_buffer.pos
+        """Place of the first step in the buffer."""
+        self._count = 0
+        marks = (self._slots, len(self._entries))
+        self._obs, self._next_obs = (np.zeros(marks, dtype=np.float32) for _ in range(2))
+        self._action = np.zeros((self._slots, int(np.prod(actions))), dtype=np.float32)
+        self._reward = np.zeros(self._slots, dtype=np.float32)
+        self._terminated = np.zeros(self._slots, dtype=bool)
+        self._begins = np.zeros(self._slots, dtype=bool)
+        self._next_begins = True
+
+    def record(self, model: Any, seen: dict[str, Any]) -> None:
+        """Take down a step before the buffer gets it; `seen` are the local variables of the rollout."""
+        here, info = self._count % self._slots, seen["infos"][0]
+        done = bool(seen["dones"][0])
+        last = info.get("terminal_observation") if done else None
+        self._obs[here] = self._marks(model._last_obs)
+        self._next_obs[here] = self._marks(seen["new_obs"] if last is None else last)
+        self._action[here] = model.policy.scale_action(seen["actions"]).ravel()
+        self._reward[here] = seen["rewards"][0]
+        self._terminated[here] = done and not info.get("TimeLimit.truncated", False)
+        self._begins[here], self._next_begins = self._next_begins, done
+        self._count += 1
+
+    def tags(self, places: NDArray[np.integer[Any]], batch: Any) -> dict[str, float]:
+        """Hold a batch against what the environment received and gave.
+
+        Args:
+            places: Of each transition in the buffer, `int[batch]`.
+            batch: What the buffer made of them.
+        """
+        obs, next_obs = (
+            self._marks_of(each.cpu().numpy())
+            for each in (batch.observations, batch.next_observations)
+        )
+        going_on = batch.dones.cpu().numpy().ravel() == 0
+        found = self._fresh()
+        found[f"replay/{self._kind}_std"] = float(obs.std(axis=0).mean())
+        if going_on.any():
+            change = np.abs(next_obs - obs)[going_on]
+            found[f"replay/{self._kind}_change"] = float(change.mean())
+        newest = self._count - 1
+        numbers = newest - (self._first + newest - places) % self._ring
+        known = np.flatnonzero((numbers >= 0) & (numbers >= self._count - self._slots))
+        if not len(known):
+            return found
+        slots = numbers[known] % self._slots
+        terminated = self._terminated[slots]
+        action = batch.actions.cpu().numpy()[known].reshape(len(known), -1)
+        found |= self._of_rewards(batch.rewards.cpu().numpy().ravel()[known], numbers[known])
+        found |= {
+            "replay/action_error": float(np.abs(action - self._action[slots]).mean()),
+            "replay/terminated_error": float((going_on[known] == terminated).mean()),
+            "replay/obs_error": float((obs[known] != self._obs[slots]).any(axis=1).mean()),
+        }
+        both = going_on[known] & ~terminated
+        if both.any():
+            other = (next_obs[known] != self._next_obs[slots]).any(axis=1)
+            found["replay/next_obs_error"] = float(other[both].mean())
+        return found
+
+    def _of_rewards(self, used: NDArray[Any], numbers: NDArray[Any]) -> dict[str, float]:
+        slots, before = numbers % self._slots, (numbers - 1) % self._slots
+        given = self._reward[slots]
+        size = float(given.std()) or float(np.abs(given).mean()) or 1.0
+        found = {"replay/reward_error": float(np.abs(used - given).mean()) / size}
+        late = ~self._begins[slots] & (numbers > max(0, self._count - self._slots))
+        if late.any():
+            error = np.abs(used - self._reward[before])[late].mean()
+            found["replay/reward_error_of_step_before"] = float(error) / size
+        a, b = used - used.mean(dtype=np.float64), given - given.mean(dtype=np.float64)
+        spread = float(np.sqrt((a @ a) * (b @ b)))
+        if spread > 0:
+            found["replay/reward_correlation"] = float(a @ b) / spread
+        return found
+
+    def _fresh(self) -> dict[str, float]:
+        count = min(self._count, self._slots, FRESH_STEPS)
+        slots = np.arange(self._count - count, self._count) % self._slots
+        slots = slots[~self._terminated[slots]]
+        if not len(slots):
+            return {}
+        change = np.abs(self._next_obs[slots] - self._obs[slots])
+        return {f"env/{self._kind}_change": float(change.mean())}
+
+    def _marks(self, obs: Any) -> NDArray[np.float32]:
+        marks: NDArray[np.float32] = self._marks_of(np.asarray(obs).reshape(1, -1))[0]
+        return marks
+
+    def _marks_of(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        marks = batch.reshape(len(batch), -1)[:, self._entries] / self._scale
+        found: NDArray[np.float32] = marks.astype(np.float32)
+        return found
