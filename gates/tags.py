@@ -5,11 +5,13 @@ Gates and trainer share no code; a test holds this list to the trainer's.
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 _MODULES = ("actor_cnn", "actor_mlp", "critic_cnn", "critic_mlp")
 _STATISTICS = ("mean", "std", "min", "max")
 _REWARD_COMPONENTS = ("efficiency", "lane_keeping", "comfort", "safety", "progress", "total")
 
-ENDINGS = (
+Ending = Literal[
     "goal",
     "collision_vehicle",
     "collision_other",
@@ -17,7 +19,8 @@ ENDINGS = (
     "wrong_way",
     "stalled",
     "time_limit",
-)
+]
+ENDINGS: tuple[Ending, ...] = get_args(Ending)
 """How an episode of a driving task can end."""
 DRIVING_MEASURES: tuple[str, ...] = (
     "success",
