@@ -35,7 +35,7 @@ class RewardAgainstDrivingCheck(Check):
     """Levels of the gain of route completion or success, as a share of the route or of the episodes."""
     last_points: int = Field(default=5, ge=1)
     """Evaluations in the window, from the end."""
-    least_spreads: float = Field(default=2.0, gt=0)
+    least_spreads: float = Field(default=1.0, gt=0)
     """Smallest rise of the return, in standard deviations of single episodes before learning."""
     room: float = Field(default=0.5, gt=0, lt=1)
     """Largest mean route completion before learning at which the check applies."""
