@@ -5,6 +5,8 @@ Gates and trainer share no code; a test holds this list to the trainer's.
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 _MODULES = ("actor_cnn", "actor_mlp", "critic_cnn", "critic_mlp")
 _KINDS = ("vector", "camera")
 _STATISTICS = ("mean", "std", "min", "max")
@@ -38,7 +40,7 @@ EVIDENCE_TAGS: tuple[str, ...] = (
     *(f"weights/{module}_step" for module in _MODULES),
 )
 """Measured in some logged updates, by trainers that measure evidence."""
-ENDINGS = (
+Ending = Literal[
     "goal",
     "collision_vehicle",
     "collision_other",
@@ -46,7 +48,8 @@ ENDINGS = (
     "wrong_way",
     "stalled",
     "time_limit",
-)
+]
+ENDINGS: tuple[Ending, ...] = get_args(Ending)
 """How an episode of a driving task can end."""
 DRIVING_MEASURES: tuple[str, ...] = (
     "success",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from gates.findings import GateResult
 from gates.progress import EvaluationPoint, StageState
+from gates.runs.drives import FinalEvaluation
 from gates.seeds.result import JointResult
 from gates.series import EventLog
 
@@ -152,6 +153,8 @@ class StageContext:
     """Interim gates, first step first."""
     alerts: tuple[RaisedAlert, ...] = ()
     """In the order in which they were raised."""
+    final_evaluation: FinalEvaluation | None = None
+    """Routes that were driven at the end of the run; None where none were."""
     lost: tuple[str, ...] = ()
     """Parts of the report that could not be made, one sentence each."""
     json_twin: str = "gate.json"

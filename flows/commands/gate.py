@@ -23,8 +23,10 @@ from flows.settings.shell_path import shell_path
 from gates.audit.trainer import MAPPING_FILE
 from gates.findings import GateResult
 from gates.judgement import Judgement
+from gates.runs.drives import read_final_evaluation
 from gates.second_reader.process import SecondReader
 from reports.context import Command, StageContext
+from reports.losses import Losses
 
 
 def show_verdict(judged: Judged, *, as_json: bool) -> int:
@@ -122,6 +124,10 @@ def context_of(
                 text=f"{again} --dialect {MAPPING_FILE}", purpose="judge it by the mapping file"
             ),
         )
+    losses = Losses()
+    driven = losses.guard(
+        "The evaluation at the end", lambda: read_final_evaluation(directory), None
+    )
     return StageContext(
         title=f"{directory.resolve().name}, {stage}",
         generated_at=utc_now(),
@@ -130,6 +136,8 @@ def context_of(
         config={"env": dict(info.env), "train": dict(info.train)} if info else {},
         git_revision=info.git_revision if info else None,
         next_commands=commands,
+        final_evaluation=driven,
+        lost=tuple(losses.sentences),
     )
 
 

@@ -19,6 +19,7 @@ from flows.settings.shell_path import shell_path
 from gates.findings import GateResult, Verdict
 from gates.judge import Judgement
 from gates.progress import StageState
+from gates.runs.drives import read_final_evaluation
 from reports.context import (
     ChangeNote,
     Command,
@@ -53,6 +54,7 @@ def stage_context(
     supervised = losses.guard("The rows of supervision", lambda: supervision_rows(run, folder), ())
     interim = losses.guard("The interim gates", lambda: interim_gates(folder), ())
     alerts = losses.guard("The alerts", lambda: raised_alerts(folder), ())
+    driven = losses.guard("The evaluation at the end", lambda: read_final_evaluation(folder), None)
     earlier = _earlier_runs(stage, run, directory)
     own = read_json(folder / "run.json") or {}
     last = read_json(directory.folder_of(stage, earlier[-1][0]) / "run.json") if earlier else {}
@@ -79,6 +81,7 @@ def stage_context(
         supervision=(*_stages_before(stage, directory), *supervised),
         interim=interim,
         alerts=alerts,
+        final_evaluation=driven,
         lost=tuple(losses.sentences),
     )
 

@@ -52,7 +52,7 @@ def panel_picture(panel: Panel) -> Image.Image:
     """Draw one panel."""
     figure = new_figure(*PANEL_SIZE_IN)
     _draw(figure.add_subplot(), panel)
-    return _picture(figure)
+    return as_picture(figure)
 
 
 def overview_picture(panels: Sequence[Panel], *, columns: int = 3) -> Image.Image:
@@ -62,7 +62,7 @@ def overview_picture(panels: Sequence[Panel], *, columns: int = 3) -> Image.Imag
     figure = new_figure(3.55 * columns, 2.0 * rows, rows=rows, columns=columns)
     for i, panel in enumerate(panels):
         _draw(figure.add_subplot(rows, columns, i + 1), panel)
-    return _picture(figure)
+    return as_picture(figure)
 
 
 def _draw(axes: Any, panel: Panel) -> None:
@@ -192,7 +192,8 @@ def _annotate(axes: Any, text: str, x: float, y: float, side: str, colour: str =
     )  # fmt: skip
 
 
-def _picture(figure: Any) -> Image.Image:
+def as_picture(figure: Any) -> Image.Image:
+    """Render a figure."""
     figure.canvas.draw()
     return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
 

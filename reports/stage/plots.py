@@ -23,6 +23,7 @@ from reports.plots.panels import (
     overview_panels,
 )
 from reports.stage.sections.checks import ordered
+from reports.stage.sections.driving import EndingsOverTraining, endings_over_training
 from reports.stage.sections.hyperparameters import config_value
 from reports.text.escaping import file_name
 
@@ -42,7 +43,9 @@ class PlotFile:
     """What it shows, in words, unescaped."""
     png: bytes
     check: str = ""
-    """The check that it belongs to; empty for the overview."""
+    """The check that it belongs to; empty for the overview and for sections."""
+    section: str = ""
+    """The section that it belongs to: `driving`."""
     lost: str = ""
     """Why it could not be drawn, one sentence; such a plot has no file."""
 
@@ -53,7 +56,8 @@ class _Wanted:
 
     name: str
     alt: str
-    check: str
+    check: str = ""
+    section: str = ""
     draw: Callable[[], Image.Image]
 
 
@@ -86,7 +90,13 @@ def draw_stage_plots(
             else:
                 path = f"{FOLDER}/{plot.name}.png"
                 files.append(
-                    PlotFile(path=path, alt=plot.alt, png=content.result(), check=plot.check)
+                    PlotFile(
+                        path=path,
+                        alt=plot.alt,
+                        png=content.result(),
+                        check=plot.check,
+                        section=plot.section,
+                    )
                 )
     return tuple(files)
 
@@ -103,8 +113,11 @@ def _wanted(result: GateResult, log: EventLog, config: Mapping[str, object]) -> 
         alt = f"{', '.join(panel.title for panel in overview)} over environment steps"
         alt += f"; not logged: {', '.join(missing)}" if missing else ""
         draw = partial(plots.overview_picture, overview)
-        found.append(_Wanted(name="overview", alt=alt, check="", draw=draw))
-    taken = {"overview"}
+        found.append(_Wanted(name="overview", alt=alt, draw=draw))
+    ended = endings_over_training(log)
+    if ended is not None:
+        found.append(_endings(ended))
+    taken = {"overview", "endings"}
     for finding, panel in check_panels(ordered(result), log, phase):
         name = _free(file_name(panel.name), taken)
         taken.add(name)
@@ -112,6 +125,19 @@ def _wanted(result: GateResult, log: EventLog, config: Mapping[str, object]) -> 
         alt = describe_panel(panel)
         found.append(_Wanted(name=name, alt=alt, check=finding.check, draw=draw))
     return found
+
+
+def _endings(ended: EndingsOverTraining) -> _Wanted:
+    from reports.plots.endings import endings_picture
+
+    title = f"How {ended.episodes:,} training episodes ended"
+    names = ", ".join(ending.replace("_", " ") for ending in ended.shares)
+    return _Wanted(
+        name="endings",
+        alt=f"{title}, in shares over environment steps: {names}",
+        section="driving",
+        draw=partial(endings_picture, ended.edges, ended.shares, title=title),
+    )
 
 
 def _not_drawn(check: str, losses: Losses) -> PlotFile:

@@ -17,6 +17,7 @@ from reports.context import DecisionNote, StageContext
 from reports.stage.plots import PlotFile, explored_steps
 from reports.stage.sections.changes import Changes, describe_changes
 from reports.stage.sections.checks import CheckRow, check_rows, last_go
+from reports.stage.sections.driving import DrivingView, driving_view
 from reports.stage.sections.episodes import Quarter, episode_quarters
 from reports.stage.sections.evaluations import (
     NamedEvaluation,
@@ -100,6 +101,10 @@ class StageView:
     changes: Changes | None
     reward_split: RewardSplit | None
     quarters: tuple[Quarter, ...]
+    driving: DrivingView | None
+    """None where no driving was measured."""
+    endings: PlotFile | None
+    """How training episodes of driving ended."""
     evaluations: tuple[NamedEvaluation, ...]
     evaluation_count: int
     hyperparameters: tuple[HyperparameterRow, ...]
@@ -145,7 +150,7 @@ def build_stage_view(
             *context.supervision,
             *((MISSING_PART, sentence) for sentence in lost),
         ),
-        overview=next((plot for plot in drawn if not plot.check), None),
+        overview=next((plot for plot in drawn if not plot.check and not plot.section), None),
         plotted=tuple(c for c in check_plots if c.plot is not None),
         unplotted=tuple(c for c in check_plots if c.plot is None),
         diagnoses=tuple(
@@ -154,6 +159,8 @@ def build_stage_view(
         changes=describe_changes(result, context, config),
         reward_split=reward_split(log),
         quarters=episode_quarters(log),
+        driving=driving_view(log, context.final_evaluation),
+        endings=next((plot for plot in drawn if plot.section == "driving"), None),
         evaluations=notable_evaluations(points, explored_steps(config)),
         evaluation_count=len(points),
         hyperparameters=hyperparameter_rows(config),

@@ -1,12 +1,16 @@
 """Routes of evaluations: fixed seeds on the way, and training and held-out routes at the end."""
 
 import json
+from typing import get_args
 
 import pytest
 
 from gates.events.reader import read_events
+from gates.runs.drives import read_final_evaluation
+from gates.tags import Ending
 from trainer import __main__ as command_line
 from trainer.envs.drive.env import DriveVectorEnv
+from trainer.envs.driving.trace import ENDINGS
 from trainer.envs.errors import SimulatorLostError
 from trainer.loop import ENDED_EARLY, Trainer
 from trainer.run import checkpoint
@@ -120,6 +124,16 @@ def test_records_agree_with_the_tags(finished):
         assert tag.values[-1] == pytest.approx(sum(e[name] for e in policy) / 3, rel=1e-6)
     assert series["held_out_driving/episodes"].values.tolist() == [3]
     assert series["final_driving/episodes"].steps.tolist() == [200]
+
+
+def test_gates_read_what_was_recorded(finished):
+    found = read_final_evaluation(finished)
+    assert found.step == 200
+    assert [(d.driver, d.routes, len(d.episodes)) for d in found.drives] == [
+        (d["driver"], d["routes"], 3) for d in drives(finished)
+    ]
+    assert found.drives[0].episodes[0].total == drives(finished)[0]["episodes"][0]["return"]
+    assert get_args(Ending) == ENDINGS
 
 
 def agent_of(run):

@@ -16,6 +16,8 @@ from gates.findings import Side
 from gates.metrics import Reduced
 from gates.text import format_number
 
+LEAST_FALL = 0.02
+"""Share of the route that must be lost, with two standard errors taken off, to count as worse driving."""
 DRIVING = ("eval_driving/route_completion", "eval_driving/success")
 
 
@@ -24,7 +26,8 @@ class RewardAgainstDrivingCheck(Check):
 
     Judged on the larger one of the two gains, each with two standard errors added, so that only driving that surely
     did not become better fails. A rise of the return counts when it is more than `least_spreads` standard deviations
-    of single episodes before learning. Routes that were driven almost to their end before cannot become better.
+    of single episodes before learning, or beyond its errors while route completion surely fell. Routes that were
+    driven almost to their end before cannot become better.
     """
 
     assumes: ClassVar[tuple[str, ...]] = (
@@ -36,7 +39,7 @@ class RewardAgainstDrivingCheck(Check):
     """Levels of the gain of route completion or success, as a share of the route or of the episodes."""
     last_points: int = Field(default=5, ge=1)
     """Evaluations in the window, from the end."""
-    least_spreads: float = Field(default=2.0, gt=0)
+    least_spreads: float = Field(default=1.0, gt=0)
     """Smallest rise of the return, in standard deviations of single episodes before learning."""
     room: float = Field(default=0.5, gt=0, lt=1)
     """Largest mean route completion before learning at which the check applies."""
@@ -47,10 +50,11 @@ class RewardAgainstDrivingCheck(Check):
         driven = [self._progress(tag, facts) for tag in DRIVING]
         if returns is None or None in driven:
             return self._skip(facts, "returns and driving are not both evaluated from the start on")
-        least = max(self.least_spreads * returns.before.spread, returns.smallest_effect())
-        if returns.gain < max(least, 2.0 * returns.error):
-            return self._skip(facts, f"returns did not clearly rise: {described(returns)}")
         completion, success = (one for one in driven if one is not None)
+        fell = completion.gain + 2.0 * completion.error < -LEAST_FALL
+        least = self.least_spreads * returns.before.spread
+        if returns.direction <= 0 or (returns.gain < least and not fell):
+            return self._skip(facts, f"returns did not clearly rise: {described(returns)}")
         if completion.before.mean > self.room:
             policy = first_policy(facts)
             return self._skip(

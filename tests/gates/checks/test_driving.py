@@ -142,6 +142,13 @@ def test_returns_that_rise_without_driving_fail_and_are_named():
     assert next(d.cause for d in diagnose(facts, (found,)).diagnoses) == "reward_hacking"
 
 
+def test_a_small_rise_of_returns_is_enough_where_driving_fell():
+    little = [-16.0, -15.0, -13.0, -12.0, -11.0, -11.5, -11.0]
+    falling = [0.31, 0.2, 0.1, 0.1, 0.11, 0.1, 0.1]
+    assert finding(facts_of(*run(little, falling)), **HACKING).outcome is FAIL
+    assert isinstance(check(facts_of(*run(little, FLAT)), **HACKING), NotApplicable)
+
+
 @pytest.mark.parametrize(
     ("completion", "success"),
     [
@@ -161,7 +168,7 @@ def test_returns_that_rise_with_driving_pass(completion, success):
     "found",
     [
         pytest.param(run([-20.0] * 7, FLAT), id="returns that did not rise"),
-        pytest.param(run(RISING, FLAT, spread=30.0), id="a rise within single episodes' spread"),
+        pytest.param(run(RISING, FLAT, spread=50.0), id="a rise within single episodes' spread"),
         pytest.param(run(RISING, [0.9] * 7, [0.9] * 7), id="routes that were driven already"),
         pytest.param(run(RISING, FLAT, first=2000), id="no evaluation before learning"),
         pytest.param(run(RISING, FLAT)[:3], id="no driving"),
