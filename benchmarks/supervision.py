@@ -17,8 +17,8 @@ from benchmarks.measure import CHILDREN, Timing
 from benchmarks.rows import Row, against_share
 from flows.pipeline.request import RunRequest
 from flows.pipeline.stage import train
-from flows.progress import SilentReporter, Tick
 from flows.records.trainer_files import TrainerStatus
+from flows.training.progress import SilentReporter, Tick
 
 MOST = 0.01
 _TICKS = os.sysconf("SC_CLK_TCK")

@@ -2,8 +2,9 @@
 
     cli, cockpit      a command or a form: options in
     commands          what each command does
-    validation        the flow: stage after stage, until one is not GO
-    seeds, pipeline   one stage of several seeds, of one seed
+    pipeline          the flow: stage after stage, with one seed or several, until one is not GO
+    backtesting       stored runs judged again under changed rules
+    decisions, stored what a person decides; what lies on disk already
     judging, pages    verdicts and reports; Prefect's pages
     training          a trainer process, watched, restarted, stopped
     records, settings pipeline.json and the like; presets, stages, options

@@ -13,7 +13,8 @@ A NO_GO is never an error here: it is a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gates.errors import GonogoError
@@ -48,11 +49,16 @@ class InUseError(UsageError):
 class OutputError(FlowsError):
     """A file or folder cannot be written: read-only, no such parent, or the disk is full."""
 
-    @classmethod
-    def from_os_error(cls, what: str, path: Path, error: OSError) -> OutputError:
-        """Say what could not be written, where and why."""
+
+@contextmanager
+def writing(what: str, path: Path) -> Iterator[None]:
+    """Turn the system's error in the block into an OutputError: what cannot be written, where and why."""
+    try:
+        yield
+    except OSError as error:
         where = error.filename or path
-        return cls(f"{what} cannot be written to {where}: {error.strerror or error}.")
+        text = f"{what} cannot be written to {where}: {error.strerror or error}."
+        raise OutputError(text) from error
 
 
 class TrainingBrokenError(FlowsError):

@@ -21,12 +21,7 @@ QUIET = {
 
 
 def prepare_environment(home: Path, *, quiet: bool = True) -> None:
-    """Set what the user has not set.
-
-    Args:
-        home: Prefect's data folder when PREFECT_HOME is unset.
-        quiet: Keep Prefect's log off the terminal.
-    """
+    """Set what the user has not set; `home` is for Prefect's data."""
     os.environ.setdefault("PREFECT_HOME", str(home.absolute()))
     for name, value in {**DEFAULTS, **(QUIET if quiet else {})}.items():
         os.environ.setdefault(name, value)

@@ -19,7 +19,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from flows.errors import OutputError, ServerError, UsageError
+from flows.errors import OutputError, ServerError, UsageError, writing
 from flows.settings.trainers.own_trainer import own_module
 from flows.training.process.process import ChildProcess
 
@@ -170,13 +170,11 @@ class PrefectServer:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Hold the folder's lock: two servers must not create one database at the same time."""
-        try:
+        with writing("Prefect's data", self._home):
             self._home.mkdir(parents=True, exist_ok=True)
             with (self._home / "start.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
-        except OSError as error:
-            raise OutputError.from_os_error("Prefect's data", self._home, error) from error
 
 
 def free_port(host: str = LOOPBACK, port: int | None = None) -> int:

@@ -46,9 +46,9 @@ def judge(
 
     with second_reader(wanted=cross_check) as reader:
         from flows.judging.judge_run import judge_without_writing
+        from flows.judging.rules import Asked
 
-        return judge_without_writing(
-            Path(directory),
+        asked = Asked(
             stage=stage,
             gate=None if gate is None else os.fspath(gate),
             planned_steps=planned_steps,
@@ -56,7 +56,8 @@ def judge(
             dialect=None if dialect is None else Path(dialect),
             cross_check=cross_check,
             second_reader=reader,
-        ).result
+        )
+        return judge_without_writing(Path(directory), asked).result
 
 
 def read_events(directory: str | os.PathLike[str]) -> pd.DataFrame:

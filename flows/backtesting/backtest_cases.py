@@ -9,7 +9,7 @@ from pathlib import Path
 from flows.backtesting.judge_again import Case, Comparison
 from flows.backtesting.labels import Label, Labels
 from flows.errors import ConfigError, FlowsError, UsageError
-from flows.judging.rules import foreign_folder, own_run, rules_for
+from flows.judging.rules import Asked, foreign_folder, own_run, rules_for
 from flows.records.json_file import read_json
 from flows.records.stored_result import GATE_FILE, RUN_FILE, read_result
 from flows.settings.setting_files import is_path, load_stage
@@ -113,12 +113,12 @@ def _case(
     asked = label.planned_steps if label else None
     if asked is None and stored is not None and stored.stage == told:
         asked = stored.planned_steps
-    rules = rules_for(
-        own_run(run),
+    of_stage = Asked(
         stage=wanted.reference or told or None,
         gate=Path(wanted.gate) if wanted.gate else None,
         planned_steps=asked,
     )
+    rules = rules_for(own_run(run), of_stage)
     unreadable = stored is None and (run / GATE_FILE).exists()
     return Case(
         run=run,

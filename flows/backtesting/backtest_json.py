@@ -9,8 +9,10 @@ from flows.backtesting.backtest_cases import Selection
 from flows.backtesting.backtest_text import label_answers
 from flows.backtesting.judge_again import Comparison
 from flows.backtesting.labels import first_cause
-from flows.records.json_file import strict_json
-from gates.findings import Finding, GateResult
+from flows.records.json_file import finding_content, strict_json
+from gates.findings import GateResult
+
+_KEYS = ("outcome", "required", "dry_run", "value", "limit", "reason")
 
 
 def as_json_text(comparisons: Sequence[Comparison], selection: Selection) -> str:
@@ -47,8 +49,8 @@ def _run_json(comparison: Comparison) -> dict[str, Any]:
             {
                 "check": cause.check,
                 "title": cause.title,
-                "before": _finding_json(cause.before),
-                "after": _finding_json(cause.after),
+                "before": finding_content(cause.before, _KEYS),
+                "after": finding_content(cause.after, _KEYS),
             }
             for cause in comparison.causes
         ],
@@ -67,17 +69,4 @@ def _result_json(result: GateResult | None) -> dict[str, Any] | None:
         "deciding": result.deciding,
         "cause": first_cause(result),
         "gate_sha256": result.gate_sha256,
-    }
-
-
-def _finding_json(finding: Finding | None) -> dict[str, Any] | None:
-    if finding is None:
-        return None
-    return {
-        "outcome": finding.outcome.value,
-        "required": finding.required,
-        "dry_run": finding.dry_run,
-        "value": finding.value,
-        "limit": finding.limit,
-        "reason": finding.reason,
     }

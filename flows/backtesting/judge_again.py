@@ -85,10 +85,6 @@ class Comparison:
 def backtest(cases: Iterable[Case], *, jobs: int = 1) -> Iterator[Comparison]:
     """Judge each case and yield its comparison, in the order of the cases.
 
-    Args:
-        cases: What to judge.
-        jobs: Processes that judge at the same time; 1 judges in this one.
-
     Raises:
         UsageError: A process was killed.
     """

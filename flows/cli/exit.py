@@ -30,7 +30,7 @@ def run_and_exit(
         typer.Exit: Always.
     """
     from flows.commands.terminal import Ended, one_sentence_for_errors
-    from flows.extras import require
+    from flows.settings.extras import require
 
     ends = brief and process_ends_with_the_command
     if ends:

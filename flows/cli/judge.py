@@ -9,7 +9,7 @@ import typer
 
 from flows.cli.app import app
 from flows.cli.exit import run_and_exit
-from flows.cli.options import Debug
+from flows.cli.options import AsJson, Debug
 
 
 @app.command()
@@ -31,9 +31,7 @@ def gate(
             min=1,
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print gate.json and nothing else.")
-    ] = False,
+    as_json: AsJson = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -83,19 +81,18 @@ def gate(
 
         def work() -> int:
             from flows.commands.gate import judge_with, show_verdict
+            from flows.judging.rules import Asked
 
-            judged = judge_with(
-                directory,
+            asked = Asked(
                 stage=stage,
                 gate=gate_file,
                 planned_steps=planned_steps,
-                out=out,
                 config=config,
                 dialect=dialect,
                 cross_check=not no_cross_check,
                 second_reader=reader,
             )
-            return show_verdict(judged, as_json=as_json)
+            return show_verdict(judge_with(directory, asked, out=out), as_json=as_json)
 
         run_and_exit(work, debug=debug, brief=True)
 
@@ -134,7 +131,10 @@ def tags(
 @app.command()
 def report(
     directory: Annotated[
-        Path, typer.Argument(help="Judged run folder, or a pipeline directory.", metavar="RUN")
+        Path,
+        typer.Argument(
+            help="Judged run folder, or the directory of a pipeline or a group.", metavar="RUN"
+        ),
     ],
     form: Annotated[
         Literal["md", "html", "latex"],
@@ -171,7 +171,7 @@ def history(
     limit: Annotated[
         int | None, typer.Option(help="Only the newest so many.", metavar="N", min=1)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """List the judged runs below a folder, newest first, with what decided each."""
@@ -271,7 +271,7 @@ def backtest(
     jobs: Annotated[
         int, typer.Option(help="Runs that are judged at the same time.", min=1, max=64)
     ] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Judge stored runs again and list every verdict that a changed rule flips.

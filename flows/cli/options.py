@@ -11,6 +11,7 @@ import typer
 from flows.settings.run_options import Command, RunOption, run_options
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Given = Mapping[str, Any]
 """The options of a run that were given, by name."""
 

@@ -24,8 +24,8 @@ from flows.cockpit.form_fields import (
     with_run_fields,
 )
 from flows.cockpit.one_sentence import in_one_sentence
+from flows.pipeline.flow import validate
 from flows.settings.run_options import DEFAULT_STAGES, Existing
-from flows.validation import validate
 
 
 @flow(name="staged-validation", persist_result=False, retries=0)
@@ -36,8 +36,7 @@ def staged_validation(given: Given) -> State[Any]:
 
     Each stage ends with a report: verdict, checks, plots, likely cause and what to do next.
     """
-    request = form_requests.whole_pipeline(given)
-    return validate(request, request.plans())
+    return validate(form_requests.whole_pipeline(given))
 
 
 @flow(name="single-stage", persist_result=False, retries=0)
@@ -65,8 +64,7 @@ def single_stage(  # noqa: D417  # the options of a run are described by themsel
         checkpoint_step: Only with existing: resume. Roll back to the checkpoint of this step first;
             what the run did later is discarded. 0: resume from the newest checkpoint.
     """
-    request = form_requests.one_stage(stage, given, checkpoint_step=checkpoint_step)
-    return validate(request, request.plans())
+    return validate(form_requests.one_stage(stage, given, checkpoint_step=checkpoint_step))
 
 
 @flow(name="gate-only", persist_result=False, retries=0)

@@ -114,13 +114,7 @@ Given = Mapping[str, Any]
 def with_run_fields(
     command: Command, *, without: tuple[str, ...] = (), **special: FormField
 ) -> Callable[[Callable[..., State[Any]]], Callable[..., State[Any]]]:
-    """Give a flow all options of a run as fields of its form; its parameter `given` gets them.
-
-    Args:
-        command: The command of the same name takes these options.
-        without: Options that make no sense in this form.
-        special: Fields that look different in this form alone.
-    """
+    """Give a flow all options of a run as fields of its form; its parameter `given` gets them."""
     options = {name: o for name, o in run_options(command).items() if name not in without}
     fields = {name: {**SPECIAL, **special}.get(name) or _field(o) for name, o in options.items()}
 

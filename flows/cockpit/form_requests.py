@@ -36,11 +36,6 @@ def whole_pipeline(given: Given) -> RunRequest:
 def one_stage(stage: str, given: Given, *, checkpoint_step: int = 0) -> RunRequest:
     """Return the request of `single-stage`: preset, seeds and earlier overrides are the pipeline's.
 
-    Args:
-        stage: Name that the form shows.
-        given: What the form says.
-        checkpoint_step: Roll back to the checkpoint of this step first; 0: do not.
-
     Raises:
         FlowsError: There is no such pipeline or checkpoint, or the options do not fit it.
     """

@@ -19,6 +19,7 @@ from flows.cockpit.choices import runs_folder, stages
 from flows.commands.backtest import closing_lines, judge_all_again, something_is_wrong
 from flows.commands.gate import judge_with
 from flows.judging.judge_run import Judged
+from flows.judging.rules import Asked
 from flows.pages.artifacts import publish_checks, publish_report, try_to_publish
 from flows.pages.page_reporter import log
 from flows.pages.run_page import RunPage
@@ -48,17 +49,15 @@ def judge_folder(
 
     @task(name="gate", task_run_name=f"gate {folder.name}"[:200], cache_policy=NO_CACHE)
     def gate() -> State[Judged]:
-        judged = judge_with(
-            folder,
+        asked = Asked(
             stage=None if stage is None else stages()[stage],
             gate=rules.strip() or None,
             planned_steps=planned_steps,
-            out=None,
             config=_file(config),
             dialect=_file(dialect),
             cross_check=second_reader,
         )
-        return _verdict_state(judged)
+        return _verdict_state(judge_with(folder, asked))
 
     state: State[Any] = gate.with_options(persist_result=False)(return_state=True)
     judged = state.result(raise_on_failure=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import ipaddress
 import os
 import time
@@ -15,9 +14,10 @@ from flows.cockpit.api import Api, pages_of, without_password
 from flows.cockpit.choices import check_files
 from flows.cockpit.served_processes import ServedProcesses
 from flows.commands.terminal import say
-from flows.errors import FlowsError, OutputError, ServerError, UsageError
+from flows.errors import FlowsError, ServerError, UsageError, writing
 from flows.prefect_environment import prepare_environment
 from flows.prefect_server import LOOPBACK, PrefectServer, free_port
+from flows.records.state_folder import try_lock
 from flows.settings.shell_path import shell_path
 from flows.training.process.stopping import StopRequested, raise_on_stop_signals
 
@@ -152,20 +152,16 @@ def _only_one(home: Path) -> Iterator[None]:
         UsageError: Somebody else holds it.
         OutputError: The folder cannot be written.
     """
-    try:
+    with writing("Prefect's data", home):
         home.mkdir(parents=True, exist_ok=True)
         lock = os.open(home / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise OutputError.from_os_error("Prefect's data", home, error) from error
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(lock):
             owner = os.read(lock, 200).decode(errors="replace").strip()
             raise UsageError(
                 f"gonogo serve runs already for {home.parent} ({owner or 'another process'}); "
                 "use its pages, stop it first, or choose other --runs."
-            ) from None
+            )
         os.ftruncate(lock, 0)
         os.write(lock, f"process {os.getpid()}\n".encode())
         yield

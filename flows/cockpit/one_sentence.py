@@ -10,11 +10,11 @@ from prefect.client.schemas import State
 from prefect.logging import get_run_logger
 from prefect.states import Failed
 
+from flows.commands.terminal import EXIT_USAGE, exit_code
 from flows.errors import FlowsError
 from gates.errors import GatesError
 
 P = ParamSpec("P")
-_BAD_REQUEST = 2
 
 
 def in_one_sentence(work: Callable[P, State[Any]]) -> Callable[P, State[Any]]:
@@ -31,7 +31,8 @@ def in_one_sentence(work: Callable[P, State[Any]]) -> Callable[P, State[Any]]:
         except (FlowsError, GatesError) as error:
             text = sentence(error)
             get_run_logger().error("%s", text)
-            return Failed(name="Refused" if _is_refused(error) else "Failed", message=text)
+            refused = exit_code(error) == EXIT_USAGE
+            return Failed(name="Refused" if refused else "Failed", message=text)
 
     return run
 
@@ -42,7 +43,3 @@ def sentence(error: Exception) -> str:
     if isinstance(mistakes, tuple) and len(mistakes) > 1:
         return f"{len(mistakes)} mistakes: {'; '.join(mistakes)}"
     return " ".join(str(error).split())
-
-
-def _is_refused(error: Exception) -> bool:
-    return isinstance(error, GatesError) or getattr(error, "exit_code", 1) == _BAD_REQUEST

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flows.commands.terminal import complain, say
 from flows.errors import FlowsError, UsageError
-from flows.extras import require
+from flows.settings.extras import require
 from flows.settings.trainers.own_trainer import callers_environment, own_module
 from flows.training.process.process import ChildProcess
 from flows.training.process.stopping import StopRequested, raise_on_stop_signals

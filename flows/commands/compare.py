@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from flows.commands.terminal import say
-from flows.errors import OutputError
+from flows.errors import writing
 from flows.judging.rules import REPORTS_FOLDER
-from flows.records.json_file import read_json, strict_json
+from flows.records.json_file import finding_content, read_json, strict_json
 from flows.records.state_record import utc_now
 from flows.settings.shell_path import shell_path
 from flows.stored.compared import find_run, load_run, stage_of
@@ -61,12 +61,10 @@ def compare_runs(a: Path, b: Path, *, stage: str | None, out: Path | None, as_js
 def _write(comparison: Comparison, text: str, out: Path) -> Path:
     from reports.comparison.report import write_comparison_report
 
-    try:
+    with writing("The comparison", out):
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / TWIN, text + "\n")
         return write_comparison_report(comparison, out, generated_at=utc_now(), twin=TWIN)
-    except OSError as error:
-        raise OutputError.from_os_error("The comparison", out, error) from error
 
 
 def _free_folder(a: Path, b: Path, first: ComparedRun, second: ComparedRun) -> Path:
@@ -190,18 +188,8 @@ def _run_content(run: ComparedRun) -> dict[str, Any]:
 
 
 def _check_content(change: CheckChange) -> dict[str, Any]:
-    sides = {
-        letter: None
-        if finding is None
-        else {
-            "outcome": finding.outcome.value,
-            "value": finding.value,
-            "limit": finding.limit,
-            "required": finding.required,
-            "reason": finding.reason,
-        }
-        for letter, finding in (("a", change.a), ("b", change.b))
-    }
+    keys = ("outcome", "value", "limit", "required", "reason")
+    sides = {"a": finding_content(change.a, keys), "b": finding_content(change.b, keys)}
     return {
         "check": change.check,
         "title": change.title,

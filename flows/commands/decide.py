@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from flows.commands.terminal import say
 from flows.decisions.judged import Judged, judged_at, newest_judged
 from flows.decisions.waiting import record_decision
 from flows.errors import InUseError, OutputError, UsageError
+from flows.judging.next_commands import next_stage
 from flows.prefect_environment import home_for, prepare_environment
-from flows.records.decisions import Decision, Kind, user_name
+from flows.records.decisions import Decision, Kind, signed
 from flows.records.state_record import WaitRecord
 from flows.records.stored_result import GATE_FILE, JOINT_FILE, read_joint, read_result
-from flows.report_context.stage import next_stage
-from flows.settings.mistakes import message_of
 from flows.settings.shell_path import shell_path
 from gates.findings import Verdict
 
@@ -39,7 +36,7 @@ def decide(run: Path, *, kind: Kind, reason: str, name: str) -> int:
     # Read before: a pipeline that waits takes its mark away as soon as it sees the decision.
     judged = judged_at(folder)
     waits = judged.entry.waits if judged is not None else None
-    decision = _record(folder, kind, reason, name)
+    decision = record_decision(folder, signed(name, reason), kind=kind, way="command line")
     say(f"{folder.parent.name}/{folder.name}: {decision.text}")
     if judged is None:
         return 0
@@ -79,17 +76,6 @@ def _conditional(path: Path) -> Path:
     if result.verdict is Verdict.GO:
         raise UsageError(f"{path} ended GO; there is nothing to decide.")
     return path
-
-
-def _record(folder: Path, kind: Kind, reason: str, name: str) -> Decision:
-    try:
-        return record_decision(
-            folder, kind=kind, by=name or user_name(), reason=reason, way="command line"
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = "--name" if first["loc"][0] == "by" else "--reason"
-        raise UsageError(f"{option}: {message_of(first)}.") from None
 
 
 def _show(folder: Path, waits: WaitRecord | None) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flows.commands.facts import Fact
 from flows.errors import ConfigError, FlowsError
-from flows.extras import MissingExtraError, require
+from flows.settings.extras import MissingExtraError, require
 from flows.settings.plan import resolve_plan
 from flows.settings.setting_files import shipped
 
@@ -34,10 +34,7 @@ print(json.dumps({"version": torch.__version__, "cuda": cuda, "name": name}))
 
 
 def show(carla_address: str | None = None) -> int:
-    """Print the table; return 0 when everything needed is there, else 1.
-
-    Args:
-        carla_address: `HOST:PORT` of a CARLA server to check as well.
+    """Print the table, with a CARLA server at `HOST:PORT` if asked; return 0 when everything needed is there, else 1.
 
     Raises:
         UsageError: The address is malformed.

@@ -6,25 +6,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flows.commands.terminal import EXIT_CODES, result_lines, say
-from flows.errors import OutputError, UsageError
+from flows.errors import UsageError, writing
 from flows.judging.judge_run import Judged, free_judgement_folder, judge_directory
 from flows.judging.rules import (
+    Asked,
     foreign_folder,
     live_stop_of,
     own_run,
     recorded_run,
     rules_for,
 )
+from flows.judging.stage_context import stage_context
 from flows.records.run_dir import PipelineDirectory
 from flows.records.state_record import utc_now
 from flows.records.stored_result import GATE_FILE, read_result
-from flows.report_context.stage import stage_context
 from flows.settings.shell_path import shell_path
 from gates.audit.trainer import MAPPING_FILE
 from gates.findings import GateResult
 from gates.judgement import Judgement
 from gates.runs.drives import read_final_evaluation
-from gates.second_reader.process import SecondReader
 from reports.context import Command, StageContext
 from reports.losses import Losses
 
@@ -42,21 +42,8 @@ def show_verdict(judged: Judged, *, as_json: bool) -> int:
     return EXIT_CODES[result.verdict]
 
 
-def judge_with(
-    directory: Path,
-    *,
-    stage: str | None,
-    gate: str | Path | None,
-    planned_steps: int | None,
-    out: Path | None,
-    config: Path | None,
-    dialect: Path | None,
-    cross_check: bool,
-    second_reader: SecondReader | None = None,
-) -> Judged:
-    """Judge a directory of event files by what was given, else by what it says of itself.
-
-    `second_reader` is a process for the cross-check that was started already.
+def judge_with(directory: Path, asked: Asked, *, out: Path | None = None) -> Judged:
+    """Judge a directory of event files by what is asked for, else by what it says of itself.
 
     Raises:
         UsageError: There is no such directory, or no stage is known.
@@ -67,45 +54,32 @@ def judge_with(
         kind = "a file, not a folder" if directory.exists() else "no such folder"
         raise UsageError(f"{directory}: {kind}. Name the folder that holds the event files.")
     run = own_run(directory)
-    rules = rules_for(run, stage=stage, gate=gate, planned_steps=planned_steps)
-    folder = out or (free_judgement_folder(run) if run else foreign_folder(directory))
+    rules = rules_for(run, asked)
     return judge_directory(
         directory,
-        stage=rules.stage,
-        gate=rules.gate,
-        planned_steps=rules.planned_steps,
-        out=folder,
-        context=lambda judgement: context_of(
-            directory, rules.stage, judgement, gate=gate, config=config, dialect=dialect
-        ),
-        config=config,
-        dialect=dialect,
-        cross_check=cross_check,
-        live_stop=live_stop_of(run, stage=rules.stage, planned_steps=rules.planned_steps),
-        second_reader=second_reader,
+        rules,
+        asked,
+        out=out or (free_judgement_folder(run) if run else foreign_folder(directory)),
+        context=lambda judgement: context_of(directory, rules.stage, judgement, asked),
+        live_stop=live_stop_of(run, rules),
     )
 
 
 def context_of(
-    directory: Path,
-    stage: str,
-    judgement: Judgement,
-    *,
-    gate: str | Path | None = None,
-    config: Path | None = None,
-    dialect: Path | None = None,
+    directory: Path, stage: str, judgement: Judgement, asked: Asked | None = None
 ) -> StageContext:
     """Collect what is known about a directory that is judged outside a pipeline's flow.
 
-    `gate`, `config` and `dialect` are what was given, so that the printed command gives the same verdict again.
+    What was asked for makes the printed command give the same verdict again.
     """
+    asked = asked or Asked()
     run = own_run(directory)
     pipeline = PipelineDirectory.view(run.absolute().parents[1]) if run else None
     if run and pipeline and (recorded := recorded_run(run, pipeline.record)):
         return stage_context(run.absolute().parent.name, recorded, pipeline, judgement)
     info = judgement.run_info
     planned = judgement.result.planned_steps
-    given = {"gate": gate, "config": config, "dialect": dialect}
+    given = {"gate": asked.gate, "config": asked.config, "dialect": asked.dialect}
     again = " ".join(
         [
             f"gonogo gate {shell_path(directory)} --stage {stage}",
@@ -142,7 +116,7 @@ def context_of(
 
 
 def render_report(directory: Path, form: str) -> int:
-    """Write the report of a judged run or of a pipeline in another format, and print its path.
+    """Write the report of a judged run, a pipeline or a group in another format, and print its path.
 
     Nothing is judged again: the verdict is the one in gate.json.
 
@@ -150,15 +124,19 @@ def render_report(directory: Path, form: str) -> int:
         UsageError: There is nothing judged in the folder.
         OutputError: The report cannot be written.
     """
+    from flows.decisions.judged import newest_judged, view_directory
+    from flows.judging.pipeline_report import save_pipeline_report
     from flows.judging.stored_judgement import stored_judgement
-    from flows.report_context.pipeline import save_pipeline_report
 
-    pipeline = PipelineDirectory.view(directory)
+    pipeline = view_directory(directory)
     if pipeline is not None:
         if form != "md":
+            folders = (judged.folder for judged in newest_judged(directory))
+            runs = [folder for folder in folders if (folder / GATE_FILE).is_file()]
+            example = f", for example {runs[0]}" if runs else ""
             raise UsageError(
-                f"{directory} is a pipeline; its report exists as md only. "
-                f"For {form} name one of its runs, for example {_a_run(pipeline)}."
+                f"{directory} holds several runs; its report exists as md only. For {form} name one of "
+                f"its runs{example}."
             )
         say(str(save_pipeline_report(pipeline)))
         return 0
@@ -167,10 +145,8 @@ def render_report(directory: Path, form: str) -> int:
         raise UsageError(f"{directory} holds no {GATE_FILE}; judge it first with gonogo gate.")
     source = _judged_folder(directory, result)
     judgement = stored_judgement(source, result)
-    try:
+    with writing("The report", directory):
         path = _writer(form)(judgement, context_of(source, result.stage, judgement), directory)
-    except OSError as error:
-        raise OutputError.from_os_error("The report", directory, error) from error
     say(str(path))
     return 0
 
@@ -197,10 +173,3 @@ def _judged_folder(directory: Path, result: GateResult) -> Path:
     if not source.is_dir():
         raise UsageError(f"{source}, the folder that was judged, no longer exists.")
     return source
-
-
-def _a_run(pipeline: PipelineDirectory) -> Path:
-    for name, stage in pipeline.record.stages.items():
-        if stage.runs:
-            return pipeline.folder_of(name, stage.runs[-1])
-    return pipeline.path / "5k" / "run-001"

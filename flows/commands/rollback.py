@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from flows.errors import OutputError, UsageError
 from flows.records.json_file import read_json
 from flows.records.pipeline_record import AttemptRecord
 from flows.records.run_dir import PipelineDirectory, read_record
+from flows.records.state_folder import is_gone
 from flows.records.state_record import utc_now
 from flows.records.trainer_files import best_step, read_status
 from flows.settings.shell_path import shell_path
@@ -158,21 +158,11 @@ def _refuse_living(run: Path) -> None:
     except FileNotFoundError:
         alive = False
     except OSError:
-        alive = _answers(status.pid)
+        alive = not is_gone(status.pid)
     if alive:
         raise UsageError(
             f"The trainer of {run} is running (process {status.pid}); stop it before a rollback."
         )
-
-
-def _answers(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _record(directory: PipelineDirectory, run: Path, to_step: int) -> None:

@@ -18,16 +18,11 @@ from flows.settings.shell_path import shell_path
 from flows.training.process.stopping import raise_on_stop_signals
 from flows.training.warm_start import warm_started
 from gates.findings import Outcome, Verdict
-from gates.progress import StageState
 from gates.seeds.result import JointResult
 
 
 def run(request: RunRequest, *, show_prefect: bool) -> int:
-    """Check everything, then train and judge; return the exit code.
-
-    Args:
-        request: What was asked for; gaps are filled in here.
-        show_prefect: Let Prefect's own log reach the terminal.
+    """Fill the gaps of a request, check everything, then train and judge; return the exit code.
 
     Raises:
         FlowsError: The run could not be started or broke.
@@ -51,8 +46,8 @@ def run(request: RunRequest, *, show_prefect: bool) -> int:
     if "PREFECT_API_URL" not in os.environ:
         say("Starting Prefect's server, which takes about ten seconds ...")
     with prefect_server():
+        from flows.pipeline.flow import validation_flow
         from flows.pipeline.outcome import PipelineOutcome
-        from flows.validation import validation_flow
 
         flow = validation_flow(reporter(), plans)
         outcome = flow(request, return_state=True).result(raise_on_failure=False)
@@ -96,12 +91,7 @@ def stages_without_go(directory: PipelineDirectory, *, before: str) -> list[str]
     names = [stage.name for stage in known_stages(directory.record.stages_asked)]
     earlier = names[: names.index(before)] if before in names else []
     runs = {name: directory.record.last(name) for name in earlier}
-    return [
-        name
-        for name, run in runs.items()
-        if run is None
-        or not (run.state is StageState.GO or (run.decision and run.decision.goes_on))
-    ]
+    return [name for name, run in runs.items() if run is None or not run.may_go_on]
 
 
 def joint_lines(result: JointResult) -> Iterator[str]:

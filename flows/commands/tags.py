@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.commands.terminal import say
-from flows.errors import OutputError, UsageError
+from flows.errors import UsageError, writing
 from flows.settings.shell_path import shell_path
 from gates.events.reader import read_events
 from gates.runs.mapping_file import mapping_file
@@ -37,10 +37,8 @@ def list_tags(directory: Path, *, write: Path | None, planned_steps: int | None)
         return 0
     if write.exists():
         raise UsageError(f"{write} exists already; give another name, or remove it.")
-    try:
+    with writing("The mapping file", write):
         write.write_text(mapping_file(tags, directory.resolve().name), encoding="utf-8")
-    except OSError as error:
-        raise OutputError.from_os_error("The mapping file", write, error) from error
     say(f"Mapping file: {shell_path(write)}. Check every line, then:")
     say(f"gonogo gate {shell_path(directory)} --stage STAGE --dialect {shell_path(write)}")
     return 0

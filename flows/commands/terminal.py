@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from flows.errors import FlowsError, TrainingBrokenError
-from flows.extras import EXTRA_OF, MissingExtraError
-from flows.progress import LiveReporter, PlainReporter, Reporter
 from flows.records.trainer_files import printable
+from flows.settings.extras import EXTRA_OF, MissingExtraError
 from flows.training.process.stopping import StopRequested
+from flows.training.progress import LiveReporter, PlainReporter, Reporter
 from gates.errors import GatesError
 from gates.findings import Finding, GateResult, Outcome, Verdict
 from gates.text import format_plural

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from flows.judging.joint_judgement import show_joint
+from flows.judging.pipeline_report import save_pipeline_report
 from flows.judging.stored_judgement import show_run
 from flows.records.decisions import newest_decision
 from flows.records.group_dir import GroupDirectory
 from flows.records.run_dir import PipelineDirectory
 from flows.records.state_record import Entry, WaitRecord
-from flows.report_context.pipeline import save_pipeline_report
 from gates.findings import Verdict
 
 
@@ -77,7 +77,7 @@ def newest_judged(path: Path) -> tuple[Judged, ...]:
     Raises:
         UsageError: Its state file cannot be understood.
     """
-    directory = _view(path)
+    directory = view_directory(path)
     stages: Any = directory.record.stages if directory is not None else {}
     return tuple(
         Judged(directory, stage, last.name)
@@ -95,11 +95,16 @@ def judged_at(folder: Path, *, lock: bool = False) -> Judged | None:
         UsageError: The state file cannot be understood.
         InUseError: With `lock`: another process writes there.
     """
-    directory, stage, name = _view(folder.parents[1]), folder.parent.name, folder.name
+    directory, stage, name = view_directory(folder.parents[1]), folder.parent.name, folder.name
     if directory is None or directory.record.entry(stage, name) is None:
         return None
     return Judged(directory.reopen(directory.path) if lock else directory, stage, name)
 
 
-def _view(path: Path) -> PipelineDirectory | GroupDirectory | None:
+def view_directory(path: Path) -> PipelineDirectory | GroupDirectory | None:
+    """Return a pipeline or group directory for reading only; None when the folder is neither.
+
+    Raises:
+        UsageError: Its state file cannot be understood.
+    """
     return PipelineDirectory.view(path) or GroupDirectory.view(path)

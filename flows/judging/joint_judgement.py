@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.errors import OutputError, UsageError
+from flows.errors import UsageError, writing
+from flows.judging.joint_context import joint_context
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
 from flows.records.pipeline_record import RunRecord
@@ -14,10 +15,10 @@ from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
 from flows.records.state_record import utc_now
 from flows.records.stored_result import JOINT_FILE, read_joint, read_result
-from flows.report_context.seeds import joint_context
 from flows.settings.plan import StagePlan
 from flows.training.warm_start import warm_started
 from gates.checks.gate_file import load_gate
+from gates.files import write_atomically
 from gates.progress import StageState
 from gates.seeds import result_file as joint_file
 from gates.seeds.judge import judge_seeds
@@ -97,11 +98,9 @@ def judge_jointly(
         runs={seed: (at.run.run if at.run else "") for seed, at in found.items()},
         training_s=sum(spent) if spent else None,
     )
-    try:
-        joint_file.write(result, folder / JOINT_FILE)
+    with writing("The joint report", folder):
+        write_atomically(folder / JOINT_FILE, joint_file.to_json(result))
         write_joint_report(joint_context(group, record, result), folder)
-    except OSError as error:
-        raise OutputError.from_os_error("The joint report", folder, error) from error
     group.save_entry(stage, record)
     return record
 
@@ -116,10 +115,8 @@ def show_joint(group: GroupDirectory, stage: str, name: str) -> None:
     result = read_joint(folder)
     if record is None or result is None:
         return
-    try:
+    with writing("The joint report", folder):
         write_joint_report(joint_context(group, record, result), folder)
-    except OSError as error:
-        raise OutputError.from_os_error("The joint report", folder, error) from error
 
 
 def _seed_run(

@@ -7,15 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flows.errors import OutputError
-from flows.judging.rules import live_stop_of, own_run, rules_for
+from flows.errors import writing
+from flows.judging.rules import Asked, Rules, live_stop_of, own_run, rules_for
 from flows.records.pipeline_record import LiveStopRecord
 from flows.records.state_record import utc_now
 from flows.records.stored_result import GATE_FILE
 from gates.checks.gate_file import load_gate
 from gates.findings import GateResult
 from gates.judge import Judgement, judge
-from gates.second_reader.process import SecondReader
 from reports.context import StageContext
 from reports.losses import Losses
 from reports.stage.plots import PlotFile, same_plots
@@ -32,34 +31,24 @@ class Judged:
 
 def judge_directory(
     directory: Path,
+    rules: Rules,
+    asked: Asked,
     *,
-    stage: str,
-    gate: str | Path,
-    planned_steps: int | None,
     out: Path,
     context: Callable[[Judgement], StageContext],
-    config: Path | None = None,
-    dialect: Path | None = None,
-    cross_check: bool = True,
     baseline: GateResult | None = None,
     live_stop: LiveStopRecord | None = None,
-    second_reader: SecondReader | None = None,
 ) -> Judged:
     """Judge the event files below `directory`; write gate.json, report.md and plots into `out`.
 
     Args:
         directory: Run directory of our trainer or of another one.
-        stage: Name that the result bears.
-        gate: Name in config/gates or a path.
-        planned_steps: What the run was meant to reach; None when nobody knows.
+        rules: By which it is judged.
+        asked: Configuration, dialect and second reader.
         out: Folder for the results, created when missing; earlier results there are replaced.
         context: Makes what the report shows besides the judgement; when it breaks, the report says so.
-        config: What another trainer was meant to do.
-        dialect: Tag names of another trainer.
-        cross_check: Read everything a second time with an independent reader.
         baseline: An earlier GO to compare with.
         live_stop: The live gate stopped the training, which makes the verdict a NO_GO.
-        second_reader: Process that reads for the cross-check while plots are drawn here.
 
     Raises:
         GatesError: The directory or a configuration file cannot be used.
@@ -70,7 +59,8 @@ def judge_directory(
 
     def shown(judgement: Judgement) -> StageContext:
         losses = Losses()
-        bare = StageContext(title=f"{directory.resolve().name}, {stage}", generated_at=utc_now())
+        title = f"{directory.resolve().name}, {rules.stage}"
+        bare = StageContext(title=title, generated_at=utc_now())
         collected = losses.guard(
             "What the report shows besides the verdict", lambda: context(judgement), bare
         )
@@ -82,31 +72,16 @@ def judge_directory(
         early = _with_live_stop(judgement, live_stop)
         drawn.append((early, plots_for(early, shown(early))))
 
-    judgement = _with_live_stop(
-        judge(
-            directory,
-            gate=load_gate(gate),
-            stage=stage,
-            planned_steps=planned_steps,
-            config=config,
-            dialect=dialect,
-            cross_check=cross_check,
-            baseline=baseline,
-            before=() if live_stop is None else (live_stop.finding,),
-            read=None if second_reader is None else second_reader.read,
-            meanwhile=draw,
-        ),
-        live_stop,
+    judgement = _judge(
+        directory, rules, asked, live_stop=live_stop, baseline=baseline, meanwhile=draw
     )
     plots = next(
         (plots for early, plots in drawn if same_plots(early.result, judgement.result)), None
     )
-    try:
+    with writing("The report", out):
         out.mkdir(parents=True, exist_ok=True)
         gate_file.write(judgement.result, out / GATE_FILE)
         report = write_stage_report(judgement, shown(judgement), out, plots)
-    except OSError as error:
-        raise OutputError.from_os_error("The report", out, error) from error
     return Judged(judgement=judgement, report=report, gate_json=out / GATE_FILE)
 
 
@@ -129,18 +104,8 @@ def free_judgement_folder(run: Path) -> Path:
     return next(folder for folder in candidates if not folder.exists())
 
 
-def judge_without_writing(
-    directory: Path,
-    *,
-    stage: str | None = None,
-    gate: str | Path | None = None,
-    planned_steps: int | None = None,
-    config: Path | None = None,
-    dialect: Path | None = None,
-    cross_check: bool = True,
-    second_reader: SecondReader | None = None,
-) -> Judgement:
-    """Judge a directory by what is given, else by what the run says of itself.
+def judge_without_writing(directory: Path, asked: Asked) -> Judgement:
+    """Judge a directory by what is asked for, else by what the run says of itself.
 
     The result is the one that `judge_directory` writes for the same run and rules.
 
@@ -150,17 +115,30 @@ def judge_without_writing(
         GatesError: The directory or a configuration file cannot be used.
     """
     run = own_run(directory)
-    rules = rules_for(run, stage=stage, gate=gate, planned_steps=planned_steps)
-    live_stop = live_stop_of(run, stage=rules.stage, planned_steps=rules.planned_steps)
+    rules = rules_for(run, asked)
+    return _judge(directory, rules, asked, live_stop=live_stop_of(run, rules))
+
+
+def _judge(
+    directory: Path,
+    rules: Rules,
+    asked: Asked,
+    *,
+    live_stop: LiveStopRecord | None,
+    baseline: GateResult | None = None,
+    meanwhile: Callable[[Judgement], None] | None = None,
+) -> Judgement:
     judgement = judge(
         directory,
         gate=load_gate(rules.gate),
         stage=rules.stage,
         planned_steps=rules.planned_steps,
-        config=config,
-        dialect=dialect,
-        cross_check=cross_check,
+        config=asked.config,
+        dialect=asked.dialect,
+        cross_check=asked.cross_check,
+        baseline=baseline,
         before=() if live_stop is None else (live_stop.finding,),
-        read=None if second_reader is None else second_reader.read,
+        read=None if asked.second_reader is None else asked.second_reader.read,
+        meanwhile=meanwhile,
     )
     return _with_live_stop(judgement, live_stop)

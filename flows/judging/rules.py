@@ -11,8 +11,29 @@ from flows.records.pipeline_record import LiveStopRecord, PipelineRecord, RunRec
 from flows.records.run_dir import read_record
 from flows.records.stored_result import read_result
 from flows.settings.setting_files import gate_of, is_path, load_stage
+from gates.second_reader.process import SecondReader
 
 REPORTS_FOLDER = "gonogo-reports"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was said about how to judge a directory; the rest it tells itself, or its stage."""
+
+    stage: str | None = None
+    """Name, or path of a stage file."""
+    gate: str | Path | None = None
+    """Rules in place of the stage's: a name in config/gates or a path."""
+    planned_steps: int | None = None
+    """What the run was meant to reach."""
+    config: Path | None = None
+    """What another trainer was meant to do."""
+    dialect: Path | None = None
+    """Tag names of another trainer."""
+    cross_check: bool = True
+    """Read everything a second time with an independent reader."""
+    second_reader: SecondReader | None = None
+    """Process that does so, started already."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,17 +51,16 @@ def own_run(directory: Path) -> Path | None:
     return next((folder for folder in candidates if (folder / "run.json").is_file()), None)
 
 
-def rules_for(
-    run: Path | None, *, stage: str | None, gate: str | Path | None, planned_steps: int | None
-) -> Rules:
-    """Choose stage, gate and planned steps: what was given, else what the run or its stage says.
+def rules_for(run: Path | None, asked: Asked) -> Rules:
+    """Choose stage, gate and planned steps: what was asked for, else what the run or its stage says.
 
     Raises:
         UsageError: No stage was given and the run names none.
         ConfigError: The stage is unknown.
     """
+    gate, planned_steps = asked.gate, asked.planned_steps
     told = (read_json(run / "run.json") or {}) if run else {}
-    name = stage or str(told.get("stage") or "")
+    name = asked.stage or str(told.get("stage") or "")
     if not name:
         raise UsageError("Say by which stage to judge, for example --stage 5k.")
     same_stage = told.get("stage") == name
@@ -67,16 +87,14 @@ def recorded_run(run: Path, record: PipelineRecord) -> RunRecord | None:
     return next((r for r in stage.runs if r.run == run.absolute().name), None) if stage else None
 
 
-def live_stop_of(
-    run: Path | None, *, stage: str, planned_steps: int | None
-) -> LiveStopRecord | None:
+def live_stop_of(run: Path | None, rules: Rules) -> LiveStopRecord | None:
     """Return where the live gate stopped a run, as long as the run is judged for the same stage and steps."""
     record = read_record(run.absolute().parents[1]) if run else None
     recorded = recorded_run(run, record) if run and record else None
     stop = recorded.live_stop if recorded else None
-    if run is None or stop is None or run.absolute().parent.name != stage:
+    if run is None or stop is None or run.absolute().parent.name != rules.stage:
         return None
-    return stop if planned_steps in (None, stop.planned_steps) else None
+    return stop if rules.planned_steps in (None, stop.planned_steps) else None
 
 
 def foreign_folder(directory: Path) -> Path:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
-from flows.errors import OutputError
+from flows.errors import writing
+from flows.judging.run_log import translated_log
+from flows.judging.stage_context import stage_context
 from flows.records.run_dir import PipelineDirectory
 from flows.records.stored_result import read_result
-from flows.report_context.run_log import translated_log
-from flows.report_context.stage import stage_context
 from gates.errors import GatesError
 from gates.findings import GateResult
 from gates.judgement import Judgement
@@ -35,10 +36,6 @@ def show_run(directory: PipelineDirectory, stage: str, name: str) -> None:
     result = read_result(folder)
     if run is None or result is None:
         return
-    try:
+    with writing("The report", folder), contextlib.suppress(GatesError):
         judgement = stored_judgement(folder, result)
         write_stage_report(judgement, stage_context(stage, run, directory, judgement), folder)
-    except GatesError:
-        return
-    except OSError as error:
-        raise OutputError.from_os_error("The report", folder, error) from error

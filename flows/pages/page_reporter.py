@@ -11,8 +11,8 @@ from uuid import UUID
 
 from flows.pages.background import Background
 from flows.pages.run_page import current_flow_run
-from flows.progress import Reporter, Tick, measures, progress_line
 from flows.records.trainer_files import TrainerStatus
+from flows.training.progress import Reporter, Tick, progress_line
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -34,13 +34,7 @@ class PageReporter:
     def __init__(
         self, inner: Reporter, *, key: str = "progress", clock: Callable[[], float] = time.monotonic
     ):
-        """Report from inside a flow or task run.
-
-        Args:
-            inner: The terminal's reporter.
-            key: Key of the progress artifact: lower-case letters, digits and dashes.
-            clock: Seconds that never jump.
-        """
+        """Report from inside a flow or task run, in the progress artifact of this key."""
         self.inner = inner
         self._key = key
         self._clock = clock
@@ -100,7 +94,7 @@ class _ProgressArtifact:
 
     def show(self, status: TrainerStatus) -> None:
         share = min(100.0, 100.0 * status.step / self._steps)
-        text = f"{self._stage}: {status.phase}, {measures(status, self._steps)}"
+        text = progress_line(self._stage, status, self._steps)
 
         def send(client: SyncPrefectClient) -> None:
             from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate

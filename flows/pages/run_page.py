@@ -21,12 +21,7 @@ class RunPage:
     """
 
     def __init__(self, subject: str, *, background: Background | None = None) -> None:
-        """Take over the page of the flow run that is going on; without one nothing is shown.
-
-        Args:
-            subject: What the run is about: `drive seed 0`.
-            background: Sends; its own when absent.
-        """
+        """Take over the page of the flow run that is going on; without one nothing is shown."""
         self._subject = subject
         self._stages: dict[str, str] = {}
         self._flow_run = current_flow_run()

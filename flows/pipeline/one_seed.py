@@ -17,9 +17,10 @@ from flows.pages.events import VERDICT
 from flows.pages.page_reporter import PageReporter
 from flows.pages.run_page import current_flow_run
 from flows.pipeline import stage as stages
+from flows.pipeline.kept import kept_outcome
 from flows.pipeline.outcome import StageOutcome, outcome_of, verdict_state
 from flows.pipeline.publishing import Publisher
-from flows.pipeline.request import NoGoOverride, RunRequest
+from flows.pipeline.request import RunRequest
 from flows.pipeline.work import Work
 from flows.records.pipeline_record import RunRecord
 from flows.records.run_dir import PipelineDirectory
@@ -37,10 +38,6 @@ class OneSeed(Work):
     def _open(self) -> PipelineDirectory:
         resuming = self.retried or self.request.existing == "resume"
         return self.request.open(self.plan, resuming=resuming)
-
-    def override(self, order: NoGoOverride) -> None:
-        """Record that a person overrides a NO_GO."""
-        stages.override_no_go(self.plan, self.directory, order)
 
     def run(self, stage: StagePlan) -> StageOutcome:
         """Keep, resume or train a stage and judge it."""
@@ -82,15 +79,7 @@ def run_stage(
     existing: Existing,
     must_resume: bool = False,
 ) -> StageOutcome:
-    """Keep, resume or train one stage of one seed and judge it.
-
-    Args:
-        stage: As its file and the preset say.
-        directory: The open pipeline directory.
-        request: Of this seed.
-        reporter: Hears what happens.
-        existing: What to do with earlier runs of this stage.
-        must_resume: Refuse when there is nothing to resume.
+    """Keep, resume or train one stage of one seed, as `existing` says of earlier runs, and judge it.
 
     Raises:
         UsageError: An interrupted training cannot be resumed, or there is none.
@@ -121,9 +110,9 @@ def keep_task(
     stage: StagePlan, directory: PipelineDirectory, reporter: PageReporter
 ) -> State[StageOutcome]:
     """Keep the stage's newest run, which `reason_to_train` found good enough."""
-    kept = stages.kept_outcome(stage, directory)
+    kept = kept_outcome(directory, stage.name)
     reporter.say(f"{stage.name}: {kept.run.name} of the same recipe is kept, not trained again")
-    return verdict_state(kept.verdict, kept.deciding, kept)
+    return verdict_state(kept)
 
 
 @task(name="train", task_run_name="train {stage.name}", persist_result=False, cache_policy=NO_CACHE)
@@ -144,14 +133,9 @@ def train_task(
 def gate_task(
     stage: StagePlan, run: Path, directory: PipelineDirectory, publisher: Publisher
 ) -> State[StageOutcome]:
-    """Judge a trained stage and publish its report.
-
-    Returns:
-        A state that carries the verdict's name and the outcome. A failed state may be returned here
-        only because nothing of this task is ever stored.
-    """
+    """Judge a trained stage and publish its report."""
     outcome = stages.judge(stage, run, directory)
     publisher.report(outcome)
     publisher.checks(outcome)
     publisher.event(VERDICT, outcome)
-    return verdict_state(outcome.verdict, outcome.deciding, outcome)
+    return verdict_state(outcome)

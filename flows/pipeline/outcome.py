@@ -4,49 +4,59 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from prefect.client.schemas import State
 from prefect.states import Completed, Failed
 
+from flows.decisions.judged import Judged
 from flows.records.decisions import Decision
+from flows.records.state_record import Entry
 from gates.findings import Verdict
+from reports.stage.markdown import REPORT_NAME
 
-_Data = TypeVar("_Data")
 
-
-@dataclass(frozen=True, kw_only=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class StageOutcome:
     """How a stage ended, for one seed or for all seeds of a group; it exists only after a judgement."""
 
     stage: str
-    verdict: Verdict
-    deciding: str
-    """The sentence that decided."""
     run: Path
     """Run folder, or the folder of the joint judgement."""
-    report: Path
-    gate_json: Path
-    """gate.json, or joint.json."""
+    entry: Entry
+    """What the state file records of it."""
     kept: bool = False
     """An earlier result of the same recipe was kept, nothing was trained."""
-    decision: Decision | None = None
-    """What a person decided about a verdict that is not GO."""
+
+    @classmethod
+    def of(cls, judged: Judged, *, kept: bool = False) -> StageOutcome:
+        """Return how a stage ended that a pipeline or a group recorded."""
+        return cls(judged.stage, judged.folder, judged.entry, kept)
 
     def __repr__(self) -> str:
         """Return what Prefect's logs show of a state that holds us."""
         return f"{self.stage}/{self.run.name}: {self.verdict.value}"
 
     @property
-    def may_go_on(self) -> bool:
-        """True when the next stage may start."""
-        decided = self.decision is not None and self.decision.goes_on
-        return self.verdict is Verdict.GO or decided
+    def verdict(self) -> Verdict:
+        """What the gate decided."""
+        assert self.entry.verdict is not None, "an outcome is judged"
+        return self.entry.verdict
 
     @property
-    def undecided(self) -> bool:
-        """True when a person has to decide."""
-        return self.verdict is Verdict.CONDITIONAL and self.decision is None
+    def deciding(self) -> str:
+        """The sentence that decided."""
+        return self.entry.deciding
+
+    @property
+    def decision(self) -> Decision | None:
+        """What a person decided about a verdict that is not GO."""
+        return self.entry.decision
+
+    @property
+    def report(self) -> Path:
+        """Its report."""
+        return self.run / REPORT_NAME
 
     @property
     def verdict_text(self) -> str:
@@ -65,10 +75,13 @@ class PipelineOutcome:
     report: Path
 
 
-def verdict_state(verdict: Verdict, message: str, data: _Data) -> State[_Data]:
-    """Return a state that carries the verdict's name, and is failed for a NO_GO."""
-    state = Failed if verdict is Verdict.NO_GO else Completed
-    return state(name=verdict.value, message=message, data=data)
+def verdict_state(outcome: StageOutcome) -> State[StageOutcome]:
+    """Return a state that carries the verdict's name, and is failed for a NO_GO.
+
+    It may be returned only by tasks of which nothing is ever stored.
+    """
+    state = Failed if outcome.verdict is Verdict.NO_GO else Completed
+    return state(name=outcome.verdict.value, message=outcome.deciding, data=outcome)
 
 
 def outcome_of(state: State[Any]) -> StageOutcome:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from flows.errors import ConfigError, UsageError
-from flows.records.decisions import Name, Reason, Terms, user_name
-from flows.records.group_dir import GroupDirectory, default_group_directory, read_group, seed_folder
+from flows.records.decisions import Signed, signed
+from flows.records.group_dir import GroupDirectory, read_group, seed_folder
 from flows.records.group_record import GroupRecord
-from flows.records.run_dir import PipelineDirectory, default_directory, read_record
+from flows.records.run_dir import PipelineDirectory, read_record
 from flows.settings.mistakes import message_of
 from flows.settings.plan import PipelinePlan, resolve_plan
 from flows.settings.run_options import RunOptions, run_options
@@ -28,18 +28,6 @@ from gates.checks.gate_file import load_gate
 
 _AFTER_GRACE_S = 10.0
 """Beyond its grace time, for a trainer whose supervisor was killed to save itself."""
-
-
-class NoGoOverride(BaseModel):
-    """An explicit order to continue after a NO_GO; recorded and shown for good."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    stage: str = Field(min_length=1)
-    """Stage whose NO_GO is overridden: `5k`."""
-    name: Name
-    """Who overrides it."""
-    reason: Reason
 
 
 class RunRequest(RunOptions, BaseModel):
@@ -113,31 +101,17 @@ class RunRequest(RunOptions, BaseModel):
         return len(self.seeds) > 1
 
     @property
-    def terms(self) -> Terms:
-        """What follows a CONDITIONAL."""
-        return Terms(
-            on_conditional=self.on_conditional, wait_h=self.wait_h, on_timeout=self.on_timeout
-        )
-
-    @property
-    def no_go_override(self) -> NoGoOverride | None:
-        """The order to continue after a NO_GO, with who gave it and why.
+    def override_signed(self) -> Signed | None:
+        """Who orders to continue after a NO_GO, and why; None when nobody does.
 
         Raises:
             UsageError: The reason is missing or too long, or there is nothing that it belongs to.
         """
-        if not self.override_no_go:
-            if self.reason or self.name:
-                raise UsageError("--reason and --name belong to --override-no-go.")
-            return None
-        try:
-            return NoGoOverride(
-                stage=self.override_no_go, name=self.name or user_name(), reason=self.reason
-            )
-        except ValidationError as error:
-            first = error.errors()[0]
-            option = "--name" if first["loc"] == ("name",) else "--reason"
-            raise UsageError(f"--override-no-go needs {option}: {message_of(first)}.") from None
+        if self.override_no_go:
+            return signed(self.name, self.reason, before="--override-no-go needs ")
+        if self.reason or self.name:
+            raise UsageError("--reason and --name belong to --override-no-go.")
+        return None
 
     @property
     def warm_start_option(self) -> WarmStartOption | None:
@@ -174,7 +148,7 @@ class RunRequest(RunOptions, BaseModel):
                     earlier.seeds if isinstance(earlier, GroupRecord) else (earlier.seed,)
                 )
             found["overrides"] = merge_overrides(earlier.overrides, self.overrides)
-        elif self.no_go_override is not None:
+        elif self.override_signed is not None:
             raise UsageError(
                 "--override-no-go needs --out with a pipeline: only an existing verdict can be "
                 "overridden."
@@ -188,10 +162,8 @@ class RunRequest(RunOptions, BaseModel):
     def _new_folder(self, runs: Path, stamp: str) -> Path:
         recipe = Path(self.preset).stem if is_path(self.preset) else self.preset
         when = stamp or time.strftime("%Y%m%d-%H%M%S")
-        if self.is_group:
-            folder = runs / default_group_directory(recipe, self.seeds, when).name
-        else:
-            folder = runs / default_directory(recipe, self.seeds[0], when).name
+        seeds = f"seed{'s' if self.is_group else ''}{seeds_text(self.seeds).replace(',', '_')}"
+        folder = runs / f"{recipe}-{seeds}-{when}"[:120]
         return folder if stamp else _unused(folder)
 
     def _some_of(self, group: GroupRecord) -> tuple[int, ...]:
@@ -211,7 +183,7 @@ class RunRequest(RunOptions, BaseModel):
         return self.seeds
 
     def _check_together(self) -> None:
-        _ = self.no_go_override, self.warm_start_option
+        _ = self.override_signed, self.warm_start_option
         if not self.is_group:
             if self.jobs is not None or self.engine != "local" or self.dask_address:
                 raise UsageError(
@@ -291,11 +263,7 @@ class RunRequest(RunOptions, BaseModel):
         return replace(plan, seed=seed, stages=tuple(stages))
 
     def open(self, plan: PipelinePlan, *, resuming: bool = False) -> PipelineDirectory:
-        """Open the pipeline directory of a single seed for us alone.
-
-        Args:
-            plan: Of the seed.
-            resuming: Wait for a trainer to save itself whose supervisor was killed.
+        """Open a single seed's pipeline directory for us alone; `resuming` waits for a trainer left without supervisor.
 
         Raises:
             UsageError: It is in use, or holds something else.
@@ -305,9 +273,8 @@ class RunRequest(RunOptions, BaseModel):
         return PipelineDirectory.open(
             self.out,
             plan,
-            preset_source=reference(self.preset),
-            stages_asked=None if self.single_stage else tuple(map(reference, self.stages)),
             wait_for_trainer_s=grace_s + _AFTER_GRACE_S if resuming else 0.0,
+            **self._sources,
         )
 
     def open_group(self, plan: PipelinePlan) -> GroupDirectory:
@@ -317,14 +284,12 @@ class RunRequest(RunOptions, BaseModel):
             UsageError: It is in use, or holds something else.
             OutputError: It cannot be written.
         """
-        return GroupDirectory.open(
-            self.out,
-            preset=plan.preset,
-            preset_source=reference(self.preset),
-            seeds=self.seeds,
-            overrides=plan.overrides,
-            stages_asked=() if self.single_stage else tuple(map(reference, self.stages)),
-        )
+        return GroupDirectory.open(self.out, plan, seeds=self.seeds, **self._sources)
+
+    @property
+    def _sources(self) -> dict[str, Any]:
+        asked = () if self.single_stage else tuple(map(reference, self.stages))
+        return {"preset_source": reference(self.preset), "stages_asked": asked}
 
 
 def merge_overrides(old: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:

@@ -5,35 +5,29 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from flows.decisions import waiting
 from flows.decisions.judged import Judged
-from flows.decisions.waiting import no_override
-from flows.errors import UsageError
 from flows.judging.judge_run import judge_directory
+from flows.judging.pipeline_report import save_pipeline_report
+from flows.judging.rules import Asked, Rules
+from flows.judging.stage_context import baseline_of, stage_context
 from flows.pipeline.outcome import StageOutcome
-from flows.pipeline.request import NoGoOverride
-from flows.progress import Reporter
-from flows.records.decisions import Decision, newest_decision
+from flows.records.decisions import newest_decision
 from flows.records.pipeline_record import RunRecord
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
 from flows.records.state_record import utc_now
-from flows.records.stored_result import GATE_FILE, read_result
+from flows.records.stored_result import read_result
 from flows.records.trainer_files import newest_checkpoint
-from flows.report_context.pipeline import save_pipeline_report
-from flows.report_context.stage import baseline_of, stage_context
-from flows.settings.plan import PipelinePlan, StagePlan
+from flows.settings.plan import StagePlan
 from flows.settings.warm_start import warm_start_words
 from flows.training.health.needs import refuse_what_cannot_fit
 from flows.training.interrupted import trained_already
+from flows.training.progress import Reporter
 from flows.training.stage_training import train_stage
-from flows.training.warm_start import warm_started
 from gates.checks.gate_file import load_gate
 from gates.errors import GatesError
-from gates.findings import Verdict
 from gates.progress import StageState
 from gates.runs.ended_early import read_ended_early
-from reports.stage.markdown import REPORT_NAME
 from reports.stage.sections.evaluations import evaluation_points
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -77,39 +71,6 @@ def other_than(stage: StagePlan, run: RunRecord, folder: Path) -> str | None:
     return None
 
 
-def override_no_go(plan: PipelinePlan, directory: PipelineDirectory, order: NoGoOverride) -> None:
-    """Record that a person overrides the NO_GO that a stage's newest run ended with.
-
-    Raises:
-        UsageError: There is no NO_GO of this recipe and these rules.
-        OutputError: The decision cannot be written.
-    """
-    stage = next((stage for stage in plan.stages if stage.name == order.stage), None)
-    if stage is None:
-        names = ", ".join(stage.name for stage in plan.stages)
-        raise UsageError(f"There is no stage {order.stage} to override; there are {names}.")
-    run = directory.record.last(stage.name)
-    if run is None:
-        raise no_override(stage.name, "it was not run yet")
-    judged = Judged(directory, stage.name, run.run)
-    why_not = other_than(warm_started(stage, directory), run, judged.folder)
-    waiting.override_no_go(judged, by=order.name, reason=order.reason, why_not=why_not)
-
-
-def kept_outcome(stage: StagePlan, directory: PipelineDirectory) -> StageOutcome:
-    """Return the outcome of the newest run, for which `reason_to_train` said None."""
-    run = directory.record.last(stage.name)
-    assert run is not None, "reason_to_train comes first"
-    folder = directory.folder_of(stage.name, run)
-    decision = newest_decision(folder)
-    if decision != run.decision or (decision is not None and run.waits is not None):
-        directory.save_entry(stage, run.model_copy(update={"decision": decision, "waits": None}))
-        save_pipeline_report(directory)
-    return _outcome(
-        stage, folder, Verdict(run.state.value), run.deciding, kept=True, decision=decision
-    )
-
-
 def train(
     stage: StagePlan,
     directory: PipelineDirectory,
@@ -130,13 +91,7 @@ def train(
     warm = stage.request.get("warm_start")
     begins = f", starting from {warm_start_words(warm)}" if warm else ""
     reporter.say(f"{stage.name}: training {stage.steps:,} steps in {run}{begins}")
-    save_pipeline_report(directory)
-    try:
-        train_stage(stage, run, directory, reporter)
-    except BaseException:
-        save_pipeline_report(directory)
-        raise
-    return run
+    return _train(stage, run, directory, reporter)
 
 
 def resume(
@@ -164,9 +119,21 @@ def resume(
     # Should the trainer's source have changed, the verdict will be of what is run now.
     update = {"state": StageState.RUNNING, "message": "", "recipe": recipe_hash(stage)}
     directory.save_entry(stage, run.model_copy(update=update))
+    return _train(stage, folder, directory, reporter, resume=True)
+
+
+def _train(
+    stage: StagePlan,
+    folder: Path,
+    directory: PipelineDirectory,
+    reporter: Reporter,
+    *,
+    resume: bool = False,
+) -> Path:
+    """Train, with the report of all stages up to date when it begins and however it ends."""
     save_pipeline_report(directory)
     try:
-        train_stage(stage, folder, directory, reporter, resume=True)
+        train_stage(stage, folder, directory, reporter, resume=resume)
     except BaseException:
         save_pipeline_report(directory)
         raise
@@ -185,9 +152,8 @@ def judge(stage: StagePlan, folder: Path, directory: PipelineDirectory) -> Stage
         with _ONE_AT_A_TIME:
             judged = judge_directory(
                 folder,
-                stage=stage.name,
-                gate=stage.gate,
-                planned_steps=stage.steps,
+                Rules(stage=stage.name, gate=stage.gate, planned_steps=stage.steps),
+                Asked(),
                 out=folder,
                 context=lambda judgement: stage_context(stage.name, run, directory, judgement),
                 baseline=baseline_of(directory, stage.name),
@@ -207,7 +173,7 @@ def judge(stage: StagePlan, folder: Path, directory: PipelineDirectory) -> Stage
     }
     directory.save_entry(stage, run.model_copy(update=done))
     save_pipeline_report(directory)
-    return _outcome(stage, folder, result.verdict, result.deciding)
+    return StageOutcome.of(Judged(directory, stage.name, folder.name))
 
 
 def _record_unjudged(
@@ -219,24 +185,3 @@ def _record_unjudged(
     update = {"state": state, "ended_at": utc_now(), "message": message}
     directory.save_entry(stage, run.model_copy(update=update))
     save_pipeline_report(directory)
-
-
-def _outcome(
-    stage: StagePlan,
-    folder: Path,
-    verdict: Verdict,
-    deciding: str,
-    *,
-    kept: bool = False,
-    decision: Decision | None = None,
-) -> StageOutcome:
-    return StageOutcome(
-        stage=stage.name,
-        verdict=verdict,
-        deciding=deciding,
-        run=folder,
-        report=folder / REPORT_NAME,
-        gate_json=folder / GATE_FILE,
-        kept=kept,
-        decision=decision,
-    )

@@ -9,7 +9,7 @@ from flows.pages.page_reporter import PageReporter
 from flows.pages.this_run import began_at, is_retried
 from flows.pipeline.outcome import StageOutcome
 from flows.pipeline.publishing import Publisher
-from flows.pipeline.request import NoGoOverride, RunRequest
+from flows.pipeline.request import RunRequest
 from flows.records.group_dir import GroupDirectory
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import PipelinePlan, StagePlan
@@ -22,12 +22,7 @@ class Work(ABC):
     def __init__(
         self, request: RunRequest, plans: Mapping[int, PipelinePlan], reporter: PageReporter
     ) -> None:
-        """Open the directory.
-
-        Args:
-            request: With every gap filled in.
-            plans: The plan of each seed.
-            reporter: Hears what happens.
+        """Open the directory for a request without gaps.
 
         Raises:
             UsageError: The directory is in use, or holds something else.
@@ -49,10 +44,6 @@ class Work(ABC):
     @abstractmethod
     def _open(self) -> PipelineDirectory | GroupDirectory:
         """Open the directory of the pipeline, or of the group."""
-
-    @abstractmethod
-    def override(self, order: NoGoOverride) -> None:
-        """Record that a person overrides a NO_GO."""
 
     @abstractmethod
     def run(self, stage: StagePlan) -> StageOutcome:

@@ -43,7 +43,7 @@ def write_command_run(
         "train": dict(trainer.section.values),
         "config_sha256": config_sha256,
         "git_revision": _git_revision(trainer.cwd),
-        "versions": _versions(),
+        "versions": {"gonogo": gonogo_version(), "python of gonogo": platform.python_version()},
         "started_at": before.get("started_at") or utc_now(),
         "attempts": before.get("attempts") or [],
         "trainer": {"command": list(command), "cwd": str(trainer.cwd), "dialect": dialect},
@@ -85,9 +85,9 @@ def _git_revision(folder: Path) -> str | None:
     return answer.stdout.strip() or None
 
 
-def _versions() -> dict[str, str]:
+def gonogo_version() -> str:
+    """Return the installed version; `unknown` without an installation."""
     try:
-        own = metadata.version("gonogo")
+        return metadata.version("gonogo")
     except metadata.PackageNotFoundError:
-        own = "unknown"
-    return {"gonogo": own, "python of gonogo": platform.python_version()}
+        return "unknown"

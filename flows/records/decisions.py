@@ -13,14 +13,14 @@ import itertools
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from flows.errors import OutputError
+from flows.errors import UsageError, writing
 from flows.records.stored_result import GATE_FILE, JOINT_FILE
+from flows.settings.mistakes import message_of
 from reports.text.escaping import one_line
 
 LONGEST_NAME, LONGEST_REASON = 100, 2_000
@@ -39,33 +39,21 @@ Kind = Literal["approved", "rejected", "overridden"]
 Way = Literal["command line", "Prefect", "setting", "time-out"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """What a request says about a CONDITIONAL."""
-
-    on_conditional: Literal["stop", "wait", "continue"]
-    wait_h: float
-    """Hours to wait for a decision."""
-    on_timeout: Literal["stop", "continue"]
-    """What follows when nobody decided in that time."""
-
-    @property
-    def time_is_over(self) -> str:
-        """Reason of a decision that the time-out made."""
-        return f"{self.wait_h:g} h went by, after which the pipeline was asked to continue"
-
-
-class Decision(BaseModel):
-    """One decision about one verdict."""
+class Signed(BaseModel):
+    """Who decides, and why."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+
+    by: Name
+    reason: Reason
+
+
+class Decision(Signed):
+    """One decision about one verdict."""
 
     format: Literal[1] = 1
     kind: Kind
     """`approved` and `rejected` are about a CONDITIONAL, `overridden` is about a NO_GO."""
-    by: Name
-    """Who decided."""
-    reason: Reason
     decided_at: str
     """UTC, ISO 8601."""
     way: Way
@@ -121,27 +109,22 @@ def write_decision(folder: Path, decision: Decision) -> Path:
     Raises:
         OutputError: The folder cannot be written.
     """
-    temporary: str | None = None
-    try:
+    with writing("The decision", folder):
         descriptor, temporary = tempfile.mkstemp(prefix=".decision.", dir=folder)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(decision.model_dump_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        for path in _numbered(folder):
-            try:
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(decision.model_dump_json(indent=2) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            for path in _numbered(folder):
                 # Unlike a rename, a link never replaces what another person decided meanwhile.
-                path.hardlink_to(temporary)
-            except FileExistsError:
-                continue
-            return path
-        raise AssertionError("unreachable")
-    except OSError as error:
-        raise OutputError.from_os_error("The decision", folder, error) from error
-    finally:
-        if temporary is not None:
+                with contextlib.suppress(FileExistsError):
+                    path.hardlink_to(temporary)
+                    return path
+        finally:
             Path(temporary).unlink(missing_ok=True)
+    raise AssertionError("unreachable")
 
 
 def _numbered(folder: Path) -> Iterator[Path]:
@@ -155,6 +138,20 @@ def gate_json_sha256(folder: Path) -> str | None:
         with contextlib.suppress(OSError):
             return hashlib.sha256((folder / name).read_bytes()).hexdigest()
     return None
+
+
+def signed(name: str, reason: str, *, before: str = "") -> Signed:
+    """Return who decides and why; the login name stands for an empty one.
+
+    Raises:
+        UsageError: The reason is missing, or one of the two is too long; `before` begins the sentence.
+    """
+    try:
+        return Signed(by=name or user_name(), reason=reason)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--name" if first["loc"] == ("by",) else "--reason"
+        raise UsageError(f"{before}{option}: {message_of(first)}.") from None
 
 
 def user_name() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.errors import UsageError
 from flows.records.group_record import GroupRecord, StageJoints
@@ -11,12 +12,10 @@ from flows.records.state_record import utc_now
 from flows.records.stored_result import GROUP_FILE, PIPELINE_FILE
 from flows.settings.seeds import seeds_text
 
+if TYPE_CHECKING:
+    from flows.settings.plan import PipelinePlan
+
 STOP_FILE = ".stop"
-
-
-def default_group_directory(preset: str, seeds: tuple[int, ...], stamp: str) -> Path:
-    """Return `runs/<preset>-seeds0-4-<stamp>` below the current folder."""
-    return Path("runs") / f"{preset}-seeds{seeds_text(seeds).replace(',', '_')}-{stamp}"[:120]
 
 
 def seed_folder(group: Path, seed: int) -> Path:
@@ -36,12 +35,11 @@ class GroupDirectory(StateFolder[GroupRecord]):
     def open(
         cls,
         path: Path,
+        plan: PipelinePlan,
         *,
-        preset: str,
-        preset_source: str,
         seeds: tuple[int, ...],
-        overrides: tuple[str, ...],
-        stages_asked: tuple[str, ...],
+        preset_source: str,
+        stages_asked: tuple[str, ...] = (),
     ) -> GroupDirectory:
         """Create the directory or resume an existing one, and lock it.
 
@@ -51,18 +49,34 @@ class GroupDirectory(StateFolder[GroupRecord]):
             UsageError: It is in use, or holds other seeds or another preset, or other files.
             OutputError: It cannot be created or written.
         """
-        path = path.absolute()
-        _refuse_foreign(path, preset=preset, seeds=seeds)
-
-        def ours(known: GroupRecord | None) -> GroupRecord:
-            record = known or GroupRecord(
-                preset=preset, preset_source=preset_source, seeds=seeds, created_at=utc_now()
+        if (path / PIPELINE_FILE).is_file() and cls.read(path) is None:
+            raise UsageError(
+                f"{path} holds a pipeline of one seed; choose another --out for several seeds."
             )
-            asked = stages_asked or record.stages_asked
-            update = {"seeds": seeds, "overrides": overrides, "stages_asked": asked}
-            return record.model_copy(update=update)
+        new = GroupRecord(
+            preset=plan.preset,
+            preset_source=preset_source,
+            seeds=seeds,
+            overrides=plan.overrides,
+            stages_asked=stages_asked,
+            created_at=utc_now(),
+        )
+        return cls._opened(
+            path, new, lambda known: new.taking_up(known).model_copy(update={"seeds": seeds})
+        )
 
-        return cls._locked(path, ours, create=True)
+    @classmethod
+    def why_not(cls, known: GroupRecord, new: GroupRecord) -> str:
+        """Say what else the directory holds."""
+        if known.preset != new.preset:
+            return f"seeds of preset {known.preset}, this is preset {new.preset}. Choose another --out."
+        gone = sorted(set(known.seeds) - set(new.seeds))
+        if not gone:
+            return ""
+        return (
+            f"seeds {seeds_text(known.seeds)}, and --seeds {seeds_text(new.seeds)} leaves out "
+            f"{seeds_text(gone)}. A seed can be added, not removed; choose another --out."
+        )
 
     def seed_path(self, seed: int) -> Path:
         """Return the pipeline directory of one seed."""
@@ -81,25 +95,3 @@ def read_group(directory: Path) -> GroupRecord | None:
         UsageError: The file exists but cannot be understood.
     """
     return GroupDirectory.read(directory)
-
-
-def _refuse_foreign(path: Path, *, preset: str, seeds: tuple[int, ...]) -> None:
-    record = read_group(path)
-    if record is None:
-        if (path / PIPELINE_FILE).is_file():
-            raise UsageError(
-                f"{path} holds a pipeline of one seed; choose another --out for several seeds."
-            )
-        GroupDirectory.refuse_unknown_files(path)
-        return
-    if record.preset != preset:
-        raise UsageError(
-            f"{path} holds seeds of preset {record.preset}, this is preset {preset}. Choose another "
-            "--out."
-        )
-    gone = sorted(set(record.seeds) - set(seeds))
-    if gone:
-        raise UsageError(
-            f"{path} holds seeds {seeds_text(record.seeds)}, and --seeds {seeds_text(seeds)} leaves out "
-            f"{seeds_text(gone)}. A seed can be added, not removed; choose another --out."
-        )

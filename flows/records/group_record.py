@@ -28,11 +28,6 @@ class JointRecord(Entry):
         """Folder below the stage's folder."""
         return self.joint
 
-    @property
-    def may_go_on(self) -> bool:
-        """True when the next stage may start."""
-        return self.verdict is Verdict.GO or (self.decision is not None and self.decision.goes_on)
-
 
 class StageJoints(StageEntries[JointRecord]):
     """A stage with its joint judgements, oldest first."""

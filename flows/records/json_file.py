@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from flows.errors import OutputError, UsageError
+from flows.errors import UsageError, writing
 from flows.settings.mistakes import mistake_text
 from gates.files import write_atomically
+from gates.findings import Finding
 from gates.result_file import finite_or_text
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -41,6 +42,11 @@ def strict_json(content: Mapping[str, object]) -> str:
     return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False, default=str)
 
 
+def finding_content(finding: Finding | None, keys: Iterable[str]) -> dict[str, Any] | None:
+    """Return some fields of a finding for `--json`; None where there is no finding."""
+    return None if finding is None else {key: getattr(finding, key) for key in keys}
+
+
 def read_state(path: Path, model: type[Model]) -> Model | None:
     """Read a state file; None when it does not exist.
 
@@ -67,7 +73,5 @@ def write_state(path: Path, state: BaseModel) -> None:
     Raises:
         OutputError: The folder cannot be written or the disk is full.
     """
-    try:
+    with writing(path.name, path):
         write_atomically(path, state.model_dump_json(indent=2) + "\n")
-    except OSError as error:
-        raise OutputError.from_os_error(path.name, path, error) from error

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.errors import OutputError, UsageError
+from flows.errors import UsageError, writing
 from flows.records.json_file import read_json, write_json
 from flows.records.pipeline_record import AttemptRecord, PipelineRecord, RunRecord, StageRecord
 from flows.records.state_folder import StateFolder
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 
 LEFT_ALONE = "gonogo was killed"
 """End of an attempt whose supervisor ended without a word; its guard stopped the trainer."""
-
-
-def default_directory(preset: str, seed: int, stamp: str) -> Path:
-    """Return `runs/<preset>-seed<seed>-<stamp>` below the current folder."""
-    return Path("runs") / f"{preset}-seed{seed}-{stamp}"
 
 
 class PipelineDirectory(StateFolder[PipelineRecord]):
@@ -46,37 +41,41 @@ class PipelineDirectory(StateFolder[PipelineRecord]):
         plan: PipelinePlan,
         *,
         preset_source: str,
-        stages_asked: tuple[str, ...] | None,
+        stages_asked: tuple[str, ...] = (),
         wait_for_trainer_s: float = 0.0,
     ) -> PipelineDirectory:
-        """Create the directory or resume an existing one, and lock it.
-
-        Args:
-            path: The directory.
-            plan: What is to be done in it.
-            preset_source: Name or absolute path of the preset.
-            stages_asked: Names or absolute paths of the pipeline's stages; None leaves them as they are.
-            wait_for_trainer_s: How long a trainer whose supervisor was killed may take to save itself.
+        """Create or resume a directory, and lock it; without `stages_asked` its stages stay as they are.
 
         Raises:
             UsageError: It is in use, or holds another preset or seed, or other files.
             OutputError: It cannot be created or written.
         """
-        path = path.absolute()
-        refuse_foreign(path, preset=plan.preset, seed=plan.seed)
+        new = PipelineRecord(
+            preset=plan.preset,
+            preset_source=preset_source,
+            seed=plan.seed,
+            overrides=plan.overrides,
+            stages_asked=stages_asked,
+            created_at=utc_now(),
+        )
+        read_record(path)
 
         def ours(known: PipelineRecord | None) -> PipelineRecord:
-            record = known or PipelineRecord(
-                preset=plan.preset,
-                preset_source=preset_source,
-                seed=plan.seed,
-                created_at=utc_now(),
-            )
-            asked = stages_asked or record.stages_asked or _around(plan)
-            update = {"overrides": plan.overrides, "stages_asked": asked}
-            return _without_lost_runs(record.model_copy(update=update), path)
+            record = new.taking_up(known)
+            asked = record.stages_asked or _around(plan)
+            return _without_lost_runs(record.model_copy(update={"stages_asked": asked}), path)
 
-        return cls._locked(path, ours, create=True, wait_s=wait_for_trainer_s)
+        return cls._opened(path, new, ours, wait_s=wait_for_trainer_s)
+
+    @classmethod
+    def why_not(cls, known: PipelineRecord, new: PipelineRecord) -> str:
+        """Say what else the directory holds."""
+        if (known.preset, known.seed) == (new.preset, new.seed):
+            return ""
+        return (
+            f"a pipeline of preset {known.preset}, seed {known.seed}; this one "
+            f"is of preset {new.preset}, seed {new.seed}. Choose another --out."
+        )
 
     @classmethod
     def reopen(cls, path: Path) -> PipelineDirectory:
@@ -94,10 +93,8 @@ class PipelineDirectory(StateFolder[PipelineRecord]):
             OutputError: The folder cannot be written.
         """
         run = self.new_folder(stage.name)
-        try:
+        with writing("The request", run):
             write_json(run / REQUEST_FILE, stage.request)
-        except OSError as error:
-            raise OutputError.from_os_error("The request", run, error) from error
         record = RunRecord(
             run=run.name,
             state=StageState.RUNNING,
@@ -120,22 +117,6 @@ def read_record(directory: Path) -> PipelineRecord | None:
     if directory.is_file():
         raise UsageError(f"{directory} is not a folder.")
     return PipelineDirectory.read(directory)
-
-
-def refuse_foreign(path: Path, *, preset: str, seed: int) -> None:
-    """Refuse a folder that another pipeline, or something else, already uses.
-
-    Raises:
-        UsageError: With what is there and what to do.
-    """
-    record = read_record(path)
-    if record is None:
-        PipelineDirectory.refuse_unknown_files(path)
-    elif (record.preset, record.seed) != (preset, seed):
-        raise UsageError(
-            f"{path} holds a pipeline of preset {record.preset}, seed {record.seed}; this one "
-            f"is of preset {preset}, seed {seed}. Choose another --out."
-        )
 
 
 def _around(plan: PipelinePlan) -> tuple[str, ...]:

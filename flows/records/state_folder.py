@@ -8,10 +8,9 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from flows.errors import InUseError, OutputError, UsageError
+from flows.errors import InUseError, UsageError, writing
 from flows.records.json_file import read_state, write_state
 from flows.records.state_record import Entry, StageEntries, StateRecord, utc_now
 
@@ -92,12 +91,10 @@ class StateFolder(Generic[State]):
         With `create` the folder is made first and the changed state is written.
         """
         path = path.absolute()
-        try:
+        with writing("The folder", path):
             if create:
                 path.mkdir(parents=True, exist_ok=True)
             lock = lock_folder(path, wait_s)
-        except OSError as error:
-            raise OutputError.from_os_error("The folder", path, error) from error
         try:
             folder = cls(path, change(cls.read(path)), lock)
             if create:
@@ -108,17 +105,32 @@ class StateFolder(Generic[State]):
         return folder
 
     @classmethod
-    def refuse_unknown_files(cls, path: Path) -> None:
-        """Refuse a folder without a state file that holds something.
-
-        Raises:
-            UsageError: It is not empty.
-        """
-        if path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()):
+    def _opened(
+        cls: type[Folder],
+        path: Path,
+        new: State,
+        ours: Callable[[Any], Any],
+        *,
+        wait_s: float = 0.0,
+    ) -> Folder:
+        """Lock the folder and write the state that `ours` makes; refuse one that holds something else."""
+        path = path.absolute()
+        known = cls.read(path)
+        if known is not None:
+            why = cls.why_not(known, new)
+            if why:
+                raise UsageError(f"{path} holds {why}")
+        elif path.is_dir() and any(not entry.name.startswith(".") for entry in path.iterdir()):
             raise UsageError(
                 f"{path} is not empty and holds no {cls.file_name}; choose an empty or new folder for "
                 "--out."
             )
+        return cls._locked(path, ours, create=True, wait_s=wait_s)
+
+    @classmethod
+    def why_not(cls, known: Any, new: Any) -> str:
+        """Say what else the folder holds than a new state would; empty if it can be taken up."""
+        raise NotImplementedError
 
     def save(self, record: State) -> None:
         """Replace the state and write it.
@@ -155,13 +167,11 @@ class StateFolder(Generic[State]):
         """
         folder = self.path / stage
         number = re.compile(rf"{self.entry_prefix}(\d{{3,}})")
-        try:
+        with writing("A new folder", folder):
             folder.mkdir(exist_ok=True)
             known = [int(m.group(1)) for p in folder.iterdir() if (m := number.fullmatch(p.name))]
             new = folder / f"{self.entry_prefix}{max(known, default=0) + 1:03d}"
             new.mkdir()
-        except OSError as error:
-            raise OutputError.from_os_error("A new folder", folder, error) from error
         return new
 
     def close(self) -> None:
@@ -173,12 +183,7 @@ class StateFolder(Generic[State]):
     def __enter__(self: Folder) -> Folder:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -194,16 +199,14 @@ def lock_folder(path: Path, wait_s: float = 0.0) -> int:
     deadline = time.monotonic() + wait_s
     try:
         while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if try_lock(lock):
                 break
-            except BlockingIOError:
-                owner = os.pread(lock, 100, 0).decode(errors="replace").strip()
-                if time.monotonic() < deadline and _is_gone(owner):
-                    time.sleep(0.1)
-                    continue
+            owner = os.pread(lock, 100, 0).decode(errors="replace").strip()
+            if time.monotonic() < deadline and _owner_is_gone(owner):
+                time.sleep(0.1)
+                continue
             what = owner or "another process"
-            if _is_gone(owner):
+            if _owner_is_gone(owner):
                 what = f"the trainer of {owner}, which is gone; it is saving itself"
             raise InUseError(
                 f"{path} is in use by {what}; wait until it ends or choose another --out."
@@ -216,15 +219,27 @@ def lock_folder(path: Path, wait_s: float = 0.0) -> int:
     return lock
 
 
-def _is_gone(owner: str) -> bool:
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file for us alone; False when another process has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _owner_is_gone(owner: str) -> bool:
     """Tell whether the process that a lock names has ended."""
     match = _OWNER.match(owner)
-    if match is None:
-        return False
+    return match is not None and is_gone(int(match.group(1)))
+
+
+def is_gone(pid: int) -> bool:
+    """Tell whether a process has ended."""
     try:
-        os.kill(int(match.group(1)), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return True
     except PermissionError:
-        return False
+        pass
     return False

@@ -46,6 +46,11 @@ class Entry(Record):
     training_s: float | None = None
     """Duration of the training, of all seeds together in a joint judgement."""
 
+    @property
+    def may_go_on(self) -> bool:
+        """True when the next stage may start."""
+        return self.verdict is Verdict.GO or (self.decision is not None and self.decision.goes_on)
+
     if TYPE_CHECKING:
 
         @property
@@ -97,6 +102,13 @@ class StateRecord(Record, Generic[E, AnyStage]):
     """Names or absolute paths, as `--stages` takes them."""
     created_at: str
     stages: Mapping[str, AnyStage] = Field(default_factory=dict)
+
+    def taking_up(self: AnyState, known: AnyState | None) -> AnyState:
+        """Return a known state with our overrides and stages; ourselves if there is none."""
+        if known is None:
+            return self
+        asked = self.stages_asked or known.stages_asked
+        return known.model_copy(update={"overrides": self.overrides, "stages_asked": asked})
 
     def last(self, stage: str) -> E | None:
         """Return the newest entry of a stage."""

@@ -63,11 +63,6 @@ def check_by_command(
     """Check a request of a trainer by command, as our own trainer checks one of its own.
 
     `request["trainer"]` is replaced by what was understood.
-
-    Args:
-        request: Content of request.json.
-        stage: Its cadence can be used in the command.
-        folder: Of the preset file.
     """
     mistakes: list[Mistake] = []
     section = parse_trainer(request["trainer"], mistakes)

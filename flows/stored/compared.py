@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import UsageError
-from flows.judging.rules import own_run, rules_for
+from flows.judging.rules import Asked, own_run, rules_for
+from flows.judging.run_log import read_log
 from flows.records.json_file import read_json
 from flows.records.recipe import flat_config
 from flows.records.stored_result import GATE_FILE, PIPELINE_FILE, RUN_FILE, read_result
-from flows.report_context.run_log import read_log
 from flows.settings.shell_path import shell_path
 from flows.stored.find import require_folder
 from gates.checks.gate_file import load_gate
@@ -59,7 +59,7 @@ def load_run(path: Path, *, stage: str | None) -> ComparedRun:
     source = _source(run, stored)
     own = own_run(source)
     if stored is None:
-        rules = rules_for(own, stage=stage, gate=None, planned_steps=None)
+        rules = rules_for(own, Asked(stage=stage))
         judgement = judge(
             source,
             gate=load_gate(rules.gate),

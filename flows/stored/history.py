@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flows.errors import UsageError
 from flows.records.decisions import newest_decision
@@ -21,6 +21,8 @@ from gates.errors import InputError
 from gates.findings import GateResult, Verdict
 from gates.result_file import from_json
 
+State = TypeVar("State")
+
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryRow:
@@ -31,7 +33,7 @@ class HistoryRow:
     started_at: str
     """UTC, ISO 8601; when gate.json was written if the run itself tells no time."""
     preset: str
-    seed: int | None
+    seed: int | None = None
     seeds: tuple[int, ...] = ()
     """Seeds that were judged together; empty for one run."""
     stage: str
@@ -44,14 +46,14 @@ class HistoryRow:
     deciding_check: str
     """The check that kept the verdict from GO; empty after a GO."""
     deciding: str
-    cause: str
+    cause: str = ""
     """First cause of the diagnosis; empty when none was named."""
-    config_sha256: str
+    config_sha256: str = ""
     gate_sha256: str
-    last_step: int | None
-    steps_per_s: float | None
+    last_step: int | None = None
+    steps_per_s: float | None = None
     """Environment steps per second of the whole training; None when its duration is unknown."""
-    note: str
+    note: str = ""
     """What the user said about the run."""
 
 
@@ -98,18 +100,11 @@ def read_history(
     unreadable = [
         Unreadable(path=path, reason=f"cannot be listed: {why}.") for path, why in found.unreadable
     ]
-    records: dict[Path, PipelineRecord] = {}
-    for folder in found.pipelines:
-        try:
-            record = read_record(folder)
-        except UsageError as error:
-            unreadable.append(Unreadable(path=folder, reason=str(error)))
-        else:
-            if record is not None:
-                records[folder] = record
+    records = dict(_states(found.pipelines, read_record, unreadable))
     joint = [
         row
-        for row in _joint_rows(found.groups, unreadable)
+        for folder, group in _states(found.groups, read_group, unreadable)
+        for row in _rows_of_group(folder, group)
         if preset in (None, row.preset) and stage in (None, row.stage)
     ]
     waiting = sorted(
@@ -218,15 +213,18 @@ def _row(judged: _Judged, result: GateResult, records: dict[Path, PipelineRecord
     )
 
 
-def _joint_rows(groups: Iterable[Path], unreadable: list[Unreadable]) -> Iterator[HistoryRow]:
-    for folder in groups:
+def _states(
+    folders: Iterable[Path], read: Callable[[Path], State | None], unreadable: list[Unreadable]
+) -> Iterator[tuple[Path, State]]:
+    """Read the state files of some folders; one that cannot be understood is noted."""
+    for folder in folders:
         try:
-            group = read_group(folder)
+            state = read(folder)
         except UsageError as error:
             unreadable.append(Unreadable(path=folder, reason=str(error)))
-            continue
-        if group is not None:
-            yield from _rows_of_group(folder, group)
+        else:
+            if state is not None:
+                yield folder, state
 
 
 def _rows_of_group(folder: Path, group: GroupRecord) -> Iterator[HistoryRow]:
@@ -237,7 +235,6 @@ def _rows_of_group(folder: Path, group: GroupRecord) -> Iterator[HistoryRow]:
                 folder=folder / stage / joint.joint,
                 started_at=joint.judged_at,
                 preset=group.preset,
-                seed=None,
                 seeds=tuple(sorted(joint.runs)) or group.seeds,
                 stage=stage,
                 run=joint.joint,
@@ -246,12 +243,7 @@ def _rows_of_group(folder: Path, group: GroupRecord) -> Iterator[HistoryRow]:
                 decision_reason=decision.reason if decision else "",
                 deciding_check="" if joint.verdict is Verdict.GO else "seeds together",
                 deciding=joint.deciding,
-                cause="",
-                config_sha256="",
                 gate_sha256=joint.gate_sha256,
-                last_step=None,
-                steps_per_s=None,
-                note="",
             )
 
 

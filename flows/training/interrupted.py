@@ -5,12 +5,15 @@ from __future__ import annotations
 from flows.errors import UsageError
 from flows.records.json_file import read_json
 from flows.records.pipeline_record import RunRecord
-from flows.records.recipe import recipe_hash
+from flows.records.recipe import flat_config, recipe_hash
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import StagePlan
 from flows.training.process.attempt_ends import JUDGED
 from gates.progress import StageState
 from gates.runs.ended_early import read_ended_early
+
+_SHOWN = 5
+"""Keys that a sentence names at most."""
 
 
 def interrupted_run(stage: StagePlan, directory: PipelineDirectory) -> RunRecord | None:
@@ -29,9 +32,11 @@ def interrupted_run(stage: StagePlan, directory: PipelineDirectory) -> RunRecord
     if request is None:
         return None
     if request != dict(stage.request):
+        before, now = flat_config(request), flat_config(stage.request)
+        keys = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
         raise UsageError(
-            f"{folder} began with another configuration and cannot be resumed with this one; take "
-            f"back the --set options, or leave --resume out to train {stage.name} anew."
+            f"{folder} began with another configuration ({', '.join(keys[:_SHOWN])}) and cannot be "
+            f"resumed with this one; set back what differs, or leave --resume out to train {stage.name} anew."
         )
     return run
 

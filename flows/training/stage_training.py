@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flows.errors import TrainingBrokenError
-from flows.progress import Reporter, Tick
 from flows.records.pipeline_record import AttemptRecord, RunRecord
 from flows.records.run_dir import PipelineDirectory
 from flows.records.trainer_files import LOG_NAME, TrainerStatus, log_tail
@@ -19,6 +18,7 @@ from flows.training.live.interim import InterimJudgement
 from flows.training.live.watch import RunWatch
 from flows.training.process.attempt_ends import End
 from flows.training.process.slots import hold_slots
+from flows.training.progress import Reporter, Tick
 from flows.training.supervisor import Listener, Supervised, Supervisor
 from flows.training.trainers.command import CommandTrainer, with_limits_of
 from flows.training.trainers.launch import Launch, OwnTrainer
@@ -41,14 +41,6 @@ def train_stage(
     A trainer that diverged, or that the live gate stopped, has done its work: the gate judges what
     it logged. Whatever ends this function, no process of the trainer is left, and pipeline.json
     says how the training and each of its attempts ended.
-
-    Args:
-        stage: What to train.
-        run: Run folder.
-        directory: The open pipeline directory.
-        reporter: Shows progress.
-        resume: Go on from the newest checkpoint of an interrupted training.
-        grace_s: Replaces the stage's own time that the trainer has to save itself.
 
     Raises:
         TrainingBrokenError: The trainer broke, refused its configuration or could not be kept up.

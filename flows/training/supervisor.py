@@ -89,22 +89,7 @@ class Supervisor:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[..., None] = stopping.sleep,
     ) -> None:
-        """Prepare to supervise.
-
-        Args:
-            run: Run directory.
-            trainer: What is supervised.
-            planned_steps: Of the stage.
-            settings: Limits and modes.
-            watch: Judges the run while it goes on; None: nobody does.
-            plateau_rule: By which `watch` finds that the evaluations stopped to improve.
-            listener: Is told what happens.
-            keep_open: File descriptors of locks that live as long as the trainer.
-            grace_s: Time that the trainer has to save itself after SIGTERM.
-            earlier: Attempts of the same run before this supervisor was started.
-            clock: Seconds that never jump.
-            sleep: Waits between two looks and before a restart.
-        """
+        """Prepare to supervise; `earlier` are attempts of the same run before this supervisor was started."""
         self._run = run
         self._trainer = trainer
         self._planned_steps = planned_steps

@@ -103,8 +103,7 @@ def _run_before(stage: StagePlan, directory: PipelineDirectory) -> Path:
 
 def _passed(run: RunRecord) -> bool:
     """Tell whether later stages may begin with it; whether they may begin at all is decided elsewhere."""
-    decided = run.decision is not None and run.decision.goes_on
-    return run.state in (StageState.GO, StageState.CONDITIONAL) or decided
+    return run.may_go_on or run.state is StageState.CONDITIONAL
 
 
 def _checkpoint(run: Path, at: int | str | None) -> tuple[Path, int | None]:

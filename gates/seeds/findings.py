@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from gates.findings import Finding, Outcome, Verdict
-from gates.seeds.result import GROUP, SeedVerdict, seed_names
+from gates.seeds.result import SeedVerdict, few_seeds, seed_names, seeds_finding
 
 
 def enough_passed(seeds: Sequence[SeedVerdict], needed: int) -> Finding:
@@ -22,10 +22,9 @@ def enough_passed(seeds: Sequence[SeedVerdict], needed: int) -> Finding:
         outcome = Outcome.FAIL
     reason = f"{passed} of {len(seeds)} seeds passed, {needed} needed"
     others = [_in_short(seed) for seed in seeds if seed.verdict is not Verdict.GO]
-    return Finding(
-        check="seeds_passed",
-        type="seeds_passed",
-        title="Enough seeds passed",
+    return seeds_finding(
+        "seeds_passed",
+        "Enough seeds passed",
         outcome=outcome,
         required=True,
         reason=f"{reason}{': ' if others else ''}{'; '.join(others)}.",
@@ -34,7 +33,6 @@ def enough_passed(seeds: Sequence[SeedVerdict], needed: int) -> Finding:
         limit=float(needed),
         direction="min",
         statistic="seeds with GO",
-        group=GROUP,
         limit_source="seeds_needed of the stage's gate",
         rationale="A recipe that fails for one seed in five fails one training in five.",
     )
@@ -51,20 +49,20 @@ def every_seed_judged(seeds: Sequence[SeedVerdict], needed: int) -> Finding:
         outcome = Outcome.WARN if passed >= needed else Outcome.INCONCLUSIVE
         parts = tuple(f"Seed {seed.seed}: {seed.deciding.rstrip('.')}." for seed in missing)
         reason = f"{_names(missing)} without a verdict. {' '.join(parts)}"
-    return Finding(
-        check="seeds_judged",
-        type="seeds_judged",
-        title="Every seed judged",
+    return seeds_finding(
+        "seeds_judged",
+        "Every seed judged",
         outcome=outcome,
         required=True,
         reason=reason,
-        fact=_fact(outcome, f"{_short(missing)} without a verdict") if missing else "",
+        fact=_fact(outcome, f"{few_seeds([seed.seed for seed in missing])} without a verdict")
+        if missing
+        else "",
         parts=parts,
         value=float(len(seeds) - len(missing)),
         limit=float(len(seeds)),
         direction="min",
         statistic="seeds with a verdict",
-        group=GROUP,
         limit_source="the seeds that were asked for",
         rationale="What did not finish says nothing good about the recipe.",
     )
@@ -87,17 +85,15 @@ def verdicts_agree(seeds: Sequence[SeedVerdict]) -> Finding | None:
             if (found := _of(judged, verdict))
         ]
         reason = f"{', '.join(groups)}. {likely_cause([s for s in judged if s not in passed])}"
-    return Finding(
-        check="seeds_agree",
-        type="seeds_agree",
-        title="Seeds agree",
+    return seeds_finding(
+        "seeds_agree",
+        "Seeds agree",
         outcome=Outcome.WARN if split else Outcome.PASS,
         required=False,
         reason=reason,
         fact="verdicts differ" if split else "",
         value=float(len(failed)),
         statistic="seeds with NO_GO",
-        group=GROUP,
         rationale="Where seeds disagree, the recipe stands at the edge of what works.",
     )
 
@@ -133,11 +129,6 @@ def _in_short(seed: SeedVerdict) -> str:
 
 def _names(seeds: Sequence[SeedVerdict]) -> str:
     return seed_names([seed.seed for seed in seeds])
-
-
-def _short(seeds: Sequence[SeedVerdict]) -> str:
-    """Name a few seeds, count many."""
-    return _names(seeds) if len(seeds) <= 4 else f"{len(seeds)} seeds"
 
 
 def _fact(outcome: Outcome, text: str) -> str:

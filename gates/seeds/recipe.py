@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from gates.findings import Finding, GateResult, Outcome
-from gates.seeds.result import GROUP, SeedRun, seed_names
+from gates.seeds.result import SeedRun, few_seeds, seed_names, seeds_finding
 from gates.text import as_sentence
 
 _FEWEST_NUMBERS = 3
@@ -30,17 +30,15 @@ def same_recipe(runs: Sequence[SeedRun]) -> Finding | None:
     if older:
         apart["another recipe or version of the trainer was used"] = f" for {seed_names(older)}"
     parts = tuple(f"{as_sentence(what)}{where}." for what, where in apart.items())
-    return Finding(
-        check="seeds_same_recipe",
-        type="seeds_same_recipe",
-        title="One recipe, one set of rules",
+    return seeds_finding(
+        "seeds_same_recipe",
+        "One recipe, one set of rules",
         outcome=Outcome.INCONCLUSIVE if apart else Outcome.PASS,
         required=True,
         reason=" ".join(parts)
         or f"configuration, rules and planned steps of {len(judged)} seeds are the same.",
         fact=f"not decided, {next(iter(apart))}" if apart else "",
         parts=parts,
-        group=GROUP,
         rationale="Seeds of different recipes say nothing about either of them.",
     )
 
@@ -65,22 +63,15 @@ def really_different(runs: Sequence[SeedRun]) -> Finding | None:
             for found, seeds in same.items()
         )
         reason = f"{each}: the seed was not applied, or a run was copied."
-    return Finding(
-        check="seeds_distinct",
-        type="seeds_distinct",
-        title="Seeds trained differently",
+    return seeds_finding(
+        "seeds_distinct",
+        "Seeds trained differently",
         outcome=Outcome.FAIL if same else Outcome.PASS,
         required=True,
         reason=reason,
-        fact=_fact(next(iter(same.values()))) if same else "",
-        group=GROUP,
+        fact=f"{few_seeds(next(iter(same.values())))} are the same training" if same else "",
         rationale="The same training five times is one training.",
     )
-
-
-def _fact(seeds: Sequence[int]) -> str:
-    names = seed_names(seeds) if len(seeds) <= 4 else f"{len(seeds)} seeds"
-    return f"{names} are the same training"
 
 
 _MUST_AGREE: dict[str, Callable[[GateResult], str]] = {

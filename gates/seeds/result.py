@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gates.findings import Finding, GateResult, Verdict
 from gates.metrics import Interval
 from gates.seeds.scores import SeedScore
-
-GROUP = "seeds"
-"""Group of the findings of a joint judgement."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,3 +88,13 @@ def seed_names(seeds: Sequence[int]) -> str:
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
     return f"seeds {', '.join(map(str, seeds[:-1]))} and {seeds[-1]}"
+
+
+def few_seeds(seeds: Sequence[int]) -> str:
+    """Name a few seeds, count many."""
+    return seed_names(seeds) if len(seeds) <= 4 else f"{len(seeds)} seeds"
+
+
+def seeds_finding(check: str, title: str, **content: Any) -> Finding:
+    """Return a finding of a joint judgement."""
+    return Finding(check=check, type=check, title=title, group="seeds", **content)

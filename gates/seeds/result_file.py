@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from gates.errors import InputError
-from gates.files import write_atomically
 from gates.findings import Verdict
 from gates.metrics import Interval
 from gates.result_file import read_finding, strict_json
@@ -41,15 +39,6 @@ def from_json(text: str) -> JointResult:
         return JointResult(**data)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"not a joint.json that can be read: {error}") from error
-
-
-def write(result: JointResult, path: Path) -> None:
-    """Write joint.json whole or not at all.
-
-    Raises:
-        OSError: The folder is missing or read-only, or the disk is full.
-    """
-    write_atomically(path, to_json(result))
 
 
 def _seed(data: dict[str, Any]) -> SeedVerdict:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gates.findings import Finding, Outcome
 from gates.metrics import Interval
-from gates.seeds.result import GROUP, SeedVerdict, seed_names
+from gates.seeds.result import SeedVerdict, seed_names, seeds_finding
 from gates.seeds.statistics import LEAST_FOR_INTERVAL, interquartile_mean
 from gates.series import FloatArray
 from gates.text import format_number
@@ -49,10 +49,9 @@ def returns_agree(
     elif gain is not None and half > _WIDE_SHARE * abs(gain):
         outcome, fact = Outcome.WARN, "returns spread widely"
         notes.insert(0, f"the interval is wide: {_spread_cause(seeds)}")
-    return Finding(
-        check="returns_agree",
-        type="returns_agree",
-        title="Returns agree across seeds",
+    return seeds_finding(
+        "returns_agree",
+        "Returns agree across seeds",
         outcome=outcome,
         required=False,
         reason=f"{_returns_text(values, returns, gain)}{'; ' if notes else ''}{'; '.join(notes)}.",
@@ -61,7 +60,6 @@ def returns_agree(
         limit=None if gain is None else _WIDE_SHARE * abs(gain),
         direction="max",
         statistic="half of the 95 % interval of the interquartile mean",
-        group=GROUP,
         limit_source="half of the gain over the untrained policy; heuristic",
         rationale="A wide interval means that the next seed may end anywhere in it.",
     )

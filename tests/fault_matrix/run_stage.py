@@ -21,10 +21,10 @@ sys.path.insert(0, str(HERE.parents[1]))
 from flows.commands.terminal import Ended, one_sentence_for_errors  # noqa: E402
 from flows.pipeline import stage as stages  # noqa: E402
 from flows.pipeline.request import RunRequest  # noqa: E402
-from flows.progress import Tick  # noqa: E402
 from flows.training import stage_training as training  # noqa: E402
 from flows.training.interrupted import interrupted_run  # noqa: E402
 from flows.training.process.stopping import raise_on_stop_signals  # noqa: E402
+from flows.training.progress import Tick  # noqa: E402
 
 STEPS, CHECKPOINT_EVERY = 1_600, 400
 PRESET = """

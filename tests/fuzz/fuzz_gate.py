@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from flows.commands.gate import judge_with  # noqa: E402
 from flows.errors import FlowsError  # noqa: E402
+from flows.judging.rules import Asked  # noqa: E402
 from gates.errors import GatesError, InputError  # noqa: E402
 from gates.findings import GateResult, Verdict  # noqa: E402
 from gates.result_file import from_json  # noqa: E402
@@ -71,16 +72,10 @@ def judge_case(case: Case, *, cross_check: bool) -> list[tuple[str, str]]:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             warnings.filterwarnings("ignore", category=DeprecationWarning)
-            judged = judge_with(
-                case.folder,
-                stage=case.stage,
-                gate=None,
-                planned_steps=case.planned_steps,
-                out=out,
-                config=None,
-                dialect=None,
-                cross_check=cross_check,
+            asked = Asked(
+                stage=case.stage, planned_steps=case.planned_steps, cross_check=cross_check
             )
+            judged = judge_with(case.folder, asked, out=out)
     except (GatesError, FlowsError) as error:
         text = str(error)
         clear = text and "\n" not in text and len(text) < _LONGEST_SENTENCE

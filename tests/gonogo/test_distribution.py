@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from flows.extras import EXTRA_OF
+from flows.settings.extras import EXTRA_OF
 from tests.gonogo.hostile import ROOT
 
 tomllib = pytest.importorskip("tomllib", reason="the standard library reads TOML since Python 3.11")

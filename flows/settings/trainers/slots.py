@@ -15,12 +15,7 @@ Slot = Annotated[str, Field(pattern=SLOT, max_length=80)]
 
 
 def derived_slots(needs: Needs, environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """Return the slots of a training: its CUDA device and its simulators' ports.
-
-    Args:
-        needs: What the training takes of the machine.
-        environment: Environment variables of the training, for CUDA_VISIBLE_DEVICES; default: ours.
-    """
+    """Return the slots of a training: its CUDA device, by `environment` or ours, and its simulators' ports."""
     seen = (os.environ if environment is None else environment).get("CUDA_VISIBLE_DEVICES", "")
     slots = []
     if needs.device == "cuda":

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.errors import TrainingBrokenError
-from flows.extras import require
+from flows.settings.extras import require
 from flows.settings.mistakes import Mistake
 from flows.settings.trainers.own_trainer import (
     BAD_CONFIG,

@@ -1,6 +1,6 @@
-"""Writes what was measured as scalars for TensorBoard, beside the trainer's event files.
+"""Records of event files that we write ourselves: what was measured, as scalars, and where a session began.
 
-By hand, since the few bytes of a scalar are no reason to load TensorBoard into every supervisor.
+By hand, since their few bytes are no reason to load TensorBoard into every supervisor.
 """
 
 from __future__ import annotations
@@ -32,23 +32,38 @@ class ResourceEvents:
             OSError: It cannot be written.
         """
         now = time.time()
-        content = frame(_event(now, step, values))
+        content = _scalars(now, step, values)
         if self._path is None:
             self._folder.mkdir(exist_ok=True)
             name = f"events.out.tfevents.{int(now)}.{os.getpid()}{RESOURCES}"
-            content = frame(_double(1, now) + _bytes(3, b"brain.Event:2")) + content
+            content = first_record(now) + content
             self._path = self._folder / name
         with self._path.open("ab") as file:
             file.write(content)
 
 
-def _event(at: float, step: int, values: Mapping[str, float]) -> bytes:
-    """Encode tensorflow.Event: wall_time 1, step 2, summary 5 of values 1 with tag 1 and simple_value 2."""
+def first_record(at: float) -> bytes:
+    """Return the record that an event file begins with: the version of its format."""
+    return frame(_double(1, at) + _bytes(3, b"brain.Event:2"))
+
+
+def session_start(at: float, step: int) -> bytes:
+    """Return the record of TensorBoard's writers with `purge_step`: older points from `step` on are void."""
+    return _record(at, step, _bytes(7, b"\x08\x01"))
+
+
+def _scalars(at: float, step: int, values: Mapping[str, float]) -> bytes:
+    """Encode a summary, field 5, of values, each with tag 1 and simple_value 2."""
     summary = b"".join(
         _bytes(1, _bytes(1, f"{FOLDER}/{name}".encode()) + b"\x15" + struct.pack("<f", value))
         for name, value in values.items()
     )
-    return _double(1, at) + b"\x10" + _varint(step) + _bytes(5, summary)
+    return _record(at, step, _bytes(5, summary))
+
+
+def _record(at: float, step: int, content: bytes) -> bytes:
+    """Frame a tensorflow.Event: wall_time 1, step 2, and what it says."""
+    return frame(_double(1, at) + b"\x10" + _varint(step) + content)
 
 
 def _bytes(field: int, content: bytes) -> bytes:

@@ -38,12 +38,7 @@ class ResourceWatch:
         self._events = ResourceEvents(run)
 
     def sample_when_due(self, group: int, step: int = 0) -> None:
-        """Measure the process group if it is time; a full disk is no reason to stop.
-
-        Args:
-            group: Process group of the trainer.
-            step: Its environment step.
-        """
+        """Measure a process group if it is time; a full disk is no reason to stop."""
         now = self._clock()
         if now < self._due:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.errors import OutputError
+from flows.errors import writing
 from gates.files import write_atomically
 from gates.runs.ended_early import ENDED_EARLY_FILE, EndedEarly
 
@@ -16,10 +16,8 @@ def write_ended_early(run: Path, ended: EndedEarly) -> None:
         OutputError: It cannot be written.
     """
     path = run / ENDED_EARLY_FILE
-    try:
+    with writing("What early stopping said", path):
         write_atomically(path, ended.to_json())
-    except OSError as error:
-        raise OutputError.from_os_error("What early stopping said", path, error) from error
 
 
 def forget_ended_early(run: Path) -> None:
@@ -29,7 +27,5 @@ def forget_ended_early(run: Path) -> None:
         OutputError: It cannot be removed.
     """
     path = run / ENDED_EARLY_FILE
-    try:
+    with writing("What early stopping said", path):
         path.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError.from_os_error("What early stopping said", path, error) from error

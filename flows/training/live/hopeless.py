@@ -24,12 +24,7 @@ _DEVIATION = 1.0 / (0.6745 * 2.0**0.5)
 def lost_at_interim_gates(
     verdicts: Sequence[InterimVerdict], settings: HopelessSettings
 ) -> tuple[str, str] | None:
-    """Return the check that the last interim gates all failed, with a sentence; None while there is hope.
-
-    Args:
-        verdicts: All so far, oldest first.
-        settings: How many in a row count.
-    """
+    """Return the check that the last interim gates all failed, with a sentence; None while there is hope."""
     needed = settings.interim_no_go
     if needed is None or len(verdicts) < needed:
         return None

@@ -11,9 +11,8 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
-from flows.errors import OutputError
+from flows.errors import writing
 from flows.settings.trainers.own_trainer import child_guard
 from flows.training.process.stopping import hurried
 
@@ -54,32 +53,37 @@ class ChildProcess:
         self._grace_s = grace_s
         alive_read, self._alive = os.pipe()
         keep = tuple(keep_open)
-        try:
-            with log.open("ab") as output:
-                self._guard = subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-I",
-                        "-S",
-                        str(child_guard()),
-                        str(alive_read),
-                        str(grace_s),
-                        *(("--when-killed", json.dumps(list(when_killed))) if when_killed else ()),
-                        *command,
-                    ],
-                    cwd=cwd,
-                    env=None if environment is None else dict(environment),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    pass_fds=(alive_read, *keep),
-                )
-        except OSError as error:
-            os.close(self._alive)
-            raise OutputError.from_os_error("The child's log", log, error) from error
-        finally:
-            os.close(alive_read)
+        with writing("The child's log", log):
+            try:
+                with log.open("ab") as output:
+                    self._guard = subprocess.Popen(
+                        [
+                            sys.executable,
+                            "-I",
+                            "-S",
+                            str(child_guard()),
+                            str(alive_read),
+                            str(grace_s),
+                            *(
+                                ("--when-killed", json.dumps(list(when_killed)))
+                                if when_killed
+                                else ()
+                            ),
+                            *command,
+                        ],
+                        cwd=cwd,
+                        env=None if environment is None else dict(environment),
+                        stdin=subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                        pass_fds=(alive_read, *keep),
+                    )
+            except OSError:
+                os.close(self._alive)
+                raise
+            finally:
+                os.close(alive_read)
         self.pid = self._guard.pid
         """Leader of the child's process group."""
         self.ended: int | None = None
@@ -123,12 +127,7 @@ class ChildProcess:
     def __enter__(self) -> ChildProcess:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _ended(self) -> bool:

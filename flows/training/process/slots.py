@@ -7,14 +7,14 @@ of them, however they end; no file has to be cleared away.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from flows.errors import OutputError
+from flows.errors import writing
+from flows.records.state_folder import try_lock
 from flows.records.state_record import utc_now
 from flows.training.process.stopping import sleep as sleep_or_stop
 from reports.text.escaping import one_line
@@ -66,12 +66,12 @@ def _hold(
 ) -> int:
     folder = slot_folder()
     path = folder / f"{re.sub(r'[^a-z0-9._-]', '_', slot)}.lock"
-    try:
+    with writing("A slot's lock", path):
         _make_shared(folder)
         lock = _open(path)
         held.callback(os.close, lock)
         told = ""
-        while not _try(lock):
+        while not try_lock(lock):
             holder = _holder(lock)
             if holder != told:
                 told = holder
@@ -79,8 +79,6 @@ def _hold(
             sleep(POLL_S)
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{who}, since {utc_now()}\n".encode()[:_MOST_BYTES], 0)
-    except OSError as error:
-        raise OutputError.from_os_error("A slot's lock", path, error) from error
     return lock
 
 
@@ -103,14 +101,6 @@ def _open(path: Path) -> int:
         return os.open(path, flags)
     os.fchmod(lock, 0o666)
     return lock
-
-
-def _try(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _holder(lock: int) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from flows.errors import OutputError
+from flows.errors import writing
 from flows.records.command_run import DISCARDED, record_attempt, write_command_run
 from flows.records.trainer_files import TrainerStatus
 from flows.settings.plan import StagePlan
@@ -33,17 +33,8 @@ from gates.runs.translate import load_dialect
 EVENTS = "events"
 DEFAULT_CODES: Mapping[int, End] = {FINISHED: End.FINISHED, BAD_CONFIG: End.BAD_CONFIG}
 """What exit codes mean unless the preset says otherwise: 2 is wrong usage wherever arguments are parsed."""
-ENDS: Mapping[str, End] = {
-    "finished": End.FINISHED,
-    "diverged": End.DIVERGED,
-    "simulator_lost": End.SIMULATOR_LOST,
-    "out_of_memory": End.OUT_OF_MEMORY,
-    "killed": End.KILLED,
-    "disk_full": End.DISK_FULL,
-    "broken": End.BROKEN,
-    "bad_configuration": End.BAD_CONFIG,
-}
-"""The names that `trainer.exit_codes` may use."""
+ENDS: Mapping[str, End] = {end.value.replace(" ", "_"): end for end in End}
+"""What the names that `trainer.exit_codes` may use stand for."""
 _WAS_ENDED = frozenset(
     {End.KILLED, End.HUNG, End.LIVE_STOP, End.EARLY_STOP, End.INTERRUPTED, End.OUT_OF_MEMORY}
 )
@@ -105,7 +96,7 @@ class CommandTrainer:
         """
         checkpoint = self._checkpoint()
         goes_on = resume and self._can_go_on(checkpoint)
-        try:
+        with writing("The run's folder", self._run):
             if not goes_on:
                 self._discard_events(attempt - 1)
             (self._run / EVENTS).mkdir(exist_ok=True)
@@ -125,8 +116,6 @@ class CommandTrainer:
                 command=command,
             )
             record_attempt(self._run, attempt, pid=None, resumed_from_step=0)
-        except OSError as error:
-            raise OutputError.from_os_error("The run's folder", self._run, error) from error
         self._heartbeat = EventHeartbeat(
             self._run,
             planned_steps=self._stage.steps,

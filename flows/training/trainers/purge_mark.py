@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flows.training.health.events import first_record, session_start
+
 
 def write_purge_mark(events: Path, *, step: int, at: float) -> Path:
     """Write a small event file: points of older files at or after `step` are void.
@@ -18,20 +20,10 @@ def write_purge_mark(events: Path, *, step: int, at: float) -> Path:
     Raises:
         OSError: It cannot be written.
     """
-    from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-    from tensorboard.summary.writer.record_writer import RecordWriter
-
     folder = _folder_of(events)
     path = folder / f"events.out.tfevents.{int(at)}.gonogo-purge"
     temporary = folder / f".purge-{int(at)}"
-    with temporary.open("wb") as file:
-        writer = RecordWriter(file)
-        for event in (
-            Event(wall_time=at, file_version="brain.Event:2"),
-            Event(wall_time=at, step=step, session_log=SessionLog(status=SessionLog.START)),
-        ):
-            writer.write(event.SerializeToString())
-        writer.flush()
+    temporary.write_bytes(first_record(at) + session_start(at, step))
     temporary.replace(path)
     return path
 

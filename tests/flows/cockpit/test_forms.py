@@ -173,7 +173,7 @@ def test_a_group_has_one_folder_and_a_name_without_an_override_means_nothing(
         for _ in range(2)
     )
     assert first.seeds == (0, 3)
-    assert first.no_go_override is None
+    assert first.override_signed is None
     assert first.out == again.out
     assert first.out.parent == runs
     assert first.out.name.startswith("drive-seeds0_3-")

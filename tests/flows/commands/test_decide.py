@@ -6,7 +6,6 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,12 @@ from flows.decisions import waiting as deciding
 from flows.decisions.judged import Judged
 from flows.errors import UsageError
 from flows.pipeline import stage as stages
+from flows.pipeline.kept import kept_outcome, override_no_go
 from flows.pipeline.outcome import StageOutcome
-from flows.pipeline.request import NoGoOverride, RunRequest
-from flows.progress import SilentReporter
+from flows.pipeline.request import RunRequest
 from flows.records.decisions import (
     Decision,
+    Signed,
     gate_json_sha256,
     newest_decision,
     read_decisions,
@@ -29,6 +29,7 @@ from flows.records.decisions import (
 )
 from flows.records.run_dir import PipelineDirectory, read_record
 from flows.stored.history import read_history
+from flows.training.progress import SilentReporter
 
 Opened = Callable[..., tuple[RunRequest, PipelineDirectory]]
 MakeRequest = Callable[..., RunRequest]
@@ -78,7 +79,8 @@ def settled(
     say: Callable[[str], None],
 ) -> StageOutcome:
     judged = Judged(directory, outcome.stage, outcome.run.name)
-    return replace(outcome, decision=deciding.settle(judged, request.terms, say))
+    deciding.settle(judged, request, say)
+    return StageOutcome.of(judged, kept=outcome.kept)
 
 
 def next_run(opened: Opened, loss: float) -> str | None:
@@ -117,9 +119,9 @@ def test_an_approval_lets_the_next_stage_start_and_never_turns_into_a_go(
     )
 
     assert next_run(opened, 7.0) is None
-    request, directory = opened("train.loss=7.0")
-    kept = stages.kept_outcome(request.plan().stages[0], directory)
-    assert kept.may_go_on
+    _, directory = opened("train.loss=7.0")
+    kept = kept_outcome(directory, "one")
+    assert kept.entry.may_go_on
     assert kept.verdict_text == text
 
 
@@ -127,10 +129,10 @@ def test_without_a_decision_a_conditional_is_neither_trained_again_nor_passed(
     conditional: Path, opened: Opened
 ) -> None:
     assert next_run(opened, 7.0) is None
-    request, directory = opened("train.loss=7.0")
-    kept = stages.kept_outcome(request.plan().stages[0], directory)
-    assert kept.undecided
-    assert not kept.may_go_on
+    _, directory = opened("train.loss=7.0")
+    kept = kept_outcome(directory, "one")
+    assert Judged(directory, "one", "run-001").undecided
+    assert not kept.entry.may_go_on
     assert kept.verdict_text == "CONDITIONAL"
 
 
@@ -236,19 +238,20 @@ def test_only_a_conditional_can_be_decided_about(
     )
 
 
-def order(stage: str = "one") -> NoGoOverride:
-    return NoGoOverride(stage=stage, name="Ada", reason="the check is wrong here")
+def override(request: RunRequest, directory: PipelineDirectory, stage: str = "one") -> None:
+    signature = Signed(by="Ada", reason="the check is wrong here")
+    override_no_go(directory, request.plans(), stage, signature)
 
 
 def test_a_no_go_that_stands_can_be_overridden_and_stays_a_no_go(opened: Opened) -> None:
     outcome, directory, request = ended(opened, 70.0)
-    stages.override_no_go(request.plan(), directory, order())
-    stages.override_no_go(request.plan(), directory, order())
+    override(request, directory)
+    override(request, directory)
     assert len(read_decisions(outcome.run)) == 1, "the same order again is the same decision"
     stage = request.plan().stages[0]
     assert stages.reason_to_train(stage, directory) is None
-    kept = stages.kept_outcome(stage, directory)
-    assert kept.may_go_on
+    kept = kept_outcome(directory, "one")
+    assert kept.entry.may_go_on
     assert kept.verdict_text == "NO_GO, overridden by Ada: the check is wrong here"
     assert "overridden by Ada" in outcome.report.read_text()
     pipeline = (directory.path / "report.md").read_text()
@@ -257,17 +260,17 @@ def test_a_no_go_that_stands_can_be_overridden_and_stays_a_no_go(opened: Opened)
 
 def test_nobody_overrides_a_no_go_that_does_not_stand(opened: Opened, files: Path) -> None:
     request, directory = opened()
-    for stage, why in (("one", "it was not run yet"), ("three", "There is no stage three")):
+    for stage, why in (("one", "it was not judged yet"), ("three", "There is no stage three")):
         with pytest.raises(UsageError, match=why):
-            stages.override_no_go(request.plan(), directory, order(stage))
+            override(request, directory, stage)
     ended(opened, 1.0)
     request, directory = opened("train.loss=1.0")
     with pytest.raises(UsageError, match="run-001 ended GO"):
-        stages.override_no_go(request.plan(), directory, order())
+        override(request, directory)
     ended(opened, 70.0)
     request, directory = opened("train.loss=71.0")
     with pytest.raises(UsageError, match="the recipe is not that of run-002"):
-        stages.override_no_go(request.plan(), directory, order())
+        override(request, directory)
 
 
 def test_an_override_needs_a_reason() -> None:
@@ -290,7 +293,7 @@ def test_waiting_ends_after_its_time(
     request = make_request(on_conditional="wait", wait_h=1e-5, on_timeout=on_timeout)
     after = settled(outcome, request, directory, lambda _: None)
     assert after.verdict_text.startswith(text)
-    assert after.may_go_on == (on_timeout == "continue")
+    assert after.entry.may_go_on == (on_timeout == "continue")
     run = directory.record.last("one")
     assert run is not None
     assert run.waits is None

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from flows.cli import app
 from flows.judging.judge_run import Judged, judge_directory
+from flows.judging.rules import Asked, Rules
 from gates.findings import Outcome, Verdict
 from gates.second_reader.process import SecondReader
 from gates.second_reader.tbparse_reader import FileToRead, Reading, read_files
@@ -72,12 +73,10 @@ def judged(folder: Path, reader: SecondReader | None, *, required: bool) -> Judg
         write_gate(folder.parent / "gate.yaml", required=required, more=ONE_MORE)
     return judge_directory(
         run,
-        stage="5k",
-        gate=folder.parent / "gate.yaml",
-        planned_steps=400,
+        Rules(stage="5k", gate=folder.parent / "gate.yaml", planned_steps=400),
+        Asked(second_reader=reader),
         out=folder,
         context=lambda _: CONTEXT,
-        second_reader=reader,
     )
 
 

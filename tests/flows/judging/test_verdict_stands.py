@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from flows.judging import judge_run
+from flows.judging import judge_run, pipeline_report
 from flows.judging.judge_run import Judged, judge_directory
+from flows.judging.pipeline_report import save_pipeline_report
+from flows.judging.rules import Asked, Rules
+from flows.judging.stage_context import stage_context
 from flows.records.run_dir import PipelineDirectory
-from flows.report_context import pipeline as pipeline_report
-from flows.report_context.pipeline import save_pipeline_report
-from flows.report_context.stage import stage_context
 from gates.findings import Verdict
 from gates.result_file import from_json
 from gates.second_reader.process import SecondReader
@@ -40,12 +40,10 @@ def judged(
     gate = write_gate(folder / "gate.yaml")
     return judge_directory(
         run,
-        stage="5k",
-        gate=gate,
-        planned_steps=400,
+        Rules(stage="5k", gate=gate, planned_steps=400),
+        Asked(second_reader=reader),
         out=folder / "out",
         context=context,
-        second_reader=reader,
     )
 
 
@@ -105,12 +103,11 @@ def test_what_a_training_left_behind_may_be_unreadable(
     directory = PipelineDirectory.view(tmp_path / "pipeline")
     assert directory is not None
     run = directory.record.stages["5k"].runs[-1]
-    monkeypatch.setattr(f"flows.report_context.supervision_rows.{name}", boom)
+    monkeypatch.setattr(f"flows.judging.supervision_rows.{name}", boom)
     found = judge_directory(
         folder,
-        stage="5k",
-        gate=gate,
-        planned_steps=400,
+        Rules(stage="5k", gate=gate, planned_steps=400),
+        Asked(),
         out=folder,
         context=lambda judgement: stage_context("5k", run, directory, judgement),
     )
@@ -154,9 +151,8 @@ def test_a_run_whose_name_is_no_utf_8_is_judged(tmp_path: Path) -> None:
     run = write_events(tmp_path / "run\udc80", loss=20.0)
     found = judge_directory(
         run,
-        stage="5k",
-        gate=write_gate(tmp_path / "gate.yaml"),
-        planned_steps=400,
+        Rules(stage="5k", gate=write_gate(tmp_path / "gate.yaml"), planned_steps=400),
+        Asked(),
         out=tmp_path / "out",
         context=lambda _: CONTEXT,
     )
@@ -168,9 +164,8 @@ def test_tiny_values_of_a_real_run_are_judged_and_drawn(tmp_path: Path) -> None:
     run = SHARED / "recipes" / "013-5k"
     if not run.is_dir():
         pytest.skip("reference runs are not there")
-    found = judge_run.judge_directory(
-        run, stage="5k", gate="5k", planned_steps=5000, out=tmp_path, context=lambda _: CONTEXT
-    )
+    rules = Rules(stage="5k", gate="5k", planned_steps=5000)
+    found = judge_run.judge_directory(run, rules, Asked(), out=tmp_path, context=lambda _: CONTEXT)
     result = found.judgement.result
     assert (result.verdict, result.diagnoses[0].cause) == (Verdict.NO_GO, "dead_actor")
     assert "Missing in this report" not in found.report.read_text(encoding="utf-8")

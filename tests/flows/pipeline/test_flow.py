@@ -26,11 +26,11 @@ from typer.testing import CliRunner
 from flows.cli import app
 from flows.errors import UsageError
 from flows.pipeline import stage as stages
+from flows.pipeline.flow import validate
 from flows.pipeline.outcome import PipelineOutcome
 from flows.pipeline.request import RunRequest
-from flows.progress import SilentReporter
 from flows.records.recipe import recipe_hash
-from flows.validation import validate
+from flows.training.progress import SilentReporter
 from gates.findings import Verdict
 
 MakeRequest = Callable[..., RunRequest]
@@ -38,7 +38,7 @@ MakeRequest = Callable[..., RunRequest]
 
 @flow(persist_result=False, retries=0)
 def staged_validation(request: RunRequest) -> State[PipelineOutcome]:
-    return validate(request, request.plans(), SilentReporter())
+    return validate(request, SilentReporter())
 
 
 pytestmark = [

@@ -9,10 +9,12 @@ import pytest
 import flows.records.recipe
 from flows.errors import OutputError
 from flows.pipeline import stage as stages
+from flows.pipeline.kept import kept_outcome
 from flows.pipeline.outcome import StageOutcome
 from flows.pipeline.request import RunRequest
-from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
+from flows.records.stored_result import GATE_FILE
+from flows.training.progress import SilentReporter
 from gates.findings import Verdict
 from gates.progress import StageState
 
@@ -33,8 +35,8 @@ def run_one(
 def test_a_stage_ends_with_verdict_gate_json_and_report(opened: Opened, verdict: Verdict) -> None:
     outcome, directory = run_one(opened, f"train.loss={LOSS[verdict]}")
     assert outcome.verdict is verdict
-    assert outcome.may_go_on == (verdict is Verdict.GO)
-    assert json.loads(outcome.gate_json.read_text())["verdict"] == verdict.value
+    assert outcome.entry.may_go_on == (verdict is Verdict.GO)
+    assert json.loads((outcome.run / GATE_FILE).read_text())["verdict"] == verdict.value
     assert "Critic loss bounded" in outcome.report.read_text()
     record = directory.record.last("one")
     assert record is not None
@@ -54,10 +56,10 @@ def test_only_a_go_of_the_same_recipe_and_rules_is_kept(opened: Opened, files: P
     assert reason(opened) == "it was not run yet"
     outcome, _ = run_one(opened)
     assert reason(opened) is None
-    request, directory = opened()
-    kept = stages.kept_outcome(request.plan().stages[0], directory)
+    _, directory = opened()
+    kept = kept_outcome(directory, "one")
     assert (kept.kept, kept.verdict, kept.run) == (True, Verdict.GO, outcome.run)
-    assert kept.may_go_on
+    assert kept.entry.may_go_on
 
     assert reason(opened, "train.loss=2.0") == "the recipe is not that of run-001"
     gate = files / "loss.yaml"
@@ -83,10 +85,10 @@ def test_a_no_go_is_never_kept(opened: Opened) -> None:
 
 def test_a_verdict_that_was_tampered_with_is_not_kept(opened: Opened) -> None:
     outcome, _ = run_one(opened)
-    gate = json.loads(outcome.gate_json.read_text())
-    outcome.gate_json.write_text(json.dumps({**gate, "verdict": "NO_GO"}))
+    gate = json.loads((outcome.run / GATE_FILE).read_text())
+    (outcome.run / GATE_FILE).write_text(json.dumps({**gate, "verdict": "NO_GO"}))
     assert reason(opened) == "run-001 holds no verdict that agrees with pipeline.json"
-    outcome.gate_json.unlink()
+    (outcome.run / GATE_FILE).unlink()
     assert reason(opened) is not None
 
 

@@ -14,12 +14,14 @@ from flows.commands.compare import compare_runs
 from flows.commands.decide import decide
 from flows.commands.gate import judge_with, render_report
 from flows.commands.history import show_history
+from flows.errors import UsageError
+from flows.judging.rules import Asked
+from flows.pipeline.kept import kept_joint
 from flows.pipeline.request import RunRequest
 from flows.pipeline.stage import reason_to_train
 from flows.records.group_dir import read_group
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory, read_record
-from flows.seeds.kept import kept_joint
 from flows.settings.plan import StagePlan
 from flows.training.interrupted import interrupted_run
 from gates.checks.gate_file import load_gate
@@ -86,9 +88,7 @@ def test_history_lists_every_verdict(runs: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize("name", ["stopped/hot/run-001", "early/early/run-001"])
 def test_judged_again_by_its_own_gate_a_run_gets_the_same_verdict(runs: Path, name: str) -> None:
     before = json.loads((runs / name / "gate.json").read_text())
-    options = {"stage": None, "gate": None, "planned_steps": None, "out": None}
-    more = {"config": None, "dialect": None, "cross_check": False}
-    after = judge_with(runs / name, **options, **more).judgement.result
+    after = judge_with(runs / name, Asked(cross_check=False)).judgement.result
     assert after.verdict.value == before["verdict"] == VERDICTS[name]
     assert (runs / name / "rejudged-001" / "gate.json").is_file(), "the first one is never replaced"
 
@@ -211,3 +211,15 @@ def test_a_folder_is_opened_for_reading_without_a_lock(runs: Path) -> None:
     assert run.live_stop is not None
     assert (run.live_stop.check, run.live_stop.step) == ("critic_loss", 3_103)
     assert not (runs / "stopped" / ".lock").exists()
+
+
+def test_the_report_of_several_seeds_is_written_again(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = runs / "group" / "report.md"
+    report.unlink()
+    assert render_report(runs / "group", "md") == 0
+    assert capsys.readouterr().out.strip() == str(report)
+    assert "small, seeds 0,1" in report.read_text()
+    with pytest.raises(UsageError, match="exists as md only"):
+        render_report(runs / "group", "html")

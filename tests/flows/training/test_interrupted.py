@@ -11,15 +11,16 @@ import pytest
 
 from flows.commands.gate import judge_with
 from flows.errors import TrainingBrokenError, UsageError
-from flows.judging.rules import live_stop_of
+from flows.judging.rules import Asked, Rules, live_stop_of
 from flows.pipeline import stage as stages
 from flows.pipeline.request import RunRequest
-from flows.progress import SilentReporter
 from flows.records.pipeline_record import RunRecord
 from flows.records.run_dir import PipelineDirectory
+from flows.records.stored_result import GATE_FILE
 from flows.records.trainer_files import TrainerStatus
 from flows.settings.plan import StagePlan
 from flows.training.interrupted import interrupted_run, unjudged_run
+from flows.training.progress import SilentReporter
 from gates.findings import Verdict
 from gates.progress import StageState
 
@@ -97,7 +98,7 @@ def test_a_lost_run_is_stopped_and_is_a_no_go(opened: Opened, files: Path) -> No
     assert [a.end for a in run.attempts] == ["stopped by the live gate"]
     for report in (outcome.report, directory.path / "report.md"):
         assert "by the live gate" in report.read_text()
-    findings = json.loads(outcome.gate_json.read_text())["findings"]
+    findings = json.loads((outcome.run / GATE_FILE).read_text())["findings"]
     assert findings[0]["check"] == "live_gate"
     assert interrupted_run(stage, directory) is None
 
@@ -138,7 +139,7 @@ def test_an_interrupted_run_is_resumed_in_its_own_folder(opened: Opened) -> None
 def test_another_configuration_is_not_mixed_into_an_interrupted_run(opened: Opened) -> None:
     interrupted(opened)
     request, directory = opened("train.act=wait", "train.loss=2.0")
-    with pytest.raises(UsageError, match="began with another configuration"):
+    with pytest.raises(UsageError, match=r"began with another configuration \(.*train\.loss\)"):
         interrupted_run(request.plan().stages[0], directory)
 
 
@@ -216,21 +217,14 @@ def test_a_run_that_was_stopped_live_is_a_no_go_also_when_it_is_judged_later(
     folder = stages.train(stage, directory, Notes())
     # Without the check that stopped it, the events alone say nothing against the run.
     gate.write_text(gate.read_text().replace(LIVE_CHECK, ""))
-    options = {
-        "stage": None,
-        "gate": gate,
-        "planned_steps": None,
-        "out": files / "again",
-        "config": None,
-        "dialect": None,
-        "cross_check": False,
-    }
-    assert judge_with(folder, **options).judgement.result.verdict is Verdict.NO_GO
+    options = Asked(gate=gate, cross_check=False)
+    again = judge_with(folder, options, out=files / "again").judgement
+    assert again.result.verdict is Verdict.NO_GO
     report = (files / "again" / "report.md").read_text()
     assert "Stopped at step 400 of 400, saved about 0 s, by the live gate: " in report
     # Judged as a run that was meant to be shorter, it reached what was planned.
-    assert live_stop_of(folder, stage="one", planned_steps=300) is None
-    assert live_stop_of(folder, stage="two", planned_steps=400) is None
+    assert live_stop_of(folder, Rules(stage="one", gate="", planned_steps=300)) is None
+    assert live_stop_of(folder, Rules(stage="two", gate="", planned_steps=400)) is None
 
 
 def test_an_attempt_that_nobody_watched_to_its_end_is_told_apart(opened: Opened) -> None:

@@ -15,14 +15,15 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from flows.errors import ConfigError
 from flows.pipeline import stage as stages
 from flows.pipeline.request import RunRequest
-from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
+from flows.records.stored_result import GATE_FILE
 from flows.settings.long_stage import EarlyStopSettings, HopelessSettings, LongStage
 from flows.settings.setting_files import load_stage
 from flows.settings.supervision import LiveSettings
 from flows.training.live.hopeless import fastest_pace, goal_out_of_reach, lost_at_interim_gates
 from flows.training.live.interim import InterimVerdict, Standing, read_interim, stand
 from flows.training.live.watch import RunWatch
+from flows.training.progress import SilentReporter
 from gates.checks.gate_file import load_gate, parse_gate
 from gates.findings import Finding, Outcome, Verdict
 
@@ -420,7 +421,7 @@ def test_a_run_that_no_longer_improves_is_ended_and_judged_as_any(
     assert "[200](interim-200.md)" in report
     page = (folder / "interim-200.md").read_text()
     assert page.startswith("# one at step 200 of 400: GO\n")
-    reasons = [f["reason"] for f in json.loads(outcome.gate_json.read_text())["findings"]]
+    reasons = [f["reason"] for f in json.loads((outcome.run / GATE_FILE).read_text())["findings"]]
     assert any("ended early at step 350 of 400" in reason for reason in reasons)
     # It stands, but only as long as the stage ends by the same rule.
     assert stages.reason_to_train(stage, directory) is None

@@ -17,7 +17,6 @@ from flows.commands.rollback import roll_back
 from flows.errors import UsageError
 from flows.pipeline import stage as stages
 from flows.pipeline.request import RunRequest
-from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import StagePlan
 from flows.settings.supervision import ResourceSettings
@@ -26,6 +25,7 @@ from flows.training.health import needs as resource_needs
 from flows.training.health.needs import refuse_what_cannot_fit
 from flows.training.health.resources import ResourceWatch, cut_log, resource_summary
 from flows.training.interrupted import interrupted_run
+from flows.training.progress import SilentReporter
 
 Opened = Callable[..., tuple[RunRequest, PipelineDirectory]]
 

@@ -11,9 +11,9 @@ import pytest
 from flows.commands.terminal import error_lines
 from flows.errors import TrainingBrokenError
 from flows.pipeline.request import RunRequest
-from flows.progress import SilentReporter, Tick
 from flows.records.run_dir import PipelineDirectory
 from flows.records.trainer_files import TrainerStatus
+from flows.training.progress import SilentReporter, Tick
 from flows.training.stage_training import train_stage
 from gates.progress import StageState
 

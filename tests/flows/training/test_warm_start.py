@@ -14,12 +14,12 @@ import pytest
 from flows.errors import ConfigError, UsageError
 from flows.pipeline import stage as stages
 from flows.pipeline.request import RunRequest
-from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import StagePlan
 from flows.settings.setting_files import load_stage
 from flows.settings.warm_start import WarmStartOption, parse_warm_start, warm_start_words
 from flows.training.interrupted import interrupted_run
+from flows.training.progress import SilentReporter
 from flows.training.warm_start import warm_started
 from gates.progress import StageState
 

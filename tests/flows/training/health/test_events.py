@@ -17,12 +17,12 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from flows.pipeline import stage as stages
-from flows.progress import SilentReporter
 from flows.settings.supervision import ResourceSettings
 from flows.stored.find import find_stored
 from flows.training.health import resources
 from flows.training.health.events import ResourceEvents
 from flows.training.health.resources import ResourceWatch, measure, resource_summary
+from flows.training.progress import SilentReporter
 from gates.errors import InputError
 from gates.events.reader import read_events
 from gates.events.tail import EventTail

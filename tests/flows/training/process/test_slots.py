@@ -16,7 +16,6 @@ import pytest
 from flows.errors import ConfigError
 from flows.pipeline import stage as stages
 from flows.pipeline.request import RunRequest
-from flows.progress import SilentReporter
 from flows.records.run_dir import PipelineDirectory
 from flows.records.trainer_files import TrainerStatus
 from flows.settings.trainers.slots import derived_slots
@@ -24,6 +23,7 @@ from flows.settings.trainers.trainer_check import Needs
 from flows.training.process import slots as locks
 from flows.training.process.process import ChildProcess
 from flows.training.process.slots import hold_slots
+from flows.training.progress import SilentReporter
 
 MakeRequest = Callable[..., RunRequest]
 

@@ -19,12 +19,13 @@ import yaml
 from flows.errors import TrainingBrokenError
 from flows.pipeline import stage as stages
 from flows.pipeline.request import RunRequest
-from flows.progress import SilentReporter
 from flows.records.pipeline_record import RunRecord
 from flows.records.run_dir import PipelineDirectory
+from flows.records.stored_result import GATE_FILE
 from flows.records.trainer_files import TrainerStatus
 from flows.settings.plan import StagePlan
 from flows.training.interrupted import interrupted_run
+from flows.training.progress import SilentReporter
 from gates.events.reader import read_events
 from gates.findings import Verdict
 from gates.progress import StageState
@@ -171,7 +172,7 @@ def test_a_run_is_trained_judged_and_described(mine: Mine) -> None:
     assert (status["phase"], status["step"]) == ("finished", 400)
     # Episodes of 50, 100, 150 and 200 return, under CleanRL's names.
     assert (status["mean_episode_length"], status["mean_episode_return"]) == (50.0, 125.0)
-    result = read(outcome.gate_json)
+    result = read(outcome.run / GATE_FILE)
     assert (result["dialect"], result["last_step"]) == ("cleanrl", 400)
     report = outcome.report.read_text()
     assert "--loss=2.0" in report.replace("&#45;", "-")
@@ -190,7 +191,7 @@ def test_tags_of_ones_own_trainer_need_no_translation(mine: Mine) -> None:
     run = stages.train(stage, directory, Notes())
     outcome = stages.judge(stage, run, directory)
     assert outcome.verdict is Verdict.GO, outcome.deciding
-    assert read(outcome.gate_json)["dialect"] == "gonogo"
+    assert read(outcome.run / GATE_FILE)["dialect"] == "gonogo"
 
 
 def test_a_wrong_dialect_is_no_go_and_says_which_fits(mine: Mine) -> None:
@@ -199,7 +200,7 @@ def test_a_wrong_dialect_is_no_go_and_says_which_fits(mine: Mine) -> None:
     run = stages.train(stage, directory, Notes())
     outcome = stages.judge(stage, run, directory)
     assert outcome.verdict is Verdict.NO_GO
-    findings = {f["check"]: f for f in read(outcome.gate_json)["findings"]}
+    findings = {f["check"]: f for f in read(outcome.run / GATE_FILE)["findings"]}
     assert "the tags are those of cleanrl" in findings["declared_dialect"]["reason"]
 
 
@@ -214,7 +215,7 @@ def test_a_mapping_file_of_ones_own_stays_with_the_run(mine: Mine) -> None:
     tags.unlink()
     outcome = stages.judge(stage, run, directory)
     assert outcome.verdict is Verdict.GO, outcome.deciding
-    assert read(outcome.gate_json)["dialect"] == "house"
+    assert read(outcome.run / GATE_FILE)["dialect"] == "house"
 
 
 def test_a_run_that_diverges_is_stopped_live_and_nothing_is_left(mine: Mine) -> None:
@@ -352,7 +353,7 @@ SUPERVISE = """
 import sys
 from pathlib import Path
 from flows.pipeline import stage as stages
-from flows.progress import SilentReporter
+from flows.training.progress import SilentReporter
 from flows.pipeline.request import RunRequest
 request = RunRequest(
     preset=sys.argv[1], stages=(sys.argv[2],), out=Path(sys.argv[3])

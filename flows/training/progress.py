@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -76,33 +76,42 @@ class LiveReporter:
     @contextmanager
     def training(self, stage: str, steps: int) -> Iterator[Tick]:
         """Show a bar until the block ends."""
-        from rich.progress import BarColumn, Progress, TextColumn
-        from rich.text import Text
+        with bars(self.console, [stage], steps) as show:
+            show(stage, "starting", 0)
+            yield lambda status: show(stage, doing(status, steps), status.step)
 
-        bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.fields[line]}", markup=False),
-            console=self.console,
-            transient=True,
-        )
-        with bar:
-            task = bar.add_task(stage, total=steps, line="starting")
 
-            def tick(status: TrainerStatus) -> None:
-                bar.update(
-                    task,
-                    completed=min(status.step, steps),
-                    description=Text(f"{stage} {status.phase:<13}").plain,
-                    line=measures(status, steps),
-                )
+@contextmanager
+def bars(
+    console: Console, titles: Iterable[str], steps: int
+) -> Iterator[Callable[[str, str, int], None]]:
+    """Show a bar for each title; call what it gives with a title, its line and its step."""
+    from rich.progress import BarColumn, Progress, TextColumn
 
-            yield tick
+    progress = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[line]}", markup=False),
+        console=console,
+        transient=True,
+    )
+    with progress:
+        tasks = {title: progress.add_task(title, total=steps, line="") for title in titles}
+
+        def show(title: str, line: str, step: int) -> None:
+            progress.update(tasks[title], line=line, completed=min(step, steps))
+
+        yield show
 
 
 def progress_line(stage: str, status: TrainerStatus, steps: int) -> str:
     """Write one heartbeat as a line."""
-    return f"{stage}: {status.phase}, {measures(status, steps)}"
+    return f"{stage}: {doing(status, steps)}"
+
+
+def doing(status: TrainerStatus, steps: int) -> str:
+    """Write phase and measures of a heartbeat."""
+    return f"{status.phase}, {measures(status, steps)}"
 
 
 def measures(status: TrainerStatus, steps: int) -> str:

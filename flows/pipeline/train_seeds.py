@@ -12,17 +12,18 @@ from prefect.futures import PrefectFuture
 
 from flows.errors import FlowsError
 from flows.pages.page_reporter import PageReporter
+from flows.pipeline.engines import task_runner
 from flows.pipeline.outcome import StageOutcome
 from flows.pipeline.request import RunRequest
-from flows.progress import SilentReporter
+from flows.pipeline.seed_task import seed_task
+from flows.pipeline.seeds_display import heartbeats, newest_status, seeds_display
+from flows.pipeline.work import Work
 from flows.records.group_dir import GroupDirectory
 from flows.records.state_record import utc_now
-from flows.seeds.engines import task_runner
-from flows.seeds.kept import ToDo
-from flows.seeds.progress import heartbeats, newest_status, seeds_display
-from flows.seeds.seed_stage import seed_task
-from flows.settings.plan import PipelinePlan, StagePlan
+from flows.settings.plan import StagePlan
+from flows.settings.run_options import Existing
 from flows.training.process.stopping import StopSwitch, stopped_by
+from flows.training.progress import SilentReporter
 from gates.errors import GatesError
 
 _LOOK_EVERY_S = 0.5
@@ -31,18 +32,9 @@ _MARGIN_S = 30.0
 
 
 def train_seeds(
-    stage: StagePlan,
-    seeds: Mapping[int, ToDo],
-    *,
-    group: GroupDirectory,
-    request: RunRequest,
-    plans: Mapping[int, PipelinePlan],
-    jobs: int,
-    since: str,
-    retried: bool,
-    reporter: PageReporter,
+    work: Work, group: GroupDirectory, stage: StagePlan, seeds: Mapping[int, Existing], jobs: int
 ) -> dict[int, str]:
-    """Keep, resume or train a stage of some seeds, `jobs` at a time, and judge each by its gate.
+    """Train a stage of some seeds, `jobs` at a time, each by what is to be done with it, and judge each by its gate.
 
     A seed that breaks does not end the others. Whatever ends this function, no trainer of this
     machine is left: signals reach the main thread alone, so it turns a switch for all threads.
@@ -55,6 +47,7 @@ def train_seeds(
     """
     if not seeds:
         return {}
+    request, reporter = work.request, work.reporter
     switch = StopSwitch(group.stop_file)
     switch.reset()
     folders = {seed: group.seed_path(seed) / stage.name for seed in seeds}
@@ -71,12 +64,12 @@ def train_seeds(
                 futures[seed] = runner.submit(
                     seed_task,
                     {
-                        "request": _request(request, seed, what, retried),
-                        "plan": plans[seed],
+                        "request": _request(work, seed, what),
+                        "plan": work.plans[seed],
                         "stage": stage.name,
                         "stop_file": group.stop_file,
                         # A seed that is trained again resumes what it begins from here on.
-                        "since": utc_now() if what is ToDo.TRAIN_AGAIN else since,
+                        "since": work.since if what == request.existing else utc_now(),
                         # A terminal's reporter cannot travel to another process.
                         "reporter": reporter.inner
                         if request.engine == "local"
@@ -89,20 +82,17 @@ def train_seeds(
                 done = _next(finished)
                 if done is not None:
                     ended |= {done}
-                display.show(heartbeats(folders, ended, earlier))
+                display(heartbeats(folders, ended, earlier))
         except BaseException:
             _wind_down(switch, futures, finished, grace_s=stage.supervision.grace_s)
             raise
         return _broken(stage, futures, reporter)
 
 
-def _request(request: RunRequest, seed: int, what: ToDo, retried: bool) -> RunRequest:
-    existing = request.existing
-    if what is ToDo.TRAIN_AGAIN:
-        existing = "retrain"
-    elif retried and existing == "keep":
+def _request(work: Work, seed: int, existing: Existing) -> RunRequest:
+    if work.retried and existing == "keep":
         existing = "resume"
-    return request.of_seed(seed).model_copy(update={"existing": existing})
+    return work.request.of_seed(seed).model_copy(update={"existing": existing})
 
 
 def _tell(finished: queue.SimpleQueue[int], seed: int, _: PrefectFuture[Any]) -> None:

@@ -14,13 +14,13 @@ from flows.pages.page_reporter import PageReporter
 from flows.pipeline.one_seed import run_stage, treatment
 from flows.pipeline.outcome import StageOutcome
 from flows.pipeline.request import RunRequest
-from flows.progress import Reporter, SilentReporter, Tick
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import PipelinePlan, StagePlan
 from flows.settings.run_options import Existing
 from flows.training.interrupted import interrupted_run
 from flows.training.process.stopping import stoppable_by_file
+from flows.training.progress import Reporter, SilentReporter, Tick
 from flows.training.warm_start import warm_started
 
 

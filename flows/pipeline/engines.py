@@ -56,6 +56,6 @@ def task_runner(request: RunRequest, jobs: int) -> TaskRunner[Any]:
         "dashboard_address": None,
         # Replay lives in the trainer, not in the worker; Dask's own limits would only get in the way.
         "memory_limit": 0,
-        "preload": ["gonogo", "flows.seeds.dask_worker"],
+        "preload": ["gonogo", "flows.pipeline.dask_worker"],
     }
     return DaskTaskRunner(cluster_kwargs=cluster)

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-import flows.progress
-from flows.progress import LiveReporter, PlainReporter, measures
+import flows.training.progress
 from flows.records.trainer_files import TrainerStatus
+from flows.training.progress import LiveReporter, PlainReporter, measures
 
 
 def status(step: int, speed: float | None = 100.0, phase: str = "training") -> TrainerStatus:
@@ -17,7 +17,7 @@ def status(step: int, speed: float | None = 100.0, phase: str = "training") -> T
 
 def test_plain_lines_come_at_most_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 5.0, 10.0, 10.0, 15.0, 20.0, 20.0])
-    monkeypatch.setattr(flows.progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(flows.training.progress.time, "monotonic", lambda: next(clock))
     lines: list[str] = []
     with PlainReporter(lines.append).training("5k", 1000) as tick:
         for step in (100, 200, 300, 400):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from prefect import Flow, flow
@@ -12,55 +11,54 @@ from prefect.states import Completed, Failed
 
 from flows.decisions.judged import Judged
 from flows.decisions.waiting import settle
+from flows.judging.pipeline_report import save_pipeline_report
 from flows.pages.events import DECISION, WAITS
 from flows.pages.page_reporter import PageReporter, log
 from flows.pages.run_page import RunPage
+from flows.pipeline.kept import override_no_go
 from flows.pipeline.one_seed import OneSeed
 from flows.pipeline.outcome import PipelineOutcome, StageOutcome
 from flows.pipeline.request import RunRequest
+from flows.pipeline.several_seeds import SeveralSeeds
 from flows.pipeline.work import Work
-from flows.progress import Reporter, SilentReporter
 from flows.records.json_file import read_json
-from flows.report_context.pipeline import save_pipeline_report
-from flows.seeds.group import SeveralSeeds
 from flows.settings.plan import PipelinePlan, StagePlan
 from flows.settings.seeds import seeds_text
+from flows.training.progress import Reporter, SilentReporter
 from gates.findings import Verdict
 
 
 def validation_flow(
     reporter: Reporter, plans: Mapping[int, PipelinePlan]
 ) -> Flow[[RunRequest], State[PipelineOutcome]]:
-    """Return the flow that `gonogo run` starts.
-
-    Args:
-        reporter: Hears what happens.
-        plans: The plan of each seed; the flow's name says whether there is more than one.
-    """
+    """Return the flow that `gonogo run` starts; its name says whether there are several seeds."""
     name = "staged-validation" if len(plans) == 1 else "staged-validation-of-seeds"
 
     @flow(name=name, persist_result=False, retries=0)
     def staged_validation(request: RunRequest) -> State[PipelineOutcome]:
         """Train and judge the stages one after the other."""
-        return validate(request, plans, reporter)
+        return validate(request, reporter, plans)
 
     return staged_validation
 
 
 def validate(
-    request: RunRequest, plans: Mapping[int, PipelinePlan], reporter: Reporter | None = None
+    request: RunRequest,
+    reporter: Reporter | None = None,
+    plans: Mapping[int, PipelinePlan] | None = None,
 ) -> State[PipelineOutcome]:
     """Train and judge the stages one after the other, inside any flow.
 
     Args:
         request: With every gap filled in.
-        plans: The plan of each seed.
         reporter: Hears what happens; Prefect's log hears it as well.
+        plans: The plan of each seed, if they were resolved already.
 
     Returns:
         A state that holds the `PipelineOutcome`: completed and named GO, or failed and named NO_GO
         or CONDITIONAL. A failed state of any other name is a crash.
     """
+    plans = plans or request.plans()
     plan, seeds = plans[request.seeds[0]], seeds_text(request.seeds)
     page = RunPage(f"{plan.preset} seed{'s' if request.is_group else ''} {seeds}")
     page.tag(preset=plan.preset, **({"seeds": seeds} if request.is_group else {}))
@@ -68,8 +66,9 @@ def validate(
         kind = SeveralSeeds if request.is_group else OneSeed
         work = kind(request, plans, PageReporter(reporter or SilentReporter()))
         with work.directory:
-            if request.no_go_override is not None:
-                work.override(request.no_go_override)
+            signature = request.override_signed
+            if signature is not None:
+                override_no_go(work.directory, plans, request.override_no_go, signature)
             outcomes = tuple(_run_stages(plan.stages, work, request, page))
             report = save_pipeline_report(work.directory)
             work.publisher.pipeline_report(report, outcomes[-1].deciding)
@@ -99,7 +98,7 @@ def _run_stages(
         page.tag(verdict=outcome.verdict.value, **_revision(outcome.run))
         yield outcome
         text = f"{stage.name}: {outcome.verdict_text}: {outcome.deciding}"
-        if not outcome.may_go_on or stage is stages[-1]:
+        if not outcome.entry.may_go_on or stage is stages[-1]:
             log(text)  # the command line shows how it ended by itself
             return
         work.publisher.say(text)
@@ -109,11 +108,12 @@ def _decided(
     stage: StagePlan, outcome: StageOutcome, work: Work, request: RunRequest, page: RunPage
 ) -> StageOutcome:
     """Let a person decide, where a verdict asks for it, and show the decision."""
-    if outcome.undecided and request.on_conditional == "wait":
+    judged = Judged(work.directory, stage.name, outcome.run.name)
+    if judged.undecided and request.on_conditional == "wait":
         page.stage(stage.name, "CONDITIONAL, waits for a decision")
         work.publisher.event(WAITS, outcome)
-    judged = Judged(work.directory, stage.name, outcome.run.name)
-    after = replace(outcome, decision=settle(judged, request.terms, work.publisher.say))
+    settle(judged, request, work.publisher.say)
+    after = StageOutcome.of(judged, kept=outcome.kept)
     if after.decision is not None:
         page.stage(stage.name, f"{after.verdict.value}, {after.decision.kind}")
     if after.decision != outcome.decision:

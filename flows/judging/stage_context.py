@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
+from flows.judging.next_commands import next_commands, next_stage
 from flows.records.decisions import Decision, read_decisions
 from flows.records.json_file import read_json
 from flows.records.pipeline_record import RunRecord
 from flows.records.recipe import flat_config
 from flows.records.run_dir import PipelineDirectory
-from flows.records.state_record import StateRecord, utc_now
+from flows.records.state_record import utc_now
 from flows.records.stored_result import read_result
-from flows.settings.run_options import DEFAULT_STAGES
 from flows.settings.setting_files import known_stages
 from flows.settings.shell_path import shell_path
-from gates.findings import GateResult, Verdict
+from gates.findings import GateResult
 from gates.judge import Judgement
 from gates.progress import StageState
 from gates.runs.drives import read_final_evaluation
 from reports.context import (
     ChangeNote,
-    Command,
     ConfigChange,
     DecisionNote,
-    NextStage,
     PreviousRun,
     Speed,
     StageContext,
@@ -47,7 +43,7 @@ def stage_context(
 ) -> StageContext:
     """Collect the context of a stage's report."""
     # A directory without a pipeline was not supervised, and its report begins a little sooner.
-    from flows.report_context.supervision_rows import interim_gates, raised_alerts, supervision_rows
+    from flows.judging.supervision_rows import interim_gates, raised_alerts, supervision_rows
 
     folder = directory.folder_of(stage, run)
     losses = Losses()
@@ -58,16 +54,19 @@ def stage_context(
     earlier = _earlier_runs(stage, run, directory)
     own = read_json(folder / "run.json") or {}
     last = read_json(directory.folder_of(stage, earlier[-1][0]) / "run.json") if earlier else {}
-    following = next_stage(stage, directory.record)
-    result = judgement.result
     decisions = read_decisions(folder)
-    decided = decisions[-1] if decisions else None
     return StageContext(
         title=f"{directory.record.preset}, seed {directory.record.seed}, {stage}, {run.run}",
         generated_at=utc_now(),
         preset=directory.record.preset,
         seed=directory.record.seed,
-        next_commands=stage_commands(result.verdict, folder, following, directory.path, decided),
+        next_commands=next_commands(
+            directory,
+            stage,
+            run.run,
+            verdict=judgement.result.verdict,
+            decision=decisions[-1] if decisions else None,
+        ),
         rerun_command=f"gonogo stage {stage} --out {shell_path(directory.path)}",
         previous=tuple(PreviousRun(name=r.run, result=result) for r, result in earlier),
         config={key: own.get(key, {}) for key in ("env", "train")} if own else {},
@@ -75,8 +74,8 @@ def stage_context(
         git_revision=_text(own.get("git_revision")),
         previous_git_revision=_text((last or {}).get("git_revision")),
         change_note=_change_note(run),
-        speed=_speed(run, result),
-        next_stage=following,
+        speed=_speed(run, judgement.result),
+        next_stage=next_stage(stage, directory.record),
         decisions=tuple(map(decision_note, decisions)),
         supervision=(*_stages_before(stage, directory), *supervised),
         interim=interim,
@@ -105,64 +104,6 @@ def _stages_before(stage: str, directory: PipelineDirectory) -> tuple[tuple[str,
         (f"Stage {name} before", f"{run.decision.text} ({run.run})")
         for name, run in runs
         if run is not None and run.decision is not None
-    )
-
-
-def next_stage(name: str, record: StateRecord[Any, Any]) -> NextStage | None:
-    """Return the stage that follows in the pipeline's order; None after the last one."""
-    stages = known_stages(record.stages_asked)
-    names = [stage.name for stage in stages]
-    if name not in names or names.index(name) + 1 == len(names):
-        return None
-    following = stages[names.index(name) + 1]
-    return NextStage(name=following.name, steps=following.steps)
-
-
-def stage_commands(
-    verdict: Verdict,
-    folder: Path,
-    following: NextStage | None,
-    path: Path,
-    decision: Decision | None = None,
-) -> tuple[Command, ...]:
-    """Return what to do now, most useful first; `folder` is the judged run's."""
-    out, stage = shell_path(path), folder.parent.name
-    again = f"gonogo stage {stage} --out {out} --set KEY=VALUE"
-    if verdict is Verdict.NO_GO and not (decision and decision.goes_on):
-        return (Command(text=again, purpose="train and judge this stage again after a fix"),)
-    if verdict is Verdict.CONDITIONAL and decision is None:
-        purpose = "accept this result"
-        if following is not None:
-            purpose += f", so that {following.name} may start"
-        return (
-            Command(text=f'gonogo approve {shell_path(folder)} --reason "..."', purpose=purpose),
-            Command(
-                text=f'gonogo reject {shell_path(folder)} --reason "..."', purpose="or refuse it"
-            ),
-            Command(text=again, purpose="or train and judge this stage again after a fix"),
-        )
-    if decision is not None and not decision.goes_on:
-        return (Command(text=again, purpose="train and judge this stage again after a fix"),)
-    if following is None:
-        return _after_the_last(stage, out)
-    return (
-        Command(
-            text=f"gonogo run --out {out}",
-            purpose=f"go on with {following.name}, keeping what was passed with the same recipe",
-        ),
-    )
-
-
-def _after_the_last(stage: str, out: str) -> tuple[Command, ...]:
-    """Offer the usual next stage when the pipeline was asked for fewer."""
-    if stage not in DEFAULT_STAGES[:-1]:
-        return ()
-    following = DEFAULT_STAGES[DEFAULT_STAGES.index(stage) + 1]
-    return (
-        Command(
-            text=f"gonogo stage {following} --out {out}",
-            purpose=f"train and judge {following}, which this pipeline was not asked for",
-        ),
     )
 
 

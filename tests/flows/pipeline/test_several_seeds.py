@@ -16,14 +16,14 @@ from prefect.client.schemas import State
 
 from flows.commands.decide import decide
 from flows.errors import ConfigError, UsageError
+from flows.pipeline.flow import validate
 from flows.pipeline.outcome import PipelineOutcome
 from flows.pipeline.request import RunRequest
-from flows.progress import SilentReporter
 from flows.records.group_dir import read_group
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import read_record
 from flows.records.stored_result import JOINT_FILE, read_joint
-from flows.validation import validate
+from flows.training.progress import SilentReporter
 from gates.findings import Verdict
 from gates.progress import StageState
 
@@ -33,7 +33,7 @@ Outcome = tuple[State[Any], PipelineOutcome]
 
 @flow(persist_result=False, retries=0)
 def validate_seeds(request: RunRequest) -> State[PipelineOutcome]:
-    return validate(request, request.plans(), SilentReporter())
+    return validate(request, SilentReporter())
 
 
 pytestmark = [
@@ -192,7 +192,7 @@ def test_a_failed_seed_of_an_interrupted_group_is_not_trained_twice(
     plans = request.plans()
     with request.open_group(plans[0]):
         from flows.pipeline import stage as stages
-        from flows.progress import SilentReporter
+        from flows.training.progress import SilentReporter
 
         own = request.of_seed(1)
         with own.open(plans[1]) as directory:

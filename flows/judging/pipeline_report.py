@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 
-from flows.errors import OutputError
+from flows.errors import writing
+from flows.judging.joint_context import joint_context
+from flows.judging.next_commands import next_commands, next_stage
+from flows.judging.stage_context import decision_note
+from flows.records.command_run import gonogo_version
 from flows.records.group_dir import GroupDirectory, seed_folder
 from flows.records.group_record import GroupRecord, JointRecord
 from flows.records.json_file import read_json
@@ -14,8 +17,6 @@ from flows.records.pipeline_record import RunRecord
 from flows.records.run_dir import PipelineDirectory, read_record
 from flows.records.state_record import utc_now
 from flows.records.stored_result import RUN_FILE, read_joint, read_result
-from flows.report_context.seeds import joint_context
-from flows.report_context.stage import decision_note, next_stage, stage_commands
 from flows.settings.seeds import seeds_text
 from flows.settings.setting_files import known_stages
 from flows.settings.shell_path import shell_path
@@ -45,11 +46,9 @@ def save_pipeline_report(directory: Directory) -> Path:
         return render_pipeline_markdown(context, plot)
 
     text = losses.guard("The full report", render, "")
-    try:
+    with writing("The pipeline's report", directory.path):
         write_atomically(path, text or _plain(directory, losses.sentences))
         return path
-    except OSError as error:
-        raise OutputError.from_os_error("The pipeline's report", directory.path, error) from error
 
 
 def _plain(directory: Directory, lost: Sequence[str]) -> str:
@@ -142,12 +141,11 @@ def _commands(stages: tuple[PipelineStage, ...], directory: Directory) -> tuple[
         if stage.state in (StageState.GO, StageState.RUNNING):
             continue
         if stage.result is not None and run is not None:
-            following = next_stage(stage.name, directory.record)
-            if run.decision is not None and run.decision.goes_on and following is not None:
+            if run.may_go_on and next_stage(stage.name, directory.record) is not None:
                 continue
-            folder = directory.path / stage.name / run.name
-            return stage_commands(
-                stage.result.verdict, folder, following, directory.path, run.decision
+            verdict = stage.result.verdict
+            return next_commands(
+                directory, stage.name, run.name, verdict=verdict, decision=run.decision
             )
         text = f"gonogo run --out {shell_path(directory.path)}"
         purpose = "go on, keeping what was passed with the same recipe"
@@ -168,11 +166,3 @@ def _revision(directory: Directory, newest: JointContext | None) -> str | None:
     return next(
         (own["git_revision"] for own in told if isinstance(own.get("git_revision"), str)), None
     )
-
-
-def gonogo_version() -> str:
-    """Return the installed version, for the foot of reports."""
-    try:
-        return metadata.version("gonogo")
-    except metadata.PackageNotFoundError:
-        return "unknown"
