@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -12,22 +13,22 @@ from gates.checks.measured import Measured
 from gates.facts.learning import EVALUATION, Progress, described, first_policy, progress
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
-from gates.findings import Side
+from gates.findings import Outcome, Side
 from gates.metrics import Reduced
-from gates.text import format_number
+from gates.text import as_sentence, format_number
 
-LEAST_FALL = 0.02
-"""Share of the route that must be lost, with two standard errors taken off, to count as worse driving."""
+LEAST_CHANGE = 0.02
+"""Change of a share, with two standard errors taken off, from which on driving surely became better or worse."""
 DRIVING = ("eval_driving/route_completion", "eval_driving/success")
 
 
 class RewardAgainstDrivingCheck(Check):
     """Route completion or success rose where the evaluation return did; it applies only where all three are logged.
 
-    Judged on the larger one of the two gains, each with two standard errors added, so that only driving that surely
-    did not become better fails. A rise of the return counts when it is more than `least_spreads` standard deviations
-    of single episodes before learning, or beyond its errors while route completion surely fell. Routes that were
-    driven almost to their end before cannot become better.
+    Judged on the larger one of the two gains, each with two standard errors added; a gain that is small but beyond its
+    errors passes. So only driving that surely did not become better fails. A rise of the return counts when it is
+    beyond its errors and more than `least_spreads` standard deviations of single episodes before learning, or route
+    completion surely fell. Routes that were driven almost to their end before cannot become better.
     """
 
     assumes: ClassVar[tuple[str, ...]] = (
@@ -39,7 +40,7 @@ class RewardAgainstDrivingCheck(Check):
     """Levels of the gain of route completion or success, as a share of the route or of the episodes."""
     last_points: int = Field(default=5, ge=1)
     """Evaluations in the window, from the end."""
-    least_spreads: float = Field(default=1.0, gt=0)
+    least_spreads: float = Field(default=2.0, gt=0)
     """Smallest rise of the return, in standard deviations of single episodes before learning."""
     room: float = Field(default=0.5, gt=0, lt=1)
     """Largest mean route completion before learning at which the check applies."""
@@ -51,7 +52,7 @@ class RewardAgainstDrivingCheck(Check):
         if returns is None or None in driven:
             return self._skip(facts, "returns and driving are not both evaluated from the start on")
         completion, success = (one for one in driven if one is not None)
-        fell = completion.gain + 2.0 * completion.error < -LEAST_FALL
+        fell = completion.gain + 2.0 * completion.error < -LEAST_CHANGE
         least = self.least_spreads * returns.before.spread
         if returns.direction <= 0 or (returns.gain < least and not fell):
             return self._skip(facts, f"returns did not clearly rise: {described(returns)}")
@@ -82,7 +83,12 @@ class RewardAgainstDrivingCheck(Check):
             unit="share",
         )
         side = Side(direction="min", warn=self.min.warn, fail=self.min.fail)
-        return Ruling(finding=self.compare(facts, measured, (side,)))
+        finding = self.compare(facts, measured, (side,))
+        surely = any(one.gain - 2.0 * one.error > LEAST_CHANGE for one in (completion, success))
+        if surely and finding.outcome in (Outcome.WARN, Outcome.FAIL):
+            text = f"{measured.subject} is small but clear. {as_sentence(measured.note)}."
+            finding = replace(finding, outcome=Outcome.PASS, reason=text, fact="", breach_step=None)
+        return Ruling(finding=finding)
 
     def describe(self) -> Description:
         """Say what is compared with what."""

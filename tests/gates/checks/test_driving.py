@@ -156,6 +156,8 @@ def test_a_small_rise_of_returns_is_enough_where_driving_fell():
         ([0.05, 0.1, 0.2, 0.3, 0.35, 0.33, 0.36], None),
         # The same part of the routes, but more of them to the end.
         ([0.3] * 7, [0.0, 0.1, 0.2, 0.3, 0.3, 0.3, 0.3]),
+        # Little more of the route, but beyond any doubt.
+        ([0.1, 0.16, 0.17, 0.165, 0.17, 0.168, 0.17], None),
         # So uncertain that it may have become better.
         ([0.05, 0.3, 0.0, 0.4, 0.0, 0.3, 0.05], None),
     ],
@@ -168,7 +170,7 @@ def test_returns_that_rise_with_driving_pass(completion, success):
     "found",
     [
         pytest.param(run([-20.0] * 7, FLAT), id="returns that did not rise"),
-        pytest.param(run(RISING, FLAT, spread=50.0), id="a rise within single episodes' spread"),
+        pytest.param(run(RISING, FLAT, spread=30.0), id="a rise within single episodes' spread"),
         pytest.param(run(RISING, [0.9] * 7, [0.9] * 7), id="routes that were driven already"),
         pytest.param(run(RISING, FLAT, first=2000), id="no evaluation before learning"),
         pytest.param(run(RISING, FLAT)[:3], id="no driving"),
