@@ -5,6 +5,7 @@ Out: a `PipelinePlan`: one request per stage that its trainer understands, or `C
 
     yaml_file, setting_files: presets and stages ──┐
     run_options, seeds, overrides, warm_start ─────┼── stage_request ── plan
+    routes: what evaluations drive ────────────────┤
     supervision, long_stage: parts of a stage file ┤
     trainers: our own, or any command ─────────────┘
 

@@ -5,6 +5,7 @@ Out: an `EventLog` with our tags and environment steps, and a `RunInfo`: configu
 
     config_files > dialect_file > axes > translate: tags and steps of another trainer become ours
     ended_early, heartbeat > run_info: files of the run, read once and checked
+    drives: routes that were driven at the end of a run, for the report
     tag_guess > mapping_file: a draft of a mapping for a trainer that nobody knows
 
 Guesses fill only that draft, for a person to check; no verdict rests on them.

@@ -3,7 +3,7 @@
 In:  a `GateResult`, the run's `EventLog` and configuration, and the `StageContext`.
 Out: rows and sentences, without markup.
 
-    checks, integrity, evaluations, episodes, reward_components: the run
+    checks, integrity, evaluations, driving, episodes, reward_components: the run
     hyperparameters, changes: its recipe, beside published ones and the last run
     limits, outlook: what the stage cannot decide, and what the next one costs
 
