@@ -1,7 +1,7 @@
 """Stable-Baselines3's TD3 on a Gymnasium task, as an example of a trainer by command.
 
-Nothing in it knows of gonogo: it takes its settings from the command line, logs to TensorBoard and
-saves itself now and then. `pip install stable-baselines3` is all that it needs.
+It takes its settings from the command line, logs to TensorBoard and saves itself now and then. One line of it is
+gonogo's: the callback `Evidence`, which also evaluates the untrained policy and later ones.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 from stable_baselines3 import TD3
-from stable_baselines3.common.callbacks import BaseCallback, CallbackList, EvalCallback
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.noise import NormalActionNoise
+
+from gonogo.sb3 import Evidence
 
 
 class Save(BaseCallback):
@@ -74,15 +76,15 @@ def main() -> None:
         model = TD3.load(args.resume, env=env)
         model.load_replay_buffer(args.resume.with_name("replay.pkl"))
     model.set_logger(configure(str(args.log_dir), ["tensorboard"]))
-    evaluation = EvalCallback(
-        Monitor(gym.make(args.env_id)),
-        n_eval_episodes=args.eval_episodes,
-        eval_freq=args.eval_every,
-        verbose=0,
+    evidence = Evidence(
+        args.log_dir,
+        eval_env=gym.make(args.env_id),
+        eval_every=args.eval_every,
+        eval_episodes=args.eval_episodes,
     )
     model.learn(
         args.total_timesteps - model.num_timesteps,
-        callback=CallbackList([Save(args.save_dir, args.save_every), evaluation]),
+        callback=CallbackList([Save(args.save_dir, args.save_every), evidence]),
         log_interval=1,
         reset_num_timesteps=args.resume is None,
     )

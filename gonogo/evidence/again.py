@@ -21,6 +21,8 @@ WEIGHTS = 256
 """Weights of each tensor that stand for it."""
 MOST_UPDATES_BETWEEN = 1_000
 TINY = 1e-12
+ROUNDING = 1e-6
+"""Distance of two networks, relative, below which their weights are the same up to rounding."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -152,7 +154,7 @@ class Again:
             goal = _sample(online)
             gap = goal - before
             self.values[f"targets/{name}_lag"] = gap.norm() / (goal.norm() + TINY)
-            if bool(gap.any()):
+            if bool(gap.norm() > ROUNDING * goal.norm()):
                 moved = _sample(target) - before
                 self.values[f"targets/{name}_tau"] = (moved @ gap) / (gap @ gap)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
-CONDITIONAL, NO_GO = 4, 3
+GO, CONDITIONAL, NO_GO = 0, 4, 3
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -23,14 +23,21 @@ def trained(
     return done, out / "5k" / "run-001"
 
 
-@pytest.mark.parametrize("name", ["sb3-td3", "cleanrl-td3"])
-def test_a_sound_example_is_conditional_because_of_what_it_does_not_log(gonogo, tmp_path, name):
-    if name == "sb3-td3":
-        pytest.importorskip("stable_baselines3", reason="needs Stable-Baselines3 ([dev])")
-    done, run = trained(gonogo, tmp_path / "out", name)
+def test_an_example_with_evidence_is_go(gonogo, tmp_path):
+    pytest.importorskip("stable_baselines3", reason="needs Stable-Baselines3 ([dev])")
+    done, run = trained(gonogo, tmp_path / "out", "sb3-td3")
+    assert done.returncode == GO, done.stdout + done.stderr
+    result = json.loads((run / "gate.json").read_text())
+    assert result["diagnoses"] == []
+    assert result["last_step"] == 5_000
+    assert {f["outcome"] for f in result["findings"] if f["required"]} == {"PASS"}
+
+
+def test_a_sound_example_is_conditional_because_of_what_it_does_not_log(gonogo, tmp_path):
+    done, run = trained(gonogo, tmp_path / "out", "cleanrl-td3")
     assert done.returncode == CONDITIONAL, done.stdout + done.stderr
     result = json.loads((run / "gate.json").read_text())
-    assert result["dialect"] == name.removesuffix("-td3")
+    assert result["dialect"] == "cleanrl"
     assert result["last_step"] == 5_000
     assert result["diagnoses"] == []
     outcomes = {f["check"]: f["outcome"] for f in result["findings"] if not f["dry_run"]}
