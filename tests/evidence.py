@@ -49,7 +49,7 @@ def update(bench: Bench, runs: Iterable[Judged]) -> None:
             sound=tuple(sorted([*kept_sound, *new.sound], key=lambda s: s.bench)),
         )
     content = EvidenceFile(checks=merged).model_dump(mode="json", exclude_none=True)
-    text = yaml.safe_dump(content, sort_keys=False, width=118)
+    text = yaml.safe_dump(content, sort_keys=False, width=140, default_flow_style=None)
     head = "# What each check said of faulty and of sound runs; the benches write it, docs/gates.md shows it.\n"
     (config_dir() / "evidence.yaml").write_text(head + text, encoding="utf-8")
 

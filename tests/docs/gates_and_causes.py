@@ -164,11 +164,15 @@ data and NaN are INCONCLUSIVE, never PASS. The verdict is the worst of its parts
 
 Beside the checks below every judgement holds findings about the event files (damage, a second reader), about falling
 steps, and, where the configuration is known, about whether it was applied. Where several seeds are trained,
-`seeds_needed` (`all`, a count or a share) says how many must end GO ([seeds](seeds.md)).
-Each section also says which faults tripped the check, with the value that came nearest to the level it broke, and how
-many sound runs it judged; the benches write that into `config/evidence.yaml`. A check that no fault tripped, or that a
-sound run broke, may not be required; a test holds that. A gate file of your own
-may build on a shipped one with `based_on: 5k`; a check of the same id replaces the one it inherits."""
+`seeds_needed` (`all`, a count or a share) says how many must end GO ([seeds](seeds.md)). Each section also says which
+faults tripped the check, with the value that came nearest to the level it broke, and how many sound runs it judged; the
+benches write that into `config/evidence.yaml`. A check that no fault tripped, or that a sound run broke, may not be
+required; a test holds that. A gate file of your own may build on a shipped one with `based_on: 5k`; a check of the same
+id replaces the one it inherits.
+
+Two runs in one folder are noticed where the steps of a tag fall, and, where they share no tag, where one counts from
+the start while the other had been far ahead by the clock. They cannot be told apart where they share no tag and ran at
+the same time and speed, where one of them took less than a minute, or where one logged evaluations only."""
 
 _LAWS_HEAD = """Quantities for checks of the type `consistency`. Each holds for every correctly wired run of its
 algorithms, whatever the task, and does not apply to other algorithms. A run that names no algorithm counts as TD3."""
