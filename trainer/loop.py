@@ -452,7 +452,7 @@ class _Timing:
 
 def _next_evidence(updates: int) -> int:
     """Return the update that measures evidence next: often at the start, then rarely, so that it costs little."""
-    return updates + min(max(1, updates // 4), MOST_UPDATES_BETWEEN_EVIDENCE)
+    return updates + min(updates, MOST_UPDATES_BETWEEN_EVIDENCE)
 
 
 def _as_tensors(arrays: Arrays) -> dict[str, torch.Tensor]:

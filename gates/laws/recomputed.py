@@ -195,6 +195,10 @@ def actor_ascent(facts: RunFacts) -> Quantity | Missing:
 
 def critic_step(facts: RunFacts) -> Quantity | Missing:
     """Root mean square change of the critic's weights in an update over its learning rate; about 0.1 to 1 with Adam."""
+    spread = facts.series("debug/reward_std")
+    if spread is not None and not (spread.values > 0).any():
+        reason = "no batch holds rewards that differ, so that there is nothing to learn yet"
+        return Missing(reason=reason, not_applicable=True)
     return of_tag("critic_step", "weights/critic_mlp_step")(facts)
 
 

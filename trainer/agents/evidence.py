@@ -21,7 +21,7 @@ from trainer.replay.ledger import Witness
 ROWS = 64
 """Rows of the batch that are measured again."""
 WEIGHTS = 256
-"""Weights of each tensor that stand for it."""
+"""Weights of each tensor that stand for it, about."""
 TINY = 1e-12
 
 
@@ -41,7 +41,8 @@ class Evidence:
         self._agent, self._batch, self._witness = agent, batch, witness
         self._obs, self._next_obs = (_rows(obs.scaled()) for obs in (batch.obs, batch.next_obs))
         self._parts = {name: part for name, part in agent.parts.items() if part.parameters}
-        self._weights = {name: _sample(part.parameters) for name, part in self._parts.items()}
+        self._stepped = {name: _places(part.parameters) for name, part in self._parts.items()}
+        self._weights = {name: _copy(places) for name, places in self._stepped.items()}
         self._z = self._uphill = torch.zeros(0)
 
     @torch.no_grad()
@@ -113,7 +114,7 @@ class Evidence:
             distance = (self._batch.action - torch.tanh(z)).abs().mean()
             self.values["replay/policy_distance"] = distance
         rows = self._z.clone().requires_grad_()
-        value = _heads(agent.critic, features, torch.tanh(rows))[0].sum() / len(z)
+        value = _q1(agent.critic, features, torch.tanh(rows)).sum() / len(z)
         if config.normalize_actor_loss:
             value = value / q.detach().abs().mean().clamp_min(1e-6)
         value = value - config.preact_penalty * rows.square().sum() / z.numel()
@@ -126,21 +127,25 @@ class Evidence:
         """Measure how actor and critic were stepped, before the targets follow."""
         agent = self._agent
         for name, part in self._parts.items():
-            change = _sample(part.parameters) - self._weights[name]
+            change = _copy(self._stepped[name]) - self._weights[name]
             self.values[f"weights/{name}_step"] = change.square().mean().sqrt() / part.lr
         z = agent.actor.mlp(_encode(agent.actor, self._obs))
         self._cosine("policy/ascent", z - self._z, self._uphill)
-        self._targets = {name: _sample(target.parameters()) for name, _, target in self._pairs()}
+        self._followed = {
+            name: (_copy(_places(online.parameters())), _places(target.parameters()))
+            for name, online, target in self._pairs()
+        }
+        self._targets = {name: _copy(places) for name, (_, places) in self._followed.items()}
 
     @torch.no_grad()
     def of_targets(self) -> None:
         """Measure how the targets followed."""
-        for name, online, target in self._pairs():
-            goal, before = _sample(online.parameters()), self._targets[name]
+        for name, (goal, places) in self._followed.items():
+            before = self._targets[name]
             gap = goal - before
             self.values[f"targets/{name}_lag"] = gap.norm() / (goal.norm() + TINY)
             if bool(gap.any()):
-                moved = _sample(target.parameters()) - before
+                moved = _copy(places) - before
                 self.values[f"targets/{name}_tau"] = (moved @ gap) / (gap @ gap)
 
     def _pairs(self) -> tuple[tuple[str, nn.Module, nn.Module], ...]:
@@ -211,7 +216,7 @@ class Evidence:
         agent, action = self._agent, self._batch.action[:ROWS]
 
         def value(features: Tensor, action: Tensor) -> Tensor:
-            return _heads(agent.critic, features, action)[0]
+            return _q1(agent.critic, features, action)
 
         q = value(features, action)
         size = q.abs().mean() + TINY
@@ -233,9 +238,14 @@ def _rows(obs: Observation) -> Observation:
     return Observation(None if obs.camera is None else obs.camera[:ROWS], obs.vector[:ROWS])
 
 
-def _sample(parameters: Iterable[Tensor]) -> Tensor:
-    """Copy the first weights of each tensor, `float64[n]`."""
-    return torch.cat([p.detach().flatten()[:WEIGHTS] for p in parameters]).double()
+def _places(parameters: Iterable[Tensor]) -> list[Tensor]:
+    """Return the first rows of each tensor, about `WEIGHTS` entries: views, whatever the order in memory."""
+    return [p.detach()[: max(1, WEIGHTS * len(p) // p.numel())] for p in parameters]
+
+
+def _copy(places: Iterable[Tensor]) -> Tensor:
+    """Copy these weights, `float64[n]`."""
+    return torch.cat([place.flatten() for place in places]).double()
 
 
 def _encode(network: Actor | Critic, obs: Observation) -> Tensor:
@@ -252,6 +262,12 @@ def _heads(critic: Critic, features: Tensor, action: Tensor) -> Tensor:
     """Return Q of each head, `float32[heads, rows]`."""
     inputs = torch.cat([features, action], dim=1)
     return torch.stack([head(inputs).squeeze(1) for head in critic.heads])
+
+
+def _q1(critic: Critic, features: Tensor, action: Tensor) -> Tensor:
+    """Return Q of the first head, `float32[rows]`."""
+    value: Tensor = critic.heads[0](torch.cat([features, action], dim=1)).squeeze(1)
+    return value
 
 
 def _kinds(agent: Measured, obs: Observation) -> Mapping[str, slice]:
