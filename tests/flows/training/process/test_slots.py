@@ -164,7 +164,7 @@ def test_two_pipelines_with_one_slot_train_one_after_the_other(
     def train(out: Path) -> None:
         request = make_request(out=out)
         plan = request.plan()
-        with PipelineDirectory.open(out, plan, preset_source="x", stages_asked=None) as directory:
+        with PipelineDirectory.open(out, plan, preset_source="x") as directory:
             runs.append(stages.train(plan.stages[0], directory, Watched()))
 
     make_request().plan()
