@@ -1,6 +1,6 @@
 """What people decide about a verdict that is not GO, for one run and for several seeds alike.
 
-In: a judged folder (`JudgedRun`, `JudgedSeeds`) and what the request says about waiting.
+In: a judgement (`Judged`: a directory, a stage, an entry) and what the request says about waiting.
 Out: `decision-001.json` beside gate.json or joint.json; the state file and the reports, which show it.
 
     judged folder -> waiting.settle -> go on | stop | ask: form (Prefect's page) or gonogo approve

@@ -7,5 +7,5 @@ In: a `StagePlan` and a run folder. Out: what the trainer logged, and how each a
                                    ├── health: stalls, memory, disk
                                    └── live: checks while it trains
 
-Whatever ends the supervisor, no process of the trainer is left.
+`progress` shows people how far it is. Whatever ends the supervisor, no process of the trainer is left.
 """
