@@ -187,7 +187,7 @@ CAUSES: Mapping[str, Cause] = {
             "Print the observations that reach the networks: all zeros, one constant picture or a detached copy? Check "
             "scaling, normalisation with a variance of 0 or infinity, and which key of the observation is used."
         ),
-        rank=2,
+        rank=0,
     ),
     "identical_critics": Cause(
         title="Both critics are the same network",

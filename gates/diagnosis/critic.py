@@ -109,7 +109,7 @@ def _unexplained_factor(shape: RewardShape) -> bool:
 def reward_accumulated(signs: Signs) -> Suspicion | None:
     """Rewards in the batches look like running sums of the episodes."""
     shape = signs.reward_shape
-    if shape is None or not shape.like_sums:
+    if shape is None or not shape.like_sums or signs.one_reward_factor:
         return None
     return Suspicion(
         cause="reward_accumulated",
@@ -126,6 +126,8 @@ def reward_scale(signs: Signs) -> Suspicion | None:
     """Rewards in the batches are a constant times those of the episodes."""
     shape = signs.reward_shape
     if shape is None or not _unexplained_factor(shape) or shape.like_sums:
+        return None
+    if signs.one_reward_factor is False:
         return None
     evidence = [
         _reward_evidence(shape),

@@ -13,8 +13,10 @@ from gates.facts.values import Missing
 from gates.laws.quantity import Quantity
 from gates.laws.reward_shape import RewardShape, reward_shape
 from gates.laws.table import evaluate
-from gates.metrics import Growth, align, fit_growth
+from gates.metrics import Growth, align, finite_median, fit_growth
 
+ALIKE = 0.999
+"""Correlation of rewards that differ by a factor alone."""
 OUT_OF_REACH = 1.5
 """Targets this many times what the best reward for ever would give are made up."""
 
@@ -169,6 +171,12 @@ class Signs:
             if run > best:
                 best, value = run, float(current)
         return (value, best) if best > 1 else None
+
+    @cached_property
+    def one_reward_factor(self) -> bool | None:
+        """Whether the batch rewards are the environment's up to one factor, by their correlation at the same index."""
+        series = self.facts.series("replay/reward_correlation")
+        return None if series is None else finite_median(series.values) > ALIKE
 
     @cached_property
     def reward_shape(self) -> RewardShape | None:

@@ -14,8 +14,6 @@ WRONG_REWARD = 1e-3
 EXACT = 1e-5
 """Rounding of what is computed twice."""
 WRONG = 1e-4
-ALIKE = 0.999
-"""Correlation of rewards that differ by a factor alone."""
 OPPOSITE = -0.99
 FEW = 3
 
@@ -53,11 +51,11 @@ def rewards_differ(signs: Signs) -> Suspicion | None:
         evidence.append(
             f"Their correlation with the environment's is {format_number(correlation)}."
         )
+    if signs.one_reward_factor:
+        return Suspicion(cause="reward_scale", evidence=tuple(evidence))
     shape = signs.reward_shape
     if shape is not None and shape.like_sums:
         return None
-    if correlation is not None and correlation > ALIKE:
-        return Suspicion(cause="reward_scale", evidence=tuple(evidence))
     return Suspicion(cause="rewards_of_other_transitions", evidence=tuple(evidence))
 
 

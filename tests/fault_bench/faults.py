@@ -344,7 +344,10 @@ FAULTS: dict[str, Fault] = {
         train=NO_NORM | EARLY_RATES,
     ),
     "critic_divergence": Fault(
-        cause="critic_divergence", patch=critic_divergence, train={"tau": 0.5}
+        cause="critic_divergence",
+        patch=critic_divergence,
+        train={"tau": 0.5},
+        accepted=("target_miscomputed",),
     ),
     "terminal_flag_dropped": Fault(cause="terminal_flag_dropped", patch=terminal_flag_dropped),
     "reward_accumulated": Fault(cause="reward_accumulated", patch=reward_accumulated),
@@ -470,6 +473,11 @@ FAULTS |= {
         SILENT[name], recipe="point goal: plain", train=SILENT[name].train | HIDING
     )
     for name in HARDEST
+}
+FAULTS |= {
+    f"point goal: {name}": dataclasses.replace(fault, recipe="point goal: plain")
+    for name, fault in SILENT.items()
+    if name not in HARDEST
 }
 FAULTS |= {
     "pendulum: critic frozen": Fault(

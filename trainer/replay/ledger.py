@@ -25,18 +25,19 @@ class Places:
     """Entries of an observation that stand for it; the same ones in every observation."""
 
     vector: NDArray[np.intp]
-    camera: NDArray[np.intp]
-    """Of the newest picture, flattened; empty without a camera."""
+    rows: NDArray[np.intp]
+    """Of the newest picture; empty without a camera."""
+    columns: NDArray[np.intp]
 
     @classmethod
     def of(cls, shape: ObservationShape) -> Places:
         """Choose them, by a generator of its own."""
         rng = np.random.default_rng(0)
-        pixels = shape.camera[1] * shape.camera[2] if shape.camera else 0
+        height, width = shape.camera[1:] if shape.camera else (0, 1)
         vector, camera = (
-            np.sort(rng.permutation(size)[:ENTRIES]) for size in (shape.vector, pixels)
+            np.sort(rng.permutation(size)[:ENTRIES]) for size in (shape.vector, height * width)
         )
-        return cls(vector, camera)
+        return cls(vector, *np.divmod(camera, width))
 
     def read(
         self, vector: NDArray[np.floating], pictures: NDArray[np.uint8] | None
@@ -50,7 +51,7 @@ class Places:
         marks = np.asarray(vector, dtype=np.float32)[:, self.vector]
         if pictures is None:
             return marks
-        pixels = pictures.reshape(len(pictures), -1)[:, self.camera] / np.float32(255.0)
+        pixels = pictures[:, self.rows, self.columns] / np.float32(255.0)
         return np.concatenate([marks, pixels], axis=1)
 
     def of_batch(self, obs: Observation) -> NDArray[np.float32]:
@@ -61,7 +62,7 @@ class Places:
     def kinds(self) -> Mapping[str, slice]:
         """Return where the entries of each kind of observation stand."""
         seen = len(self.vector)
-        every = {"vector": slice(0, seen), "camera": slice(seen, seen + len(self.camera))}
+        every = {"vector": slice(0, seen), "camera": slice(seen, seen + len(self.rows))}
         return {kind: part for kind, part in every.items() if part.stop > part.start}
 
 
@@ -103,7 +104,7 @@ class Ledger:
         self.places = Places.of(shape)
         self._slots = -(-capacity // num_envs)
         ring = (num_envs, self._slots)
-        marks = len(self.places.vector) + len(self.places.camera)
+        marks = len(self.places.vector) + len(self.places.rows)
         self._marks = np.zeros((*ring, marks), dtype=np.float32)
         self._next_marks = np.zeros((*ring, marks), dtype=np.float32)
         self._actions = np.zeros((*ring, action_dim), dtype=np.float32)
