@@ -42,6 +42,8 @@ class Score:
     verdict: str
     causes: tuple[str, ...]
     deciding: str
+    dead: bool
+    """The policy became the same action for every state."""
     broken: tuple[str, ...]
     """Checks that are not PASS and count."""
 
@@ -91,8 +93,17 @@ def train(case: Case, folder: Path) -> Path:
             model.learn(STEPS, callback=evidence)
         except ValueError as error:  # what torch says of a policy that is not finite
             (run / "raised").write_text(str(error))
-    (run / "trained").write_text(json.dumps(case.recipe))
+    (run / "trained").write_text(json.dumps({"dead": dead(model)}))
     return run
+
+
+def dead(model: Any) -> bool:
+    """Whether the policy became the same action for every state, whatever a gate says of it."""
+    import numpy as np
+
+    seen = model.replay_buffer.observations[: model.replay_buffer.size() : 50, 0]
+    actions, _ = model.predict(seen, deterministic=True)
+    return bool(np.isfinite(actions).all() and np.ptp(actions, axis=0).max() < 1e-6)
 
 
 def score(case: Case, run: Path) -> Score:
@@ -110,6 +121,7 @@ def score(case: Case, run: Path) -> Score:
         verdict=result.verdict.value,
         causes=tuple(d.cause for d in result.diagnoses),
         deciding=result.deciding,
+        dead=json.loads((run / "trained").read_text()).get("dead", False),
         broken=tuple(
             f"{f.check} {f.outcome.value}" + ("" if f.required else " (advisory)")
             for f in result.findings
@@ -123,10 +135,12 @@ def table(scores: list[Score]) -> str:
     from tests.sb3_bench.faults import FAULTS
 
     rows = ["| runs | n | GO | CONDITIONAL | NO_GO | first causes |", "|---|---|---|---|---|---|"]
-    sound = [s for s in scores if not s.case.fault]
+    unharmed = [s for s in scores if not s.case.fault]
+    sound = [s for s in unharmed if not s.dead]
     for task in dict.fromkeys(s.case.recipe["task"] for s in sound):
         rows.append(_row(f"sound: {task}", [s for s in sound if s.case.recipe["task"] == task]))
     rows.append(_row("sound: all", sound))
+    rows.append(_row("sound code, but the policy died", [s for s in unharmed if s.dead]))
     faulty = [s for s in scores if s.case.fault]
     for name in FAULTS:
         rows.append(_row(name, [s for s in faulty if s.case.fault == name]))
@@ -184,7 +198,7 @@ def main() -> int:
     if options.table:
         head = options.table.read_text(encoding="utf-8").split(RESULT_HEADING)[0]
         options.table.write_text(f"{head}{RESULT_HEADING}\n\n{text}\n", encoding="utf-8")
-    return 1 if any(s.verdict == "NO_GO" for s in scores if not s.case.fault) else 0
+    return 1 if any(s.verdict == "NO_GO" and not s.dead for s in scores if not s.case.fault) else 0
 
 
 if __name__ == "__main__":

@@ -70,6 +70,12 @@ def _largest_of_targets(model: Any) -> None:
     )
 
 
+def _target_copied(model: Any) -> None:
+    model.critic.optimizer.register_step_post_hook(
+        lambda *_: model.critic_target.load_state_dict(model.critic.state_dict())
+    )
+
+
 def _wrong_sign(model: Any) -> None:
     q1 = model.critic.q1_forward
     model.critic.q1_forward = lambda obs, action: -q1(obs, action)
@@ -157,30 +163,37 @@ FAULTS: dict[str, Fault] = {
     ),
     "critic frozen": Fault(causes=("critic_frozen",), inject=_no_step("critic")),
     "critic's gradient clipped to nothing": Fault(
-        causes=("critic_frozen",), inject=_tiny_gradients
+        causes=("critic_frozen", "weights_barely_move"), inject=_tiny_gradients
     ),
     "actor frozen": Fault(causes=("actor_frozen",), inject=_no_step("actor")),
-    "rewards shuffled": Fault(causes=("critic_learns_nothing",), inject=_batches(_shuffled)),
+    "rewards shuffled": Fault(causes=("rewards_of_other_transitions",), inject=_batches(_shuffled)),
     "blind": Fault(causes=("blind_agent",), wrap=_Blind),
     "target never updated": Fault(causes=("target_frozen",), recipe={"tau": 0.0}),
-    "target copied": Fault(causes=("target_not_averaged",), recipe={"tau": 1.0}),
+    "target copied": Fault(causes=("target_not_averaged", "target_frozen"), inject=_target_copied),
+    "tau of 1, as configured": Fault(
+        causes=("target_not_averaged",), recipe={"tau": 1.0}, firm=False
+    ),
     "actor descends": Fault(causes=("actor_descends",), inject=_wrong_sign),
     "critic learns the policy's action": Fault(
-        causes=("actor_does_not_climb",), inject=_batches(_policys_actions)
+        causes=("critic_on_policy_action", "actions_not_taken"), inject=_batches(_policys_actions)
     ),
     "rewards times 20": Fault(
         causes=("reward_scale",),
         inject=_stored(lambda o, n, a, r, d, i: (o, n, a, 20 * r, d, i)),
     ),
     "rewards negated": Fault(
-        causes=("reward_scale",), inject=_stored(lambda o, n, a, r, d, i: (o, n, a, -r, d, i))
+        causes=("reward_scale", "rewards_of_other_transitions"),
+        inject=_stored(lambda o, n, a, r, d, i: (o, n, a, -r, d, i)),
     ),
     "running sums": Fault(causes=("reward_accumulated",), inject=_sums()),
-    "no exploration": Fault(causes=("no_exploration",), recipe={"noise": 0.0}),
+    "no exploration": Fault(causes=("exploration_missing",), recipe={"noise": 0.0}),
     "equal critics": Fault(causes=("identical_critics",), inject=_twins),
     "one batch for ever": Fault(causes=("same_batch",), inject=_same_batch),
-    "discount of 1": Fault(causes=("discount_one", "critic_divergence"), recipe={"gamma": 1.0}),
-    "target times 1.5": Fault(causes=("critic_divergence",), inject=_target_times(1.5)),
+    "discount of 1": Fault(causes=("target_discount", "critic_divergence"), recipe={"gamma": 1.0}),
+    "target times 1.5": Fault(
+        causes=("critic_divergence", "target_miscomputed", "target_discount"),
+        inject=_target_times(1.5),
+    ),
     "learning rate of 1": Fault(
         causes=("critic_divergence", "dead_actor", "actor_lr_too_high"),
         recipe={"learning_rate": 1.0},
@@ -192,14 +205,14 @@ FAULTS: dict[str, Fault] = {
         inject=_batches(lambda _, b: b._replace(rewards=b.rewards * float("nan"))),
     ),
     "next observation is the observation": Fault(
-        causes=(),
+        causes=("next_obs_is_obs", "observations_of_other_steps"),
         inject=_stored(lambda o, n, a, r, d, i: (o, o, a, r, d, i)),
-        firm=False,
     ),
     "actions negated in the buffer": Fault(
-        causes=(), inject=_stored(lambda o, n, a, r, d, i: (o, n, -a, r, d, i)), firm=False
+        causes=("actions_not_taken",),
+        inject=_stored(lambda o, n, a, r, d, i: (o, n, -a, r, d, i)),
     ),
-    "maximum for minimum": Fault(causes=(), inject=_largest_of_targets, firm=False),
+    "maximum for minimum": Fault(causes=("target_of_maximum",), inject=_largest_of_targets),
 }
 OF_SAC = (
     "every transition terminal",
