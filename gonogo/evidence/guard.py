@@ -13,9 +13,13 @@ _R = TypeVar("_R")
 class Guard:
     """Calls what collects evidence; after the first error it calls nothing any more."""
 
-    def __init__(self, on_error: Callable[[Exception], None]) -> None:
-        """Take what to do once, after the first error; it may break, too."""
-        self._on_error = on_error
+    def __init__(
+        self,
+        on_error: Callable[[Exception], None],
+        ends: str = "collects no more evidence of this run",
+    ) -> None:
+        """Take what to do once, after the first error, which may break too, and what the error ends."""
+        self._on_error, self._ends = on_error, ends
         self.error: Exception | None = None
 
     def call(self, work: Callable[[], _R], otherwise: _R) -> _R:
@@ -46,8 +50,7 @@ class Guard:
         except Exception as second:
             after = f"; the run directory does not say so ({type(second).__name__}: {second})"
         warnings.warn(
-            f"gonogo collects no more evidence of this run, which trains on: "
-            f"{type(error).__name__}: {error}{after}",
+            f"gonogo {self._ends}, which trains on: {type(error).__name__}: {error}{after}",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -13,9 +13,11 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import TensorBoardOutputFormat
 from stable_baselines3.common.vec_env import VecEnv
 
+from flows.commands.terminal import say
 from gates.runs.heartbeat import Phase
 from gonogo.evidence.episodes import EpisodeCounter
 from gonogo.evidence.guard import Guard
+from gonogo.evidence.live import LiveGate
 from gonogo.evidence.run_files import RunFiles, free_folder
 from gonogo.sb3.configuration import environment, hyperparameters
 from gonogo.sb3.evaluation import Evaluation, reward_factor
@@ -42,6 +44,7 @@ class Evidence(BaseCallback):
         eval_episodes: int = 10,
         every: int = 20,
         stage: str = "",
+        stop: bool = False,
         verbose: int = 0,
     ) -> None:
         """Choose the folder and what is measured.
@@ -54,13 +57,18 @@ class Evidence(BaseCallback):
             eval_every: Environment steps between two evaluations. None: a tenth of the training, 2,500 at least.
             eval_episodes: Episodes of one evaluation.
             every: Updates between two that are logged.
-            stage: Name of the stage that this training is, for the run's own record.
+            stage: Name of the stage that this training is. With it the run is judged when it ended: gate.json and the
+                report are written into the folder, verdict and path printed.
+            stop: End the training when the stage's live checks say that the run is lost.
             verbose: As for every callback.
 
         Raises:
-            ValueError: A number is not above 0.
+            ValueError: A number is not above 0, or `stop` is asked for without a stage.
+            ConfigError: The stage is unknown.
         """
         super().__init__(verbose)
+        if stop and not stage:
+            raise ValueError("stop=True needs a stage, for example stage='5k'")
         for name, value in (
             ("eval_every", eval_every), ("eval_episodes", eval_episodes), ("every", every),
         ):  # fmt: skip
@@ -72,6 +80,10 @@ class Evidence(BaseCallback):
         self._eval_env, self._eval_every, self._eval_episodes = eval_env, eval_every, eval_episodes
         self._every, self._stage = every, stage
         self._guard = Guard(self._note)
+        self._live = LiveGate(stage) if stage else None
+        self._stops = stop
+        self._judging = Guard(lambda _: None, "does not judge this run")
+        """What breaks in a judgement says nothing about the evidence."""
         self._files: RunFiles | None = None
         self._updates: OffPolicyUpdates | None = None
         self._evaluation: Evaluation | None = None
@@ -87,7 +99,12 @@ class Evidence(BaseCallback):
 
     def _on_step(self) -> bool:
         self._guard.call(self._step, None)
-        return True
+        if not self._stops or self._live is None or self._guard.error is not None:
+            return True
+        lost = self._judging.call(self._live.lost, None)
+        if lost is not None:
+            say(f"Training ends at step {self.num_timesteps:,}, the run is lost: {lost.statement}.")
+        return lost is None
 
     def _on_rollout_end(self) -> None:
         if self._updates is not None:
@@ -96,6 +113,9 @@ class Evidence(BaseCallback):
     def _on_training_end(self) -> None:
         self._on_rollout_start()
         self._guard.call(self._end, None)
+        live = self._live
+        if live is not None and self._files is not None:
+            self._judging.call(lambda: live.judge(self.directory), None)
 
     def _begin(self) -> None:
         model, now = self.model, self.model.num_timesteps
@@ -117,6 +137,8 @@ class Evidence(BaseCallback):
             packages=("stable_baselines3",),
             resumed_from=now if going_on else None,
         )
+        if self._live is not None:
+            self._live.begin(self.directory, self._files.planned_steps)
         self._left_out = LOGGED_BY_SB3 if self._beside_sb3() else ()
         self._episodes = EpisodeCounter(model.n_envs, running=now > 0)
         self._clock = (time.perf_counter(), now)

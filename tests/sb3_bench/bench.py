@@ -86,7 +86,7 @@ def train(case: Case, folder: Path) -> Path:
     make = TASKS[case.recipe["task"]]
     long = case.recipe["task"] == "never ending"
     evaluated = None if long else wrap(make()) if wrap else make()
-    evidence = Evidence(run, eval_env=evaluated, eval_episodes=2, stage=STAGE)
+    evidence = Evidence(run, eval_env=evaluated, eval_episodes=2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
