@@ -27,7 +27,7 @@ def test_a_file_is_named_after_its_environment_and_keeps_its_sets_apart(path):
 def test_stages_say_how_many_routes_are_driven_at_the_end():
     plan = resolve_plan(stages=("5k", "50k", "1m"))
     counts = {stage.name: stage.request["routes"]["episodes"] for stage in plan.stages}
-    assert counts == {"5k": 10, "50k": 50, "1m": 100}
+    assert counts == {"5k": 5, "50k": 50, "1m": 100}
     assert {"train", "env", "config_sha256"} == set(plan.stages[0].resolved)
 
 
