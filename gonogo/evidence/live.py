@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from flows.commands.gate import judge_with, show_verdict
+from flows.judging.rules import Asked
 from flows.settings.setting_files import gate_of, load_stage
 from flows.training.live.growing_run import GrowingRun
 from flows.training.live.rules import LiveRules
@@ -67,14 +68,5 @@ class LiveGate:
             OutputError: The results cannot be written.
         """
         with untouched_generators():
-            judged = judge_with(
-                directory,
-                stage=self._stage.name,
-                gate=None,
-                planned_steps=None,
-                out=None,
-                config=None,
-                dialect=None,
-                cross_check=True,
-            )
+            judged = judge_with(directory, Asked(stage=self._stage.name))
         show_verdict(judged, as_json=False)
