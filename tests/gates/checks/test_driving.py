@@ -143,7 +143,7 @@ def test_returns_that_rise_without_driving_fail_and_are_named():
 
 
 def test_a_small_rise_of_returns_is_enough_where_driving_fell():
-    little = [-16.0, -15.0, -13.0, -12.0, -11.0, -11.5, -11.0]
+    little = [-16.0, -15.0, -12.0, -10.0, -9.0, -9.5, -9.0]
     falling = [0.31, 0.2, 0.1, 0.1, 0.11, 0.1, 0.1]
     assert finding(facts_of(*run(little, falling)), **HACKING).outcome is FAIL
     assert isinstance(check(facts_of(*run(little, FLAT)), **HACKING), NotApplicable)
