@@ -78,6 +78,13 @@ def _dead_encoders(run: Run) -> None:
         run.set(f"features/{who}_cnn_l2", 0.0)
 
 
+def _targets_are_the_networks(run: Run) -> None:
+    """Each target network is its online network."""
+    for network in ("actor", "critic"):
+        run.set(f"targets/{network}_lag", 0.0)
+        run.set(f"weights/{network}_mlp_step", 1e-3)
+
+
 def _policy_collapse(run: Run) -> None:
     """Episodes become short, of one length, and earn less."""
     policy_collapse(run)
@@ -95,6 +102,7 @@ SYNTHETIC = {
     "tags_not_logged": _not_logged,
     "episodes_counted_twice": _counted_twice,
     "no_exploration": _no_exploration,
+    "targets_are_the_networks": _targets_are_the_networks,
     "dead_encoders": _dead_encoders,
     "no_learning": _without_learning,
     "learned_and_lost": _learned_and_lost,
