@@ -46,7 +46,7 @@ class View:
 
 def next_again(updates: int) -> int:
     """Return the update after which the next one is computed again: often at the start, then rarely."""
-    return updates + min(max(1, updates // 4), MOST_UPDATES_BETWEEN)
+    return updates + min(updates, MOST_UPDATES_BETWEEN)
 
 
 class Again:
