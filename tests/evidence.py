@@ -40,8 +40,9 @@ def update(bench: Bench, runs: Iterable[Judged]) -> None:
     """Replace a bench's part of config/evidence.yaml."""
     fresh = collect(bench, runs)
     merged: dict[str, Evidence] = {}
-    for check in sorted({*load_evidence(), *fresh}):
-        old, new = load_evidence().get(check, Evidence()), fresh.get(check, Evidence())
+    known = load_evidence()
+    for check in sorted({*known, *fresh}):
+        old, new = known.get(check, Evidence()), fresh.get(check, Evidence())
         kept_faults = [t for t in old.tripped if t.bench != bench]
         kept_sound = [s for s in old.sound if s.bench != bench]
         merged[check] = Evidence(

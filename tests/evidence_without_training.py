@@ -15,6 +15,7 @@ from gates.findings import GateResult
 from gates.judge import judge
 from gates.judgement import judge_log
 from gates.series import EventLog
+from gates.tags import DRIVING_MEASURES
 from tests.evidence import Judged, update
 from tests.gates import test_other_algorithms as others
 from tests.gates.synthetic_runs import (
@@ -94,6 +95,30 @@ def _policy_collapse(run: Run) -> None:
     run.tags["train/episode_reward"] = replace(returns, values=values)
 
 
+def _drives(run: Run, **shares: float) -> None:
+    """The policy drives held-out routes at the end of the stage."""
+    at = np.array([run.recipe.steps])
+    run.tags["held_out_driving/episodes"] = series("held_out_driving/episodes", at, 100.0)
+    for measure in DRIVING_MEASURES:
+        tag = f"held_out_driving/{measure}"
+        run.tags[tag] = series(tag, at, shares.get(measure, 0.0))
+
+
+def _drives_well(run: Run) -> None:
+    """One route in 25 ends in a collision."""
+    _drives(run, success=0.96, route_completion=0.98, end_goal=0.96, end_collision_vehicle=0.04)
+
+
+def _crashes(run: Run) -> None:
+    """Three routes in ten end in a collision."""
+    _drives(run, success=0.7, route_completion=0.8, end_goal=0.7, end_collision_vehicle=0.3)
+
+
+def _leaves_the_road(run: Run) -> None:
+    """Three routes in ten end off the road."""
+    _drives(run, success=0.7, route_completion=0.8, end_goal=0.7, end_off_road=0.3)
+
+
 SYNTHETIC = {
     **FAULTS,
     "enlarged_targets": enlarged_targets,
@@ -106,6 +131,8 @@ SYNTHETIC = {
     "dead_encoders": _dead_encoders,
     "no_learning": _without_learning,
     "learned_and_lost": _learned_and_lost,
+    "crashes": _crashes,
+    "leaves_the_road": _leaves_the_road,
 }
 _ONLY = {"policy_collapse": "episode_collapse", "episodes_counted_twice": "episode_steps"}
 _STEPS = {"5k": 5_000, "50k": 50_000, "1m": 1_000_000}
@@ -129,6 +156,8 @@ def synthetic(stages: tuple[str, ...] = ("5k", "50k", "1m")) -> Iterator[Judged]
                 yield Judged(fault=fault, result=_judged(stage, run), only=_ONLY.get(fault, ""))
         for keys in sound:
             yield Judged(fault=None, result=_judged(stage, make(_recipe(stage, **keys))))
+        driving = make(_recipe(stage, own=True), _drives_well)
+        yield Judged(fault=None, result=_judged(stage, driving))
         for algorithm, needed in (("PPO", "value_loss"), ("A2C", "value_loss"), ("DQN", "loss")):
             log = others.MAKERS[algorithm](stage)
             yield Judged(fault=None, result=others.judged(log, stage))

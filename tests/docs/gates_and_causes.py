@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 
 from gates.checks.check import Check
 from gates.checks.evidence import Evidence, load_evidence
@@ -60,9 +61,14 @@ def check_section(check: Check) -> str:
         ("Why", check.rationale),
         ("Source", check.source),
         ("Assumes", " ".join(check.assumptions)),
-        *_evidence(load_evidence().get(check.id, Evidence())),
+        *_evidence(_known_evidence().get(check.id, Evidence())),
         ("Type", kind),
     )
+
+
+@cache
+def _known_evidence() -> Mapping[str, Evidence]:
+    return load_evidence()
 
 
 def _evidence(found: Evidence) -> tuple[tuple[str, str], ...]:

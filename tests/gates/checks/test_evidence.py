@@ -11,21 +11,18 @@ from tests.evidence import collect
 from tests.evidence_without_training import synthetic
 
 CHECKS = {(name, c.id): c for name in gate_names() for c in load_gate(name).checks}
-NO_BENCH_YET = {"collision_rate", "off_road_rate"}
-"""They only warn, on the evaluations at the end of 1,000,000 steps."""
+EVIDENCE = load_evidence()
 TRIPPED = Tripped(fault="a_fault", bench="fault bench", runs=1)
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=["-".join(key) for key in CHECKS])
 def test_a_required_check_has_evidence(check: Check) -> None:
-    if check.id in NO_BENCH_YET:
-        pytest.xfail("no bench drives long enough")
-    missing = why_it_may_not_gate(check, load_evidence())
+    missing = why_it_may_not_gate(check, EVIDENCE)
     assert not missing, missing
 
 
 def test_no_evidence_is_kept_for_checks_that_are_gone() -> None:
-    assert set(load_evidence()) <= {check.id for check in CHECKS.values()}
+    assert set(EVIDENCE) <= {check.id for check in CHECKS.values()}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +53,7 @@ def test_the_evidence_of_synthetic_runs_is_what_they_show() -> None:
             {t.fault for t in found.tripped if t.bench == "synthetic runs"},
             sum(s.false_alarms for s in found.sound if s.bench == "synthetic runs"),
         )
-        for check, found in load_evidence().items()
+        for check, found in EVIDENCE.items()
     }
     fresh = collect("synthetic runs", synthetic(("5k",)))
     for check, found in fresh.items():
