@@ -10,8 +10,10 @@ import yaml
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The compiled reader is ten times as quick; PyYAML may have been built without it."""
 
+_NESTING = "[{-?:"
+"""Characters that can open a level of nesting."""
 _COMPILED_MOST = 20_000
-"""Characters; brackets nested deeper than some 20,000 times make the compiled reader crash the process."""
+"""Levels; YAML nested deeper than some 20,000 times makes the compiled reader crash the process."""
 
 
 def config_dir() -> Path:
@@ -28,4 +30,5 @@ def parse_yaml(text: str) -> Any:
     Raises:
         yaml.YAMLError: The text is not such YAML.
     """
-    return yaml.load(text, Loader=_Loader if len(text) <= _COMPILED_MOST else yaml.SafeLoader)
+    deepest = sum(map(text.count, _NESTING))
+    return yaml.load(text, Loader=_Loader if deepest <= _COMPILED_MOST else yaml.SafeLoader)
