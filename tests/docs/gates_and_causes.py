@@ -50,7 +50,9 @@ def gate_section(gate: GateSpec, shown: set[str] | None = None) -> str:
 def check_section(check: Check) -> str:
     """Return the section of one check: a heading and one item for each thing that is known about it."""
     said, law = check.describe(), LAWS.get(check.model_dump().get("law", ""))
-    kind = f"`{check.type}`" + (f", law [`{law.name}`](#{law.name})" if law else "")
+    kind = f"[`{check.type}`](keys.md#{check.type})" + (
+        f", law [`{law.name}`](#{law.name})" if law else ""
+    )
     return _section(
         f"`{check.id}`: {check.title}",
         ("Measures", said.value),
