@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from gates.checks.gate_file import load_gate
+from gates.facts.run_facts import RunFacts
 from gates.findings import GateResult, Outcome, Verdict
 from gates.judgement import judge_log
 from gates.laws.measured_again import MEASURED_AGAIN
-from tests.gates.synthetic_runs import Recipe, Run, make
+from gates.laws.quantity import Quantity
+from gates.laws.recomputed import actor_ascent
+from tests.gates.synthetic_runs import Recipe, Run, make, series
 
 SOUND = {
     "replay/reward_error": 0.0,
@@ -201,3 +204,12 @@ def test_targets_that_stand_while_the_critic_moves_are_found_without_evidence() 
     frozen = judge(run)
     assert {f.check: f.outcome for f in frozen.findings}["targets_move"] is Outcome.FAIL
     assert "target_frozen" in causes(frozen)
+
+
+@pytest.mark.parametrize(("last", "judged"), [(-0.5, True), (0.1, False)])
+def test_few_measured_steps_tell_only_where_all_go_down(last: float, judged: bool) -> None:
+    run = run_with({}, Recipe(own=True))
+    values = [-0.5, -0.4, -0.9, -0.5, last]
+    run.tags["policy/ascent"] = series("policy/ascent", [1100, 1200, 1400, 1800, 2600], values)
+    facts = RunFacts(log=run.log(), run=run.run_info(), stage="5k", planned_steps=5_000)
+    assert isinstance(actor_ascent(facts), Quantity) is judged
