@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gates.algorithms import TD3_KIN, TD3_LIKE
+from gates.facts.run_facts import RunFacts
+from gates.facts.values import Missing
 from gates.laws import recomputed, witness
 from gates.laws.law import Law
+from gates.laws.quantity import Quantity
+from gates.tags import EVIDENCE_TAGS
+from gates.text import format_plural
 
 MEASURED_AGAIN: tuple[Law, ...] = (
     Law(
@@ -216,3 +223,19 @@ MEASURED_AGAIN: tuple[Law, ...] = (
     ),
 )
 """In the order of the documentation."""
+
+FEW = 3
+"""Measurements; a run of few updates is measured once or twice, and a tag without a value is left out."""
+
+
+def rarely_measured(found: Quantity | Missing, facts: RunFacts) -> Quantity | Missing:
+    """Keep what was measured once or twice from counting as missing evidence."""
+    if isinstance(found, Quantity):
+        if found.points >= FEW:
+            return found
+        return replace(found, unproven=f"measured in {format_plural(found.points, 'update')} only")
+    logged = (facts.series(tag) for tag in EVIDENCE_TAGS)
+    measured = max((len(series) for series in logged if series is not None), default=0)
+    if 0 < measured < FEW:
+        return replace(found, not_applicable=True)
+    return found

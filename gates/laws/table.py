@@ -11,7 +11,7 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.laws import actor, data, identities, on_policy, reward_shape, targets
 from gates.laws.law import Law
-from gates.laws.measured_again import MEASURED_AGAIN
+from gates.laws.measured_again import MEASURED_AGAIN, rarely_measured
 from gates.laws.quantity import Quantity
 from gates.text import format_limit
 
@@ -351,4 +351,5 @@ def evaluate(name: LawName, facts: RunFacts) -> Quantity | Missing:
     law = LAWS[name]
     if not holds_for(law.algorithms, facts.algorithms):
         return Missing(reason=why_not(law.algorithms, facts.algorithms), not_applicable=True)
-    return law.quantity(facts)
+    found = law.quantity(facts)
+    return rarely_measured(found, facts) if law in MEASURED_AGAIN else found

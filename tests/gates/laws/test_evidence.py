@@ -15,6 +15,7 @@ from gates.judgement import judge_log
 from gates.laws.measured_again import MEASURED_AGAIN
 from gates.laws.quantity import Quantity
 from gates.laws.recomputed import actor_ascent
+from gates.tags import EVIDENCE_TAGS
 from tests.gates.synthetic_runs import Recipe, Run, make, series
 
 SOUND = {
@@ -213,3 +214,14 @@ def test_few_measured_steps_tell_only_where_all_go_down(last: float, judged: boo
     run.tags["policy/ascent"] = series("policy/ascent", [1100, 1200, 1400, 1800, 2600], values)
     facts = RunFacts(log=run.log(), run=run.run_info(), stage="5k", planned_steps=5_000)
     assert isinstance(actor_ascent(facts), Quantity) is judged
+
+
+@pytest.mark.parametrize("points", [1, 2])
+@pytest.mark.parametrize("without", ["", "policy/gradient_alignment"])
+def test_evidence_of_a_run_with_few_updates_is_not_missed(points: int, without: str) -> None:
+    run = run_with({}, Recipe(own=True))
+    for tag in EVIDENCE_TAGS:
+        if tag in run.tags:
+            run.tags[tag] = run.tags[tag].where(slice(points))
+    run.tags.pop(without, None)
+    assert judge(run).verdict is not Verdict.NO_GO
