@@ -37,11 +37,17 @@ class Episodes:
 
 
 def mean_so_far(
-    episodes: Episodes, amounts: FloatArray, steps: IntArray, newest: float = float("inf")
+    episodes: Episodes,
+    amounts: FloatArray,
+    steps: IntArray,
+    newest: float = float("inf"),
+    *,
+    with_running: bool = False,
 ) -> FloatArray:
     """Return sum of `amounts` over sum of lengths of the episodes that ended by each step; NaN before the first.
 
-    Only the newest steps count, as many as the replay buffer holds.
+    Only the newest steps count, as many as the replay buffer holds. `with_running` also counts the steps of episodes
+    that have not ended: for what happens only at an end, short episodes come first and would be taken for all.
     """
     order = np.argsort(episodes.end_steps, kind="stable")
     usable = np.isfinite(amounts[order]) & np.isfinite(episodes.lengths[order])
@@ -55,6 +61,8 @@ def mean_so_far(
     result = np.full(len(steps), np.nan)
     valid = last > 0
     taken = np.maximum(lengths[last] - lengths[first], 1.0)
+    if with_running:
+        taken = np.maximum(taken, np.minimum(steps, newest))
     result[valid] = ((sums[last] - sums[first]) / taken)[valid]
     return result
 

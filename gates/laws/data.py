@@ -137,7 +137,9 @@ def done_ratio_over_terminations(facts: RunFacts) -> Quantity | Missing:
         name = "done_ratio_over_terminations"
         return of_run(name, facts, 0.0, len(done), formula, found[0].tag, note)
     ended = episodes.ended_by_termination.astype(np.float64)
-    expected = mean_so_far(episodes, ended, steps, facts.buffer_size)
+    # Lengths that come near the last step show that the axis counts steps of the environment.
+    known = float(np.nansum(episodes.lengths)) > 0.5 * float(np.max(episodes.end_steps))
+    expected = mean_so_far(episodes, ended, steps, facts.buffer_size, with_running=known)
     usable = np.isfinite(expected) & np.isfinite(done)
     share = float(np.mean(expected[usable])) if usable.any() else 0.0
     count = int(usable.sum())
