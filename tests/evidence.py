@@ -56,8 +56,13 @@ def update(bench: Bench, runs: Iterable[Judged]) -> None:
 
 
 def collect(bench: Bench, runs: Iterable[Judged]) -> dict[str, Evidence]:
-    """Return the evidence of one bench for every check of the shipped gates that judged one of its runs."""
-    known = {check.id for name in gate_names() for check in load_gate(name).checks}
+    """Return the evidence of one bench for every check of the shipped gates that judged one of its runs.
+
+    Of a check that gates at some stage only those findings count that could have decided.
+    """
+    checks = [check for name in gate_names() for check in load_gate(name).checks]
+    known = {check.id for check in checks}
+    gating = {check.id for check in checks if check.required and not check.dry_run}
     tallies: dict[str, _Tally] = {}
     for run in runs:
         for skipped in run.result.not_applicable if run.fault is None else ():
@@ -67,6 +72,8 @@ def collect(bench: Bench, runs: Iterable[Judged]) -> dict[str, Evidence]:
                 continue
             if finding.outcome is Outcome.INCONCLUSIVE and not finding.required:
                 continue  # Not logged: nothing was judged.
+            if finding.check in gating and (finding.dry_run or not finding.required):
+                continue
             tally = tallies.setdefault(finding.check, _Tally())
             passed = finding.outcome is Outcome.PASS
             if run.fault is None:
