@@ -38,7 +38,7 @@ def measure(short: bool) -> list[Row]:
 
 def _help() -> None:
     subprocess.run(
-        [sys.executable, "-m", "flows", "--help"],
+        [sys.executable, "-m", "gonogo", "--help"],
         cwd=ROOT,
         env=as_installed(),
         stdout=subprocess.DEVNULL,
