@@ -195,11 +195,11 @@ class Trainer:
             policy = self._policy(obs)
             action = np.clip(policy + noise, -1.0, 1.0).astype(np.float32)
 
-        marks = self.ledger.marks(obs)
+        self.ledger.look(obs)
         next_obs, reward, terminated, truncated, infos = self.env.step(action)
         done = terminated | truncated
         last = _with_final(next_obs, infos, done)
-        self.ledger.record(marks, action, policy, reward, terminated, done, last)
+        self.ledger.record(action, policy, reward, terminated, done, last)
         self.replay.add(
             _newest_frame(obs),
             obs["vector"],

@@ -103,8 +103,11 @@ def _faulty(rng: Generator, case: Case) -> Tags:
     name = str(rng.choice(list(FAULTS)))
     steps = 5000
     case.planned_steps = steps
-    case.story.append(f"run with {name}")
-    return _tags_of(make(Recipe(seed=int(rng.integers(1 << 30))), FAULTS[name]), steps, name)
+    # Without a count of its updates, every step may have been one: a tau of 1 cannot be told from a small one.
+    own = bool(rng.random() < 0.5) or name == "target_not_averaged"
+    case.story.append(f"run with {name}, tags of {'our' if own else 'another'} trainer")
+    recipe = Recipe(seed=int(rng.integers(1 << 30)), own=own)
+    return _tags_of(make(recipe, FAULTS[name]), steps, name)
 
 
 def _tags_of(run: Run, steps: int, fault: str = "") -> Tags:

@@ -186,12 +186,13 @@ class Evidence:
     def _of_data(self) -> Values:
         """Hold the batch against what the environment received and gave."""
         batch, witness = self._batch, self._witness
-        marks, next_marks = (witness.places.of_batch(obs) for obs in (batch.obs, batch.next_obs))
+        marks, next_marks = (witness.places.of(_arrays(obs)) for obs in (batch.obs, batch.next_obs))
         going_on = batch.terminated.cpu().numpy() == 0
-        change = np.abs(next_marks - marks)[going_on]
+        change = witness.places.scaled(np.abs(next_marks - marks)[going_on])
+        spread = witness.places.scaled(marks.std(axis=0))
         values: Values = dict(witness.fresh)
         for kind, part in witness.places.kinds().items():
-            values[f"replay/{kind}_std"] = float(marks[:, part].std(axis=0).mean())
+            values[f"replay/{kind}_std"] = float(spread[part].mean())
             if len(change):
                 values[f"replay/{kind}_change"] = float(change[:, part].mean())
         known = witness.known
@@ -236,6 +237,11 @@ class Evidence:
 
 def _rows(obs: Observation) -> Observation:
     return Observation(None if obs.camera is None else obs.camera[:ROWS], obs.vector[:ROWS])
+
+
+def _arrays(obs: Observation) -> Mapping[str, np.ndarray]:
+    vector = {"vector": obs.vector.cpu().numpy()}
+    return vector if obs.camera is None else {**vector, "camera": obs.camera.cpu().numpy()}
 
 
 def _places(parameters: Iterable[Tensor]) -> list[Tensor]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.observation import Observation, ObservationShape
+from trainer.observation import ObservationShape
 
 STEPS = 16_384
 """Environment steps that are remembered, over all environments."""
@@ -18,6 +19,9 @@ FRESH_STEPS = 1_000
 """Newest of them that `fresh` describes."""
 ENTRIES = 32
 """Entries of the vector, and of the newest picture, that are compared; all where there are fewer."""
+LAYOUT = 2
+"""Of what a checkpoint holds."""
+_BRIGHTEST = np.float32(255.0)
 
 
 @dataclass(frozen=True)
@@ -25,44 +29,58 @@ class Places:
     """Entries of an observation that stand for it; the same ones in every observation."""
 
     vector: NDArray[np.intp]
-    rows: NDArray[np.intp]
-    """Of the newest picture; empty without a camera."""
-    columns: NDArray[np.intp]
+    picture: NDArray[np.intp]
+    """Pixels of the newest picture, among those of all frames; empty without a camera."""
 
     @classmethod
-    def of(cls, shape: ObservationShape) -> Places:
+    def choose(cls, shape: ObservationShape) -> Places:
         """Choose them, by a generator of its own."""
         rng = np.random.default_rng(0)
-        height, width = shape.camera[1:] if shape.camera else (0, 1)
-        vector, camera = (
-            np.sort(rng.permutation(size)[:ENTRIES]) for size in (shape.vector, height * width)
+        frames, height, width = shape.camera or (1, 0, 0)
+        pixels = height * width
+        vector, picture = (
+            np.sort(rng.permutation(size)[:ENTRIES]) for size in (shape.vector, pixels)
         )
-        return cls(vector, *np.divmod(camera, width))
+        return cls(vector, (frames - 1) * pixels + picture)
 
-    def read(
-        self, vector: NDArray[np.floating], pictures: NDArray[np.uint8] | None
-    ) -> NDArray[np.float32]:
-        """Return these entries, pictures in [0, 1]: `float32[n, entries]`.
+    @cached_property
+    def _scale(self) -> NDArray[np.float32]:
+        """Of each entry, `float32[entries]`."""
+        scale = np.ones(self.entries, dtype=np.float32)
+        scale[len(self.vector) :] = _BRIGHTEST
+        return scale
+
+    @cached_property
+    def entries(self) -> int:
+        """How many there are."""
+        return len(self.vector) + len(self.picture)
+
+    def of(self, obs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """Return these entries of a batch of observations: `float32[n, entries]`.
 
         Args:
-            vector: `float[n, vector]`.
-            pictures: Newest picture of each observation, `uint8[n, height, width]`.
+            obs: `vector`, `float[n, vector]`, and with a camera `camera`, `uint8[n, frames, height, width]`.
         """
-        marks = np.asarray(vector, dtype=np.float32)[:, self.vector]
-        if pictures is None:
-            return marks
-        pixels = pictures[:, self.rows, self.columns] / np.float32(255.0)
-        return np.concatenate([marks, pixels], axis=1)
+        marks = np.empty((len(obs["vector"]), self.entries), dtype=np.float32)
+        self.read(obs, marks)
+        return marks
 
-    def of_batch(self, obs: Observation) -> NDArray[np.float32]:
-        """Return these entries of a batch's observations."""
-        camera = None if obs.camera is None else obs.camera[:, -1].cpu().numpy()
-        return self.read(obs.vector.cpu().numpy(), camera)
+    def read(self, obs: Mapping[str, NDArray[Any]], into: NDArray[np.float32]) -> None:
+        """Write these entries of each observation into `float32[n, entries]`; called in every step."""
+        seen = len(self.vector)
+        into[:, :seen] = obs["vector"].take(self.vector, axis=1)
+        if len(self.picture):
+            pictures = obs["camera"].reshape(len(into), -1)
+            into[:, seen:] = pictures.take(self.picture, axis=1)
+
+    def scaled(self, marks: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return entries with pictures in [0, 1]."""
+        return marks / self._scale
 
     def kinds(self) -> Mapping[str, slice]:
         """Return where the entries of each kind of observation stand."""
         seen = len(self.vector)
-        every = {"vector": slice(0, seen), "camera": slice(seen, seen + len(self.rows))}
+        every = {"vector": slice(0, seen), "camera": slice(seen, self.entries)}
         return {kind: part for kind, part in every.items() if part.stop > part.start}
 
 
@@ -101,14 +119,13 @@ class Ledger:
             shape: What the agent sees.
             action_dim: Length of an action.
         """
-        self.places = Places.of(shape)
+        self.places = Places.choose(shape)
         self._slots = -(-capacity // num_envs)
-        ring = (num_envs, self._slots)
-        marks = len(self.places.vector) + len(self.places.rows)
-        self._marks = np.zeros((*ring, marks), dtype=np.float32)
-        self._next_marks = np.zeros((*ring, marks), dtype=np.float32)
+        ring = (self._slots, num_envs)
+        self._marks = np.zeros((*ring, self.places.entries), dtype=np.float32)
+        self._next_marks = np.zeros_like(self._marks)
         self._actions = np.zeros((*ring, action_dim), dtype=np.float32)
-        self._noise = np.full(ring, np.nan, dtype=np.float32)
+        self._policy = np.zeros_like(self._actions)
         self._rewards = np.zeros(ring, dtype=np.float32)
         self._terminated = np.zeros(ring, dtype=bool)
         self._first = np.ones(ring, dtype=bool)
@@ -116,15 +133,15 @@ class Ledger:
         self._begins = np.ones(num_envs, dtype=bool)
         self._count = 0
         """Steps of each environment so far: the number of the next one."""
+        self._oldest = 0
+        """Number of the oldest step that was ever taken down."""
 
-    def marks(self, obs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """Take an observation down before the environment can change it."""
-        pictures = obs["camera"][:, -1] if "camera" in obs else None
-        return self.places.read(obs["vector"], pictures)
+    def look(self, obs: Mapping[str, NDArray[Any]]) -> None:
+        """Take down the observation that is acted on, before the environment can change it."""
+        self.places.read(obs, self._marks[self._count % self._slots])
 
     def record(
         self,
-        marks: NDArray[np.float32],
         action: NDArray[np.float32],
         policy: NDArray[np.float32] | None,
         reward: NDArray[np.floating],
@@ -132,10 +149,9 @@ class Ledger:
         done: NDArray[np.bool_],
         last: Mapping[str, NDArray[Any]],
     ) -> None:
-        """Take down one step of every environment.
+        """Take down one step of every environment, after `look`.
 
         Args:
-            marks: Of the observation that was acted on.
             action: What the environment received.
             policy: The policy's action without noise; None where actions are drawn at random.
             reward: As the environment gave it.
@@ -144,13 +160,12 @@ class Ledger:
             last: Observation after the step; where an episode ended, its final one.
         """
         here = self._count % self._slots
-        self._marks[:, here] = marks
-        self._next_marks[:, here] = self.marks(last)
-        self._actions[:, here] = action
-        self._noise[:, here] = np.nan if policy is None else np.abs(action - policy).mean(axis=1)
-        self._rewards[:, here] = reward
-        self._terminated[:, here] = terminated
-        self._first[:, here] = self._begins
+        self.places.read(last, self._next_marks[here])
+        self._actions[here] = action
+        self._policy[here] = np.nan if policy is None else policy
+        self._rewards[here] = reward
+        self._terminated[here] = terminated
+        self._first[here] = self._begins
         self._begins = done.copy()
         self._count += 1
 
@@ -165,35 +180,35 @@ class Ledger:
             rows: Environment of each transition.
             numbers: Its number in that environment; -1 where unknown.
         """
-        oldest = max(0, self._count - self._slots)
+        oldest = max(self._oldest, self._count - self._slots)
         known = np.flatnonzero((numbers >= oldest) & (numbers < self._count))
         rows, numbers = rows[known], numbers[known]
-        here, before = numbers % self._slots, (numbers - 1) % self._slots
-        alone = self._first[rows, here] | (numbers == oldest)
+        here, before = (numbers % self._slots, rows), ((numbers - 1) % self._slots, rows)
+        alone = self._first[here] | (numbers == oldest)
         return Witness(
             places=self.places,
             known=known,
-            action=self._actions[rows, here],
-            reward=self._rewards[rows, here],
-            reward_before=np.where(alone, np.float32(np.nan), self._rewards[rows, before]),
-            terminated=self._terminated[rows, here],
-            marks=self._marks[rows, here],
-            next_marks=self._next_marks[rows, here],
-            fresh=self._fresh(),
+            action=self._actions[here],
+            reward=self._rewards[here],
+            reward_before=np.where(alone, np.float32(np.nan), self._rewards[before]),
+            terminated=self._terminated[here],
+            marks=self._marks[here],
+            next_marks=self._next_marks[here],
+            fresh=self._fresh(self._count - oldest),
         )
 
-    def _fresh(self) -> Mapping[str, float]:
+    def _fresh(self, held: int) -> Mapping[str, float]:
         """Describe the newest steps: how observations change, and how far actions are from the policy's."""
-        count = min(self._count, self._slots, -(-FRESH_STEPS // len(self._begins)))
+        count = min(held, -(-FRESH_STEPS // len(self._begins)))
         slots = np.arange(self._count - count, self._count) % self._slots
-        going_on = ~self._terminated[:, slots]
-        change = np.abs(self._next_marks[:, slots] - self._marks[:, slots])[going_on]
+        going_on = ~self._terminated[slots]
+        change = self.places.scaled(np.abs(self._next_marks[slots] - self._marks[slots])[going_on])
         tags = {
             f"env/{kind}_change": float(change[:, part].mean())
             for kind, part in self.places.kinds().items()
             if len(change)
         }
-        noise = self._noise[:, slots]
+        noise = np.abs(self._actions[slots] - self._policy[slots])
         if np.isfinite(noise).any():
             tags["env/exploration"] = float(np.nanmean(noise))
         return tags
@@ -201,27 +216,36 @@ class Ledger:
     def state_dict(self) -> dict[str, Any]:
         """Return everything, as tensors and plain values."""
         arrays = {name: torch.from_numpy(array) for name, array in self._columns().items()}
-        return {**arrays, "begins": torch.from_numpy(self._begins), "count": self._count}
+        return {
+            **arrays,
+            "begins": torch.from_numpy(self._begins),
+            "count": self._count,
+            "oldest": self._oldest,
+            "layout": LAYOUT,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue where `state_dict` was taken.
+        """Continue where `state_dict` was taken; steps in another layout are forgotten.
 
         Raises:
             ValueError: The ledger had another size.
         """
+        self._count, self._oldest = state["count"], state.get("oldest", 0)
+        self._begins = state["begins"].numpy().copy()
+        if state.get("layout") != LAYOUT:
+            self._oldest = self._count
+            return
         for name, array in self._columns().items():
             if state[name].shape != array.shape:
                 raise ValueError("the ledger of the checkpoint has another size")
             array[:] = state[name].numpy()
-        self._begins = state["begins"].numpy().copy()
-        self._count = state["count"]
 
     def _columns(self) -> dict[str, NDArray[Any]]:
         return {
             "marks": self._marks,
             "next_marks": self._next_marks,
             "actions": self._actions,
-            "noise": self._noise,
+            "policy": self._policy,
             "rewards": self._rewards,
             "terminated": self._terminated,
             "first": self._first,

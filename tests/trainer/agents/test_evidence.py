@@ -11,7 +11,7 @@ from trainer.agents.td3 import TD3
 from trainer.config import TrainConfig
 from trainer.observation import Observation, ObservationShape
 from trainer.replay.buffer import Batch, ReplayBuffer
-from trainer.replay.ledger import Ledger
+from trainer.replay.ledger import LAYOUT, Ledger
 from trainer.run.tags import EVIDENCE_TAGS
 
 SHAPE = ObservationShape(camera=(2, 16, 16), vector=3)
@@ -45,8 +45,8 @@ class Data:
             truncated = np.full(envs, step % 29 == 28) & ~terminated
             done = terminated | truncated
             policy = np.zeros_like(action) if step > 10 else None
-            marks = self.ledger.marks(obs)
-            self.ledger.record(marks, action, policy, reward, terminated, done, last)
+            self.ledger.look(obs)
+            self.ledger.record(action, policy, reward, terminated, done, last)
             self.buffer.add(
                 newest(obs), obs["vector"], action, reward, terminated, truncated,
                 newest(last), last["vector"],
@@ -237,6 +237,17 @@ def test_transitions_that_the_ledger_has_forgotten_are_left_out():
     tags = _tags(data=data)
     assert "replay/reward_error" not in tags
     assert "bellman/target_error" in tags
+
+
+@pytest.mark.parametrize("layout", [None, LAYOUT])
+def test_a_checkpoint_of_another_layout_leaves_steps_unknown_and_numbers_as_they_were(layout):
+    state = Data().ledger.state_dict() | {"layout": layout}
+    data = Data()
+    data.ledger = Ledger(200, 2, SHAPE, action_dim=2)
+    data.ledger.load_state_dict(state)
+    tags = _tags(data=data)
+    assert ("replay/reward_error" in tags) == (layout == LAYOUT)
+    assert tags.get("replay/reward_error", 0.0) == 0.0
 
 
 @pytest.mark.parametrize("recipe", [{}, {"preact_penalty": 0.1, "normalize_actor_loss": True}])
