@@ -429,6 +429,16 @@ CAUSES: Mapping[str, Cause] = {
         },
         rank=6,
     ),
+    "updates_stopped": Cause(
+        title="Updates stopped before the run did",
+        meaning="The environment was stepped on, but no update was logged any more, so nothing was learned from it.",
+        refuted_by="A count of updates, or norms of weights, that change to the end of the run.",
+        instruction=(
+            "Look at what the loop asks before an update: a condition on buffer, schedule or counter that became "
+            "false, or an exception that is caught and passed over. If only logging stopped, log to the end."
+        ),
+        rank=7,
+    ),
     "stopped_early": Cause(
         title="The run stopped before its plan",
         meaning="Fewer environment steps than planned were trained, so the stage shows less than it was meant to show.",

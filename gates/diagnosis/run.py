@@ -46,6 +46,14 @@ def reward_hacking(_signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | 
     return Suspicion(cause="reward_hacking", evidence=finding.evidence)
 
 
+def updates_stopped(_signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | None:
+    """The run went on without updates."""
+    finding = _failed(findings, "updates_go_on")
+    if finding is None:
+        return None
+    return Suspicion(cause="updates_stopped", evidence=finding.evidence)
+
+
 def stopped_early(signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | None:
     """The plan was not reached."""
     finding = _failed(findings, "completeness") or _failed(findings, "run_finished")
@@ -72,6 +80,7 @@ RUN_RULES: tuple[RunRule, ...] = (
     config_not_applied,
     policy_collapse,
     reward_hacking,
+    updates_stopped,
     stopped_early,
     metric_is_post_clip,
 )

@@ -447,6 +447,9 @@ SILENT: dict[str, Fault] = {
         train=TINY_GRADIENTS,
         accepted=("critic_frozen",),
     ),
+    "updates stop half-way": Fault(
+        cause="updates_stopped", patch=injections.updates_stop, accepted=("config_not_applied",)
+    ),
     "environment resets silently": Fault(cause="silent_reset", patch=injections.silent_reset),
 }
 """Faults that no value shows."""

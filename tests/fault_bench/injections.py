@@ -17,6 +17,7 @@ from trainer.agents.adam import Adam
 from trainer.agents.instruments import TD3Stats
 from trainer.agents.networks import Critic
 from trainer.agents.td3 import TD3
+from trainer.loop import Trainer
 from trainer.observation import Observation
 from trainer.replay.buffer import Batch, ReplayBuffer
 from trainer.run.seeding import RandomStreams
@@ -357,3 +358,14 @@ def silent_reset() -> Iterator[None]:
 
     with mock.patch.object(Task, "make_env", make_resetting):
         yield
+
+
+def updates_stop() -> AbstractContextManager[Any]:
+    """Half-way the agent is no longer updated, and nothing says so."""
+    learn = Trainer._learn
+
+    def half(trainer: Trainer) -> None:
+        if trainer.step <= trainer.request.planned_steps / 2:
+            learn(trainer)
+
+    return mock.patch.object(Trainer, "_learn", half)

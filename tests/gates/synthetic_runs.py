@@ -383,8 +383,20 @@ def policy_collapse(run: Run) -> None:
 
 def stopped_early(run: Run) -> None:
     """Nothing is wrong but the end."""
-    last = int(run.recipe.steps * 0.8)
+    _cut(run, 0.8, "")
+
+
+def updates_stopped(run: Run) -> None:
+    """Episodes go on, updates do not."""
+    _cut(run, 0.5, "train/episode_")
+
+
+def _cut(run: Run, share: float, going_on: str) -> None:
+    """End all tags after a share of the steps, but those of a group."""
+    last = int(run.recipe.steps * share)
     for tag, found in run.tags.items():
+        if going_on and tag.startswith(going_on):
+            continue
         keep = found.steps <= last
         run.tags[tag] = replace(
             found,
@@ -411,6 +423,7 @@ FAULTS: Mapping[str, Callable[[Run], None]] = {
     "terminal_flag_invented": terminal_flag_invented,
     "dead_actor": dead_actor,
     "stopped_early": stopped_early,
+    "updates_stopped": updates_stopped,
 }
 """Faults that are found in any run, by the cause that must be named first."""
 

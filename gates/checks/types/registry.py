@@ -19,6 +19,7 @@ from gates.checks.types.presence import PresenceCheck
 from gates.checks.types.relative import RelativeCheck
 from gates.checks.types.retention import RetentionCheck
 from gates.checks.types.reward_against_driving import RewardAgainstDrivingCheck
+from gates.checks.types.updates_go_on import UpdatesGoOnCheck
 
 AnyCheck = (
     LimitCheck
@@ -35,6 +36,7 @@ AnyCheck = (
     | FiniteCheck
     | PresenceCheck
     | CompletenessCheck
+    | UpdatesGoOnCheck
 )
 
 CHECK_TYPES: dict[str, type[Check]] = {
