@@ -169,6 +169,34 @@ def table(found: list[Score]) -> str:
     return "\n".join(rows)
 
 
+def foresight(found: list[Score]) -> str:
+    """Render what a verdict at 5k foretells, of the recipes that went through both stages all the same."""
+    went_on = {(s.case.task, s.case.index) for s in found if s.case.stage == "50k"}
+    early = [s for s in found if s.case.stage == "5k" and (s.case.task, s.case.index) in went_on]
+    rows = [
+        "| verdict at 5k | recipes | learned by 50k | unclear | did not |",
+        "|---|---|---|---|---|",
+    ]
+    for verdict in ("GO", "CONDITIONAL", "NO_GO", "undecidable"):
+        group = [s for s in early if verdict == ("undecidable" if s.refused else s.verdict)]
+        counts = [
+            sum(s.became == word for s in group) for word in ("learned", "unclear", "did not")
+        ]
+        rows.append(f"| {verdict} | {len(group)} | {' | '.join(map(str, counts))} |")
+    steps = STAGES["50k"]["steps"]
+    failed = [s for s in early if s.became == "did not" and not s.refused]
+    stopped = [s for s in early if s.verdict == "NO_GO" and not s.refused]
+    rows += [
+        "",
+        (
+            f"5k stopped {sum(s in stopped for s in failed)} of {len(failed)} recipes that did not learn and "
+            f"{sum(s.became == 'learned' for s in stopped)} of {sum(s.became == 'learned' for s in early)} that "
+            f"learned, which saved {len(stopped) * steps:,} of {len(early) * steps:,} steps."
+        ),
+    ]
+    return "\n".join(rows)
+
+
 def _row(stage: str, task: str, group: list[Score]) -> str:
     became = " / ".join(
         str(sum(s.became == word for s in group)) for word in ("learned", "unclear", "did not")
@@ -218,7 +246,7 @@ def main() -> int:
             pool.map(_train_quietly, jobs, chunksize=1)
     trained = [case for case in chosen if (options.out / case.slug / "trained").exists()]
     found = scores(trained, options.out)
-    text = table(found)
+    text = f"{table(found)}\n\n### What 5k foretells\n\n{foresight(found)}"
     print(text)
     if options.table:
         head = options.table.read_text(encoding="utf-8").split(RESULT_HEADING)[0]

@@ -51,6 +51,34 @@ def judged_soundly() -> GateResult:
     )
 
 
+def scored(*, index=0, stage="5k", became="learned", verdict="GO", refused=False) -> bench.Score:
+    return bench.Score(
+        case=bench.Case(task="drive", index=index, stage=stage),
+        became=became,
+        share=0.0,
+        verdict=verdict,
+        causes=(),
+        deciding="",
+        result=judged_soundly(),
+        refused=refused,
+    )
+
+
+def test_foresight_counts_recipes_that_went_through_both_stages():
+    early = [
+        scored(index=0),
+        scored(index=1, verdict="NO_GO", became="did not"),
+        scored(index=2, became="did not"),
+        scored(index=3, verdict="NO_GO", became="did not"),
+    ]
+    late = [scored(index=index, stage="50k") for index in (0, 1, 2)]
+    text = bench.foresight([*early, *late])
+    assert "| GO | 2 | 1 | 0 | 1 |" in text
+    assert "| NO_GO | 1 | 0 | 0 | 1 |" in text
+    assert "stopped 1 of 2 recipes that did not learn and 0 of 1 that learned" in text
+    assert "50,000 of 150,000 steps" in text
+
+
 @pytest.mark.parametrize(
     ("became", "verdict", "stage", "refused", "false_alarm", "missed"),
     [
@@ -63,16 +91,7 @@ def judged_soundly() -> GateResult:
     ],
 )
 def test_what_counts_as_a_mistake(became, verdict, stage, refused, false_alarm, missed):
-    score = bench.Score(
-        case=bench.Case(task="drive", index=0, stage=stage),
-        became=became,
-        share=0.0,
-        verdict=verdict,
-        causes=(),
-        deciding="",
-        result=judged_soundly(),
-        refused=refused,
-    )
+    score = scored(became=became, verdict=verdict, stage=stage, refused=refused)
     assert (score.false_alarm, score.missed) == (false_alarm, missed)
     assert score.case.slug in bench.table([score]) or not (false_alarm or missed)
 
