@@ -7,6 +7,7 @@ import numpy as np
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.laws.quantity import Quantity, derived, of_run
+from gates.laws.targets import moving_averages, smooth
 from gates.laws.witness import any_of, measured, of_tag
 from gates.metrics import align, finite_median
 from gates.series import FloatArray
@@ -21,12 +22,10 @@ MANY_STEPS, SOME_STEPS = 8, 4
 in a row below 0.03."""
 DOWNHILL = -0.2
 """Cosine of a step that goes down."""
-ENOUGH = 0.6
-"""Share of the way that targets have gone at a usual tau before their standing still says something."""
 UNTRAINED = 0.3
 """Size of an untrained Q."""
-GROWN = 5.0
-"""Untrained values that a value must have changed by."""
+GROWN = 3.0
+"""Untrained values that a slow target must have moved by."""
 SLOW_RATE = 5e-4
 """Averaging rate per update of a slow recipe, where none is configured."""
 
@@ -139,10 +138,10 @@ def targets_apart(facts: RunFacts) -> Quantity | Missing:
 
 
 def targets_move(facts: RunFacts) -> Quantity | Missing:
-    """Range of the value that targets bootstrap from over the range of the policy's Q, the outer twentieths left out.
+    """Range of the value that targets bootstrap from, over that of a slow moving average of the policy's Q.
 
-    Assumes that the policy's Q has changed by much more than an untrained network's and that there were enough updates
-    for a usual tau to follow; a target that is never updated gives 0.
+    Assumes that this average has moved by more than an untrained network's Q; running medians take noise off, and the
+    outer twentieths are left out. A target that is never updated gives 0, one that follows more quickly above 1.
     """
     found = facts.need(
         "debug/target_q_mean", "debug/reward_mean", "debug/effective_discount", "debug/actor_q_mean"
@@ -154,17 +153,16 @@ def targets_move(facts: RunFacts) -> Quantity | Missing:
     usable = (effective > 0.1) & np.isfinite(target + reward + actor_q)
     if usable.sum() < 20:
         return Missing(reason="fewer than 20 rows show a bootstrapped value", not_applicable=True)
-    followed = 1.0 - (1.0 - _rate(facts)) ** float(updates[usable][-1])
-    if followed < ENOUGH:
-        return Missing(reason="too few updates for targets to follow", not_applicable=True)
-    bootstrap = (target[usable] - reward[usable]) / effective[usable]
-    moved, grown = _range(bootstrap), _range(actor_q[usable])
-    size = max(abs(float(np.median(actor_q[usable][:3]))), UNTRAINED)
-    if grown < GROWN * size:
-        return Missing(reason="no value grew well above an untrained one", not_applicable=True)
-    formula = "range of (target Q - reward) / discount / range of actor Q"
+    level = smooth(actor_q[usable])
+    (slow,) = moving_averages(updates[usable], level, np.array([_rate(facts)]))
+    moved = _range(smooth((target[usable] - reward[usable]) / effective[usable]))
+    expected = _range(slow)
+    if expected < GROWN * max(abs(float(level[0])), UNTRAINED):
+        reason = "too few updates for slow targets to move well beyond an untrained value"
+        return Missing(reason=reason, not_applicable=True)
+    formula = "range of (target Q - reward) / discount / range of a slow moving average of actor Q"
     count = int(usable.sum())
-    return of_run("targets_move", facts, moved / grown, count, formula, "debug/target_q_mean")
+    return of_run("targets_move", facts, moved / expected, count, formula, "debug/target_q_mean")
 
 
 def _rate(facts: RunFacts) -> float:

@@ -54,7 +54,7 @@ def target_network_speed(facts: RunFacts) -> Quantity | Missing:
     if early.sum() < 8:
         reason = f"fewer than 8 of the first {EARLY_UPDATES:,} updates show a bootstrapped value"
         return Missing(reason=reason, not_applicable=True)
-    size = np.abs(_smooth(actor_q[early]))
+    size = np.abs(smooth(actor_q[early]))
     if size.max() < LEARNED * max(size[0], UNTRAINED_OUTPUT):
         reason = f"in the first {EARLY_UPDATES:,} updates no value grew well above an untrained one"
         return Missing(reason=reason, not_applicable=True)
@@ -95,17 +95,10 @@ def lag_errors(updates: FloatArray, critic: FloatArray, bootstrap: FloatArray) -
         critic: `float[n]`, Q of the policy's actions.
         bootstrap: `float[n]`, the value that the targets hold beside the reward.
     """
-    level = _smooth(critic)
+    level = smooth(critic)
     # What a batch happens to hold moves both values alike and says nothing about the lag.
     luck = critic - level
-    lagging = np.empty((len(RATES), len(level)))
-    average = np.full(len(RATES), level[0])
-    before = level[0]
-    for index, (value, passed) in enumerate(
-        zip(level, np.diff(updates, prepend=updates[0]), strict=True)
-    ):
-        average = average + (1.0 - (1.0 - RATES) ** passed) * ((before + value) / 2.0 - average)
-        lagging[:, index], before = average, value
+    lagging = moving_averages(updates, level, RATES)
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = np.nan_to_num((lagging @ bootstrap) / (lagging**2).sum(axis=1), nan=1.0)
         rest = bootstrap - np.clip(factor, *SAME_SIZE)[:, None] * lagging
@@ -115,7 +108,20 @@ def lag_errors(updates: FloatArray, critic: FloatArray, bootstrap: FloatArray) -
     return np.asarray(np.sqrt(np.mean(rest**2, axis=1)) / max(size, 1e-12), dtype=np.float64)
 
 
-def _smooth(values: FloatArray) -> FloatArray:
+def moving_averages(updates: FloatArray, level: FloatArray, rates: FloatArray) -> FloatArray:
+    """Return what follows a value at each averaging rate per update, from its first value on: `float[rates, n]`."""
+    lagging = np.empty((len(rates), len(level)))
+    average = np.full(len(rates), level[0])
+    before = level[0]
+    for index, (value, passed) in enumerate(
+        zip(level, np.diff(updates, prepend=updates[0]), strict=True)
+    ):
+        average = average + (1.0 - (1.0 - rates) ** passed) * ((before + value) / 2.0 - average)
+        lagging[:, index], before = average, value
+    return lagging
+
+
+def smooth(values: FloatArray) -> FloatArray:
     """Return the running median of five."""
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, 2, mode="edge"), 5)
     return np.asarray(np.median(windows, axis=1), dtype=np.float64)

@@ -115,7 +115,8 @@ def _tags_of(run: Run, steps: int, fault: str = "") -> Tags:
     tags: Tags = {}
     for tag, found in run.tags.items():
         at, values = found.steps, found.values
-        if not tag.startswith("train/episode") and fault != "stopped_early" and at[-1] < steps:
+        ends = fault in ("stopped_early", "updates_stopped")
+        if not tag.startswith("train/episode") and not ends and at[-1] < steps:
             at, values = np.append(at, steps), np.append(values, values[-1])
         tags[tag] = (at, values)
     return tags

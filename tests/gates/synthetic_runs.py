@@ -141,7 +141,7 @@ class Run:
         for critic in ("q1", "q2"):
             self.set(f"debug/td_error_{critic}", (3.0 + np.abs(self.noise(0.5))) * scale)
         self.set("train/critic_loss", (30.0 + np.abs(self.noise(5.0))) * scale**2)
-        self.set_actor_q(q1 * 1.03 + self.noise(0.2 * scale))
+        self.set_actor_q(q1 + 0.03 * np.abs(q1) + self.noise(0.2 * scale))
 
     def set_actor_q(self, actor_q: Values, spread: Values | float | None = None) -> None:
         """Set the actor's Q and its loss."""
