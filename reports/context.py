@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gates.audit.stages_before import StageAfresh
 from gates.findings import GateResult
 from gates.progress import EvaluationPoint, StageState
 from gates.runs.drives import FinalEvaluation
@@ -210,6 +211,8 @@ class PipelineStage:
     """One sentence for a stage that crashed or was cancelled."""
     evaluations: tuple[EvaluationPoint, ...] = ()
     """`reports.stage.sections.evaluations.evaluation_points(log)` of the judged run."""
+    afresh: StageAfresh | None = None
+    """How its policies did on the episodes that compare stages; None for several seeds, or where nothing was run."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gates.audit.stages_before import policy_to_take
 from gates.findings import GateResult, Verdict
 from gates.progress import EvaluationPoint, StageState
 from gates.seeds.result import JointResult
-from gates.text import ABSENT, format_count, format_duration
+from gates.text import ABSENT, format_count, format_duration, format_number
 from reports.context import PipelineContext, PipelineStage
 from reports.seeds.joint import body_values, draw_seeds, interval_text
 from reports.stage.markdown import command_lines
 from reports.stage.plots import FOLDER, PlotFile, write_plots
 from reports.stage.sections.evaluations import best_evaluation
-from reports.text.escaping import Safe, file_name, link_target
+from reports.text.escaping import Safe, code_markdown, escape_markdown, file_name, link_target
 from reports.text.templates import markdown_environment, tidy_lines
 
 _STATE_NAMES = {StageState.NO_GO: "NO-GO"}
@@ -44,6 +45,59 @@ class Progress:
     point: EvaluationPoint
 
 
+@dataclass(frozen=True, kw_only=True)
+class PolicyRow:
+    """A policy that was evaluated afresh."""
+
+    name: str
+    step: int
+    episodes: int
+    mean: float
+    error: float | None
+    """Standard error of the mean."""
+    taken: bool
+
+
+def policies(context: PipelineContext) -> tuple[PolicyRow, ...]:
+    """Return every policy that was evaluated afresh, the untrained one of the last stage first."""
+    stages = [stage.afresh for stage in context.stages if stage.afresh is not None]
+    taken = policy_to_take(stages)
+    rows = [
+        (f"{c.policy.policy} of {c.stage}", c.policy, c == taken)
+        for stage in stages
+        for c in stage.candidates
+    ]
+    untrained = stages[-1].afresh.untrained if stages else None
+    if untrained is not None:
+        rows.insert(0, ("untrained", untrained, False))
+    return tuple(
+        PolicyRow(
+            name=name,
+            step=policy.step,
+            episodes=len(policy.returns),
+            mean=policy.mean,
+            error=policy.error,
+            taken=is_taken,
+        )
+        for name, policy, is_taken in rows
+    )
+
+
+def policy_text(context: PipelineContext) -> str:
+    """Say in one sentence which policy to take; empty where none was evaluated afresh."""
+    taken = policy_to_take([s.afresh for s in context.stages if s.afresh is not None])
+    if taken is None:
+        return ""
+    policy = taken.policy
+    file = "best.ckpt" if policy.policy == "best" else f"step-{policy.step:09d}.ckpt"
+    error = "" if policy.error is None else f" ± {format_number(policy.error)}"
+    return (
+        f"Policy to take: {escape_markdown(taken.words)}, "
+        f"{code_markdown(f'{taken.stage}/{taken.run}/checkpoints/{file}')}. Return {format_number(policy.mean)}{error} "
+        f"over {len(policy.returns):,} episodes that no policy was chosen by."
+    )
+
+
 def write_pipeline_plot(context: PipelineContext, out_dir: Path) -> PlotFile | None:
     """Draw the newest seeds and write the plot; None for one run, or when there is nothing to draw.
 
@@ -67,6 +121,8 @@ def render_pipeline_markdown(context: PipelineContext, plot: PlotFile | None = N
         headline=headline(context),
         stages=stage_rows(context),
         progress=progress(context),
+        policy=Safe(policy_text(context)),
+        policies=policies(context),
         causes=causes(context),
         command_lines=command_lines,
         **({"safe": Safe} if newest is None else body_values(newest, plot)),

@@ -5,7 +5,8 @@ In: `request.json`, what to train. Out: `run.json`, the heartbeat `status.json`,
 
     __main__      subcommands, signals, exit codes
     loop          act, store, learn, evaluate, save
-    evaluate      the policy without noise; `final_evaluation` drives all routes, `drives` records them
+    evaluate      the policy without noise; `final_evaluation` drives all routes, `drives` records them, `afresh`
+                  compares the last policy with the best and the untrained one
     driving/      how well an episode was driven
     run/          reads the request, writes the files of the run
     agents/       algorithms: networks and update rules

@@ -240,6 +240,8 @@ class Request(BaseModel):
     """Checkpoint that the run starts from; unset: fresh networks."""
     routes: Routes | None = None
     """Routes of evaluations; unset: drawn from the seed, and no evaluation on other routes at the end."""
+    final_episodes: PositiveInt | None = None
+    """Episodes at the end, for last, best and untrained policy each; fewer where they take too long; unset: none."""
 
     @model_validator(mode="after")
     def _check_steps(self) -> Request:

@@ -71,5 +71,5 @@ def discard_after(run: Path, step: int) -> None:
     """Remove the records of evaluations after a step: a resumed run makes them again."""
     for path in (run / FOLDER).glob("*.json"):
         found = _STEP_IN_NAME.match(path.name)
-        if path.name == FINAL or (found and int(found.group(1)) > step):
+        if found is None or int(found.group(1)) > step:
             path.unlink()

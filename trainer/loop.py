@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trainer import afresh
 from trainer.agents.agent import Agent
 from trainer.drives import Drives, RouteKind, discard_after, write_drives
 from trainer.evaluate import driving_tags, evaluate, evaluation_tags
@@ -119,6 +120,8 @@ class Trainer:
         self._best_return = -math.inf
         self._best_step = -1
         """Step of the best evaluation; -1 before the first one."""
+        self._episode_length: float | None = None
+        """Mean length in the newest evaluation."""
         self._saved: Manifest | None = None
         self._saved_mark = self.replay.advanced
         self._obs: Arrays | None = None
@@ -285,6 +288,7 @@ class Trainer:
             alive=lambda: self._beat("evaluating"),
         )
         results = evaluation_tags(episodes, reward_factor=self.agent.rewards.factor)
+        self._episode_length = results["eval/mean_episode_length"]
         self.writer.write(self.step, results | driving_tags("eval_driving", episodes))
         if routes is not None and self._driving is not None:
             drives = Drives(
@@ -308,7 +312,7 @@ class Trainer:
         self._timing.restart(self.step)
 
     def _evaluate_finally(self, stop_requested: Callable[[], bool]) -> None:
-        """Evaluate on all routes, when everything else is done and saved.
+        """Evaluate what was learned, when everything else is done and saved.
 
         Raises:
             StopRequestedError: Asked to stop; the training itself is complete.
@@ -321,13 +325,15 @@ class Trainer:
                     f"stopped on request in the evaluation at step {self.step}"
                 )
 
+        with torch.random.fork_rng():
+            self.streams.seed_torch()
+            untrained = self._task.make_agent()
+        if self.request.final_episodes is not None and not self._borrowed:
+            self._compare(untrained, self.request.final_episodes, beat)
         if self.request.routes is None or self._driving is None:
             return
         if self._borrowed:
             self.env.close()
-        with torch.random.fork_rng():
-            self.streams.seed_torch()
-            untrained = self._task.make_agent()
         found = final_evaluation(self._task, self._policy, partial(self._act, untrained), beat)
         tags: dict[str, float] = {}
         for each in found:
@@ -338,6 +344,43 @@ class Trainer:
         if tags:
             self.writer.write(self.step, tags)
         write_drives(self.run, self.step, found, final=True)
+
+    def _compare(self, untrained: Agent, wanted: int, beat: Callable[[Phase], None]) -> None:
+        """Run the same episodes with the untrained, the last and the best policy."""
+        agents: dict[afresh.Name, tuple[int, Agent]] = {
+            "untrained": (0, untrained),
+            "last": (self.step, self.agent),
+        }
+        if 0 <= self._best_step < self.step:
+            best = self._task.make_agent()
+            state = checkpoints.load_file(
+                self.run / "checkpoints" / checkpoints.BEST, self.agent.device
+            )
+            best.load_state_dict(state["agent"])
+            agents["best"] = (self._best_step, best)
+        seed = afresh.first_seed(self.streams.eval_seed)
+        count = afresh.episodes_within(
+            wanted,
+            least=self.config.eval_episodes,
+            planned_steps=self.request.planned_steps,
+            length=self._episode_length,
+        )
+        compared = [
+            afresh.Compared(
+                policy=name,
+                step=step,
+                episodes=evaluate(
+                    self.eval_env,
+                    partial(self._act, agent),
+                    episodes=count,
+                    seed=range(seed, seed + count),
+                    gamma=self.config.gamma,
+                    alive=lambda: beat("evaluating"),
+                ),
+            )
+            for name, (step, agent) in agents.items()
+        ]
+        afresh.write_compared(self.run, self.step, seed, compared)
 
     def _save(self) -> None:
         if self._saved is not None and self._saved.step == self.step:

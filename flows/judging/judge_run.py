@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flows.errors import writing
 from flows.judging.rules import Asked, Rules, live_stop_of, own_run, rules_for
+from flows.judging.stages_afresh import gain_of
 from flows.records.pipeline_record import LiveStopRecord
 from flows.records.state_record import utc_now
 from flows.records.stored_result import GATE_FILE
@@ -137,7 +138,10 @@ def _judge(
         dialect=asked.dialect,
         cross_check=asked.cross_check,
         baseline=baseline,
-        before=() if live_stop is None else (live_stop.finding,),
+        before=(
+            *(() if live_stop is None else (live_stop.finding,)),
+            *gain_of(own_run(directory), rules),
+        ),
         read=None if asked.second_reader is None else asked.second_reader.read,
         meanwhile=meanwhile,
     )

@@ -9,6 +9,7 @@ from flows.errors import writing
 from flows.judging.joint_context import joint_context
 from flows.judging.next_commands import next_commands, next_stage
 from flows.judging.stage_context import decision_note
+from flows.judging.stages_afresh import stage_afresh
 from flows.records.command_run import gonogo_version
 from flows.records.group_dir import GroupDirectory, seed_folder
 from flows.records.group_record import GroupRecord, JointRecord
@@ -20,6 +21,8 @@ from flows.records.stored_result import RUN_FILE, read_joint, read_result
 from flows.settings.seeds import seeds_text
 from flows.settings.setting_files import known_stages
 from flows.settings.shell_path import shell_path
+from gates.audit.stages_before import StageAfresh
+from gates.errors import InputError
 from gates.files import write_atomically
 from gates.progress import StageState
 from gates.seeds.result import JointResult
@@ -116,7 +119,16 @@ def _stage(directory: Directory, name: str, planned: int) -> PipelineStage:
         duration_s=entry.training_s,
         message=message,
         evaluations=entry.evaluations if isinstance(entry, RunRecord) else (),
+        afresh=_afresh(folder) if isinstance(entry, RunRecord) else None,
     )
+
+
+def _afresh(run: Path) -> StageAfresh | None:
+    """Read the evaluation afresh; a record that cannot be used is said in the stage's own report."""
+    try:
+        return stage_afresh(run)
+    except InputError:
+        return None
 
 
 def _unjudged(directory: Directory, name: str) -> StageState:

@@ -38,12 +38,12 @@ class EvaluationCadence(_File):
     episodes: Count
     """Episodes of one evaluation; becomes `train.eval_episodes`."""
     final_episodes: Count | None = None
-    """Episodes on training and on held-out routes at the end, in environments with routes in config/routes; unset: as
-    many as `episodes`."""
+    """Episodes at the end: of the last, the best and the untrained policy, and on training and held-out routes in
+    environments with routes in config/routes; unset: as many as `episodes`."""
 
     @property
     def at_the_end(self) -> int:
-        """Episodes on each set of routes at the end of the stage."""
+        """Episodes of each policy, and on each set of routes, at the end of the stage."""
         return self.final_episodes or self.episodes
 
 

@@ -54,6 +54,8 @@ def stage_request(
     routes = evaluation_routes(config["env"], stage.eval.at_the_end) if own else None
     if routes is not None:
         request["routes"] = routes
+    if own:
+        request["final_episodes"] = stage.eval.at_the_end
     return request, (*wrong_root, *misfits)
 
 

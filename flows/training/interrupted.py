@@ -14,6 +14,8 @@ from gates.runs.ended_early import read_ended_early
 
 _SHOWN = 5
 """Keys that a sentence names at most."""
+_LATER = ("final_episodes",)
+"""Keys that earlier revisions did not write, and that decide nothing that is learned."""
 
 
 def interrupted_run(stage: StagePlan, directory: PipelineDirectory) -> RunRecord | None:
@@ -31,8 +33,9 @@ def interrupted_run(stage: StagePlan, directory: PipelineDirectory) -> RunRecord
     request = read_json(folder / "request.json")
     if request is None:
         return None
-    if request != dict(stage.request):
-        before, now = flat_config(request), flat_config(stage.request)
+    asked = {k: v for k, v in stage.request.items() if k in request or k not in _LATER}
+    if request != asked:
+        before, now = flat_config(request), flat_config(asked)
         keys = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
         raise UsageError(
             f"{folder} began with another configuration ({', '.join(keys[:_SHOWN])}) and cannot be "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from gates.errors import InputError
+from gates.runs.record_file import RecordModel, read_record_file
 from gates.tags import Ending
 
 FINAL = Path("evaluations") / "final.json"
@@ -16,12 +16,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 
-class _Record(BaseModel):
-    # A later trainer may record more.
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
-
-
-class Episode(_Record):
+class Episode(RecordModel):
     """One driven route; docs/driving.md explains the measures."""
 
     total: float = Field(alias="return")
@@ -35,7 +30,7 @@ class Episode(_Record):
     driving_score_2_1: Percent
 
 
-class Drives(_Record):
+class Drives(RecordModel):
     """Episodes of one driver on one set of routes."""
 
     driver: Literal["policy", "untrained", "rule_based", "random"]
@@ -47,7 +42,7 @@ class Drives(_Record):
     episodes: tuple[Episode, ...]
 
 
-class FinalEvaluation(_Record):
+class FinalEvaluation(RecordModel):
     """The content of the file."""
 
     format: Literal[1]
@@ -61,14 +56,4 @@ def read_final_evaluation(run: Path) -> FinalEvaluation | None:
     Raises:
         InputError: The file is there but cannot be understood.
     """
-    path = run / FINAL
-    try:
-        return FinalEvaluation.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "it"
-        raise InputError(f"{path} cannot be understood: {place}: {first['msg']}") from error
+    return read_record_file(run / FINAL, FinalEvaluation)
