@@ -41,7 +41,7 @@ def dead_actor(signs: Signs) -> Suspicion | None:
     quantity = signs.law("actor_is_dead")
     saturation = signs.trace("policy/tanh_saturation")
     first = saturation.last_step if saturation is not None else 0
-    gone = saturation is not None and saturation.last >= 0.99
+    gone = (signs.law_tail("same_limit_everywhere") or 0.0) >= 0.99
     if quantity is not None and quantity.points >= 3:
         values = np.nan_to_num(quantity.series.values)
         gone = gone or float(np.mean(values[-max(1, len(values) // 4) :])) >= 0.8

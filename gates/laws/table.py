@@ -99,7 +99,21 @@ LAWS: Mapping[str, Law] = {
                     "not logged, a small gradient may also be that of a converged policy, and the finding "
                     "is advisory."
                 ),
+                "A saturated policy that answers to its state is bang-bang control: not dead where sees/policy_* shows it.",
             ),
+        ),
+        Law(
+            name="same_limit_everywhere",
+            words="share of actions at one limit in every state",
+            quantity=actor.same_limit_everywhere,
+            fact=lambda b: f"{b.share} of the actions are at a limit, the same one in every state",
+            assumes=(
+                (
+                    "A good policy answers to what it sees; where one limit is right in every state there is nothing "
+                    "to learn."
+                ),
+            ),
+            algorithms=(*TD3_KIN, "other"),
         ),
         Law(
             name="actor_weights_move",

@@ -17,6 +17,8 @@ sys.path.insert(0, str(ROOT))
 
 STAGE = "5k"
 RESULT_HEADING = "## Last result"
+SAME = 0.01
+"""Share of the action space within which all actions are one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +105,8 @@ def dead(model: Any) -> bool:
 
     seen = model.replay_buffer.observations[: model.replay_buffer.size() : 50, 0]
     actions, _ = model.predict(seen, deterministic=True)
-    return bool(np.isfinite(actions).all() and np.ptp(actions, axis=0).max() < 1e-6)
+    span = model.action_space.high - model.action_space.low
+    return bool(np.isfinite(actions).all() and (np.ptp(actions, axis=0) / span).max() < SAME)
 
 
 def score(case: Case, run: Path) -> Score:
