@@ -20,6 +20,9 @@ LIVE_GRADIENT = 1e-6
 SMALLEST_Q = 1e-6
 """Below this |actor Q| a loss of either sign is the same."""
 DEAD_GRADIENT = 1e-4
+"""Beside values of about 1, where nothing tells whether actions are at their limits."""
+NO_GRADIENT = 5e-8
+"""Left of a tanh that 32 bits cannot tell from its limit. Actors with 2e-7 left it again within some thousand steps."""
 DEAD_SATURATION = 0.95
 LARGE_OUTPUT = 0.3
 """Mean |z| from which a tanh shows in the mean |action|."""
@@ -154,7 +157,7 @@ def actor_is_dead(facts: RunFacts) -> Quantity | Missing:
     limit = same_limit_everywhere(facts)
     if isinstance(limit, Quantity):
         saturated = np.interp(steps, *_points(limit.series)) > DEAD_SATURATION
-        dead, unproven = (gradient < DEAD_GRADIENT) & saturated, ""
+        dead, unproven = (gradient < NO_GRADIENT) & saturated, ""
     else:
         # A small reward scale makes small gradients: dead is small beside the values that the actor should raise.
         actor_q = facts.series("debug/actor_q_mean")
@@ -162,7 +165,7 @@ def actor_is_dead(facts: RunFacts) -> Quantity | Missing:
         dead = gradient < DEAD_GRADIENT * float(np.clip(size, 1e-3, 1.0))
         unproven = "policy/tanh_saturation is not logged: judged by the MLP's gradient alone"
     values = np.where(np.isnan(gradient), np.nan, dead.astype(np.float64))
-    formula = f"gradients/actor_mlp_norm < {DEAD_GRADIENT:g} and same_limit_everywhere > {DEAD_SATURATION:g}"
+    formula = f"gradients/actor_mlp_norm < {NO_GRADIENT:g} and same_limit_everywhere > {DEAD_SATURATION:g}"
     series = derived("actor_is_dead", steps, values, formula)
     return Quantity(series=series, points=len(steps), unproven=unproven, tags=(mlp.tag,))
 
