@@ -12,6 +12,9 @@ KnownOrOther = Literal[Algorithm, "other"]
 
 TD3_LIKE: tuple[KnownOrOther, ...] = ("TD3", "DDPG")
 """Deterministic actor, Q critics and averaged targets."""
+SAC_ONLY: tuple[KnownOrOther, ...] = ("SAC",)
+TD3_AND_SAC: tuple[KnownOrOther, ...] = (*TD3_LIKE, *SAC_ONLY)
+"""One value per critic, state and action."""
 TD3_KIN: tuple[KnownOrOther, ...] = (*TD3_LIKE, "SAC", "TQC")
 """Actors that climb Q critics learned from a replay buffer."""
 ON_POLICY: tuple[KnownOrOther, ...] = ("PPO", "A2C")

@@ -139,8 +139,15 @@ OTHER_ALGORITHMS_TAGS: tuple[str, ...] = (
     "train/clip_fraction",
     "train/explained_variance",
     "train/loss",
+    "gradients/norm",
+    "train/ent_coef",
+    "policy/entropy",
+    "policy/entropy_weight",
+    "policy/q_weight",
+    "bellman/entropy_weight",
+    "bellman/log_prob_error",
 )
-"""Names, those of Stable-Baselines3, for what PPO, A2C and DQN log; our trainer writes none of them."""
+"""Names, those of Stable-Baselines3 where it has one, for what SAC, PPO, A2C and DQN log; our trainer writes none."""
 
 TAG_NAMES: dict[str, str] = {
     "train/actor_loss": "actor loss",

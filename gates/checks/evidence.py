@@ -13,8 +13,9 @@ from gates.checks.keys import Strict
 from gates.errors import GateConfigError
 from gates.runs.config_files import config_dir, parse_yaml
 
-Bench = Literal["fault bench", "recipe bench", "stored runs", "synthetic runs"]
-"""Trained with a fault or soundly; trained by recipes drawn at random; kept event files; series made by a formula."""
+Bench = Literal["fault bench", "recipe bench", "SB3 bench", "stored runs", "synthetic runs"]
+"""Trained with a fault or soundly; by recipes drawn at random; the same by Stable-Baselines3; kept event files; series
+made by a formula."""
 
 
 class Tripped(Strict):

@@ -9,6 +9,7 @@ import numpy as np
 from gates.diagnosis.identities import FROZEN
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
+from gates.laws.actor import NO_GRADIENT
 from gates.text import format_number
 
 
@@ -40,8 +41,9 @@ def dead_actor(signs: Signs) -> Suspicion | None:
     """No gradient is left in the actor."""
     quantity = signs.law("actor_is_dead")
     saturation = signs.trace("policy/tanh_saturation")
+    gradient = signs.trace("gradients/actor_mlp_norm")
     first = saturation.last_step if saturation is not None else 0
-    gone = saturation is not None and saturation.last >= 0.99
+    gone = (signs.law_tail("same_limit_everywhere") or 0.0) >= 0.99
     if quantity is not None and quantity.points >= 3:
         values = np.nan_to_num(quantity.series.values)
         gone = gone or float(np.mean(values[-max(1, len(values) // 4) :])) >= 0.8
@@ -61,10 +63,13 @@ def dead_actor(signs: Signs) -> Suspicion | None:
                 f"The actor's {name} gradient fell from {format_number(trace.first)} to {format_number(trace.last)} by "
                 f"step {trace.last_step:,}."
             )
+    open_questions = ["Why the outputs grew; a cause named above may be the reason."]
+    if gradient is not None and gradient.last > NO_GRADIENT:
+        open_questions.append(
+            f"Whether it stays: a gradient of {format_number(gradient.last)} still moves the weights."
+        )
     return Suspicion(
-        cause="dead_actor",
-        evidence=tuple(evidence),
-        does_not_explain=("Why the outputs grew; a cause named above may be the reason.",),
+        cause="dead_actor", evidence=tuple(evidence), does_not_explain=tuple(open_questions)
     )
 
 

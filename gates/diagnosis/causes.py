@@ -302,6 +302,48 @@ CAUSES: Mapping[str, Cause] = {
         ),
         rank=0,
     ),
+    "entropy_term_wrong": Cause(
+        title="The entropy term has another weight than the temperature",
+        meaning=(
+            "SAC adds -alpha log pi(a|s) to the next values in the targets and to Q in the actor's loss. Missing in "
+            "one of them, or of the wrong sign, actor and critic learn different tasks, or the policy is paid for "
+            "certainty."
+        ),
+        refuted_by="Weights of 1 in both (bellman/entropy_weight, policy/entropy_weight).",
+        instruction=(
+            "target = r + gamma (1 - terminated) (min Q'(s', a') - alpha log pi(a'|s')); "
+            "actor loss = mean(alpha log pi(a|s) - min Q(s, a))."
+        ),
+        rank=0,
+    ),
+    "log_prob_wrong": Cause(
+        title="Log-probabilities are not those of the actions",
+        meaning=(
+            "The log-probability of an action is the sum over its entries of the normal density and of the tanh's "
+            "correction. A mean, a sum over the batch or a missing correction makes another entropy."
+        ),
+        refuted_by="bellman/log_prob_error of 0.",
+        instruction=(
+            "log_prob = (normal.log_prob(z) - log(1 - tanh(z)^2 + 1e-6)).sum(dim=-1): one number per row of the batch."
+        ),
+        rank=0,
+    ),
+    "temperature_frozen": Cause(
+        title="The temperature is not trained",
+        meaning="The temperature is configured to follow the target entropy and stays where it began.",
+        refuted_by="A train/ent_coef that changes, or a temperature that is fixed on purpose.",
+        instruction=(
+            "Give log_alpha to an optimiser, step it in each update, and take the temperature from it anew each time."
+        ),
+        rank=1,
+    ),
+    "temperature_too_high": Cause(
+        title="Entropy outweighs the rewards",
+        meaning="With this fixed temperature the best policy is nearly random, whatever the rewards say.",
+        refuted_by="Rewards that are large beside temperature times entropy.",
+        instruction="Let the temperature be trained, or lower it until its entropy is a fraction of a usual reward.",
+        rank=2,
+    ),
     "target_action_wrong": Cause(
         title="Target actions are not the target actor's with clipped noise",
         meaning=(
@@ -350,6 +392,20 @@ CAUSES: Mapping[str, Cause] = {
         ),
         refuted_by="Actions that differ from the policy's by about 0.8 of the configured noise (env/exploration).",
         instruction="Add the noise to the action that is handed to env.step, and store that one.",
+        rank=3,
+    ),
+    "rewards_not_finite": Cause(
+        title="Rewards are not finite",
+        meaning="A reward of NaN or infinity reached the critic; from the first update on it spreads to every network.",
+        refuted_by="Finite rewards in every batch, so that the first value that is not finite came from a network.",
+        instruction="Find the step of the environment that returns it: a division by 0, a root of a negative number.",
+        rank=0,
+    ),
+    "exploration_off": Cause(
+        title="No exploration noise is configured",
+        meaning="A deterministic policy acts in training, so the buffer holds only what it does anyway.",
+        refuted_by="Noise that is added elsewhere, or an environment that is noisy enough by itself.",
+        instruction="Add noise to the actions of the training: 0.1 of the action range is what TD3 was published with.",
         rank=3,
     ),
     "weights_barely_move": Cause(
@@ -402,10 +458,10 @@ CAUSES: Mapping[str, Cause] = {
     "dead_actor": Cause(
         title="The actor is dead: its tanh is saturated",
         meaning=(
-            "The pre-tanh outputs grew until tanh no longer passes a gradient; from then on the policy stays at the "
-            "limits of the action space, whatever it sees."
+            "The pre-tanh outputs grew until tanh passes hardly a gradient; the policy stays at the limits of the "
+            "action space, whatever it sees."
         ),
-        refuted_by="Actor gradients above 1e-4 and a saturated share well below 1 at the end of the run.",
+        refuted_by="Actions that another state changes, or a saturated share well below 1 at the end of the run.",
         instruction=(
             "Keep the tanh out of saturation: penalise mean(z^2) of the pre-tanh outputs, normalise the actor loss "
             "by mean|Q|, lower the actor's learning rate, let the critic warm up before the first actor update."

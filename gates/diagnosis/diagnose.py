@@ -9,6 +9,7 @@ from gates.algorithms import TD3_KIN, holds_for
 from gates.diagnosis.actor import ACTOR_RULES
 from gates.diagnosis.causes import CAUSES
 from gates.diagnosis.critic import CRITIC_RULES
+from gates.diagnosis.entropy import ENTROPY_RULES
 from gates.diagnosis.identities import IDENTITY_RULES
 from gates.diagnosis.recomputed import RECOMPUTED_RULES
 from gates.diagnosis.run import RUN_RULES, RunRule
@@ -45,6 +46,7 @@ TD3_RULES: tuple[Rule, ...] = (
     *RECOMPUTED_RULES,
     *WITNESS_RULES,
     *IDENTITY_RULES,
+    *ENTROPY_RULES,
     *ACTOR_RULES,
 )
 """Rules about actors that climb Q critics; the causes of other algorithms are others."""

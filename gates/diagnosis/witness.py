@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
 from gates.laws.quantity import Quantity
@@ -126,9 +128,38 @@ def exploration_missing(signs: Signs) -> Suspicion | None:
     return Suspicion(cause="exploration_missing", evidence=evidence)
 
 
+def rewards_not_finite(signs: Signs) -> Suspicion | None:
+    """Rewards of a batch are not finite before any value is."""
+    rewards, values = signs.facts.series("debug/reward_mean"), signs.facts.series("train/q1_value")
+    if rewards is None:
+        return None
+    bad = ~np.isfinite(rewards.values)
+    if not bad.any():
+        return None
+    first = int(rewards.steps[bad][0])
+    if values is not None and (~np.isfinite(values.values) & (values.steps < first)).any():
+        return None
+    evidence = (
+        f"debug/reward_mean is not finite in {int(bad.sum())} of {len(rewards)} logged updates, first at step "
+        f"{first:,}, and no value was before.",
+    )
+    return Suspicion(cause="rewards_not_finite", evidence=evidence)
+
+
+def exploration_off(signs: Signs) -> Suspicion | None:
+    """No noise is configured, and the actor draws none."""
+    noise = signs.trace("agent/exploration_noise")
+    if noise is None or noise.points < FEW or noise.largest > 0:
+        return None
+    evidence = (f"agent/exploration_noise is 0 in all {noise.points} logged updates.",)
+    return Suspicion(cause="exploration_off", evidence=evidence)
+
+
 WITNESS_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (
     rewards_differ,
     actions_not_taken,
     observations_differ,
     exploration_missing,
+    exploration_off,
+    rewards_not_finite,
 )

@@ -19,7 +19,9 @@ UNTRAINED_Q = 1.0
 PEAK_FACTOR = 5.0
 """Largest single reward over the best episode's mean reward per step, when no batch rewards are logged."""
 ENTROPY_FACTOR = 4.0
-"""The same again for SAC and its kin, whose values hold an entropy bonus beside the rewards."""
+"""The same again for SAC and its kin, whose values hold an entropy bonus beside the rewards, where none is logged."""
+ENTROPY_SPREAD = 2.0
+"""Entropy in a state over its mean in a batch."""
 REACH_SHARE = 0.05
 """Least reach as a share of the two-sided bound: values of a task with negative rewards start near 0, too."""
 _TAGS = ("debug/reward_max", "debug/reward_min")

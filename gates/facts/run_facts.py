@@ -10,6 +10,7 @@ import numpy as np
 from gates.facts.bounds import (
     ASSUMED_GAMMA,
     ENTROPY_FACTOR,
+    ENTROPY_SPREAD,
     Bound,
     highest_reward,
     largest_reward,
@@ -238,9 +239,27 @@ class RunFacts:
         logged = [s for s in extremes if s is not None]
         found = largest_reward(logged, self.episodes, rolling, scale)
         if logged and self.has_entropy_bonus and isinstance(found, Fact):
+            bonus = self._entropy_bonus
+            if bonus is not None:
+                source = f"{found.source} and {bonus.source}"
+                return Fact(value=found.value + bonus.value, source=source)
             source = f"{ENTROPY_FACTOR:g} x the {found.source}, for the entropy bonus"
             return Fact(value=ENTROPY_FACTOR * found.value, source=source)
         return found
+
+    @cached_property
+    def _entropy_bonus(self) -> Fact | None:
+        """Largest entropy bonus of a step; None when it is not logged."""
+        pair = self.need("train/ent_coef", "policy/entropy")
+        if isinstance(pair, Missing):
+            return None
+        _, (temperature, entropy) = align(*pair)
+        bonus = np.abs(temperature * entropy)
+        bonus = bonus[np.isfinite(bonus)]
+        if not len(bonus):
+            return None
+        source = f"{ENTROPY_SPREAD:g} x the largest train/ent_coef x policy/entropy"
+        return Fact(value=ENTROPY_SPREAD * float(bonus.max()), source=source)
 
     @property
     def has_entropy_bonus(self) -> bool:

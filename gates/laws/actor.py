@@ -7,7 +7,9 @@ import numpy as np
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.laws.quantity import Quantity, derived, of_run, pair_tags
+from gates.laws.witness import KINDS
 from gates.metrics import align, finite_median
+from gates.series import FloatArray, IntArray, Series
 
 LARGE_Q = 5.0
 """Below this |actor Q| the ratio to the replay Q is noise of untrained networks."""
@@ -18,6 +20,9 @@ LIVE_GRADIENT = 1e-6
 SMALLEST_Q = 1e-6
 """Below this |actor Q| a loss of either sign is the same."""
 DEAD_GRADIENT = 1e-4
+"""Beside values of about 1, where nothing tells whether actions are at their limits."""
+NO_GRADIENT = 5e-8
+"""Left of a tanh that 32 bits cannot tell from its limit. Actors with 2e-7 left it again within some thousand steps."""
 DEAD_SATURATION = 0.95
 LARGE_OUTPUT = 0.3
 """Mean |z| from which a tanh shows in the mean |action|."""
@@ -117,18 +122,42 @@ def actor_cnn_over_mlp_gradient(facts: RunFacts) -> Quantity | Missing:
     return Quantity(series=series, points=len(steps), tags=pair_tags(pair))
 
 
+def same_limit_everywhere(facts: RunFacts) -> Quantity | Missing:
+    """Share of saturated actions, less what another state changes about them.
+
+    Bang-bang control is saturated and sound: another state gets the other limit. Where sees/policy_* is not logged,
+    the share stands alone.
+    """
+    found = facts.need("policy/tanh_saturation")
+    if isinstance(found, Missing):
+        return found
+    steps, (share,) = align(*found)
+    answers = [s for kind in KINDS if (s := facts.series(f"sees/policy_{kind}")) is not None]
+    formula = "policy/tanh_saturation"
+    if answers:
+        known = (np.interp(steps, *_points(series)) for series in answers)
+        share = share * (1.0 - np.clip(np.maximum.reduce([*known]), 0.0, 1.0))
+        formula += " x (1 - sees/policy_*)"
+    series = derived("same_limit_everywhere", steps, share, formula)
+    return Quantity(series=series, points=len(steps), tags=("policy/tanh_saturation",))
+
+
+def _points(series: Series) -> tuple[IntArray, FloatArray]:
+    steps, (values,) = align(series)
+    return steps, values
+
+
 def actor_is_dead(facts: RunFacts) -> Quantity | Missing:
-    """1 where the actor can no longer learn: its tanh saturated and no gradient left, 0 elsewhere."""
+    """1 where the actor can no longer learn: no gradient left and every state at the same limit, 0 elsewhere."""
     found = facts.need("gradients/actor_mlp_norm")
     if isinstance(found, Missing):
         return found
     (mlp,) = found
     steps, (gradient,) = align(mlp)
-    saturation = facts.series("policy/tanh_saturation")
-    if saturation is not None:
-        s_steps, (share,) = align(saturation)
-        saturated = np.interp(steps, s_steps, share) > DEAD_SATURATION
-        dead, unproven = (gradient < DEAD_GRADIENT) & saturated, ""
+    limit = same_limit_everywhere(facts)
+    if isinstance(limit, Quantity):
+        saturated = np.interp(steps, *_points(limit.series)) > DEAD_SATURATION
+        dead, unproven = (gradient < NO_GRADIENT) & saturated, ""
     else:
         # A small reward scale makes small gradients: dead is small beside the values that the actor should raise.
         actor_q = facts.series("debug/actor_q_mean")
@@ -136,7 +165,7 @@ def actor_is_dead(facts: RunFacts) -> Quantity | Missing:
         dead = gradient < DEAD_GRADIENT * float(np.clip(size, 1e-3, 1.0))
         unproven = "policy/tanh_saturation is not logged: judged by the MLP's gradient alone"
     values = np.where(np.isnan(gradient), np.nan, dead.astype(np.float64))
-    formula = f"gradients/actor_mlp_norm < {DEAD_GRADIENT:g} and policy/tanh_saturation > {DEAD_SATURATION:g}"
+    formula = f"gradients/actor_mlp_norm < {NO_GRADIENT:g} and same_limit_everywhere > {DEAD_SATURATION:g}"
     series = derived("actor_is_dead", steps, values, formula)
     return Quantity(series=series, points=len(steps), unproven=unproven, tags=(mlp.tag,))
 

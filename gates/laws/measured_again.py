@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gates.algorithms import TD3_KIN, TD3_LIKE
+from gates.algorithms import TD3_AND_SAC, TD3_KIN, TD3_LIKE
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.laws import recomputed, witness
@@ -112,8 +112,9 @@ MEASURED_AGAIN: tuple[Law, ...] = (
         quantity=recomputed.target_error,
         fact=lambda b: f"TD targets differ from their definition by {b.share}",
         assumes=(
-            "The algorithm is TD3 or DDPG with one-step targets; what is added to the targets on purpose differs.",
+            "The targets are those of TD3, DDPG or SAC; what is added to them on purpose differs.",
         ),
+        algorithms=TD3_AND_SAC,
     ),
     Law(
         name="critic_loss_error",
@@ -123,6 +124,7 @@ MEASURED_AGAIN: tuple[Law, ...] = (
         assumes=(
             "The critic's loss is the sum of mean squared TD errors; Huber losses and weights differ on purpose.",
         ),
+        algorithms=TD3_AND_SAC,
     ),
     Law(
         name="target_smoothing",
@@ -149,6 +151,7 @@ MEASURED_AGAIN: tuple[Law, ...] = (
         assumes=(
             "Targets are averaged by tau in every target update, and steps are larger than the weights' rounding.",
         ),
+        algorithms=TD3_AND_SAC,
     ),
     Law(
         name="targets_apart",
@@ -158,6 +161,7 @@ MEASURED_AGAIN: tuple[Law, ...] = (
         assumes=(
             "An optimiser step was taken since the target was last copied, as in every logged update.",
         ),
+        algorithms=TD3_AND_SAC,
     ),
     Law(
         name="targets_move",
@@ -197,6 +201,7 @@ MEASURED_AGAIN: tuple[Law, ...] = (
         quantity=recomputed.critic_step,
         fact=lambda b: f"the critic's weights move {b.share} of a learning rate",
         assumes=("The optimiser is Adam, whose steps do not depend on the size of the gradients.",),
+        algorithms=TD3_AND_SAC,
     ),
     Law(
         name="actor_step",

@@ -38,7 +38,10 @@ def _rounds_coarsely(facts: RunFacts) -> Missing | None:
 
 
 def target_error(facts: RunFacts) -> Quantity | Missing:
-    """Difference of the TD target from r + gamma (1 - terminated) min Q'(s', a'), computed again; 0 up to rounding."""
+    """Difference of the TD target from r + gamma (1 - terminated) min Q'(s', a'), computed again; 0 up to rounding.
+
+    In SAC the next value holds -alpha log pi(a'|s') as well.
+    """
     return _rounds_coarsely(facts) or of_tag("target_error", "bellman/target_error")(facts)
 
 

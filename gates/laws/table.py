@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from gates.algorithms import ON_POLICY, TD3_KIN, holds_for, why_not
+from gates.algorithms import ON_POLICY, TD3_AND_SAC, TD3_KIN, holds_for, why_not
 from gates.facts.breach import Breach
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.laws import actor, data, identities, on_policy, reward_shape, targets
+from gates.laws.entropy_table import OF_SAC
 from gates.laws.law import Law
 from gates.laws.measured_again import MEASURED_AGAIN, rarely_measured
 from gates.laws.quantity import Quantity
@@ -62,6 +63,7 @@ LAWS: Mapping[str, Law] = {
                 ),
                 "Both tags are one critic's values of one batch.",
             ),
+            algorithms=TD3_AND_SAC,
         ),
         Law(
             name="actor_loss_plus_actor_q",
@@ -99,7 +101,21 @@ LAWS: Mapping[str, Law] = {
                     "not logged, a small gradient may also be that of a converged policy, and the finding "
                     "is advisory."
                 ),
+                "A saturated policy that answers to its state is bang-bang control, where sees/policy_* is logged.",
             ),
+        ),
+        Law(
+            name="same_limit_everywhere",
+            words="share of actions at one limit in every state",
+            quantity=actor.same_limit_everywhere,
+            fact=lambda b: f"{b.share} of the actions are at a limit, the same one in every state",
+            assumes=(
+                (
+                    "A good policy answers to what it sees. A young one may not for some thousand steps and learn "
+                    "later, so that only later stages fail it."
+                ),
+            ),
+            algorithms=(*TD3_KIN, "other"),
         ),
         Law(
             name="actor_weights_move",
@@ -322,6 +338,7 @@ LAWS: Mapping[str, Law] = {
             assumes=("Both tags are of one update, to three digits.",),
         ),
         *MEASURED_AGAIN,
+        *OF_SAC,
         Law(
             name="entropy_over_start",
             words="entropy of the policy / its start",
@@ -352,4 +369,4 @@ def evaluate(name: LawName, facts: RunFacts) -> Quantity | Missing:
     if not holds_for(law.algorithms, facts.algorithms):
         return Missing(reason=why_not(law.algorithms, facts.algorithms), not_applicable=True)
     found = law.quantity(facts)
-    return rarely_measured(found, facts) if law in MEASURED_AGAIN else found
+    return rarely_measured(found, facts) if law in (*MEASURED_AGAIN, *OF_SAC) else found

@@ -5,6 +5,7 @@ In: networks, optimisers and batches of a running training. Out: a run directory
     watch         `gonogo.watch`, for a loop of one's own
     recorder      hooks that look at one update and are gone after it
     again         the same update computed a second time, now and then
+    entropy       the entropy term of SAC
     measures      what was seen of an update -> tags
     parts         actor and critic, their encoders and the rest
     live          judges the run while it trains, and when it is over

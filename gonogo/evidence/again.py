@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gonogo.evidence.entropy import log_prob_error, weight_in_targets
 from gonogo.evidence.measures import Batch, Seen, Values
 
 ROWS = 64
@@ -41,7 +42,9 @@ class View:
     outputs: Callable[[Any], Tensor] | None = None
     """What a deterministic actor says before its tanh, `float[rows, action_dim]`; None for a stochastic one."""
     target_act: Callable[[Any], Tensor] | None = None
-    """Actions of the target actor."""
+    """Actions of the target actor; None for an actor without one."""
+    log_prob: Callable[[Any, Tensor], Tensor] | None = None
+    """Log-probability that a stochastic actor gives to outputs before its tanh, `float[rows]`."""
 
 
 def next_again(updates: int) -> int:
@@ -78,24 +81,43 @@ class Again:
         self.values["sees/q_action"] = (other[0] - q[0]).abs().mean() / size
         other = view.values(obs.roll(1, dims=0), action)
         self.values[f"sees/q_{view.kind}"] = (other[0] - q[0]).abs().mean() / size
-        if view.target_act is None or targets is None:
-            return
         asked = torch.stack([each[:ROWS] for each in seen.replay_q.values()])
         self.values["bellman/q_error"] = (asked - q).abs().max() / (q.abs().mean() + TINY)
-        if seen.next_action is not None:
-            self._of_targets_of_loss(seen.next_action[:ROWS], targets[:ROWS], view.target_act)
+        if targets is None or seen.next_action is None:
+            return
+        next_obs, next_action = _rows(batch.next_obs), seen.next_action[:ROWS]
+        if view.target_act is not None:
+            noise = (next_action - view.target_act(next_obs)).abs().max()
+            self.values["bellman/target_noise"] = noise
+            self._of_targets(targets[:ROWS], view.target_values(next_obs, next_action), None)
+        elif view.log_prob is not None and seen.next_drawn is not None:
+            drawn = seen.next_drawn
+            if drawn.preactivation is not None:
+                error = log_prob_error(drawn, ROWS, next_obs, view.log_prob)
+                self.values["bellman/log_prob_error"] = error
+            if seen.temperature is not None and len(drawn.log_prob) == len(drawn.action):
+                bonus = -seen.temperature.abs() * drawn.log_prob.flatten()[:ROWS]
+                self._of_targets(targets[:ROWS], view.target_values(next_obs, next_action), bonus)
 
-    def _of_targets_of_loss(
-        self, next_action: Tensor, targets: Tensor, act: Callable[[Any], Tensor]
-    ) -> None:
+    def _of_targets(self, targets: Tensor, following: Tensor, bonus: Tensor | None) -> None:
+        """Hold the targets of the loss against their definition.
+
+        Args:
+            targets: Of the critic's loss, `float[rows]`.
+            following: Next values by each target critic, `float[critics, rows]`.
+            bonus: What entropy adds to them, `float[rows]`; None where it adds nothing.
+        """
         batch = self._batch
-        next_obs = _rows(batch.next_obs)
-        self.values["bellman/target_noise"] = (next_action - act(next_obs)).abs().max()
-        following = self._view.target_values(next_obs, next_action)
         reward = batch.reward.flatten()[:ROWS]
         going_on = batch.terminated.flatten()[:ROWS] == 0
         gamma = batch.gamma.flatten()[:ROWS] if isinstance(batch.gamma, Tensor) else batch.gamma
         bootstrap = targets - reward
+        if bonus is not None:
+            discount = torch.where(going_on, gamma, 0.0)
+            weight = weight_in_targets(bootstrap, following.amin(dim=0), bonus, discount)
+            if weight is not None:
+                self.values["bellman/entropy_weight"] = weight
+            following = following + bonus
 
         def error(next_q: Tensor) -> Tensor:
             value = torch.where(going_on, gamma * next_q, 0.0)

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gonogo.evidence.entropy import Drawn
+
 SATURATED = 0.99
 """An action entry counts as saturated when |tanh(z)| exceeds this."""
 Values = dict[str, "Tensor | float"]
@@ -52,9 +54,12 @@ class Seen:
     """Gradient of the actor's loss there."""
     next_action: Tensor | None = None
     """What the target critics were asked for, `float[batch, action_dim]`."""
-    log_prob: Tensor | None = None
-    """Of `action`, `float[batch]`: stochastic actors only."""
-    entropy_coefficient: Tensor | float | None = None
+    drawn: Drawn | None = None
+    """By a stochastic actor, for its own loss."""
+    next_drawn: Drawn | None = None
+    """By a stochastic actor, for the targets."""
+    temperature: Tensor | None = None
+    """Of a stochastic actor's entropy, as the update uses it."""
     features: dict[str, Tensor] = field(default_factory=dict)
     """Output of the encoders by the part's name, `float[batch, features]`."""
     gradients: dict[str, dict[int, Tensor]] = field(default_factory=dict)
@@ -130,13 +135,16 @@ def _of_actor(seen: Seen) -> Values:
     if not weighted:
         return values
     loss = torch.stack(weighted).sum()
-    if seen.entropy_coefficient is None:
+    drawn, temperature = seen.drawn, seen.temperature
+    if drawn is None or temperature is None:
         return values | {"train/actor_loss": loss}
-    values["train/ent_coef"] = seen.entropy_coefficient
-    if seen.log_prob is None:
-        return values
-    values["policy/entropy"] = -seen.log_prob.mean()
-    return values | {"train/actor_loss": loss + seen.entropy_coefficient * seen.log_prob.mean()}
+    return values | {
+        "train/actor_loss": loss + drawn.term,
+        "train/ent_coef": temperature,
+        "policy/entropy": -drawn.log_prob.detach().mean(),
+        "policy/q_weight": -torch.stack([g.sum() for g in seen.actor_q_gradient.values()]).sum(),
+        "policy/entropy_weight": drawn.weight / temperature.abs(),
+    }
 
 
 def _of_policy(seen: Seen, low: Tensor | float, high: Tensor | float) -> Values:

@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3 import SAC, TD3
 from torch import Tensor, nn
 
 from gonogo.evidence.again import Again, View, next_again
+from gonogo.evidence.entropy import Drawn
 from gonogo.evidence.guard import Guard
 from gonogo.evidence.measures import Batch
-from gonogo.evidence.parts import Networks, last_tanh
+from gonogo.evidence.parts import Networks
 from gonogo.evidence.recorder import Recorder
 from gonogo.evidence.replaced import Replaced
 from gonogo.sb3.configuration import exploration_noise
@@ -22,8 +23,8 @@ from gonogo.sb3.ledger import Ledger, can_witness
 
 
 def is_watched(model: object) -> bool:
-    """Whether a model has an actor and Q critics that learn from replayed transitions."""
-    return isinstance(model, OffPolicyAlgorithm) and hasattr(model, "critic_target")
+    """Whether a model is one whose losses are known: TD3, with DDPG, or SAC."""
+    return isinstance(model, (TD3, SAC))
 
 
 class OffPolicyUpdates:
@@ -127,17 +128,21 @@ class OffPolicyUpdates:
         self._recorder.begin(seen, again)
 
     def _acted(self, result: tuple[Tensor, Tensor], *_: Any, **__: Any) -> None:
-        """Keep the actions of a stochastic actor that its loss is about; those of the targets carry no gradient."""
+        """Keep the actions that a stochastic actor draws for its loss, which carry a gradient, and for the targets."""
         seen, (action, log_prob) = self._recorder.seen, result
-        if seen is None or not action.requires_grad or seen.action is not None:
+        if seen is None:
             return
         model = self._model
-        seen.action, seen.log_prob = action, log_prob.detach().flatten()
-        seen.preactivation = getattr(model.actor.action_dist, "gaussian_actions", None)
-        learned = getattr(model, "log_ent_coef", None)
-        seen.entropy_coefficient = (
-            model.ent_coef_tensor if learned is None else learned.detach().exp()
-        )
+        before_tanh = getattr(model.actor.action_dist, "gaussian_actions", None)
+        drawn = Drawn(action=action, log_prob=log_prob, preactivation=before_tanh)
+        if not action.requires_grad:
+            seen.next_drawn = drawn
+        elif seen.drawn is None:
+            seen.drawn, seen.action, seen.preactivation = drawn, action, before_tanh
+            learned = getattr(model, "log_ent_coef", None)
+            seen.temperature = model.ent_coef_tensor if learned is None else learned.detach().exp()
+            if log_prob.requires_grad:
+                log_prob.register_hook(self._guarded(lambda g: setattr(drawn, "gradient", g)))  # type: ignore[no-untyped-call]
 
     def _done(self, tags: dict[str, float]) -> None:
         model = self._model
@@ -171,7 +176,7 @@ def _networks(model: Any, *, stochastic: bool) -> Networks:
         actor_encoder=of_actor,
         critic_encoder=None if of_critic is of_actor else of_critic,
         target_critic=model.critic_target,
-        squash=None if stochastic else last_tanh(actor),
+        squash=None if stochastic else actor.mu[-1],
         critic_loss_weight=0.5 if stochastic else 1.0,
     )
 
@@ -189,6 +194,8 @@ def _view(model: Any, *, stochastic: bool) -> View | None:
     if not stochastic and isinstance(actor.mu[-1], nn.Tanh):
         pairs["actor"] = (list(actor.parameters()), list(model.actor_target.parameters()))
         outputs, target_act = _outputs(actor), _actions(model.actor_target)
+    if getattr(model, "target_update_interval", 1) != 1:
+        pairs = {}  # Not every update that is looked at is followed by one of the targets.
     rates = {"actor": actor.optimizer, "critic": critic.optimizer}
     return View(
         values=_values(critic),
@@ -198,6 +205,7 @@ def _view(model: Any, *, stochastic: bool) -> View | None:
         kind="camera" if _encoder(actor) is not None else "vector",
         outputs=outputs,
         target_act=target_act,
+        log_prob=_log_prob(actor) if stochastic and not actor.use_sde else None,
     )
 
 
@@ -220,6 +228,18 @@ def _outputs(actor: Any) -> Callable[[Any], Tensor]:
 def _actions(actor: Any) -> Callable[[Any], Tensor]:
     outputs = _outputs(actor)
     return lambda obs: torch.tanh(outputs(obs))
+
+
+def _log_prob(actor: Any) -> Callable[[Any, Tensor], Tensor]:
+    def log_prob(obs: Any, z: Tensor) -> Tensor:
+        mean, log_std, _ = actor.get_action_dist_params(obs)
+        normal = torch.distributions.Normal(mean, log_std.exp())
+        squashing = torch.log(1.0 - torch.tanh(z).square() + actor.action_dist.epsilon)
+        density: Tensor = normal.log_prob(z)  # type: ignore[no-untyped-call]
+        found: Tensor = (density - squashing).sum(dim=1)
+        return found
+
+    return log_prob
 
 
 def _encoder(network: Any) -> nn.Module | None:

@@ -15,8 +15,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from gates.findings import GateResult, Outcome  # noqa: E402
+
 STAGE = "5k"
 RESULT_HEADING = "## Last result"
+SAME = 0.01
+"""Share of the action space within which all actions are one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,31 +38,55 @@ class Case:
         return "".join(c if c.isalnum() else "-" for c in "-".join(parts)).lower()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Score:
     """What the gate said of a run."""
 
     case: Case
-    verdict: str
-    causes: tuple[str, ...]
-    deciding: str
+    result: GateResult
     dead: bool
     """The policy became the same action for every state."""
-    broken: tuple[str, ...]
-    """Checks that are not PASS and count."""
+
+    @property
+    def verdict(self) -> str:
+        return self.result.verdict.value
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        return tuple(d.cause for d in self.result.diagnoses)
+
+    @property
+    def deciding(self) -> str:
+        return self.result.deciding
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """Checks that are not PASS and count."""
+        return tuple(
+            f"{f.check} {f.outcome.value}" + ("" if f.required else " (advisory)")
+            for f in self.result.findings
+            if f.outcome is not Outcome.PASS and not f.dry_run
+        )
+
+    @property
+    def right(self) -> bool:
+        """Whether the first cause is one that a diagnosis should name."""
+        from tests.sb3_bench.faults import FAULTS
+
+        return bool(self.causes) and self.causes[0] in FAULTS[self.case.fault].causes
 
 
 def cases(sound: int, seeds: int) -> list[Case]:
     """List sound and faulty runs in turn, so that a part of them already shows something."""
-    from tests.sb3_bench.faults import FAULTS, OF_SAC
+    from tests.sb3_bench.faults import FAULTS
     from tests.sb3_bench.recipes import base, draw
 
     faulty = [
         Case(fault=name, recipe=base(task, algorithm, seed) | fault.recipe)
         for seed in range(seeds)
-        for place, algorithm in ((0, "td3"), (1, "td3"), (0, "sac"))
+        for place in (0, 1)
         for name, fault in FAULTS.items()
-        if algorithm != "sac" or name in OF_SAC
+        for algorithm in fault.algorithms
         for task in (fault.tasks[place],)
     ]
     drawn = [Case(fault="", recipe=draw(index)) for index in range(sound)]
@@ -103,31 +131,21 @@ def dead(model: Any) -> bool:
 
     seen = model.replay_buffer.observations[: model.replay_buffer.size() : 50, 0]
     actions, _ = model.predict(seen, deterministic=True)
-    return bool(np.isfinite(actions).all() and np.ptp(actions, axis=0).max() < 1e-6)
+    span = model.action_space.high - model.action_space.low
+    return bool(np.isfinite(actions).all() and (np.ptp(actions, axis=0) / span).max() < SAME)
 
 
 def score(case: Case, run: Path) -> Score:
     """Judge a run directory."""
     from gates.checks.gate_file import load_gate
-    from gates.findings import Outcome
     from gates.judge import judge
     from tests.sb3_bench.recipes import STEPS
 
     result = judge(
         run, gate=load_gate(STAGE), stage=STAGE, planned_steps=STEPS, cross_check=False
     ).result
-    return Score(
-        case=case,
-        verdict=result.verdict.value,
-        causes=tuple(d.cause for d in result.diagnoses),
-        deciding=result.deciding,
-        dead=json.loads((run / "trained").read_text()).get("dead", False),
-        broken=tuple(
-            f"{f.check} {f.outcome.value}" + ("" if f.required else " (advisory)")
-            for f in result.findings
-            if f.outcome is not Outcome.PASS and not f.dry_run
-        ),
-    )
+    known = json.loads((run / "trained").read_text())
+    return Score(case=case, result=result, dead=known.get("dead", False))
 
 
 def table(scores: list[Score]) -> str:
@@ -147,12 +165,17 @@ def table(scores: list[Score]) -> str:
     firm = [s for s in faulty if FAULTS[s.case.fault].firm]
     rows.append(_row("faulty: all that must not be GO", firm))
     named = [s for s in firm if FAULTS[s.case.fault].causes]
-    right = sum(s.causes[:1] != () and s.causes[0] in FAULTS[s.case.fault].causes for s in named)
-    rows += ["", f"First cause right: {right} of {len(named)}."]
-    odd = [s for s in sound if s.verdict != "GO"] + [s for s in firm if s.verdict == "GO"]
-    rows += ["", "Sound runs that are not GO and faulty ones that are:" if odd else "None is odd."]
-    rows += [""] * bool(odd)
-    rows += [f"- {s.case.slug}: {s.verdict}. {s.deciding}" for s in odd]
+    rows += ["", f"First cause right: {sum(s.right for s in named)} of {len(named)}.", ""]
+    odd = [s for s in sound if s.verdict != "GO"] + [s for s in unharmed if s.dead]
+    odd += [s for s in firm if s.verdict != "NO_GO"] + [s for s in named if not s.right]
+    rows.append(
+        "Sound runs that are not GO or whose policy died; faulty ones that are not NO_GO or that another cause names:"
+    )
+    rows.append("")
+    rows += [
+        f"- {s.case.slug}: {s.verdict}, {', '.join(s.causes) or 'no cause'}. {s.deciding}"
+        for s in dict.fromkeys(odd)
+    ]
     return "\n".join(rows)
 
 
@@ -179,6 +202,9 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", help="names of faults; `sound` for the sound runs")
     parser.add_argument("--judge-only", action="store_true", help="judge the runs that are there")
     parser.add_argument("--table", type=Path, help="page whose last result is replaced")
+    parser.add_argument(
+        "--evidence", action="store_true", help="update this bench's part of config/evidence.yaml"
+    )
     parser.add_argument("--details", action="store_true", help="print what counted in each run")
     options = parser.parse_args()
     chosen = cases(options.sound, options.seeds)
@@ -198,6 +224,15 @@ def main() -> int:
     if options.table:
         head = options.table.read_text(encoding="utf-8").split(RESULT_HEADING)[0]
         options.table.write_text(f"{head}{RESULT_HEADING}\n\n{text}\n", encoding="utf-8")
+    if options.evidence:
+        from tests.evidence import Judged, update
+
+        judged = [
+            Judged(fault=f"SB3: {s.case.fault}" if s.case.fault else None, result=s.result)
+            for s in scores
+            if s.case.fault or not s.dead
+        ]
+        update("SB3 bench", judged)
     return 1 if any(s.verdict == "NO_GO" and not s.dead for s in scores if not s.case.fault) else 0
 
 

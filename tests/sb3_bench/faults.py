@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
+import textwrap
+import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +13,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
+from stable_baselines3 import SAC
 from torch import nn
 
 
@@ -25,6 +30,7 @@ class Fault:
     recipe: dict[str, Any] = field(default_factory=dict)
     """Values of the recipe that are the fault, or that it needs to show."""
     tasks: tuple[str, str] = ("pendulum", "inverted pendulum")
+    algorithms: tuple[str, ...] = ("td3",)
     firm: bool = True
     """Whether it must not be GO; others only show what is not seen."""
 
@@ -127,6 +133,41 @@ def _tiny_gradients(model: Any) -> None:
     )
 
 
+def _sac_with(*changes: tuple[str, str]) -> Callable[[Any], None]:
+    """Train with the lines of SAC's own update, some of them mistaken."""
+
+    def inject(model: Any) -> None:
+        source = textwrap.dedent(inspect.getsource(SAC.train))
+        for right, wrong in changes:
+            assert right in source, right
+            source = source.replace(right, wrong)
+        scope = dict(vars(sys.modules[SAC.__module__]))
+        exec(source, scope)  # noqa: S102
+        model.train = types.MethodType(scope["train"], model)
+
+    return inject
+
+
+_IN_TARGETS = "next_q_values - ent_coef * next_log_prob.reshape(-1, 1)"
+_IN_ACTOR_LOSS = "(ent_coef * log_prob - min_qf_pi)"
+
+
+def _log_prob_over_the_wrong_axis(model: Any) -> None:
+    """Sum over the batch; of several actions, whose sum would not fit, the mean."""
+    drawn = model.actor.action_log_prob
+
+    def change(obs: Any) -> tuple[Any, Any]:
+        action, log_prob = drawn(obs)
+        size = action.shape[1]
+        return action, log_prob.sum(dim=0, keepdim=True) if size == 1 else log_prob / size
+
+    model.actor.action_log_prob = change
+
+
+def _temperature_stays(model: Any) -> None:
+    model.ent_coef_optimizer.step = lambda: None
+
+
 class _Blind(gymnasium.ObservationWrapper[Any, Any, Any]):
     def observation(self, observation: Any) -> Any:
         return np.zeros_like(observation)
@@ -146,13 +187,15 @@ def _time_limits_terminal(model: Any) -> None:
     model.replay_buffer.handle_timeout_termination = False
 
 
+TD3_AND_SAC = ("td3", "sac")
 FAULTS: dict[str, Fault] = {
     "every transition terminal": Fault(
         causes=("terminal_flag_invented",),
         inject=_batches(lambda _, b: b._replace(dones=torch.ones_like(b.dones))),
+        algorithms=TD3_AND_SAC,
     ),
     "time limits stored as terminal": Fault(
-        causes=("terminal_flag_invented"),
+        causes=("terminal_flag_invented",),
         inject=_time_limits_terminal,
         tasks=("pendulum", "reacher"),
     ),
@@ -161,13 +204,19 @@ FAULTS: dict[str, Fault] = {
         inject=_batches(lambda _, b: b._replace(dones=torch.zeros_like(b.dones))),
         tasks=("inverted pendulum", "hopper"),
     ),
-    "critic frozen": Fault(causes=("critic_frozen",), inject=_no_step("critic")),
+    "critic frozen": Fault(
+        causes=("critic_frozen",), inject=_no_step("critic"), algorithms=TD3_AND_SAC
+    ),
     "critic's gradient clipped to nothing": Fault(
         causes=("critic_frozen", "weights_barely_move"), inject=_tiny_gradients
     ),
-    "actor frozen": Fault(causes=("actor_frozen",), inject=_no_step("actor")),
-    "rewards shuffled": Fault(causes=("rewards_of_other_transitions",), inject=_batches(_shuffled)),
-    "blind": Fault(causes=("blind_agent",), wrap=_Blind),
+    "actor frozen": Fault(
+        causes=("actor_frozen",), inject=_no_step("actor"), algorithms=TD3_AND_SAC
+    ),
+    "rewards shuffled": Fault(
+        causes=("rewards_of_other_transitions",), inject=_batches(_shuffled), algorithms=TD3_AND_SAC
+    ),
+    "blind": Fault(causes=("blind_agent",), wrap=_Blind, algorithms=TD3_AND_SAC),
     "target never updated": Fault(causes=("target_frozen",), recipe={"tau": 0.0}),
     "target copied": Fault(causes=("target_not_averaged", "target_frozen"), inject=_target_copied),
     "tau of 1, as configured": Fault(
@@ -180,28 +229,31 @@ FAULTS: dict[str, Fault] = {
     "rewards times 20": Fault(
         causes=("reward_scale",),
         inject=_stored(lambda o, n, a, r, d, i: (o, n, a, 20 * r, d, i)),
+        algorithms=TD3_AND_SAC,
     ),
     "rewards negated": Fault(
         causes=("reward_scale", "rewards_of_other_transitions"),
         inject=_stored(lambda o, n, a, r, d, i: (o, n, a, -r, d, i)),
     ),
     "running sums": Fault(causes=("reward_accumulated",), inject=_sums()),
-    "no exploration": Fault(causes=("exploration_missing",), recipe={"noise": 0.0}),
+    "no exploration": Fault(causes=("exploration_off",), recipe={"noise": 0.0}),
     "equal critics": Fault(causes=("identical_critics",), inject=_twins),
-    "one batch for ever": Fault(causes=("same_batch",), inject=_same_batch),
+    "one batch for ever": Fault(causes=("same_batch",), inject=_same_batch, algorithms=TD3_AND_SAC),
     "discount of 1": Fault(causes=("target_discount", "critic_divergence"), recipe={"gamma": 1.0}),
     "target times 1.5": Fault(
         causes=("critic_divergence", "target_miscomputed", "target_discount"),
         inject=_target_times(1.5),
+        algorithms=TD3_AND_SAC,
     ),
     "learning rate of 1": Fault(
         causes=("critic_divergence", "dead_actor", "actor_lr_too_high"),
         recipe={"learning_rate": 1.0},
+        algorithms=TD3_AND_SAC,
     ),
     "actor saturated": Fault(causes=("dead_actor",), inject=_saturated),
     "action without tanh": Fault(causes=("unbounded_action",), inject=_no_tanh),
     "rewards not finite": Fault(
-        causes=("not_finite",),
+        causes=("rewards_not_finite",),
         inject=_batches(lambda _, b: b._replace(rewards=b.rewards * float("nan"))),
     ),
     "next observation is the observation": Fault(
@@ -214,15 +266,45 @@ FAULTS: dict[str, Fault] = {
     ),
     "maximum for minimum": Fault(causes=("target_of_maximum",), inject=_largest_of_targets),
 }
-OF_SAC = (
-    "every transition terminal",
-    "critic frozen",
-    "actor frozen",
-    "rewards shuffled",
-    "blind",
-    "rewards times 20",
-    "one batch for ever",
-    "target times 1.5",
-    "learning rate of 1",
-)
-"""Faults that are tried on SAC as well."""
+FAULTS |= {
+    "SAC: entropy with the wrong sign": Fault(
+        causes=("entropy_term_wrong",),
+        inject=_sac_with(
+            (_IN_TARGETS, "next_q_values + ent_coef * next_log_prob.reshape(-1, 1)"),
+            (_IN_ACTOR_LOSS, "(-ent_coef * log_prob - min_qf_pi)"),
+        ),
+        tasks=("pendulum", "reacher"),
+        algorithms=("sac",),
+    ),
+    "SAC: target without entropy": Fault(
+        causes=("entropy_term_wrong",),
+        inject=_sac_with((_IN_TARGETS, "next_q_values")),
+        tasks=("pendulum", "reacher"),
+        algorithms=("sac",),
+    ),
+    "SAC: actor descends": Fault(
+        causes=("actor_descends",),
+        inject=_sac_with((_IN_ACTOR_LOSS, "(ent_coef * log_prob + min_qf_pi)")),
+        tasks=("pendulum", "reacher"),
+        algorithms=("sac",),
+    ),
+    "SAC: log-probability over the wrong axis": Fault(
+        causes=("log_prob_wrong",),
+        inject=_log_prob_over_the_wrong_axis,
+        tasks=("pendulum", "reacher"),
+        algorithms=("sac",),
+    ),
+    "SAC: temperature of 100 that is not trained": Fault(
+        causes=("temperature_frozen",),
+        inject=_temperature_stays,
+        recipe={"ent_coef": "auto_100"},
+        tasks=("pendulum", "reacher"),
+        algorithms=("sac",),
+    ),
+    "SAC: temperature of 100": Fault(
+        causes=("temperature_too_high",),
+        recipe={"ent_coef": 100.0},
+        tasks=("pendulum", "reacher"),
+        algorithms=("sac",),
+    ),
+}

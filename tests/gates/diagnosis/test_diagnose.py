@@ -205,3 +205,22 @@ def test_a_symptom_comes_after_the_cause_that_explains_it() -> None:
     assert kinds[0] == "cause"
     assert "symptom" in kinds
     assert all(d.log_next == {} for d in found)
+
+
+@pytest.mark.parametrize(("value_first", "named"), [(False, True), (True, False)])
+def test_rewards_that_are_not_finite_are_told_from_values_that_are_not(
+    value_first: bool, named: bool
+) -> None:
+    run = make(Recipe())
+    count = len(run.updates)
+    run.set("debug/reward_mean", np.where(np.arange(count) < count // 2, 0.5, np.nan))
+    if value_first:
+        run.set("train/q1_value", np.where(np.arange(count) < count // 4, 0.5, np.nan))
+    assert ("rewards_not_finite" in causes(judge(run))) is named
+
+
+def test_a_policy_without_noise_is_told() -> None:
+    run = make(Recipe())
+    run.set("agent/exploration_noise", 0.0)
+    result = judge(run)
+    assert (result.verdict, causes(result)) == (Verdict.CONDITIONAL, ["exploration_off"])

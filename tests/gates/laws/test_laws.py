@@ -41,6 +41,7 @@ HEALTHY: dict[LawName, tuple[float, float]] = {
     "actor_loss_plus_actor_q": (0.0, 0.0),
     "actor_cnn_over_mlp_gradient": (0.3, 2.0),
     "actor_is_dead": (0.0, 0.0),
+    "same_limit_everywhere": (0.0, 0.1),
     "actor_weights_move": (1e-4, 1.0),
     "critic_weights_move": (1e-4, 1.0),
     "critics_agree": (0.0, 0.0),
@@ -72,6 +73,7 @@ BROKEN: list[tuple[LawName, str, float, float]] = [
     ("actor_q_over_replay_q", "actor_encoder_leak", 3.0, np.inf),
     ("actor_cnn_over_mlp_gradient", "actor_encoder_leak", 18.0, np.inf),
     ("actor_is_dead", "dead_actor", 0.9, 1.0),
+    ("same_limit_everywhere", "dead_actor", 1.0, 1.0),
     ("actor_weights_move", "actor_frozen", 0.0, 0.0),
     ("critic_weights_move", "critic_frozen", 0.0, 0.0),
     ("critics_agree", "identical_critics", 1.0, 1.0),
@@ -440,6 +442,14 @@ def test_a_small_gradient_alone_does_not_prove_a_dead_actor() -> None:
     found = quantity("actor_is_dead", run)
     assert found.series.values.all()
     assert found.unproven
+
+
+@pytest.mark.parametrize(("answer", "dead"), [(0.0, 1.0), (0.9, 0.0)])
+def test_bang_bang_control_is_saturated_and_not_dead(answer: float, dead: float) -> None:
+    run = make(Recipe(), FAULTS["dead_actor"])
+    run.set("sees/policy_vector", answer)
+    assert median("actor_is_dead", run) == dead
+    assert median("same_limit_everywhere", run) == pytest.approx(1.0 - answer)
 
 
 def test_the_bound_leaves_room_for_a_bonus_for_entropy() -> None:
