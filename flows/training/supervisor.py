@@ -113,6 +113,10 @@ class Supervisor:
         Raises:
             OutputError: The run's folder cannot be written.
         """
+        with stopping.no_request_lost():
+            return self._supervise(resume)
+
+    def _supervise(self, resume: bool) -> Supervised:
         policy = RestartPolicy(self._settings.restarts)
         forget_ended_early(self._run)
         while True:
