@@ -443,7 +443,7 @@ CAUSES: Mapping[str, Cause] = {
         title="The run stopped before its plan",
         meaning="Fewer environment steps than planned were trained, so the stage shows less than it was meant to show.",
         refuted_by="Events, of this attempt or a later one, that reach the planned step.",
-        instruction="Read the end of the trainer's log for the reason, then train the stage again or resume it.",
+        instruction="Read the end of the trainer's log for the reason, then train to the planned step.",
         rank=7,
     ),
     "metric_is_post_clip": Cause(

@@ -23,6 +23,8 @@ class End(str, Enum):
     FINISHED = "finished"
     DIVERGED = "diverged"
     LIVE_STOP = "stopped by the live gate"
+    SHORT = "ended before its plan"
+    """By itself and without an error."""
     EARLY_STOP = "ended early"
     """The evaluations stopped to improve."""
     SIMULATOR_LOST = "simulator lost"
@@ -36,7 +38,7 @@ class End(str, Enum):
     """By whoever runs us: Ctrl-C or SIGTERM."""
 
 
-JUDGED = frozenset({End.FINISHED, End.DIVERGED, End.LIVE_STOP, End.EARLY_STOP})
+JUDGED = frozenset({End.FINISHED, End.SHORT, End.DIVERGED, End.LIVE_STOP, End.EARLY_STOP})
 """The gate judges what was logged."""
 RESTARTED = frozenset({End.SIMULATOR_LOST, End.OUT_OF_MEMORY, End.KILLED, End.HUNG})
 """The same command may well succeed when it is given another time."""
@@ -50,6 +52,15 @@ class Ending:
 
     end: End
     why: str
+    note: str = ""
+    """How the process of a finished training ended, where that was not as it should."""
+
+    @property
+    def sentence(self) -> str:
+        """What there is to say about the end; empty for a training that simply finished."""
+        if self.end is End.FINISHED:
+            return self.note
+        return f"{self.why}."
 
 
 OWN_CODES: Mapping[int, End] = {
