@@ -439,6 +439,19 @@ CAUSES: Mapping[str, Cause] = {
         ),
         rank=7,
     ),
+    "environment_not_finite": Cause(
+        title="The environment returned numbers that are not finite",
+        meaning=(
+            "An observation or a reward was NaN or infinite. Whatever learns from it becomes NaN as well, so the "
+            "policy and the losses show it later, and are not where it began."
+        ),
+        refuted_by="The same environment, stepped with random actions over the same seeds, that never returns NaN.",
+        instruction=(
+            "Step the environment alone with random actions until the number comes, and look for a division by zero, "
+            "a sensor without a reading or a reward without a bound. Clipping hides it."
+        ),
+        rank=-1,
+    ),
     "stopped_early": Cause(
         title="The run stopped before its plan",
         meaning="Fewer environment steps than planned were trained, so the stage shows less than it was meant to show.",

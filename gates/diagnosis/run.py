@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
 from gates.findings import Finding, Outcome
@@ -24,6 +26,42 @@ def config_not_applied(_signs: Signs, findings: tuple[Finding, ...]) -> Suspicio
     if finding is None:
         return None
     return Suspicion(cause="config_not_applied", evidence=finding.evidence)
+
+
+def environment_not_finite(signs: Signs, _findings: tuple[Finding, ...]) -> Suspicion | None:
+    """The trainer says so, or rewards were not finite while what learned from them still was."""
+    run = signs.facts.run
+    if run is not None and run.environment_fault is not None:
+        fault = run.environment_fault
+        step = format_count(run.status_step or 0)
+        return Suspicion(
+            cause="environment_not_finite",
+            evidence=(f"The environment returned {fault.value} in {fault.key} at step {step}.",),
+        )
+    found = _reward_not_finite(signs)
+    return None if found is None else Suspicion(cause="environment_not_finite", evidence=(found,))
+
+
+def _reward_not_finite(signs: Signs) -> str | None:
+    """Say which reward was not finite at which step, where a critic was finite in a later update."""
+    losses = signs.facts.series("train/critic_loss")
+    if losses is None:
+        return None
+    for tag in ("debug/reward_mean", "train/episode_reward"):
+        series = signs.facts.series(tag)
+        if series is None or series.aggregated:
+            continue
+        bad = np.flatnonzero(~np.isfinite(series.values))
+        if not len(bad):
+            continue
+        step, value = int(series.steps[bad[0]]), float(series.values[bad[0]])
+        later = losses.steps > step
+        if np.isfinite(losses.values[later]).any():
+            return (
+                f"{tag} is {value} at step {format_count(step)}, and the critic loss is still finite afterwards, "
+                "so that the reward is not what the networks made it."
+            )
+    return None
 
 
 def policy_collapse(signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | None:
@@ -77,6 +115,7 @@ def metric_is_post_clip(_signs: Signs, findings: tuple[Finding, ...]) -> Suspici
 
 
 RUN_RULES: tuple[RunRule, ...] = (
+    environment_not_finite,
     config_not_applied,
     policy_collapse,
     reward_hacking,

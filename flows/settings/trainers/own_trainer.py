@@ -11,7 +11,7 @@ HOME = Path(__file__).resolve().parents[3]
 OWN_PACKAGES = ("trainer", "carla_double")
 """Packages that run in processes of their own, and are not imported here."""
 
-FINISHED, BROKEN, BAD_CONFIG, DIVERGED = 0, 1, 2, 3
+FINISHED, BROKEN, BAD_CONFIG, DIVERGED, ENVIRONMENT_NOT_FINITE = 0, 1, 2, 3, 4
 SIMULATOR_LOST, STOPPED = 75, 143
 """Exit codes of the trainer (docs/run-directory.md)."""
 

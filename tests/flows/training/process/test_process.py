@@ -178,7 +178,10 @@ def test_workers_are_left_to_a_trainer_that_saves_itself(tmp_path: Path) -> None
     code = """
         import os, signal, subprocess, sys, time
         from pathlib import Path
-        child = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)); print(flush=True); time.sleep(300)"
+        child = (
+            "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)); "
+            "print(flush=True); time.sleep(300)"
+        )
         worker = subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.PIPE)
         worker.stdout.readline()
         def stop(*_):
