@@ -15,6 +15,7 @@ from flows.settings.plan import PipelinePlan
 from flows.settings.seeds import seeds_text
 from flows.settings.setting_files import known_stages
 from flows.settings.shell_path import shell_path
+from flows.surroundings import refuse_dead_server
 from flows.training.process.stopping import raise_on_stop_signals
 from flows.training.warm_start import warm_started
 from gates.findings import Outcome, Verdict
@@ -43,6 +44,7 @@ def run(request: RunRequest, *, show_prefect: bool) -> int:
         say(note)
     raise_on_stop_signals()
     prepare_environment(home_for(request.out), quiet=not show_prefect)
+    refuse_dead_server()
     if "PREFECT_API_URL" not in os.environ:
         say("Starting Prefect's server, which takes about ten seconds ...")
     with prefect_server():

@@ -16,6 +16,10 @@ SIMULATOR_LOST, STOPPED = 75, 143
 """Exit codes of the trainer (docs/run-directory.md)."""
 
 
+KEPT_FOR_TRAINERS = "GONOGO_CALLERS_"
+"""Beginning of the names of the caller's variables that we cannot use ourselves, but trainers may."""
+
+
 def own_module(module: str, *arguments: str) -> list[str]:
     """Return the command that runs a module as `python -m` does, with the product's own packages in place."""
     return [sys.executable, str(HOME / "gonogo" / "start.py"), module, *arguments]
@@ -31,7 +35,11 @@ def callers_environment() -> dict[str, str]:
 
     A trainer has nothing to ask Prefect, and these settings may hold passwords and keys.
     """
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")}
+    kept = {
+        name.removeprefix(KEPT_FOR_TRAINERS): text
+        for name, text in os.environ.items()
+        if not name.startswith("PREFECT_")
+    }
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
 

@@ -469,6 +469,24 @@ def test_older_checkpoints_are_tried_when_the_newest_cannot_be_loaded(
     assert stages.judge(stage, run, directory).verdict is Verdict.GO
 
 
+@pytest.mark.parametrize("folder", ["TD3_{attempt}", "z/{attempt}/tb"])
+def test_an_attempt_that_goes_on_in_a_new_folder_is_the_same_run(mine: Mine, folder: str) -> None:
+    save = ("--save={run}/checkpoints/last.txt", f"--folder={folder}")
+    mine.write(act="kill once", arguments=save, **RESUMES)
+    stage, directory = mine.open()
+    run = stages.train(stage, directory, Notes())
+    attempts = newest(directory).attempts
+    assert [(a.end, a.from_step, a.to_step) for a in attempts] == [
+        ("killed", 0, 220),
+        ("finished", 220, 400),
+    ]
+    log = read_events(run)
+    assert log.series["losses/qf_loss"].steps.tolist() == list(range(20, 401, 20))
+    outcome = stages.judge(stage, run, directory)
+    assert outcome.verdict is Verdict.GO, outcome.deciding
+    assert "One run in" in outcome.report.read_text()
+
+
 def test_a_folder_with_brackets_keeps_its_checkpoints(mine: Mine) -> None:
     mine.write(act="kill once", arguments=("--save={run}/checkpoints/1.txt",), **RESUMES)
     request = mine.request(out=mine.files / "lr=[1e-3] *?")
