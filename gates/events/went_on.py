@@ -141,7 +141,9 @@ def _goes_on(before: Series, after: Series) -> bool:
     gap = max(_interval(before), _interval(after))
     first, last = int(before.steps.min()), int(before.steps.max())
     begins = int(after.steps.min())
-    return gap > 0 and first + _FRESH * gap < begins <= last + _FRESH * gap and begins > _FRESH * gap
+    return (
+        gap > 0 and first + _FRESH * gap < begins <= last + _FRESH * gap and begins > _FRESH * gap
+    )
 
 
 def _interval(series: Series) -> int:

@@ -11,14 +11,13 @@ from pathlib import Path
 from flows.settings.trainers.command_trainer import TrainerCommand
 
 _ZIP_BEGIN = b"PK\x03\x04"
-_ZIP_NAMES = (".zip", ".npz")
 
 
 def checkpoints_of(trainer: TrainerCommand, run: Path) -> Iterator[tuple[Path, str]]:
     """Yield the files of the preset's pattern, newest first, each with what is broken about it.
 
-    Nothing of a checkpoint is ever loaded here: only whether its bytes are all there can be told, and of archives
-    alone, which those of PyTorch and Stable-Baselines3 are.
+    Nothing of a checkpoint is ever loaded here. Of an archive, which those of PyTorch and Stable-Baselines3 are, it
+    can be told all the same whether its end is there.
     """
     pattern = trainer.checkpoint_pattern(run)
     found = [Path(name) for name in glob.glob(pattern)] if pattern else []  # noqa: PTH207
@@ -58,8 +57,8 @@ def _broken(path: Path) -> str:
             begin = file.read(len(_ZIP_BEGIN))
         if not begin:
             return "is empty"
-        if begin == _ZIP_BEGIN or path.suffix in _ZIP_NAMES:
-            return "" if zipfile.is_zipfile(path) else "is cut off"
+        if begin == _ZIP_BEGIN and not zipfile.is_zipfile(path):
+            return "is cut off"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     return ""

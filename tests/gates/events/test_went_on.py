@@ -56,7 +56,9 @@ def test_a_run_that_goes_on_in_a_new_folder_is_one(tmp_path: Path, names: tuple[
 def test_three_folders_in_a_row(tmp_path: Path) -> None:
     for number in range(3):
         first = 1000 * number + 100
-        write(tmp_path / f"run{number}", range(first, 1000 * number + 1100, 100), AT + 2000 * number)
+        write(
+            tmp_path / f"run{number}", range(first, 1000 * number + 1100, 100), AT + 2000 * number
+        )
     assert read_events(tmp_path).series["a"].steps.tolist() == list(range(100, 3100, 100))
 
 
