@@ -7,6 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,7 @@ class EventHeartbeat:
         self._dialect = dialect
         self._clock = clock
         self._tail = EventTail(run)
+        self._began = time.time()
         self._points = 0
         self.bytes = -1
         """Of all files below the event folder, readable or not."""
@@ -160,8 +162,12 @@ class EventHeartbeat:
             self.problem = str(error)
             return EventLog(series={}, files=())
         self.problem = ""
-        # After a file was replaced everything is read again, and none of it need be new.
-        return log if not log.restarted else EventLog(series={}, files=())
+        return self._of_this_attempt(log) if log.restarted else log
+
+    def _of_this_attempt(self, log: EventLog) -> EventLog:
+        """Leave out what was logged before this attempt: after a file was replaced everything is read again."""
+        kept = {tag: s.where(s.wall_times >= self._began) for tag, s in log.series.items()}
+        return replace(log, series={tag: series for tag, series in kept.items() if len(series)})
 
     def _counts(self, tag: str) -> bool:
         """Tell whether a tag's steps are environment steps."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,8 +16,11 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from flows.cli import app
 from flows.errors import TrainingBrokenError
+from flows.judging.next_commands import next_commands
 from flows.pipeline import stage as stages
 from flows.pipeline.request import RunRequest
 from flows.records.pipeline_record import RunRecord
@@ -662,3 +666,27 @@ def test_a_container_whose_client_was_killed_is_removed_by_its_id(mine: Mine) ->
     assert len(removed[0]) == 64
     assert not list(run.glob("*.cid"))
     all_gone(mine.started()[:1])
+
+
+def test_the_commands_of_a_report_are_accepted_as_they_are_printed(
+    mine: Mine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine.write(act="exit 0 once", arguments=("--save={run}/checkpoints/last.txt",), **RESUMES)
+    stage, directory = mine.open()
+    run = stages.train(stage, directory, Notes())
+    stages.judge(stage, run, directory)
+    commands = next_commands(
+        directory, "one", run.name, verdict=Verdict.NO_GO, decision=None, resumable=True
+    )
+    assert [c.text.split()[:3] for c in commands] == [["gonogo", "stage", "one"]] * 2
+    asked: list[RunRequest] = []
+    monkeypatch.setattr(
+        "flows.commands.run.run", lambda request, **_: asked.append(request.completed()) or 0
+    )
+    for command in commands:
+        arguments = shlex.split(command.text.replace("KEY=VALUE", "trainer.values.loss=2.0"))[1:]
+        assert CliRunner().invoke(app, arguments).exit_code == 0
+    plans = [request.plan() for request in asked]
+    # The stage is a file of the user's own, which the pipeline knows by its name.
+    assert [plan.stages[0].source for plan in plans] == [mine.files / "one.yaml"] * 2
+    assert [request.existing for request in asked] == ["resume", "retrain"]
