@@ -44,7 +44,7 @@ WRAPPERS = {
     "shell": ["bash", "-c", SHELL],
     "trap": ["bash", "-c", f"trap 'echo trapped' TERM; {SHELL}"],
     "background": ["bash", "-c", '"$0" "$@" & wait'],
-    "two shells": ["bash", "-c", f"bash -c '{SHELL}' \"$0\" \"$@\"; echo outer"],
+    "two shells": ["bash", "-c", f'bash -c \'{SHELL}\' "$0" "$@"; echo outer'],
     "own session": ["bash", "-c", 'setsid "$0" "$@"; echo outer'],
 }
 
@@ -325,7 +325,13 @@ def _steps_again(run: Path, attempts: list[dict[str, Any]]) -> int | None:
 
 def table(fates: list[Fate]) -> str:
     """Write the fates as a Markdown table."""
-    words = {GO: "GO", BROKEN: "broken, said why", NO_GO: "NO_GO", USAGE: "refused", 4: "CONDITIONAL"}
+    words = {
+        GO: "GO",
+        BROKEN: "broken, said why",
+        NO_GO: "NO_GO",
+        USAGE: "refused",
+        4: "CONDITIONAL",
+    }
     lines = ["| fault | attempts | ended | steps again |", "|---|---|---|---|"]
     for fate in fates:
         again = "" if fate.again is None else f"{fate.again:,}"
@@ -353,8 +359,12 @@ def main() -> int:
                 fate = strike(case, place, reference, code if number else GO)
                 if not number:
                     reference, code = place / case.out / "short" / "run-001", fate.code
-                    problems = [p for p in fate.problems if case.sb3 and not p.startswith("exit code")]
-                    fate = dataclasses.replace(fate, problems=tuple(problems) if case.sb3 else fate.problems)
+                    problems = [
+                        p for p in fate.problems if case.sb3 and not p.startswith("exit code")
+                    ]
+                    fate = dataclasses.replace(
+                        fate, problems=tuple(problems) if case.sb3 else fate.problems
+                    )
                 fates.append(fate)
                 print(table([fate]).splitlines()[-1], flush=True)
                 if fate.problems:

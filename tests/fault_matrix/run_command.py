@@ -1,4 +1,7 @@
-"""Trains and judges one short stage with a trainer by command, without Prefect: `run_command.py PRESET STAGE OUT [--resume]`."""
+"""Trains and judges one short stage with a trainer by command, without Prefect.
+
+`run_command.py PRESET STAGE OUT [--resume]`
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from run_stage import train_and_judge  # noqa: E402
+from run_stage import train_and_judge
 
-from flows.pipeline.request import RunRequest  # noqa: E402
+from flows.pipeline.request import RunRequest
 
 if __name__ == "__main__":
     preset, stage, out = sys.argv[1:4]

@@ -46,7 +46,9 @@ class Watch(BaseCallback):
 
 
 def act(trouble: str, options: argparse.Namespace, step: int) -> None:
-    (options.events.parent / "struck.json").write_text(json.dumps({"at": time.time(), "step": step}))
+    (options.events.parent / "struck.json").write_text(
+        json.dumps({"at": time.time(), "step": step})
+    )
     name, _, argument = trouble.partition(":")
     if name == "kill":
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -205,3 +205,21 @@ def test_a_symptom_comes_after_the_cause_that_explains_it() -> None:
     assert kinds[0] == "cause"
     assert "symptom" in kinds
     assert all(d.log_next == {} for d in found)
+
+
+@pytest.mark.parametrize("tag", ["debug/reward_mean", "train/episode_reward"])
+def test_a_reward_that_is_not_finite_is_the_environments(tag: str) -> None:
+    run = make(Recipe())
+    values = run.tags[tag].values.copy()
+    values[len(values) // 2] = np.nan
+    run.tags[tag] = replace(run.tags[tag], values=values)
+    assert "environment_not_finite" in causes(judge(run))
+
+
+def test_a_reward_that_the_networks_ruined_is_not_the_environments() -> None:
+    run = make(Recipe())
+    for tag in ("debug/reward_mean", "train/episode_reward", "train/critic_loss"):
+        values = run.tags[tag].values.copy()
+        values[run.tags[tag].steps >= 3_000] = np.nan
+        run.tags[tag] = replace(run.tags[tag], values=values)
+    assert "environment_not_finite" not in causes(judge(run))
