@@ -1,8 +1,8 @@
 """A trainer that is not ours: writes a sound run's event files and checkpoints, with one trouble.
 
 `logging_trainer.py --steps N --events DIR --checkpoints DIR [--trouble NAME] [--at STEP] [--resume FILE]
-[--folder NAME]`. Troubles strike the first attempt alone, unless their name ends in `_always`; `struck.json` beside the event folder
-says when and at which step.
+[--folder NAME]`. Troubles strike the first attempt alone, unless their name ends in `_always`; `struck.json` beside
+the event folder says when and at which step.
 """
 
 from __future__ import annotations
