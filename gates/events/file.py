@@ -162,8 +162,8 @@ class FileTail:
             for flaw in flaws
         ]
 
-    def read_head(self, size: int) -> float | None:
-        """Return the time of the first event, from the first bytes alone; None where none is whole there.
+    def read_head(self, size: int) -> Decoded | None:
+        """Return what the first bytes alone hold; None where no event is whole there.
 
         Nothing of it counts as read.
         """
@@ -179,7 +179,7 @@ class FileTail:
             return None
         for item in RecordScanner().feed(head, at_end=False):
             if isinstance(item, RecordBatch):
-                return self.decoder.decode(item).first_wall_time
+                return self.decoder.decode(item)
         return None
 
     def void_before_it(self, step: int) -> None:

@@ -62,23 +62,35 @@ def _attempts(directory: Path) -> list[float]:
 
 
 def _by_attempt(folders: Sequence[Path], began: list[float]) -> WentOn | None:
-    first = {folder: _first_wall_time(folder) for folder in folders}
-    begun = sorted((at, folder) for folder, at in first.items() if at is not None)
-    attempts = [bisect_right(began, at) for at, _ in begun]
+    begun = [head for folder in folders if (head := _head(folder)) is not None]
+    begun.sort(key=lambda head: head.wall_time)
+    attempts = [bisect_right(began, head.wall_time) for head in begun]
     if len(set(attempts)) < len(attempts) or not begun:
         return None
     # What such an attempt logs again, its supervisor declares void.
-    return WentOn(folders=tuple(folder for _, folder in begun), void_from={})
+    return WentOn(folders=tuple(head.folder for head in begun), void_from={})
 
 
-def _first_wall_time(folder: Path) -> float | None:
-    """Return the time of a folder's first event, from the heads of its files."""
-    times = []
-    for path in event_files(folder):
-        at = FileTail(path, EventDecoder(TagTable())).read_head(_HEAD_BYTES)
-        if at is not None:
-            times.append(at)
-    return min(times, default=None)
+@dataclass(frozen=True, kw_only=True)
+class _Head:
+    """How a folder begins."""
+
+    folder: Path
+    wall_time: float
+    step: int | None
+    """Lowest step of the first points; None where none is that near."""
+
+
+def _head(folder: Path) -> _Head | None:
+    """Read the heads of a folder's files; None where it has no event yet."""
+    files = [FileTail(path, EventDecoder(TagTable())) for path in event_files(folder)]
+    found = [d for file in files if (d := file.read_head(_HEAD_BYTES)) is not None]
+    times = [d.first_wall_time for d in found if d.first_wall_time is not None]
+    if not times:
+        return None
+    steps = [part.steps for d in found for part in (d.points, *d.tables) if len(part)]
+    step = min((int(s.min()) for s in steps), default=None)
+    return _Head(folder=folder, wall_time=min(times), step=step)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +104,8 @@ class _Part:
 
 
 def _by_steps(folders: Sequence[Path]) -> WentOn | None:
+    if _begin_alike(folders):
+        return None
     parts = [part for folder in folders if (part := _read(folder)) is not None]
     parts.sort(key=lambda part: part.first_wall_time)
     if len(parts) < len(folders):
@@ -105,6 +119,14 @@ def _by_steps(folders: Sequence[Path]) -> WentOn | None:
         if not part.marked
     }
     return WentOn(folders=tuple(part.folder for part in parts), void_from=void_from)
+
+
+def _begin_alike(folders: Sequence[Path]) -> bool:
+    """Tell several runs without reading them whole: a later one begins no further than the first one did."""
+    heads = [head for folder in folders if (head := _head(folder)) is not None]
+    heads.sort(key=lambda head: head.wall_time)
+    steps = [head.step for head in heads if head.step is not None]
+    return any(step <= steps[0] for step in steps[1:])
 
 
 def _read(folder: Path) -> _Part | None:

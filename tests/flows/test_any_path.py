@@ -98,6 +98,7 @@ def test_every_command_takes_any_folder(
 )
 @given(name=ANY_NAME)
 def test_looking_at_a_folder_of_any_name(tmp_path_factory, called, name: bytes) -> None:
+    # Neither command writes into the current folder.
     top = tmp_path_factory.mktemp("any") / os.fsdecode(name)
     top.mkdir()
     found = places(top)
