@@ -153,7 +153,8 @@ def _train(run: Path, task: Task, stop_requested: Callable[[], bool], *, resume:
         heartbeat.end("diverged", str(error))
         return DIVERGED
     except NotFiniteError as error:
-        heartbeat.end("failed", f"{error} at step {heartbeat.step}", fault=error.record)
+        fault = {"step": heartbeat.step, **error.record}
+        heartbeat.end("failed", f"{error} at step {heartbeat.step}", fault=fault)
         return ENVIRONMENT_NOT_FINITE
     except SimulatorLostError as error:
         print(error, file=sys.stderr)

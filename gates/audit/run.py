@@ -48,7 +48,9 @@ def run_finished(facts: RunFacts) -> Finding | None:
     elif run.environment_fault is not None:
         fault = run.environment_fault
         outcome = Outcome.FAIL
-        text = fact = f"the environment returned {fault.value} in {fault.key}{step}"
+        text = fact = (
+            f"the environment returned {fault.value} in {fault.key} at step {fault.step:,}"
+        )
     elif run.phase in _ENDINGS:
         outcome, text = Outcome.FAIL, f"the trainer {_ENDINGS[run.phase]}{step}"
         fact = text

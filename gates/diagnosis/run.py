@@ -33,11 +33,8 @@ def environment_not_finite(signs: Signs, _findings: tuple[Finding, ...]) -> Susp
     run = signs.facts.run
     if run is not None and run.environment_fault is not None:
         fault = run.environment_fault
-        step = format_count(run.status_step or 0)
-        return Suspicion(
-            cause="environment_not_finite",
-            evidence=(f"The environment returned {fault.value} in {fault.key} at step {step}.",),
-        )
+        text = f"The environment returned {fault.value} in {fault.key} at step {format_count(fault.step)}."
+        return Suspicion(cause="environment_not_finite", evidence=(text,))
     found = _reward_not_finite(signs)
     return None if found is None else Suspicion(cause="environment_not_finite", evidence=(found,))
 

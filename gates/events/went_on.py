@@ -88,8 +88,8 @@ def _head(folder: Path) -> _Head | None:
     times = [d.first_wall_time for d in found if d.first_wall_time is not None]
     if not times:
         return None
-    steps = [part.steps for d in found for part in (d.points, *d.tables) if len(part)]
-    step = min((int(s.min()) for s in steps), default=None)
+    steps = [each for d in found for each in (d.points.steps, *(table.steps for table in d.tables))]
+    step = min((int(each.min()) for each in steps if len(each)), default=None)
     return _Head(folder=folder, wall_time=min(times), step=step)
 
 

@@ -1,4 +1,4 @@
-"""What an environment returned that ended a training: `environment_fault` of status.json."""
+"""What an environment returned that nothing can be learned from: `environment_fault` of status.json."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 class EnvironmentFault:
     """NaN or infinity in an observation or a reward."""
 
+    step: int
     part: str
     """`observation` or `reward`."""
     key: str
@@ -23,5 +24,8 @@ def environment_fault_of(status: Mapping[str, object]) -> EnvironmentFault | Non
     found = status.get("environment_fault")
     if not isinstance(found, Mapping):
         return None
-    texts = {name: str(found.get(name) or "") for name in ("part", "key", "value")}
-    return EnvironmentFault(**texts) if all(texts.values()) else None
+    step, texts = found.get("step"), [str(found.get(k) or "") for k in ("part", "key", "value")]
+    if not isinstance(step, int) or not all(texts):
+        return None
+    part, key, value = texts
+    return EnvironmentFault(step=step, part=part, key=key, value=value)

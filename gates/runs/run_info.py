@@ -52,7 +52,7 @@ class RunInfo:
     status_step: int | None = None
     status_updates: int | None = None
     environment_fault: EnvironmentFault | None = None
-    """Set when the environment returned NaN or infinity, which ended the training."""
+    """Set when the environment returned NaN or infinity."""
     ended_early: EndedEarly | None = None
     """Set when early stopping ended the training."""
     evidence_end: EvidenceEnd | None = None

@@ -107,7 +107,7 @@ CASES = (
     Case(name="exit code 2 when everything is logged", trouble="exit:2", at=AFTER, says="is judged"),
     Case(
         name="exit code 0 before the plan, then --resume",
-        trouble="exit:0", ends=(SHORT, FINISHED), resume=True, says="resuming", quick=True,
+        trouble="exit:0", ends=(SHORT, FINISHED), resume=True, says="resuming",
     ),
     Case(
         name="exit code 0 before the plan, checkpoints gone, then --resume",
@@ -128,7 +128,7 @@ CASES = (
     ),
     Case(
         name="newest checkpoint cut off", trouble="damage:cut", ends=RESUMED,
-        says="is cut off)", quick=True,
+        says="is cut off)",
     ),
     Case(
         name="newest checkpoint cannot be loaded", trouble="damage:text", ends=(KILLED, BROKE, FINISHED),
@@ -183,11 +183,11 @@ CASES = (
         name="goes on in a folder named by the time", trouble="kill", ends=RESUMED, arguments=("--folder=run-TIME",),
     ),
     Case(
-        name="add_hparams makes a sub-folder first", trouble="hparams", arguments=("--folder=exp1",), quick=True,
+        name="add_hparams makes a sub-folder first", trouble="hparams", arguments=("--folder=exp1",),
     ),
     Case(name="files of two runs below its folder", trouble="two_runs_always", code=USAGE,
          arguments=("--folder=mine",), same=False, says="The training goes on"),
-    Case(name="partial, copied and compressed files beside", trouble="leftovers", quick=True),
+    Case(name="partial, copied and compressed files beside", trouble="leftovers"),
     Case(name="zeros at the end of the event file", trouble="zeros", ends=RESUMED),
     Case(
         name="SIGKILL, folder `lr=[1e-3] (b) *?`", trouble="kill", ends=RESUMED, out="lr=[1e-3] (b) *?",

@@ -60,12 +60,12 @@ class Heartbeat:
         self._write(phase, "")
 
     def end(
-        self, phase: Phase, message: str = "", *, fault: Mapping[str, str] | None = None
+        self, phase: Phase, message: str = "", *, fault: Mapping[str, object] | None = None
     ) -> None:
         """Say how the run ended, with a sentence when it did not finish; `fault` is what the environment did."""
         self._write(phase, message, fault)
 
-    def _write(self, phase: Phase, message: str, fault: Mapping[str, str] | None = None) -> None:
+    def _write(self, phase: Phase, message: str, fault: Mapping[str, object] | None = None) -> None:
         recent = self._tally.recent if self._tally is not None else None
         write_json(
             self._path,

@@ -85,7 +85,7 @@ def test_the_run_says_what_came_from_where_and_when(
     assert code == 4
     status = json.loads((tmp_path / "status.json").read_text())
     assert (status["phase"], status["step"]) == ("failed", 150)
-    assert status["environment_fault"] == {"part": part, "key": key, "value": value}
+    assert status["environment_fault"] == {"step": 150, "part": part, "key": key, "value": value}
     assert status["message"] == f"the environment returned {value} in {key} at step 150"
 
 
