@@ -8,7 +8,7 @@ INSTALL := $(BIN)/pip install --quiet --constraint constraints.txt --editable
 ALL_EXTRAS := bench,browser,carla,dask,dev,gpu,run
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test test-carla test-browser check format lint types imports docs fault-bench recipe-bench fault-matrix carla-faults test-slow bench bench-short constraints clean
+.PHONY: help install install-dev run test test-carla test-browser check format lint types imports docs fault-bench recipe-bench fault-matrix command-matrix carla-faults test-slow bench bench-short constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -76,6 +76,9 @@ recipe-bench: install-dev  ## Train recipes drawn at random, judge them, write d
 
 fault-matrix: install-dev  ## Strike a short stage with every fault, write docs/supervision.md's table
 	$(BIN)/python tests/fault_matrix/matrix.py --table docs/supervision.md $(ARGS)
+
+command-matrix: install-dev  ## The same to trainers by command, Stable-Baselines3 among them
+	$(BIN)/python tests/fault_matrix/commands.py --table docs/supervision.md $(ARGS)
 
 carla-faults: install-dev  ## Break the simulator under a short stage in every way, write docs/carla.md's table
 	$(INSTALL) '.[dev,carla]'

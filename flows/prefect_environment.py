@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from flows.surroundings import spare_loopback_the_proxy
+
 DEFAULTS = {
     # Neither the server nor the client reports usage to anybody.
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -22,6 +24,7 @@ QUIET = {
 
 def prepare_environment(home: Path, *, quiet: bool = True) -> None:
     """Set what the user has not set; `home` is for Prefect's data."""
+    spare_loopback_the_proxy()
     os.environ.setdefault("PREFECT_HOME", str(home.absolute()))
     for name, value in {**DEFAULTS, **(QUIET if quiet else {})}.items():
         os.environ.setdefault(name, value)

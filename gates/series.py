@@ -100,6 +100,8 @@ class EventLog:
     """Tags that are not scalars or exceed a limit, with the reason."""
     ignored: Mapping[str, str] = field(default_factory=dict)
     """Files and sub-directories that are named like event files and were not read, with the reason."""
+    folders: tuple[str, ...] = ()
+    """Directories of the run, relative to the one that was given; several when it went on in a new one."""
     trainer: str = ""
     """Title of the dialect by which the tags were translated; empty while they are as logged."""
     recognised: bool = True

@@ -2,8 +2,8 @@
 
 `check` answers with one JSON object on standard output: `mistakes`, and without any `resolved`, `needs` and `code`.
 
-Exit codes: 0 finished, 1 broken, 2 bad configuration, 3 diverged (the gate judges what was logged), 75 the simulator
-was lost, 143 stopped on request after a checkpoint.
+Exit codes: 0 finished, 1 broken, 2 bad configuration, 3 diverged, 4 the environment returned NaN or infinity (after
+both the gate judges what was logged), 75 the simulator was lost, 143 stopped on request after a checkpoint.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from trainer.run.checkpoint import Manifest
     from trainer.run.task import Task
 
-FINISHED, BROKEN, BAD_CONFIG, DIVERGED, SIMULATOR_LOST, STOPPED = 0, 1, 2, 3, 75, 143
+FINISHED, BROKEN, BAD_CONFIG, DIVERGED, ENVIRONMENT_NOT_FINITE = 0, 1, 2, 3, 4
+SIMULATOR_LOST, STOPPED = 75, 143
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -129,7 +130,7 @@ def _quick_imports() -> Iterator[None]:
 
 def _train(run: Path, task: Task, stop_requested: Callable[[], bool], *, resume: bool) -> int:
     """Train; heartbeat, standard error and exit code say how it ended."""
-    from trainer.envs.errors import EnvironmentSetupError, SimulatorLostError
+    from trainer.envs.errors import EnvironmentSetupError, NotFiniteError, SimulatorLostError
     from trainer.loop import DivergedError, StopRequestedError, Trainer
     from trainer.run import checkpoint
     from trainer.run.heartbeat import Heartbeat
@@ -151,6 +152,10 @@ def _train(run: Path, task: Task, stop_requested: Callable[[], bool], *, resume:
     except DivergedError as error:
         heartbeat.end("diverged", str(error))
         return DIVERGED
+    except NotFiniteError as error:
+        fault = {"step": heartbeat.step, **error.record}
+        heartbeat.end("failed", f"{error} at step {heartbeat.step}", fault=fault)
+        return ENVIRONMENT_NOT_FINITE
     except SimulatorLostError as error:
         print(error, file=sys.stderr)
         heartbeat.end("failed", str(error))

@@ -3,13 +3,16 @@
 Run as a script: `python child_guard.py FD GRACE_S [--when-killed JSON] COMMAND...`. FD is the read
 end of a pipe whose write end only our process holds. When it closes, our process has ended in one
 way or another: the child is asked to stop (SIGTERM), has GRACE_S seconds to save itself, and then it is
-killed. SIGTERM is handed on to the child, SIGINT kills it at once. The guard ends as the child ended:
-with its exit code, or by the same signal. It leads its process group and uses only the standard
-library.
+killed. SIGTERM is handed on to the child, SIGINT kills it, and a second one all that is left. The guard
+ends as the child ended: with its exit code, or by the same signal. It leads its process group and uses
+only the standard library.
 
-Processes that the child started and left behind are killed when it has ended, also those in a
-session of their own: on Linux they become children of the guard. JSON is a command, as a list, that
-is run when the child was killed, to clear up what is no process of this machine.
+The child may be a wrapper that keeps the signal to itself. When it has ended, everything that it left
+behind gets the signal and, where it handles that, GRACE_S seconds; the rest is killed, also in a session
+of its own: on Linux it becomes a child of the guard. While a wrapper does nothing but wait for the
+process below it, that one is asked as well, a moment later. Workers and simulators of a child that is
+busy itself are left to it. JSON is a command, as a list, that is run when the child was killed, to clear
+up what is no process of this machine.
 """
 
 from __future__ import annotations
@@ -28,6 +31,10 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _WHEN_KILLED_S = 40.0
 """Time that the command for the case of a kill may take."""
+_HAND_ON_S = 5.0
+"""Time that a wrapper has to hand SIGTERM on by itself; a third of the grace where that is less."""
+_HAND_ON_AGAIN_S = 1.0
+_LOOK_S = 0.05
 
 
 def main(arguments: list[str]) -> int:
@@ -44,7 +51,8 @@ def main(arguments: list[str]) -> int:
     os.set_blocking(wakeup_write, False)
     os.set_blocking(wakeup_read, False)
     signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
-    asked_to_stop = asked_to_kill = False
+    asked_to_stop = False
+    asked_to_kill = 0
 
     def on_sigterm(*_: object) -> None:
         nonlocal asked_to_stop
@@ -52,7 +60,7 @@ def main(arguments: list[str]) -> int:
 
     def on_sigint(*_: object) -> None:
         nonlocal asked_to_kill
-        asked_to_kill = True
+        asked_to_kill += 1
 
     signal.signal(signal.SIGTERM, on_sigterm)
     signal.signal(signal.SIGINT, on_sigint)
@@ -66,10 +74,10 @@ def main(arguments: list[str]) -> int:
         return 127 if isinstance(error, FileNotFoundError) else 126
 
     watched = [parent_pipe, wakeup_read]
+    tree = _Tree(child, grace_s)
     deadline: float | None = None
-    while child.poll() is None:
-        timeout = None if deadline is None else max(0.05, deadline - time.monotonic())
-        ready, _, _ = select.select(watched, [], [], timeout)
+    while child.poll() is None or tree.saves_itself():
+        ready, _, _ = select.select(watched, [], [], tree.look_again_s(deadline))
         if wakeup_read in ready:
             os.read(wakeup_read, 4096)
             _reap_strangers(child.pid)
@@ -79,9 +87,14 @@ def main(arguments: list[str]) -> int:
             asked_to_stop = True
         if asked_to_stop:
             asked_to_stop = False
-            child.terminate()
+            tree.ask_to_stop()
+        if asked_to_kill > 1:
+            break
         if asked_to_kill or (deadline is not None and time.monotonic() >= deadline):
             child.kill()
+        tree.hand_on()
+    child.kill()
+    child.wait()
     _end_descendants()
     if when_killed and child.returncode < 0:
         _run(when_killed)
@@ -91,8 +104,78 @@ def main(arguments: list[str]) -> int:
     return _end_like(child.returncode)
 
 
-def _descendants(pid: int) -> list[int]:
-    """Return the processes below a process, nearest first; empty where /proc does not tell."""
+class _Tree:
+    """What runs below the child, asked to stop once each."""
+
+    def __init__(self, child: subprocess.Popen[bytes], grace_s: float) -> None:
+        self._child = child
+        self._grace_s = grace_s
+        self._asked: set[int] = set()
+        self._hand_on_at: float | None = None
+        """When the signal goes below a child that only waits."""
+        self._grace_ends: float | None = None
+        """Of those that the child left behind."""
+
+    def ask_to_stop(self) -> None:
+        """Ask the child."""
+        self._child.terminate()
+        if self._hand_on_at is None:
+            self._hand_on_at = time.monotonic() + min(_HAND_ON_S, self._grace_s / 3)
+
+    def hand_on(self) -> None:
+        """Ask those that a child which only waits keeps the signal from, when it is time."""
+        if self._hand_on_at is None or time.monotonic() < self._hand_on_at:
+            return
+        self._hand_on_at = time.monotonic() + _HAND_ON_AGAIN_S
+        below = _children()
+        waiting = [self._child.pid]
+        for pid in filter(_waits_for_a_child, waiting):
+            for child in below.get(pid, ()):
+                waiting.append(child)
+                if _handles_sigterm(child):
+                    self._ask(child)
+
+    def saves_itself(self) -> bool:
+        """Ask what the child left behind; tells whether one of them handles that and has time left."""
+        if self._grace_ends is None:
+            self._grace_ends = time.monotonic() + self._grace_s
+        left = _descendants(os.getpid())
+        for pid in left:
+            self._ask(pid)
+        return time.monotonic() < self._grace_ends and any(map(_handles_sigterm, left))
+
+    def look_again_s(self, deadline: float | None) -> float | None:
+        """Return after which time something may have to be done; None: only when something happens."""
+        if self._grace_ends is not None:
+            return _LOOK_S
+        times = [t for t in (deadline, self._hand_on_at) if t is not None]
+        return max(_LOOK_S, min(times) - time.monotonic()) if times else None
+
+    def _ask(self, pid: int) -> None:
+        if pid not in self._asked:
+            self._asked.add(pid)
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGTERM)
+
+
+def _waits_for_a_child(pid: int) -> bool:
+    """Tell whether a process does nothing but wait for one that it started; False where /proc does not tell."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/wchan", "rb") as place:  # noqa: PTH123
+        return place.read().startswith(b"do_wait")
+    return False
+
+
+def _handles_sigterm(pid: int) -> bool:
+    """Tell whether a process has a handler for SIGTERM; False where /proc does not tell."""
+    with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/status", "rb") as status:  # noqa: PTH123
+        for line in status:
+            if line.startswith(b"SigCgt:"):
+                return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+    return False
+
+
+def _children() -> dict[int, list[int]]:
+    """Return the children of every process; empty where /proc does not tell."""
     children: dict[int, list[int]] = {}
     names: list[str] = []
     with contextlib.suppress(OSError):
@@ -102,6 +185,12 @@ def _descendants(pid: int) -> list[int]:
             with open(f"/proc/{name}/stat", "rb") as stat:  # noqa: PTH123
                 parent = int(stat.read().rpartition(b")")[2].split()[1])
             children.setdefault(parent, []).append(int(name))
+    return children
+
+
+def _descendants(pid: int) -> list[int]:
+    """Return the processes below a process, nearest first."""
+    children = _children()
     found = list(children.get(pid, ()))
     for each in found:
         found += children.get(each, ())

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from trainer.driving.episode import DrivenEpisode, summary
 from trainer.driving.recorder import DriveRecorder
 from trainer.envs.environment import DrivingTask
+from trainer.envs.finite import refuse_not_finite
 
 Policy = Callable[[Mapping[str, NDArray[np.generic]]], NDArray[np.float32]]
 
@@ -53,6 +54,9 @@ def evaluate(
         gamma: Discount of the discounted returns.
         driving: The environments' driving task.
         alive: Called once per step.
+
+    Raises:
+        NotFiniteError: The environment returned NaN or infinity.
     """
     found: list[EvaluatedEpisode] = []
     for number in itertools.count():
@@ -106,8 +110,10 @@ def _one_round(
     driven: list[DrivenEpisode | None] = [None] * env.num_envs
     # Gymnasium's own vector environments take a list, although the base class does not say so.
     obs, _ = env.reset(seed=seed)  # type: ignore[arg-type]
+    refuse_not_finite(env, obs)
     while running.any():
         obs, reward, terminated, truncated, infos = env.step(policy(obs))
+        refuse_not_finite(env, obs, reward)
         total += np.where(running, reward, 0.0)
         discounted += np.where(running, reward * gamma**length, 0.0)
         length += running

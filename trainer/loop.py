@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from trainer import afresh
 from trainer.agents.agent import Agent
 from trainer.drives import Drives, RouteKind, discard_after, write_drives
+from trainer.envs.errors import NotFiniteError
+from trainer.envs.finite import refuse_not_finite
 from trainer.evaluate import driving_tags, evaluate, evaluation_tags
 from trainer.final_evaluation import final_evaluation
 from trainer.observation import Observation, ObservationShape
@@ -143,6 +145,7 @@ class Trainer:
         Raises:
             StopRequestedError: Asked to stop; a checkpoint was saved.
             DivergedError: The policy is no longer finite; events are flushed.
+            NotFiniteError: The environment returned NaN or infinity; events are flushed.
         """
         config = self.config
         try:
@@ -165,6 +168,10 @@ class Trainer:
                 if ended or self._checkpoint_due() or self._best_step == self.step:
                     self._save()
             self._evaluate_finally(self._stop_requested)
+        except NotFiniteError:
+            # The last heartbeat says at which step.
+            self._beat("training")
+            raise
         finally:
             self.writer.close()
             self.env.close()
@@ -181,6 +188,7 @@ class Trainer:
         self.ledger.end_episodes()
         self.tally.restart()
         obs: Arrays = self.env.reset(seed=(self.streams.env_seed + self.step) % 2**31)[0]
+        refuse_not_finite(self.env, obs)
         return obs
 
     def _interact(self, obs: Arrays) -> Arrays:
@@ -202,6 +210,9 @@ class Trainer:
         next_obs, reward, terminated, truncated, infos = self.env.step(action)
         done = terminated | truncated
         last = _with_final(next_obs, infos, done)
+        self.step += config.num_envs
+        refuse_not_finite(self.env, last, reward)
+        refuse_not_finite(self.env, next_obs)
         self.ledger.record(action, policy, reward, terminated, done, last)
         self.replay.add(
             _newest_frame(obs),
@@ -213,7 +224,6 @@ class Trainer:
             _newest_frame(last),
             last["vector"],
         )
-        self.step += config.num_envs
         self.agent.rewards.observe(np.asarray(reward))
         for episode in self.tally.add(reward, terminated, done, infos):
             self.writer.write(self.step, episode)

@@ -12,6 +12,7 @@ In: `sys.argv`. Out: one call of `flows.commands`, and its exit code.
 
 from __future__ import annotations
 
+import io
 import sys
 
 # Each of these modules adds its commands to `app`; the help lists them in this order.
@@ -25,4 +26,8 @@ __all__ = ["app", "main"]
 def main() -> None:
     """Run the command line; the process ends with the documented exit code."""
     leaving.process_ends_with_the_command = True
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal may not know our characters, and a file name may not be one of text at all.
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(app())

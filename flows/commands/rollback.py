@@ -91,6 +91,12 @@ def plan_removal(run: Path, to_step: int) -> Removal:
     folder = run / "checkpoints"
     entries = sorted(folder.iterdir()) if folder.is_dir() else []
     manifests = {int(m.group(1)): p for p in entries if (m := _MANIFEST.fullmatch(p.name))}
+    command = (read_json(run / "run.json") or {}).get("trainer")
+    if not manifests and isinstance(command, dict) and "command" in command:
+        raise UsageError(
+            f"{run} was trained by a command, and only its trainer knows its checkpoints; `gonogo stage --resume` goes "
+            "on from the newest whole one. To go back further, move newer ones away first."
+        )
     if to_step not in manifests:
         there = ", ".join(f"{step:,}" for step in sorted(manifests)) or "none"
         raise UsageError(

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 from flows.commands.terminal import EXIT_CODES, finding_line, reporter, result_lines, say
+from flows.errors import UsageError
 from flows.pipeline.request import RunRequest
 from flows.prefect_environment import home_for, prepare_environment
 from flows.prefect_server import prefect_server
@@ -15,6 +16,7 @@ from flows.settings.plan import PipelinePlan
 from flows.settings.seeds import seeds_text
 from flows.settings.setting_files import known_stages
 from flows.settings.shell_path import shell_path
+from flows.surroundings import refuse_dead_server
 from flows.training.process.stopping import raise_on_stop_signals
 from flows.training.warm_start import warm_started
 from gates.findings import Outcome, Verdict
@@ -27,6 +29,7 @@ def run(request: RunRequest, *, show_prefect: bool) -> int:
     Raises:
         FlowsError: The run could not be started or broke.
     """
+    _refuse_what_is_no_text(request)
     request = request.completed()
     plans = request.plans()
     plan = plans[request.seeds[0]]
@@ -43,6 +46,7 @@ def run(request: RunRequest, *, show_prefect: bool) -> int:
         say(note)
     raise_on_stop_signals()
     prepare_environment(home_for(request.out), quiet=not show_prefect)
+    refuse_dead_server()
     if "PREFECT_API_URL" not in os.environ:
         say("Starting Prefect's server, which takes about ten seconds ...")
     with prefect_server():
@@ -68,6 +72,17 @@ def run(request: RunRequest, *, show_prefect: bool) -> int:
     say(f"Report of {'all seeds' if group else 'the pipeline'}: {shell_path(outcome.report)}")
     say(f"{outcome.verdict.value}  {last.stage}: {last.deciding}")
     return EXIT_CODES[outcome.verdict]
+
+
+def _refuse_what_is_no_text(request: RunRequest) -> None:
+    """Refuse names of bytes that are no text: JSON, in which a training is recorded, cannot hold them."""
+    for name, value in request:
+        try:
+            str(value).encode()
+        except UnicodeEncodeError:
+            said = repr(str(value)).encode("ascii", "backslashreplace").decode()
+            text = f"--{name.replace('_', '-')}: {said} holds bytes that are no UTF-8; choose another name."
+            raise UsageError(text) from None
 
 
 def _look_into_group(request: RunRequest, plan: PipelinePlan) -> str:

@@ -34,9 +34,21 @@ def next_commands(
     verdict: Verdict,
     decision: Decision | None,
     missing: bool = False,
+    resumable: bool = False,
     failed: Sequence[int] = (),
 ) -> tuple[Command, ...]:
-    """Return what to do after a judgement, most useful first; `failed` are the seeds that ended NO_GO here."""
+    """Return what to do after a judgement, most useful first.
+
+    Args:
+        directory: Of the pipeline or the group.
+        stage: Name of the stage.
+        name: Folder of the judgement.
+        verdict: What the gate says.
+        decision: What a person said about it.
+        missing: Some seeds have no verdict yet.
+        resumable: The training ended before its plan and can go on.
+        failed: Seeds that ended NO_GO here.
+    """
     out, folder = shell_path(directory.path), shell_path(directory.path / stage / name)
     several = isinstance(directory, GroupDirectory)
     following = next_stage(stage, directory.record)
@@ -50,6 +62,9 @@ def next_commands(
     if missing:
         purpose = "go on with the seeds that have no verdict; every GO is kept"
         found.append(Command(text=goes_on, purpose=purpose))
+    if resumable:
+        text = f"gonogo stage {stage} --out {out} --resume"
+        found.append(Command(text=text, purpose="go on from its newest checkpoint"))
     undecided = verdict is Verdict.CONDITIONAL and decision is None
     if undecided:
         start = f", so that {following.name} may start" if following is not None else ""

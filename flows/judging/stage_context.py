@@ -66,6 +66,7 @@ def stage_context(
             run.run,
             verdict=judgement.result.verdict,
             decision=decisions[-1] if decisions else None,
+            resumable=bool(run.attempts) and run.attempts[-1].resumable,
         ),
         rerun_command=f"gonogo stage {stage} --out {shell_path(directory.path)}",
         previous=tuple(PreviousRun(name=r.run, result=result) for r, result in earlier),

@@ -85,7 +85,7 @@ def raised_alerts(folder: Path) -> tuple[RaisedAlert, ...]:
 
 
 def _attempts(attempts: Sequence[AttemptRecord]) -> str:
-    if len(attempts) == 1 and attempts[0].end == End.FINISHED.value:
+    if len(attempts) == 1 and attempts[0].end == End.FINISHED.value and not attempts[0].why:
         return "1, which finished"
     return f"{len(attempts)}. " + " ".join(_sentence(attempt) for attempt in attempts)
 

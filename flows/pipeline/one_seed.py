@@ -26,7 +26,12 @@ from flows.records.pipeline_record import RunRecord
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import StagePlan
 from flows.settings.run_options import Existing
-from flows.training.interrupted import interrupted_run, nothing_to_resume, unjudged_run
+from flows.training.interrupted import (
+    fell_short,
+    interrupted_run,
+    nothing_to_resume,
+    unjudged_run,
+)
 from flows.training.warm_start import warm_started
 
 
@@ -45,13 +50,15 @@ class OneSeed(Work):
             stage, self.directory, self.request, since=self.since, retried=self.retried
         )
         must_resume = self.request.existing == "resume" and not self.retried
+        # Who asks to resume does not ask for hours of training anew.
+        alone = self.request.single_stage or fell_short(self.directory.record.last(stage.name))
         return run_stage(
             stage,
             self.directory,
             self.request,
             self.reporter,
             existing=existing,
-            must_resume=must_resume and self.request.single_stage,
+            must_resume=must_resume and alone,
         )
 
 

@@ -21,7 +21,7 @@ from flows.settings.mistakes import message_of
 from flows.settings.plan import PipelinePlan, resolve_plan
 from flows.settings.run_options import RunOptions, run_options
 from flows.settings.seeds import checked_seeds, parse_seeds, seeds_text
-from flows.settings.setting_files import is_path, reference
+from flows.settings.setting_files import is_path, reference, stages_of
 from flows.settings.trainers.placeholders import names_in
 from flows.settings.warm_start import WarmStartOption, parse_warm_start
 from gates.checks.gate_file import load_gate
@@ -143,6 +143,8 @@ class RunRequest(RunOptions, BaseModel):
                 found["preset"] = earlier.preset_source
             if "stages" not in said and earlier.stages_asked:
                 found["stages"] = earlier.stages_asked
+            elif "stages" in said:
+                found["stages"] = stages_of(self.stages, earlier.stages_asked)
             if "seeds" not in said:
                 found["seeds"] = (
                     earlier.seeds if isinstance(earlier, GroupRecord) else (earlier.seed,)

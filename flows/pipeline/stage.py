@@ -24,6 +24,7 @@ from flows.training.health.needs import refuse_what_cannot_fit
 from flows.training.interrupted import trained_already
 from flows.training.progress import Reporter
 from flows.training.stage_training import train_stage
+from flows.training.trainers.command import CommandTrainer
 from gates.checks.gate_file import load_gate
 from gates.errors import GatesError
 from gates.progress import StageState
@@ -105,21 +106,32 @@ def resume(
         OutputError: The run's folder cannot be written.
     """
     folder = directory.folder_of(stage.name, run)
-    if trained_already(run):
+    if trained_already(stage, run, folder):
         reporter.say(
             f"{stage.name}: {run.run} was trained to its end but not judged; it is judged now, "
             "not trained again"
         )
         return folder
-    checkpoint = newest_checkpoint(folder)
-    where = "the start" if checkpoint is None else f"the checkpoint of step {checkpoint:,}"
-    reporter.say(f"{stage.name}: resuming {folder} from {where}")
+    reporter.say(f"{stage.name}: resuming {folder} {_beginning(stage, folder)}")
     there_mib = sum(p.stat().st_size for p in folder.glob("checkpoints/*")) / 2**20
     refuse_what_cannot_fit(stage, folder, there_mib=there_mib)
     # Should the trainer's source have changed, the verdict will be of what is run now.
-    update = {"state": StageState.RUNNING, "message": "", "recipe": recipe_hash(stage)}
+    update = {
+        "state": StageState.RUNNING,
+        "message": "",
+        "recipe": recipe_hash(stage),
+        "ended_at": None,
+        "deciding": "",
+    }
     directory.save_entry(stage, run.model_copy(update=update))
     return _train(stage, folder, directory, reporter, resume=True)
+
+
+def _beginning(stage: StagePlan, folder: Path) -> str:
+    if stage.trainer is not None:
+        return CommandTrainer(folder, stage, stage.trainer).outlook()
+    checkpoint = newest_checkpoint(folder)
+    return f"from {'the start' if checkpoint is None else f'the checkpoint of step {checkpoint:,}'}"
 
 
 def _train(

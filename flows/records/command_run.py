@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -63,11 +64,16 @@ def record_attempt(run: Path, number: int, *, pid: int | None, resumed_from_step
     own = {
         "attempt": number,
         "pid": pid,
-        "started_at": known["started_at"] if known else utc_now(),
+        # To the millisecond: the folder that an attempt wrote is told by it.
+        "started_at": known["started_at"] if known else _now(),
         "resumed_from_step": resumed_from_step,
     }
     others = [a for a in attempts if a.get("attempt") != number]
     write_json(run / "run.json", {**content, "attempts": [*others, own]})
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def _git_revision(folder: Path) -> str | None:

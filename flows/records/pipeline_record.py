@@ -23,7 +23,9 @@ class AttemptRecord(Record):
     end: str = ""
     """A value of `flows.training.process.attempt_ends.End`; empty while it runs."""
     why: str = ""
-    """One sentence; empty for a training that finished."""
+    """One sentence; empty for a training that finished as it should."""
+    resumable: bool = False
+    """It ended before its plan, and its trainer can go on."""
 
 
 class LiveStopRecord(Record):

@@ -152,6 +152,15 @@ def known_stages(references: Iterable[str]) -> list[StageFile]:
     return found
 
 
+def stages_of(names: Iterable[str], references: Iterable[str]) -> tuple[str, ...]:
+    """Return what names of stages stand for in a pipeline that was asked for `references`: its own files come first."""
+    own: dict[str, str] = {}
+    for file in filter(is_path, references):
+        for stage in known_stages([file]):
+            own[stage.name] = file
+    return tuple(own.get(name, name) for name in names)
+
+
 def gate_of(path: Path, stage: StageFile) -> str:
     """Return the stage's gate as `gates.checks.gate_file.load_gate` takes it."""
     if stage.gate.endswith((".yaml", ".yml")):

@@ -53,6 +53,8 @@ class StallSettings(_Part):
     """For a whole evaluation; its episodes are no steps."""
     silent_evaluation_s: Seconds = 900.0
     """Between two heartbeats of an evaluation."""
+    log_only_s: Seconds = 7_200.0
+    """Of a trainer by command: without anything new in its event files while trainer.log still grows."""
     checkpointing_s: Seconds = 3_600.0
     """For one checkpoint."""
     ending_s: Seconds = 120.0

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flows.errors import UsageError
 from flows.records.json_file import read_json
 from flows.records.pipeline_record import RunRecord
 from flows.records.recipe import flat_config, recipe_hash
-from flows.records.run_dir import PipelineDirectory
+from flows.records.run_dir import LEFT_ALONE, PipelineDirectory
 from flows.settings.plan import StagePlan
-from flows.training.process.attempt_ends import JUDGED
+from flows.training.process.attempt_ends import JUDGED, End
+from flows.training.trainers.checkpoints import can_go_on, newest_whole
+from flows.training.trainers.heartbeat import EventHeartbeat
 from gates.progress import StageState
 from gates.runs.ended_early import read_ended_early
+from gates.runs.translate import load_dialect
 
 _SHOWN = 5
 """Keys that a sentence names at most."""
@@ -21,13 +26,13 @@ _LATER = ("final_episodes",)
 def interrupted_run(stage: StagePlan, directory: PipelineDirectory) -> RunRecord | None:
     """Return the stage's newest run when it was interrupted; None when there is nothing to resume.
 
-    A run that was judged is never resumed: a NO_GO stays one.
+    A run that was judged is not resumed: a NO_GO stays one, unless its trainer ended before the plan and can go on.
 
     Raises:
         UsageError: The run began with another configuration, so that going on would mix two.
     """
     run = directory.record.last(stage.name)
-    if run is None or run.state not in (StageState.CRASHED, StageState.CANCELLED):
+    if run is None or not (_unjudged(run) or may_go_on(stage, run, directory)):
         return None
     folder = directory.folder_of(stage.name, run)
     request = read_json(folder / "request.json")
@@ -57,26 +62,59 @@ def unjudged_run(
         also_tried: Also a run whose gate was tried and broke, for instance on a full disk.
     """
     run = directory.record.last(stage.name)
-    if run is None or run.state not in (StageState.CRASHED, StageState.CANCELLED):
+    if run is None or not _unjudged(run):
         return None
     if run.ended_at is not None and not also_tried:
         return None
-    if not trained_already(run) or run.recipe != recipe_hash(stage):
-        return None
     folder = directory.folder_of(stage.name, run)
+    if not trained_already(stage, run, folder) or run.recipe != recipe_hash(stage):
+        return None
     ended = read_ended_early(folder)
     if ended is not None and ended.rule != stage.long.early_stop.rule:
         return None
     return run if read_json(folder / "request.json") == dict(stage.request) else None
 
 
-def trained_already(run: RunRecord) -> bool:
+def trained_already(stage: StagePlan, run: RunRecord, folder: Path) -> bool:
     """Tell whether only the gate is missing: the training itself came to its end."""
-    return bool(run.attempts) and run.attempts[-1].end in {end.value for end in JUDGED}
+    if not run.attempts or not _unjudged(run):
+        return False
+    end = run.attempts[-1].end
+    if end == LEFT_ALONE and stage.trainer is not None:
+        # Nobody was left to notice that the plan was reached.
+        dialect = load_dialect(Path(stage.trainer.dialect))
+        events = EventHeartbeat(folder, planned_steps=stage.steps, dialect=dialect)
+        return events.last_row >= stage.steps
+    return end in {end.value for end in JUDGED}
+
+
+def fell_short(run: RunRecord | None) -> bool:
+    """Tell whether a run is a NO_GO whose trainer ended by itself before its plan."""
+    return (
+        run is not None
+        and run.state is StageState.NO_GO
+        and run.decision is None
+        and bool(run.attempts)
+        and run.attempts[-1].end == End.SHORT.value
+    )
+
+
+def may_go_on(stage: StagePlan, run: RunRecord, directory: PipelineDirectory) -> bool:
+    """Tell whether a run that fell short of its plan can be resumed after all."""
+    if not fell_short(run) or stage.trainer is None:
+        return False
+    checkpoint = newest_whole(stage.trainer, directory.folder_of(stage.name, run))
+    return can_go_on(stage.trainer, checkpoint)
+
+
+def _unjudged(run: RunRecord) -> bool:
+    return run.state in (StageState.CRASHED, StageState.CANCELLED)
 
 
 def nothing_to_resume(stage: StagePlan, directory: PipelineDirectory) -> str:
     """Say why `--resume` finds nothing, one sentence."""
     run = directory.record.last(stage.name)
     state = "it was not run yet" if run is None else f"{run.run} ended {run.state.value}"
+    if fell_short(run):
+        state += " before its plan, and has no checkpoint that its trainer could go on from"
     return f"There is nothing to resume at {stage.name}: {state}. Leave --resume out to train it."

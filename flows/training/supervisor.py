@@ -25,7 +25,7 @@ from flows.training.live.watch import News, RunWatch
 from flows.training.process import stopping
 from flows.training.process.attempt_ends import JUDGED, End, Ending, kernel_oom_kills
 from flows.training.process.process import GRACE_S, ChildProcess
-from flows.training.process.restarts import Progress, RestartPolicy
+from flows.training.process.restarts import Progress, Restart, RestartPolicy
 from flows.training.trainers.launch import Launch
 from gates.runs.ended_early import EndedEarly, PlateauRule
 from gates.runs.heartbeat import PREPARING
@@ -113,14 +113,14 @@ class Supervisor:
         Raises:
             OutputError: The run's folder cannot be written.
         """
+        with stopping.no_request_lost():
+            return self._supervise(resume)
+
+    def _supervise(self, resume: bool) -> Supervised:
         policy = RestartPolicy(self._settings.restarts)
         forget_ended_early(self._run)
         while True:
-            ending, stopped = self._attempt(resume)
-            step = self._attempts[-1].to_step
-            restart = policy.after(
-                ending.end, Progress(step=step or 0, checkpoint=newest_checkpoint(self._run))
-            )
+            ending, stopped, restart = self._attempt(resume, policy)
             judged = ending.end in JUDGED
             if judged or restart.refused:
                 return Supervised(
@@ -135,7 +135,9 @@ class Supervisor:
             self._sleep(restart.wait_s)
             resume = True
 
-    def _attempt(self, resume: bool) -> tuple[Ending, LiveStopRecord | None]:
+    def _attempt(
+        self, resume: bool, policy: RestartPolicy
+    ) -> tuple[Ending, LiveStopRecord | None, Restart]:
         """Run one process to its end and record it, however we are left."""
         log_start = _size(self._run / LOG_NAME)
         oom_before = kernel_oom_kills()
@@ -148,7 +150,7 @@ class Supervisor:
         )
         self._attempts.append(attempt)
         self._listener.attempts(tuple(self._attempts))
-        watch = StallWatch(self._settings.stalls, now=self._clock())
+        watch = StallWatch(self._settings.stalls, now=self._clock(), keys=self._trainer.limit_keys)
         ending = Ending(end=End.INTERRUPTED, why="Stopped on request")
         stopped: LiveStopRecord | None = None
         try:
@@ -164,34 +166,67 @@ class Supervisor:
                 self._trainer.started(child.pid)
                 code, reason = self._follow(child, watch)
             status = self._trainer.status()
-            if isinstance(reason, Stall):
-                ending = Ending(end=End.HUNG, why=f"The trainer {reason.text}")
-            elif isinstance(reason, EndedEarly):
+            if isinstance(reason, EndedEarly):
                 ending = Ending(end=End.EARLY_STOP, why=_capitalised(reason.sentence))
-            elif reason is not None:
+            elif isinstance(reason, LiveStopRecord):
                 stopped = reason
                 ending = Ending(end=End.LIVE_STOP, why=reason.sentence)
             else:
+                # Also after a stall: what was logged last may be the end of the plan.
                 ending = self._trainer.classify(
                     code,
                     step=status.step if status else None,
                     said=self._last_words(status, log_start),
                     oom_kills=kernel_oom_kills() - oom_before,
                 )
+                if reason is not None:
+                    ending = Ending(end=End.HUNG, why=f"The trainer {reason.text}")
+            ending = self._with_plan_reached(ending)
+            restart = policy.after(
+                ending.end,
+                Progress(step=self._last_step() or 0, checkpoint=newest_checkpoint(self._run)),
+                another_start=self._trainer.another_start(ending),
+            )
+            if restart.refused or not self._trainer.goes_on():
+                ending = self._with_plan_reached(ending, nearly=True)
         finally:
+            # Whoever stops a trainer that hangs at its end has a finished training.
+            ending = self._with_plan_reached(ending)
             self._trainer.ended(ending)
-            status = self._trainer.status()
             self._attempts[-1] = attempt.model_copy(
                 update={
                     "ended_at": utc_now(),
                     "from_step": self._trainer.first_step(resume=resume),
-                    "to_step": status.step if status else None,
+                    "to_step": self._last_step(),
                     "end": ending.end.value,
-                    "why": "" if ending.end is End.FINISHED else f"{ending.why}.",
+                    "why": ending.sentence,
+                    "resumable": ending.end is End.SHORT and self._trainer.goes_on(),
                 }
             )
             self._listener.attempts(tuple(self._attempts))
-        return ending, stopped
+        return ending, stopped, restart
+
+    def _with_plan_reached(self, ending: Ending, *, nearly: bool = False) -> Ending:
+        """Believe the evidence: a training that reached its plan is finished, however its process ends.
+
+        Args:
+            ending: By what the process did.
+            nearly: Also where the last row stands no further before the plan than rows lie apart.
+        """
+        logged = self._trainer.logged()
+        reached = logged.step >= self._planned_steps
+        if ending.end in JUDGED or not (reached or (nearly and logged.nearly(self._planned_steps))):
+            return ending
+        note = f"It reached step {logged.step:,} of {self._planned_steps:,}"
+        if not reached:
+            note += f", with rows up to {logged.interval:,} steps apart"
+        note += f", and is judged. {ending.why}."
+        self._listener.say(note)
+        return Ending(end=End.FINISHED, why=ending.why, note=note)
+
+    def _last_step(self) -> int | None:
+        status = self._trainer.status()
+        return status.step if status else None
 
     def _follow(
         self, child: ChildProcess, stalls: StallWatch
@@ -203,10 +238,7 @@ class Supervisor:
             now = self._clock()
             status = self._trainer.status()
             news = self._watch.look_when_due() if self._watch is not None else None
-            if self._watch is not None and self._watch.broken:
-                self._say_once(
-                    "broken", f"The live gate cannot judge this run: {self._watch.broken}."
-                )
+            self._tell_problems()
             if status is not None:
                 speed.observe(status, now)
                 text = self._watch.text if self._watch is not None else ""
@@ -221,7 +253,7 @@ class Supervisor:
                 if reason is not None:
                     return child.stop(), reason
             self._resources.sample_when_due(child.pid, status.step if status else 0)
-            stall = stalls.observe(status, now)
+            stall = stalls.observe(status, now, self._trainer.signs())
             if stall is not None:
                 self._listener.say(f"The trainer {stall.text}. Stopping it.")
                 capture_traces(
@@ -240,6 +272,14 @@ class Supervisor:
         now = self._clock()
         pause = min(_POLL_MOST_S, max(least, _POLL_SHARE * (now - began)))
         return pause if self._watch is None else min(pause, max(0.0, self._watch.due - now))
+
+    def _tell_problems(self) -> None:
+        """Say at once what keeps us from seeing how the run gets on."""
+        if self._trainer.problem:
+            text = f"The event files cannot be read: {self._trainer.problem}. The training goes on."
+            self._say_once("unreadable", text)
+        elif self._watch is not None and self._watch.broken:
+            self._say_once("broken", f"The live gate cannot judge this run: {self._watch.broken}.")
 
     def _tell(self, news: News) -> None:
         """Say what a look found besides reasons to end the run."""

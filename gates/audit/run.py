@@ -45,6 +45,12 @@ def run_finished(facts: RunFacts) -> Finding | None:
         outcome, text = Outcome.PASS, f"the trainer finished{step}"
     elif run.phase == Phase.STOPPED and run.ended_early is not None:
         outcome, text = Outcome.PASS, f"early stopping ended the training{step}"
+    elif run.environment_fault is not None:
+        fault = run.environment_fault
+        outcome = Outcome.FAIL
+        text = fact = (
+            f"the environment returned {fault.value} in {fault.key} at step {fault.step:,}"
+        )
     elif run.phase in _ENDINGS:
         outcome, text = Outcome.FAIL, f"the trainer {_ENDINGS[run.phase]}{step}"
         fact = text

@@ -394,13 +394,6 @@ CAUSES: Mapping[str, Cause] = {
         instruction="Add the noise to the action that is handed to env.step, and store that one.",
         rank=3,
     ),
-    "rewards_not_finite": Cause(
-        title="Rewards are not finite",
-        meaning="A reward of NaN or infinity reached the critic; from the first update on it spreads to every network.",
-        refuted_by="Finite rewards in every batch, so that the first value that is not finite came from a network.",
-        instruction="Find the step of the environment that returns it: a division by 0, a root of a negative number.",
-        rank=0,
-    ),
     "exploration_off": Cause(
         title="No exploration noise is configured",
         meaning="A deterministic policy acts in training, so the buffer holds only what it does anyway.",
@@ -495,11 +488,24 @@ CAUSES: Mapping[str, Cause] = {
         ),
         rank=7,
     ),
+    "environment_not_finite": Cause(
+        title="The environment returned numbers that are not finite",
+        meaning=(
+            "An observation or a reward was NaN or infinite. Whatever learns from it becomes NaN as well, so the "
+            "policy and the losses show it later, and are not where it began."
+        ),
+        refuted_by="The same environment, stepped with random actions over the same seeds, that never returns NaN.",
+        instruction=(
+            "Step the environment alone with random actions until the number comes, and look for a division by zero, "
+            "a sensor without a reading or a reward without a bound. Clipping hides it."
+        ),
+        rank=-1,
+    ),
     "stopped_early": Cause(
         title="The run stopped before its plan",
         meaning="Fewer environment steps than planned were trained, so the stage shows less than it was meant to show.",
         refuted_by="Events, of this attempt or a later one, that reach the planned step.",
-        instruction="Read the end of the trainer's log for the reason, then train the stage again or resume it.",
+        instruction="Read the end of the trainer's log for the reason, then train to the planned step.",
         rank=7,
     ),
     "metric_is_post_clip": Cause(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
 from gates.findings import Finding, Outcome
@@ -24,6 +26,40 @@ def config_not_applied(_signs: Signs, findings: tuple[Finding, ...]) -> Suspicio
     if finding is None:
         return None
     return Suspicion(cause="config_not_applied", evidence=finding.evidence)
+
+
+def environment_not_finite(signs: Signs, _findings: tuple[Finding, ...]) -> Suspicion | None:
+    """The trainer says so, or rewards were not finite while what learned from them still was."""
+    run = signs.facts.run
+    if run is not None and run.environment_fault is not None:
+        fault = run.environment_fault
+        text = f"The environment returned {fault.value} in {fault.key} at step {format_count(fault.step)}."
+        return Suspicion(cause="environment_not_finite", evidence=(text,))
+    found = _reward_not_finite(signs)
+    return None if found is None else Suspicion(cause="environment_not_finite", evidence=(found,))
+
+
+def _reward_not_finite(signs: Signs) -> str | None:
+    """Say which reward was not finite before any value was, or while a critic learned on."""
+    losses, values = signs.facts.series("train/critic_loss"), signs.facts.series("train/q1_value")
+    for tag in ("debug/reward_mean", "train/episode_reward"):
+        series = signs.facts.series(tag)
+        if series is None or series.aggregated:
+            continue
+        bad = np.flatnonzero(~np.isfinite(series.values))
+        if not len(bad):
+            continue
+        step, value = int(series.steps[bad[0]]), float(series.values[bad[0]])
+        text = f"{tag} is {value} at step {format_count(step)}"
+        if losses is not None and np.isfinite(losses.values[losses.steps > step]).any():
+            return (
+                f"{text}, and the critic loss is still finite afterwards, so that the reward is not what the "
+                "networks made it."
+            )
+        in_batches = tag == "debug/reward_mean" and values is not None
+        if in_batches and np.isfinite(values.values[values.steps <= step]).all():
+            return f"{text}, where every Q of the critic so far is finite."
+    return None
 
 
 def policy_collapse(signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | None:
@@ -77,6 +113,7 @@ def metric_is_post_clip(_signs: Signs, findings: tuple[Finding, ...]) -> Suspici
 
 
 RUN_RULES: tuple[RunRule, ...] = (
+    environment_not_finite,
     config_not_applied,
     policy_collapse,
     reward_hacking,

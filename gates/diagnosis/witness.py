@@ -128,24 +128,6 @@ def exploration_missing(signs: Signs) -> Suspicion | None:
     return Suspicion(cause="exploration_missing", evidence=evidence)
 
 
-def rewards_not_finite(signs: Signs) -> Suspicion | None:
-    """Rewards of a batch are not finite before any value is."""
-    rewards, values = signs.facts.series("debug/reward_mean"), signs.facts.series("train/q1_value")
-    if rewards is None:
-        return None
-    bad = ~np.isfinite(rewards.values)
-    if not bad.any():
-        return None
-    first = int(rewards.steps[bad][0])
-    if values is not None and (~np.isfinite(values.values) & (values.steps < first)).any():
-        return None
-    evidence = (
-        f"debug/reward_mean is not finite in {int(bad.sum())} of {len(rewards)} logged updates, first at step "
-        f"{first:,}, and no value was before.",
-    )
-    return Suspicion(cause="rewards_not_finite", evidence=evidence)
-
-
 def exploration_off(signs: Signs) -> Suspicion | None:
     """No noise is configured, and the actor draws none."""
     noise = signs.trace("agent/exploration_noise")
@@ -161,5 +143,4 @@ WITNESS_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (
     observations_differ,
     exploration_missing,
     exploration_off,
-    rewards_not_finite,
 )

@@ -162,6 +162,31 @@ class FileTail:
             for flaw in flaws
         ]
 
+    def read_head(self, size: int) -> Decoded | None:
+        """Return what the first bytes alone hold; None where no event is whole there.
+
+        Nothing of it counts as read.
+        """
+        try:
+            descriptor = _open_regular(self.path)
+            if descriptor is None:
+                return None
+            try:
+                head = os.read(descriptor, size)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            return None
+        for item in RecordScanner().feed(head, at_end=False):
+            if isinstance(item, RecordBatch):
+                return self.decoder.decode(item)
+        return None
+
+    def void_before_it(self, step: int) -> None:
+        """Let the file void points of earlier files from a step on, as a session start in it would."""
+        if self.lowest_start is None:
+            self.lowest_start = step
+
     def begins_like(self, other: FileTail) -> bool:
         """Tell whether all bytes of this file are the beginning of another one's: it is a copy of that file.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,15 +28,32 @@ class NoEventFilesError(InputError):
     """There are no event files yet; while a run starts that is no mistake."""
 
 
+class SeveralRunsError(InputError):
+    """Several directories hold event files, none below another one."""
+
+    def __init__(self, text: str, *, runs: tuple[Path, ...], others: tuple[Path, ...]) -> None:
+        super().__init__(text)
+        self.runs = runs
+        self.others = others
+        """Directories with event files of their own below one of those, or beside them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EventFolder:
-    """The one directory whose event files are a run."""
+    """The directory whose event files are a run."""
 
     path: Path
     below: tuple[Path, ...]
     """Directories below it with event files of their own, as `add_scalars` and `add_hparams` make them."""
     beside: tuple[Path, ...] = ()
     """Other directories with event files in the one that was given."""
+    went_on: tuple[Path, ...] = ()
+    """Directories in which the same run went on, in their order."""
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All directories of the run."""
+        return (self.path, *self.went_on)
 
 
 def find_event_folder(directory: Path) -> EventFolder:
@@ -49,7 +66,8 @@ def find_event_folder(directory: Path) -> EventFolder:
 
     Raises:
         NoEventFilesError: The directory is missing or holds no event files.
-        InputError: It is a file, cannot be read, or holds the event files of several runs.
+        SeveralRunsError: It holds the event files of several runs, or of one that went on in a new directory.
+        InputError: It is a file or cannot be read.
     """
     try:
         if not stat.S_ISDIR(directory.stat().st_mode):
@@ -76,16 +94,23 @@ def find_event_folder(directory: Path) -> EventFolder:
         )
     runs = [folder for folder in chosen if not any(other in folder.parents for other in chosen)]
     if len(runs) > 1:
-        raise InputError(
+        raise SeveralRunsError(
             f"{directory} holds the event files of {len(runs)} runs; give one of them: "
-            f"{_listed(directory, runs)}"
+            f"{_listed(directory, runs)}",
+            runs=tuple(runs),
+            others=tuple(folder for folder in folders if folder not in runs),
         )
-    (run,) = runs
-    others = [folder for folder in folders if folder != run]
+    return folder_of(runs, [folder for folder in folders if folder not in runs])
+
+
+def folder_of(runs: Sequence[Path], others: Iterable[Path]) -> EventFolder:
+    """Return the directories of one run, told from others with event files of their own."""
+    below = [folder for folder in others if any(run in folder.parents for run in runs)]
     return EventFolder(
-        path=run,
-        below=tuple(folder for folder in others if run in folder.parents),
-        beside=tuple(folder for folder in others if run not in folder.parents),
+        path=runs[0],
+        went_on=tuple(runs[1:]),
+        below=tuple(below),
+        beside=tuple(folder for folder in others if folder not in below),
     )
 
 

@@ -30,26 +30,30 @@ def read_events(directory: Path) -> EventLog:
         InputError: The directory is missing, holds no event files or those of several runs, or none of its event
             files has an intact event.
     """
-    folder = find_event_folder(directory)
-    log = EventTail(directory).poll()
+    tail = EventTail(directory)
+    log = tail.poll()
+    if tail.folder is None:
+        find_event_folder(directory)
+    folder = tail.folder
     if not any(file.records for file in log.files):
         reasons = "; ".join(f"{d.path.name}: {d.note}" for d in log.damage[:3])
         raise InputError(f"{directory} holds no readable event ({reasons or 'no file'})")
-    for part in _parts(folder):
-        name = f"{(folder.path / part).relative_to(directory)}/"
-        log = _with_part(log, EventTail(folder.path / part).poll(), part, name)
+    for path, part in _parts(folder):
+        log = _with_part(log, EventTail(path).poll(), part, f"{path.relative_to(directory)}/")
     return log
 
 
-def _parts(folder: EventFolder) -> Iterator[str]:
+def _parts(folder: EventFolder | None) -> Iterator[tuple[Path, str]]:
     """Yield the sub-directories whose names follow from the tags in them, as `add_scalars` names them."""
+    if folder is None or folder.went_on:
+        return
     for path in folder.below[:_PARTS_LIMIT]:
         part = str(path.relative_to(folder.path))
         if any(path in other.parents for other in folder.below):
             continue
         tags = _first_tags(path)
         if tags and all(part_tag(part, tag) for tag in tags):
-            yield part
+            yield path, part
 
 
 def _first_tags(folder: Path) -> list[str]:

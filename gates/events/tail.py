@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +14,15 @@ from gates.events.file import FileReplacedError, FileTail
 from gates.events.folder import (
     EventFolder,
     NoEventFilesError,
+    SeveralRunsError,
     event_files,
     find_event_folder,
+    folder_of,
     left_out,
 )
 from gates.events.points import Decoded, by_tag, purge
 from gates.events.tag_table import TagTable
+from gates.events.went_on import WentOn, went_on
 from gates.series import EventLog, Series
 
 BELOW = "a folder with event files of its own, which are not the run's"
@@ -35,14 +38,18 @@ class EventTail:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._went_on: dict[tuple[Path, ...], WentOn] = {}
+        self.folder: EventFolder | None = None
+        """Where the run's files lie; None before the first one."""
         self._begin()
 
     def _begin(self) -> None:
-        self._folder: EventFolder | None = None
         self._tags = TagTable()
         self._decoder = EventDecoder(self._tags)
         self._files: list[FileTail] = []
         self._copies: dict[Path, str] = {}
+        self._void_from: Mapping[Path, int] = {}
+        """Where a run went on in a new folder without a word about what is void."""
         self._delivered = False
 
     def poll(self) -> EventLog:
@@ -68,12 +75,13 @@ class EventTail:
         raise InputError(f"the event files in {self._directory} change while they are read")
 
     def _poll(self) -> EventLog:
-        if self._folder is None:
-            try:
-                self._folder = find_event_folder(self._directory)
-            except NoEventFilesError:
-                return EventLog(series={}, files=())
-        decoded = self._read_files(self._folder.path)
+        try:
+            folder = self.folder = self._find()
+        except NoEventFilesError:
+            if self._delivered:
+                raise FileReplacedError("the event files are gone") from None
+            return EventLog(series={}, files=())
+        decoded = self._read_files(folder)
         self._copies = self._find_copies()
         files = [file for file in self._files if file.path not in self._copies]
         kept, purged = purge([(file.lowest_start, decoded[file.path]) for file in files])
@@ -84,11 +92,25 @@ class EventTail:
             damage=tuple(damage for file in files for damage in file.damage()),
             purged_points=purged,
             skipped_tags=self._tags.skipped_tags(),
-            ignored=self._ignored(self._folder),
+            ignored=self._ignored(folder),
+            folders=tuple(str(path.relative_to(self._directory)) for path in folder.paths),
             void_from_step=min(starts) if starts and self._delivered else None,
         )
         self._delivered = self._delivered or bool(kept)
         return log
+
+    def _find(self) -> EventFolder:
+        """Look anew at every poll: a run may get its first own file, or a new folder, at any time."""
+        try:
+            return find_event_folder(self._directory)
+        except SeveralRunsError as several:
+            found = self._went_on.get(several.runs) or went_on(self._directory, several.runs)
+            if found is None:
+                raise
+            if set(found.folders) == set(several.runs):
+                self._went_on[several.runs] = found
+            self._void_from = found.void_from
+            return folder_of(found.folders, several.others)
 
     def _find_copies(self) -> dict[Path, str]:
         """Return the files that are copies of another one, with the name of that one.
@@ -115,9 +137,10 @@ class EventTail:
         copies = {path.name: f"it is a copy of {name}" for path, name in self._copies.items()}
         folders = dict.fromkeys((*folder.below, *folder.beside), BELOW)
         named = {f"{path.relative_to(self._directory)}/": why for path, why in folders.items()}
-        return {**left_out(folder.path), **copies, **named}
+        unread = {name: why for path in folder.paths for name, why in left_out(path).items()}
+        return {**unread, **copies, **named}
 
-    def _read_files(self, folder: Path) -> dict[Path, list[Decoded]]:
+    def _read_files(self, folder: EventFolder) -> dict[Path, list[Decoded]]:
         """Read what is new in every file and put new files in their place.
 
         Raises:
@@ -125,12 +148,14 @@ class EventTail:
                 something turned up that belongs before them.
         """
         known = {file.path: file for file in self._files}
-        paths = event_files(folder)
+        paths = [path for each in folder.paths for path in event_files(each)]
         if not known.keys() <= set(paths):
             raise FileReplacedError("an event file is gone")
         files = [known.get(path) or FileTail(path, self._decoder) for path in paths]
         decoded = {file.path: file.read() for file in files}
         files.sort(key=FileTail.order)
+        for each, step in self._void_from.items():
+            next(file for file in files if file.path.parent == each).void_before_it(step)
         if self._delivered:
             if files[: len(known)] != self._files:
                 raise FileReplacedError("an event file belongs before others that were read")

@@ -14,6 +14,7 @@ import yaml
 from gates.errors import GateConfigError, InputError
 from gates.runs.config_files import parse_yaml
 from gates.runs.ended_early import EndedEarly, read_ended_early
+from gates.runs.environment_fault import EnvironmentFault, environment_fault_of
 from gates.runs.evidence_end import EvidenceEnd, read_evidence_end
 
 CONFIG_KEYS = frozenset(
@@ -50,6 +51,8 @@ class RunInfo:
     """Of status.json: `finished`, `stopped`, `failed`, or one of a run that is still going; empty when unknown."""
     status_step: int | None = None
     status_updates: int | None = None
+    environment_fault: EnvironmentFault | None = None
+    """Set when the environment returned NaN or infinity."""
     ended_early: EndedEarly | None = None
     """Set when early stopping ended the training."""
     evidence_end: EvidenceEnd | None = None
@@ -225,6 +228,7 @@ def _with_status(info: RunInfo, path: Path) -> RunInfo:
         phase=str(data.get("phase") or ""),
         status_step=step if isinstance(step, int) else None,
         status_updates=updates if isinstance(updates, int) else None,
+        environment_fault=environment_fault_of(data),
     )
 
 

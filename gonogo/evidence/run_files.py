@@ -61,6 +61,7 @@ class RunFiles:
         self.planned_steps = planned_steps
         self.step = self.updates = 0
         """Environment steps and critic updates when something was written last."""
+        self._fault: Mapping[str, Any] = {}
         settings = {"env": dict(env), "train": dict(train)}
         content: dict[str, Any] = {
             "format": 1,
@@ -112,8 +113,20 @@ class RunFiles:
             "updates": self.updates,
             "updated_at": _now(),
             "message": message,
+            **({"environment_fault": self._fault} if self._fault else {}),
         }
         self._write("status.json", content)
+
+    def note_environment_fault(self, step: int, fault: Mapping[str, str]) -> None:
+        """Say in status.json what the environment returned first that is not finite.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        if not self._fault:
+            self.step = step
+            self._fault = {"step": step, **fault}
+            self.status(Phase.TRAINING)
 
     def note_end_of_evidence(self, error: Exception) -> None:
         """Leave a note that no evidence was collected from here on, and close the event file.

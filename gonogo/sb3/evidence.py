@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from flows.commands.terminal import say
 from gates.runs.heartbeat import Phase
 from gonogo.evidence.episodes import EpisodeCounter
+from gonogo.evidence.finite import first_not_finite
 from gonogo.evidence.guard import Guard
 from gonogo.evidence.live import LiveGate
 from gonogo.evidence.run_files import RunFiles, free_folder
@@ -155,6 +156,9 @@ class Evidence(BaseCallback):
         rewards = self.locals["rewards"] if normaliser is None else normaliser.get_original_reward()
         dones, infos = self.locals["dones"], self.locals["infos"]
         truncated = [bool(info.get("TimeLimit.truncated", False)) for info in infos]
+        fault = first_not_finite(rewards, self.locals.get("new_obs", ()))
+        if fault is not None and self._files is not None:
+            self._files.note_environment_fault(self.num_timesteps, fault)
         if self._updates is not None:
             self._updates.step(self.locals)
         for episode in self._episodes.step(rewards, dones, truncated):

@@ -28,7 +28,6 @@ from gates.events.reader import read_events  # noqa: E402
 GO, BROKEN, USAGE, NO_GO = 0, 1, 2, 3
 TOKEN = "GONOGO_FAULT_MATRIX"
 WAIT_S = 120.0
-BEGIN, END = "<!-- fault-matrix:begin -->", "<!-- fault-matrix:end -->"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -299,7 +298,7 @@ def strike(case: Case, folder: Path, reference: Path | None) -> Fate:
     command = _start(out, case.fault, environment)
     more = ""
     if case.act is not None:
-        _until(lambda: (run / "fault.json").exists() or command.poll() is not None)
+        until(lambda: (run / "fault.json").exists() or command.poll() is not None)
         more = case.act(command, out)
     output = command.communicate(timeout=WAIT_S)[0] + more
     ended = time.time()
@@ -321,7 +320,7 @@ def strike(case: Case, folder: Path, reference: Path | None) -> Fate:
         problems.append("stack traces" + (" are missing" if case.stall else " without a stall"))
     if not (out / "report.md").exists():
         problems.append("no report")
-    survivors = _survivors(token)
+    survivors = survivors_of(token)
     if survivors:
         problems.append(f"processes survived: {survivors}")
     if case.same and reference is not None and not same_events(run, reference):
@@ -367,7 +366,7 @@ def _start(
     )
 
 
-def _until(condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + WAIT_S
     while not condition():
         if time.monotonic() > deadline:
@@ -375,7 +374,7 @@ def _until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def _survivors(token: str) -> list[int]:
+def survivors_of(token: str) -> list[int]:
     """Find every process that descends from a case, wherever it stands now."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
@@ -421,12 +420,13 @@ def table(fates: list[Fate]) -> str:
     return "\n".join(lines)
 
 
-def write_table(document: Path, text: str) -> None:
-    """Put the table between the document's markers."""
-    before, begin, rest = document.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{document} holds no lines {BEGIN} and {END}")
+def write_table(document: Path, text: str, name: str = "fault-matrix") -> None:
+    """Put the table between the document's markers of that name."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    before, found, rest = document.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"{document} holds no lines {begin} and {end}")
     document.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 

@@ -19,10 +19,16 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
 from flows.commands.terminal import Ended, one_sentence_for_errors  # noqa: E402
+from flows.errors import UsageError  # noqa: E402
 from flows.pipeline import stage as stages  # noqa: E402
 from flows.pipeline.request import RunRequest  # noqa: E402
 from flows.training import stage_training as training  # noqa: E402
-from flows.training.interrupted import interrupted_run  # noqa: E402
+from flows.training.interrupted import (  # noqa: E402
+    fell_short,
+    interrupted_run,
+    nothing_to_resume,
+    unjudged_run,
+)
 from flows.training.process.stopping import raise_on_stop_signals  # noqa: E402
 from flows.training.progress import Tick  # noqa: E402
 
@@ -91,7 +97,11 @@ def run(out: Path, fault: str, *, resume: bool) -> int:
         hangs=fault.startswith(("hang", "beats")),
         live=os.environ.get("MATRIX_LIVE", "stop"),
     )
-    (stage,) = asked.plan().stages
+    return train_and_judge(asked, resume=resume)
+
+
+def train_and_judge(asked: RunRequest, *, resume: bool) -> int:
+    """Train and judge the one stage of a request as the command line does, and return its exit code."""
     reporter = Said()
     try:
         with (
@@ -99,7 +109,12 @@ def run(out: Path, fault: str, *, resume: bool) -> int:
             asked.open(asked.plan(), resuming=resume) as directory,
         ):
             raise_on_stop_signals()
-            found = interrupted_run(stage, directory) if resume else None
+            (stage,) = asked.plan().stages
+            found = unjudged_run(stage, directory, also_tried=True)
+            if found is None and resume:
+                found = interrupted_run(stage, directory)
+                if found is None and fell_short(directory.record.last(stage.name)):
+                    raise UsageError(nothing_to_resume(stage, directory))
             if found is not None:
                 folder = stages.resume(stage, found, directory, reporter)
             else:

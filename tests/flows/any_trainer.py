@@ -6,6 +6,7 @@ Its event records are written by hand: an import of TensorBoard per process woul
 import argparse
 import json
 import os
+import resource
 import signal
 import struct
 import subprocess
@@ -29,9 +30,20 @@ def main() -> int:
     parser.add_argument("--pids", type=Path)
     parser.add_argument("--save", type=Path)
     parser.add_argument("--resume", type=Path)
+    parser.add_argument(
+        "--at", type=int, help="step from which the trouble is there; default: half-way"
+    )
+    parser.add_argument("--folder", default="", help="below the log folder")
+    parser.add_argument("--talk", action="store_true", help="write to the log while it hangs")
     parser.add_argument("--hold", type=Path, help="wait half-way until this file is there")
     args = parser.parse_args()
-    first = 0 if args.resume is None else int(args.resume.read_text())
+    first = 0
+    if args.resume is not None:
+        try:
+            first = int(args.resume.read_text())
+        except ValueError:
+            print(f"{args.resume} cannot be loaded", flush=True)
+            return 1
     again = first > 0 or (args.pids is not None and args.pids.with_suffix(".once").exists())
     act = "finish" if again and args.act.endswith("once") else args.act.removesuffix(" once")
     if args.pids is not None:
@@ -40,12 +52,14 @@ def main() -> int:
         write(args.pids, {"trainer": os.getpid(), "children": children})
     if act == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    args.log_dir.mkdir(parents=True, exist_ok=True)
+    folder = args.log_dir / args.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    trouble_at = args.steps // 2 if args.at is None else args.at - 1
     name = f"events.out.tfevents.{int(time.time())}.host.{os.getpid()}.0"
-    with (args.log_dir / name).open("wb") as file:
+    with (folder / name).open("wb") as file:
         file.write(record(struct.pack("<Bd", 0x09, time.time()) + b"\x1a\x0dbrain.Event:2"))
         for step in range(first + 20, args.steps + 1, 20):
-            half = step > args.steps // 2
+            half = step > trouble_at
             loss = float("nan") if act == "nan" and half else args.loss
             values = {args.tag: loss, "losses/qf1_values": loss}
             if step % 100 == 0:
@@ -54,13 +68,18 @@ def main() -> int:
             file.flush()
             if args.save is not None and step % 100 == 0:
                 args.save.parent.mkdir(exist_ok=True)
-                args.save.write_text(str(step))
+                Path(str(args.save).replace("STEP", str(step))).write_text(str(step))
             while half and args.hold is not None and not args.hold.exists():
                 time.sleep(0.05)
-            if half and act in ("nan", "wait", "hang", "deaf"):
-                time.sleep(300)
+            while half and act in ("nan", "wait", "hang", "deaf"):
+                time.sleep(0.5)
+                if args.talk:
+                    print("still here", flush=True)
             if half and act == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
+            if half and act == "crash":
+                resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+                os.kill(os.getpid(), signal.SIGSEGV)
             if half and act.startswith("exit "):
                 print("it has an end of its own", flush=True)
                 return int(act.split()[1])

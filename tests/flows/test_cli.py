@@ -307,3 +307,10 @@ def test_nobody_has_to_read_to_the_end(
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (code, "")
+
+
+@pytest.mark.parametrize("option", ["--out", "--note"])
+def test_a_training_needs_names_that_are_text(option: str) -> None:
+    said = refused("run", "--preset", "pendulum", "--stages", "5k", option, "a\udcff")
+    assert f"{option}: " in said
+    assert "no UTF-8" in said

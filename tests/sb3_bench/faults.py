@@ -253,7 +253,7 @@ FAULTS: dict[str, Fault] = {
     "actor saturated": Fault(causes=("dead_actor",), inject=_saturated),
     "action without tanh": Fault(causes=("unbounded_action",), inject=_no_tanh),
     "rewards not finite": Fault(
-        causes=("rewards_not_finite",),
+        causes=("environment_not_finite",),
         inject=_batches(lambda _, b: b._replace(rewards=b.rewards * float("nan"))),
     ),
     "next observation is the observation": Fault(

@@ -5,6 +5,7 @@ EnvironmentSetupError              before its first step, and it would happen ag
 ├── MissingExtraError              a package that the environment needs is not installed
 └── UnsupportedEnvironmentError    TD3 cannot act in it, or it rejects its settings
 SimulatorLostError                 at any time; another attempt may well succeed
+NotFiniteError                     at any time; it returned a number that nothing can be learned from
 """
 
 from __future__ import annotations
@@ -30,6 +31,15 @@ class MissingExtraError(EnvironmentSetupError):
 
 class UnsupportedEnvironmentError(EnvironmentSetupError):
     """An environment exists, but not in a form that can be used here."""
+
+
+class NotFiniteError(Exception):
+    """The environment returned NaN or infinity as a part of an observation or as a reward."""
+
+    def __init__(self, *, part: str, key: str, value: float) -> None:
+        self.record = {"part": part, "key": key, "value": str(value)}
+        """What status.json says of it: `observation` or `reward`; where in it, as in `observation.speed[1]`; `nan`."""
+        super().__init__(f"the environment returned {value} in {key}")
 
 
 class SimulatorLostError(Exception):

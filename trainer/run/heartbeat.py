@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -40,14 +41,14 @@ class Heartbeat:
         self._written_at = -float("inf")
         self._speed_from = (time.monotonic(), 0)
         self._steps_per_s: float | None = None
-        self._step = self._updates = 0
+        self.step = self._updates = 0
         self._tally: EpisodeTally | None = None
 
     def beat(
         self, phase: Phase, step: int, updates: int, tally: EpisodeTally | None = None
     ) -> None:
         """Say that the trainer is alive in `phase` at `step`; `tally` knows the latest episodes."""
-        self._step, self._updates, self._tally = step, updates, tally
+        self.step, self._updates, self._tally = step, updates, tally
         now = time.monotonic()
         if phase == self._phase and now - self._written_at < INTERVAL_S:
             return
@@ -58,11 +59,13 @@ class Heartbeat:
         self._phase, self._written_at = phase, now
         self._write(phase, "")
 
-    def end(self, phase: Phase, message: str = "") -> None:
-        """Say how the run ended, with a sentence when it did not finish."""
-        self._write(phase, message)
+    def end(
+        self, phase: Phase, message: str = "", *, fault: Mapping[str, object] | None = None
+    ) -> None:
+        """Say how the run ended, with a sentence when it did not finish; `fault` is what the environment did."""
+        self._write(phase, message, fault)
 
-    def _write(self, phase: Phase, message: str) -> None:
+    def _write(self, phase: Phase, message: str, fault: Mapping[str, object] | None = None) -> None:
         recent = self._tally.recent if self._tally is not None else None
         write_json(
             self._path,
@@ -70,7 +73,7 @@ class Heartbeat:
                 "format": 1,
                 "pid": os.getpid(),
                 "phase": phase,
-                "step": self._step,
+                "step": self.step,
                 "planned_steps": self._planned_steps,
                 "updates": self._updates,
                 "steps_per_s": self._steps_per_s,
@@ -78,6 +81,7 @@ class Heartbeat:
                 "mean_episode_return": _number(recent.total if recent else None),
                 "updated_at": utc_now(),
                 "message": message,
+                **({} if fault is None else {"environment_fault": dict(fault)}),
             },
         )
 

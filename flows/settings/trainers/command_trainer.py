@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import sys
@@ -103,11 +104,19 @@ class TrainerCommand:
         return fill_all(texts, self._values(run, attempt, checkpoint))
 
     def checkpoint_pattern(self, run: Path) -> str:
-        """Return the absolute pattern of its checkpoints; empty without one."""
+        """Return the absolute pattern of its checkpoints; empty without one.
+
+        Only what the preset itself writes is a pattern: a folder may be called `lr=[1e-3]`.
+        """
         if not self.section.checkpoints:
             return ""
-        (pattern,) = fill(self.section.checkpoints, self._values(run, 1, None))
-        return str(self.cwd / pattern)
+        values = self._values(run, 1, None)
+        literal = {
+            name: value if isinstance(value, (list, tuple)) else glob.escape(written(value))
+            for name, value in values.items()
+        }
+        (pattern,) = fill(self.section.checkpoints, literal)
+        return os.path.join(glob.escape(str(self.cwd)), pattern)  # noqa: PTH118
 
     def environment(self, run: Path, *, attempt: int) -> dict[str, str]:
         """Return the caller's environment, without Prefect's settings, with the preset's variables."""

@@ -11,9 +11,13 @@ HOME = Path(__file__).resolve().parents[3]
 OWN_PACKAGES = ("trainer", "carla_double")
 """Packages that run in processes of their own, and are not imported here."""
 
-FINISHED, BROKEN, BAD_CONFIG, DIVERGED = 0, 1, 2, 3
+FINISHED, BROKEN, BAD_CONFIG, DIVERGED, ENVIRONMENT_NOT_FINITE = 0, 1, 2, 3, 4
 SIMULATOR_LOST, STOPPED = 75, 143
 """Exit codes of the trainer (docs/run-directory.md)."""
+
+
+KEPT_FOR_TRAINERS = "GONOGO_CALLERS_"
+"""Beginning of the names of the caller's variables that we cannot use ourselves, but trainers may."""
 
 
 def own_module(module: str, *arguments: str) -> list[str]:
@@ -31,7 +35,11 @@ def callers_environment() -> dict[str, str]:
 
     A trainer has nothing to ask Prefect, and these settings may hold passwords and keys.
     """
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")}
+    kept = {
+        name.removeprefix(KEPT_FOR_TRAINERS): text
+        for name, text in os.environ.items()
+        if not name.startswith("PREFECT_")
+    }
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
 

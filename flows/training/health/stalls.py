@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flows.records.trainer_files import TrainerStatus
@@ -20,17 +21,38 @@ class Stall:
     step: int
     waited_s: float
     limit_s: float
+    key: str
+    """The setting that sets the limit."""
     alive: bool
     """The heartbeat was still being written."""
+    log_grows: bool = False
+    """trainer.log was still being written."""
 
     @property
     def text(self) -> str:
         """The stall as half a sentence."""
-        how = "its heartbeat goes on but nothing else does" if self.alive else "it is silent"
+        how = "it is silent"
+        if self.log_grows:
+            how = "only its log grows"
+        elif self.alive:
+            how = "its heartbeat goes on but nothing else does"
         return (
             f"hung in phase {self.phase} at step {self.step:,}: {how}, "
-            f"for {self.waited_s:,.0f} s (limit {self.limit_s:,.0f} s)"
+            f"for {self.waited_s:,.0f} s (limit {self.limit_s:,.0f} s, {self.key})"
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignsOfLife:
+    """What grows besides the steps of a heartbeat; each is only compared for being different."""
+
+    files: int = 0
+    """Bytes below the event folder, whether they can be read or not."""
+    log: int = 0
+    """Bytes of trainer.log, where its growth counts."""
+
+
+NO_SIGNS = SignsOfLife()
 
 
 class StallWatch:
@@ -39,26 +61,47 @@ class StallWatch:
     Times in the heartbeat are only compared for being different: the machine's clock may jump.
     """
 
-    def __init__(self, settings: StallSettings, *, now: float) -> None:
-        """Begin to watch; `now` is of a clock that never jumps, in seconds."""
-        self._settings = settings
-        self._beat: TrainerStatus | None = None
-        self._beat_at = self._progress_at = self._seen_at = now
+    def __init__(
+        self, settings: StallSettings, *, now: float, keys: Mapping[str, str] | None = None
+    ) -> None:
+        """Begin to watch.
 
-    def observe(self, status: TrainerStatus | None, now: float) -> Stall | None:
+        Args:
+            settings: Limits.
+            now: Of a clock that never jumps, in seconds.
+            keys: Fields of `settings` that another setting gave, with the name of that.
+        """
+        self._settings = settings
+        self._keys = keys or {}
+        self._beat: TrainerStatus | None = None
+        self._signs: SignsOfLife | None = None
+        self._beat_at = self._progress_at = self._seen_at = self._log_at = now
+
+    def observe(
+        self, status: TrainerStatus | None, now: float, signs: SignsOfLife = NO_SIGNS
+    ) -> Stall | None:
         """Take note of the newest heartbeat of this attempt and say whether the run hangs."""
         if now - self._seen_at > OUR_GAP_S:
-            self._beat_at = self._progress_at = now
+            self._beat_at = self._progress_at = self._log_at = now
         self._seen_at = now
+        before, self._signs = self._signs, signs
+        if before is not None and signs.files != before.files:
+            self._beat_at = self._progress_at = now
+        if before is not None and signs.log != before.log:
+            self._log_at = now
         if status is not None and status != self._beat:
             if self._beat is None or _mark(status) != _mark(self._beat):
                 self._progress_at = now
             self._beat, self._beat_at = status, now
         phase = status.phase if status is not None else Phase.STARTING.value
         silent_s, waited_s = now - self._beat_at, now - self._progress_at
-        limit_s = self._limit_s(phase)
+        name = _LIMITS.get(phase, "training_s")
         if phase == Phase.EVALUATING and silent_s > self._settings.silent_evaluation_s:
-            waited_s, limit_s = silent_s, self._settings.silent_evaluation_s
+            waited_s, name = silent_s, "silent_evaluation_s"
+        log_grows = now - self._log_at <= self._limit_s(name) and self._log_at > self._progress_at
+        if log_grows and self._settings.log_only_s > self._limit_s(name):
+            name = "log_only_s"
+        limit_s = self._limit_s(name)
         if waited_s <= limit_s:
             return None
         return Stall(
@@ -66,21 +109,24 @@ class StallWatch:
             step=status.step if status else 0,
             waited_s=waited_s,
             limit_s=limit_s,
+            key=self._keys.get(name, f"supervision.stalls.{name}"),
             alive=silent_s < waited_s / 2,
+            log_grows=log_grows,
         )
 
-    def _limit_s(self, phase: str) -> float:
-        settings = self._settings
-        if phase in ENDED:
-            return settings.ending_s
-        limits: dict[str, float] = {
-            Phase.STARTING: settings.starting_s,
-            Phase.CONNECTING: settings.connecting_s,
-            Phase.LOADING_MAP: settings.loading_map_s,
-            Phase.EVALUATING: settings.evaluating_s,
-            Phase.CHECKPOINTING: settings.checkpointing_s,
-        }
-        return limits.get(phase, settings.training_s)
+    def _limit_s(self, name: str) -> float:
+        return float(getattr(self._settings, name))
+
+
+_LIMITS: dict[str, str] = {
+    Phase.STARTING: "starting_s",
+    Phase.CONNECTING: "connecting_s",
+    Phase.LOADING_MAP: "loading_map_s",
+    Phase.EVALUATING: "evaluating_s",
+    Phase.CHECKPOINTING: "checkpointing_s",
+    **dict.fromkeys(ENDED, "ending_s"),
+}
+"""The setting that limits each phase; of all others it is `training_s`."""
 
 
 def _mark(status: TrainerStatus) -> tuple[str, int, int]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from flows.settings.trainers.own_trainer import (
     BAD_CONFIG,
     DIVERGED,
+    ENVIRONMENT_NOT_FINITE,
     FINISHED,
     SIMULATOR_LOST,
 )
@@ -22,7 +23,10 @@ class End(str, Enum):
 
     FINISHED = "finished"
     DIVERGED = "diverged"
+    ENVIRONMENT = "environment not finite"
     LIVE_STOP = "stopped by the live gate"
+    SHORT = "ended before its plan"
+    """By itself and without an error."""
     EARLY_STOP = "ended early"
     """The evaluations stopped to improve."""
     SIMULATOR_LOST = "simulator lost"
@@ -36,7 +40,9 @@ class End(str, Enum):
     """By whoever runs us: Ctrl-C or SIGTERM."""
 
 
-JUDGED = frozenset({End.FINISHED, End.DIVERGED, End.LIVE_STOP, End.EARLY_STOP})
+JUDGED = frozenset(
+    {End.FINISHED, End.SHORT, End.DIVERGED, End.ENVIRONMENT, End.LIVE_STOP, End.EARLY_STOP}
+)
 """The gate judges what was logged."""
 RESTARTED = frozenset({End.SIMULATOR_LOST, End.OUT_OF_MEMORY, End.KILLED, End.HUNG})
 """The same command may well succeed when it is given another time."""
@@ -50,11 +56,21 @@ class Ending:
 
     end: End
     why: str
+    note: str = ""
+    """How the process of a finished training ended, where that was not as it should."""
+
+    @property
+    def sentence(self) -> str:
+        """What there is to say about the end; empty for a training that simply finished."""
+        if self.end is End.FINISHED:
+            return self.note
+        return f"{self.why}."
 
 
 OWN_CODES: Mapping[int, End] = {
     FINISHED: End.FINISHED,
     DIVERGED: End.DIVERGED,
+    ENVIRONMENT_NOT_FINITE: End.ENVIRONMENT,
     BAD_CONFIG: End.BAD_CONFIG,
     SIMULATOR_LOST: End.SIMULATOR_LOST,
 }
@@ -62,6 +78,7 @@ OWN_CODES: Mapping[int, End] = {
 _SENTENCES = {
     End.FINISHED: "The trainer finished {where}",
     End.DIVERGED: "The trainer diverged {where}: {reason}",
+    End.ENVIRONMENT: "The environment ended the training {where}: {reason}",
     End.BAD_CONFIG: "The trainer refused its configuration: {reason}",
     End.SIMULATOR_LOST: "The simulator was lost {where}: {reason}",
     End.KILLED: "The trainer was killed {where}: {reason}",

@@ -110,16 +110,19 @@ class ChildProcess:
             self._guard.send_signal(signal.SIGTERM)
 
     def stop(self, grace_s: float | None = None) -> int:
-        """Ask the child to stop, wait for the grace time, then kill its whole process group.
+        """Ask the child to stop, and then what it left behind; each has the grace time before it is killed.
 
         A second Ctrl-C while waiting kills at once. `grace_s` replaces the child's own grace time.
         """
         try:
             if self.poll() is None:
+                grace_s = self._grace_s if grace_s is None else grace_s
                 self.ask_to_stop()
-                deadline = time.monotonic() + (self._grace_s if grace_s is None else grace_s)
-                while self.poll() is None and time.monotonic() < deadline and not hurried():
-                    time.sleep(0.02)
+                self._wait_patiently(grace_s)
+                if self.poll() is None and not hurried():
+                    # A wrapper may have kept the request to itself; it is killed, what it started has its turn.
+                    self._guard.send_signal(signal.SIGINT)
+                    self._wait_patiently(grace_s)
         finally:
             code = self._kill()
         return code
@@ -138,14 +141,18 @@ class ChildProcess:
         except ChildProcessError:
             return True
 
+    def _wait_patiently(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self.poll() is None and time.monotonic() < deadline and not hurried():
+            time.sleep(0.02)
+
     def _kill(self) -> int:
         if self._guard.returncode is None:
-            if not self._ended():
-                # The guard knows best what belongs to the child.
+            deadline = time.monotonic() + KILL_S
+            while not self._ended() and time.monotonic() < deadline:
+                # The guard knows best what belongs to the child; the second signal spares nothing.
                 self._guard.send_signal(signal.SIGINT)
-                deadline = time.monotonic() + KILL_S
-                while not self._ended() and time.monotonic() < deadline:
-                    time.sleep(0.02)
+                time.sleep(0.02)
             self._clear_away()
         return self._guard.returncode
 

@@ -50,20 +50,26 @@ class RestartPolicy:
         """Restarts since the newest checkpoint."""
         self._best: Progress | None = None
 
-    def after(self, end: End, progress: Progress) -> Restart:
-        """Say what follows an attempt that ended so."""
+    def after(self, end: End, progress: Progress, *, another_start: bool = False) -> Restart:
+        """Say what follows an attempt that ended so.
+
+        Args:
+            end: How it ended.
+            progress: How far the run came.
+            another_start: The next attempt begins otherwise, so that the failure of this one says nothing about it.
+        """
         self._attempts += 1
         best = self._best
         if best is not None and (progress.checkpoint or 0) > (best.checkpoint or 0):
             self._fruitless = 0
         self._best = progress if best is None else progress.further_of(best)
-        if end not in RESTARTED:
+        if end not in RESTARTED and not another_start:
             return Restart(
                 wait_s=0.0, refused=f"a run that ended so is not restarted ({end.value})"
             )
         if self._attempts >= self._settings.attempts:
             return Restart(wait_s=0.0, refused=f"all {self._attempts} attempts are used up")
-        if best is not None and not progress.beyond(best):
+        if best is not None and not progress.beyond(best) and not another_start:
             return Restart(
                 wait_s=0.0,
                 refused=f"attempt {self._attempts} came no further than the one before",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -34,6 +35,30 @@ def raise_on_stop_signals() -> None:
     # Under nohup SIGHUP is ignored, and that must stay so.
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, handler)
+
+
+_swallowed: list[BaseException] = []
+"""Requests to stop that Python raised where nothing can unwind, and so dropped."""
+
+
+@contextlib.contextmanager
+def no_request_lost() -> Iterator[None]:
+    """While open, let the next `sleep` of the main thread raise a request that was raised in a destructor."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        error = unraisable.exc_value
+        if isinstance(error, BaseException) and not isinstance(error, (Exception, GeneratorExit)):
+            _swallowed.append(error)
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+        _swallowed.clear()
 
 
 class StopSwitch:
@@ -111,7 +136,10 @@ def sleep(seconds: float, ended: int | None = None) -> None:
 
     Raises:
         StopRequested: It was turned.
+        BaseException: A request to stop that was lost before; see `no_request_lost`.
     """
+    if _swallowed and threading.current_thread() is threading.main_thread():
+        raise _swallowed.pop()
     switch = _switch.get()
     if switch is not None:
         switch.sleep(seconds, ended)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import shutil
 import time
@@ -12,13 +11,15 @@ from pathlib import Path
 
 from flows.errors import writing
 from flows.records.command_run import DISCARDED, record_attempt, write_command_run
-from flows.records.trainer_files import TrainerStatus
+from flows.records.trainer_files import LOG_NAME, TrainerStatus
 from flows.settings.plan import StagePlan
 from flows.settings.supervision import Supervision
 from flows.settings.trainers.command_trainer import TrainerCommand
 from flows.settings.trainers.own_trainer import BAD_CONFIG, FINISHED
+from flows.training.health.stalls import SignsOfLife
 from flows.training.health.traces import first_member
 from flows.training.process.attempt_ends import End, Ending, classify
+from flows.training.trainers.checkpoints import can_go_on, checkpoints_of, newest_whole
 from flows.training.trainers.container import (
     clear_container,
     removal_command,
@@ -26,6 +27,7 @@ from flows.training.trainers.container import (
     with_cidfile,
 )
 from flows.training.trainers.heartbeat import EventHeartbeat
+from flows.training.trainers.launch import Logged
 from flows.training.trainers.purge_mark import write_purge_mark
 from gates.runs.heartbeat import Phase
 from gates.runs.translate import load_dialect
@@ -39,8 +41,13 @@ _WAS_ENDED = frozenset(
     {End.KILLED, End.HUNG, End.LIVE_STOP, End.EARLY_STOP, End.INTERRUPTED, End.OUT_OF_MEMORY}
 )
 """Ends after which a container may still be there."""
+_COULD_NOT_LOAD = frozenset({End.BROKEN, End.KILLED, End.OUT_OF_MEMORY})
+"""Ends of an attempt that may be the fault of the checkpoint that it went on from."""
+_MOST_DISTRUSTED = 3
+"""Checkpoints that are given up one after the other; when none of them can be loaded, it is not their fault."""
 _ENDED_PHASES = {
     End.FINISHED: Phase.FINISHED,
+    End.SHORT: Phase.FINISHED,
     End.DIVERGED: Phase.DIVERGED,
     End.LIVE_STOP: Phase.STOPPED,
     End.EARLY_STOP: Phase.STOPPED,
@@ -55,6 +62,9 @@ def with_limits_of(trainer: TrainerCommand | None, settings: Supervision) -> Sup
     silent_s = trainer.section.silent_s
     limits = {"training_s": silent_s, "starting_s": max(settings.stalls.starting_s, silent_s)}
     return settings.model_copy(update={"stalls": settings.stalls.model_copy(update=limits)})
+
+
+SILENT_KEY = "trainer.silent_s of the preset"
 
 
 class CommandTrainer:
@@ -85,6 +95,14 @@ class CommandTrainer:
         self._pid: int | None = None
         self._attempt = 0
         self._goes_on = False
+        self._from: Path | None = None
+        """Checkpoint that the attempt went on from."""
+        self._distrusted: frozenset[Path] = frozenset()
+        """Checkpoints from which an attempt went on and logged nothing."""
+        starting_s = stage.supervision.stalls.starting_s
+        longer = trainer.section.silent_s >= starting_s
+        names = ("training_s", "starting_s") if longer else ("training_s",)
+        self.limit_keys: Mapping[str, str] = dict.fromkeys(names, SILENT_KEY)
         self._unmarked_since: float | None = None
         """When an attempt that goes on began, as long as nothing was declared void; seconds since the epoch."""
 
@@ -95,7 +113,7 @@ class CommandTrainer:
             OutputError: The run directory cannot be written.
         """
         checkpoint = self._checkpoint()
-        goes_on = resume and self._can_go_on(checkpoint)
+        goes_on = resume and can_go_on(self._trainer, checkpoint)
         with writing("The run's folder", self._run):
             if not goes_on:
                 self._discard_events(attempt - 1)
@@ -125,6 +143,7 @@ class CommandTrainer:
         self._attempt = attempt
         self._group = self._pid = None
         self._goes_on = goes_on
+        self._from = checkpoint if goes_on else None
         self._unmarked_since = time.time() if goes_on else None
         return command, self._trainer.environment(self._run, attempt=attempt)
 
@@ -150,9 +169,49 @@ class CommandTrainer:
     def outlook(self) -> str:
         """Say whether the next attempt goes on or starts from scratch."""
         checkpoint = self._checkpoint()
-        if not self._can_go_on(checkpoint):
-            return "from scratch"
-        return f"from {checkpoint.name}" if checkpoint else "as trainer.resume says"
+        newer = [
+            f"{path.name} {broken or 'could not be loaded'}"
+            for path, broken in checkpoints_of(self._trainer, self._run)
+            if broken or path in self._distrusted
+        ]
+        why = f" ({', '.join(newer)})" if newer else ""
+        if not can_go_on(self._trainer, checkpoint):
+            return f"from scratch{why}"
+        return f"from {checkpoint.name}{why}" if checkpoint else "as trainer.resume says"
+
+    def goes_on(self) -> bool:
+        """Tell whether there is a checkpoint to go on from."""
+        return can_go_on(self._trainer, self._checkpoint())
+
+    def another_start(self, ending: Ending) -> bool:
+        """Give up a checkpoint from which nothing was logged, where an older whole one stands."""
+        logged = self._heartbeat is not None and self._heartbeat.first_step is not None
+        if logged or self._from is None or ending.end not in _COULD_NOT_LOAD:
+            return False
+        if len(self._distrusted) >= _MOST_DISTRUSTED:
+            return False
+        distrusted = self._distrusted | {self._from}
+        if newest_whole(self._trainer, self._run, left_out=distrusted) is None:
+            return False
+        self._distrusted = distrusted
+        return True
+
+    def signs(self) -> SignsOfLife:
+        """Return the bytes of event files and log."""
+        files = self._heartbeat.bytes if self._heartbeat is not None else 0
+        return SignsOfLife(files=files, log=_size(self._run / LOG_NAME))
+
+    @property
+    def problem(self) -> str:
+        """Why the event files cannot be read; empty when they can."""
+        return self._heartbeat.problem if self._heartbeat is not None else ""
+
+    def logged(self) -> Logged:
+        """Return what the event files say, read to their end."""
+        if self._heartbeat is None:
+            return Logged()
+        self._heartbeat.read_to_the_end()
+        return Logged(step=self._heartbeat.step, interval=self._heartbeat.interval)
 
     def classify(self, code: int, *, step: int | None, said: str, oom_kills: int) -> Ending:
         """Tell by the preset's exit codes, then by signals and words."""
@@ -160,7 +219,15 @@ class CommandTrainer:
             step = status.step
         given = self._trainer.section.exit_codes
         meanings = {**DEFAULT_CODES, **{number: ENDS[name] for number, name in given.items()}}
-        return classify(code, step=step, said=said, oom_kills=oom_kills, meanings=meanings)
+        ending = classify(code, step=step, said=said, oom_kills=oom_kills, meanings=meanings)
+        logged = self.logged()
+        if ending.end is not End.FINISHED or not logged.step or logged.nearly(self._stage.steps):
+            return ending
+        return Ending(
+            end=End.SHORT,
+            why=f"The trainer ended with exit code {code} at step {logged.step:,} of "
+            f"{self._stage.steps:,} planned",
+        )
 
     def ended(self, ending: Ending) -> None:
         """Write to status.json how it ended, in the trainer's place."""
@@ -169,21 +236,14 @@ class CommandTrainer:
             clear_container(self._program_path, self._cidfile, ended_itself=ended_itself)
         if self._heartbeat is not None:
             phase = _ENDED_PHASES.get(ending.end, Phase.FAILED)
-            self._heartbeat.end(phase, "" if ending.end is End.FINISHED else f"{ending.why}.")
+            self._heartbeat.end(phase, ending.sentence)
             self._void_what_is_logged_again()
             with contextlib.suppress(OSError):
                 first = self.first_step(resume=self._goes_on)
                 record_attempt(self._run, self._attempt, pid=self._pid, resumed_from_step=first)
 
     def _checkpoint(self) -> Path | None:
-        """Return the newest file of the preset's pattern."""
-        pattern = self._trainer.checkpoint_pattern(self._run)
-        found = [Path(name) for name in glob.glob(pattern)] if pattern else []  # noqa: PTH207
-        return max(found, key=_changed_at, default=None)
-
-    def _can_go_on(self, checkpoint: Path | None) -> bool:
-        section = self._trainer.section
-        return bool(section.resume) and (checkpoint is not None or not section.checkpoints)
+        return newest_whole(self._trainer, self._run, left_out=self._distrusted)
 
     def _discard_events(self, attempt: int) -> None:
         """Move what an attempt logged out of the way; its steps are made anew."""
@@ -217,8 +277,8 @@ class CommandTrainer:
             write_purge_mark(self._run / EVENTS, step=first, at=began)
 
 
-def _changed_at(path: Path) -> float:
+def _size(path: Path) -> int:
     try:
-        return path.stat().st_mtime
+        return path.stat().st_size
     except OSError:
-        return 0.0
+        return 0

@@ -7,6 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from gates.errors import GatesError
 from gates.events.tail import EventTail
 from gates.runs.heartbeat import Phase
 from gates.runs.translate import Dialect, translate
-from gates.series import EventLog
+from gates.series import EventLog, IntArray
 from gates.tags import CANONICAL_TAGS
 
 LOOK_S = 1.0
@@ -54,16 +55,22 @@ class EventHeartbeat:
         self._dialect = dialect
         self._clock = clock
         self._tail = EventTail(run)
-        self._bytes = -1
+        self._began = time.time()
         self._points = 0
-        self._step = 0
+        self.bytes = -1
+        """Of all files below the event folder, readable or not."""
+        self.problem = ""
+        """Why the event files cannot be read; empty when they can."""
+        self.step = 0
+        """Largest environment step that this attempt logged."""
+        self._rows: IntArray = np.empty(0, dtype=np.int64)
         self._seen: deque[tuple[float, int]] = deque(maxlen=_SPEED_POINTS)
         self._due = self._write_due = clock()
         self._episodes = {tag: deque[float](maxlen=_EPISODES) for tag in (_LENGTH, _RETURN)}
         self._newest: TrainerStatus | None = None
         self.first_step: int | None = None
         """Lowest environment step that this attempt logged; None before the first."""
-        self._read()
+        self._steps(self._read())
 
     def look(self, pid: int | None) -> TrainerStatus | None:
         """Return the heartbeat as of now; None before the first point was logged."""
@@ -99,18 +106,33 @@ class EventHeartbeat:
             return False
         self._points += points
         self._note_episodes(log)
-        steps = [
-            series.steps for tag, series in log.series.items() if len(series) and self._counts(tag)
-        ]
-        if steps:
-            every = np.concatenate(steps)
+        every = self._steps(log)
+        if len(every):
             lowest, highest = int(every.min()), int(every.max())
             if self.first_step is None:
                 self.first_step = lowest
-            if highest > self._step or not self._seen:
-                self._step = max(highest, self._step)
-                self._seen.append((self._clock(), self._step))
+            if highest > self.step or not self._seen:
+                self.step = max(highest, self.step)
+                self._seen.append((self._clock(), self.step))
         return True
+
+    @property
+    def last_row(self) -> int:
+        """Largest environment step of the whole run, attempts before this one included; 0 without one."""
+        return int(self._rows.max(initial=0))
+
+    @property
+    def interval(self) -> int:
+        """Largest distance between two rows of the run; of few rows, also that from its beginning."""
+        rows = self._rows if len(self._rows) >= 3 else np.append(0, self._rows)
+        return int(np.diff(rows).max(initial=0))
+
+    def _steps(self, log: EventLog) -> IntArray:
+        """Return the environment steps of all points that have one, and keep them as rows of the run."""
+        steps = [s.steps for tag, s in log.series.items() if len(s) and self._counts(tag)]
+        every = np.concatenate([np.empty(0, dtype=np.int64), *steps])
+        self._rows = np.union1d(self._rows, every)
+        return every
 
     def _note_episodes(self, log: EventLog) -> None:
         """Keep the newest lengths and returns, whatever the trainer calls them."""
@@ -131,15 +153,21 @@ class EventHeartbeat:
 
     def _read(self) -> EventLog:
         size = _size(self._run / "events")
-        if size == self._bytes:
+        if size == self.bytes:
             return EventLog(series={}, files=())
-        self._bytes = size
-        # A folder with several runs in it is for the gate to refuse, not for the heartbeat.
-        with contextlib.suppress(GatesError):
+        self.bytes = size
+        try:
             log = self._tail.poll()
-            # After a file was replaced everything is read again, and none of it need be new.
-            return log if not log.restarted else EventLog(series={}, files=())
-        return EventLog(series={}, files=())
+        except GatesError as error:
+            self.problem = str(error)
+            return EventLog(series={}, files=())
+        self.problem = ""
+        return self._of_this_attempt(log) if log.restarted else log
+
+    def _of_this_attempt(self, log: EventLog) -> EventLog:
+        """Leave out what was logged before this attempt: after a file was replaced everything is read again."""
+        kept = {tag: s.where(s.wall_times >= self._began) for tag, s in log.series.items()}
+        return replace(log, series={tag: series for tag, series in kept.items() if len(series)})
 
     def _counts(self, tag: str) -> bool:
         """Tell whether a tag's steps are environment steps."""
@@ -152,7 +180,7 @@ class EventHeartbeat:
         changed = self._newest is None or self._newest.phase != phase.value
         self._newest = TrainerStatus(
             phase=phase.value,
-            step=self._step,
+            step=self.step,
             planned_steps=self._planned_steps,
             steps_per_s=self._speed(),
             message=message,

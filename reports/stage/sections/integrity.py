@@ -29,6 +29,7 @@ def integrity_rows(result: GateResult, log: EventLog, run: RunInfo | None = None
         ("Scalars", _scalars(log)),
         ("Not finite", _not_finite(log)),
         ("Event files", _files(log)),
+        ("One run in", _folders(log)),
         ("Not read", _ignored(log)),
         ("Damage", _damage(log)),
     ]
@@ -55,6 +56,11 @@ def _trainer(log: EventLog, run: RunInfo | None) -> str:
         return "not recognised"
     algorithms = " or ".join(algorithms_of(log, run))
     return f"{log.trainer}, {algorithms}" if log.trainer and algorithms else log.trainer
+
+
+def _folders(log: EventLog) -> str:
+    """Name the folders of a run that went on in a new one, oldest first."""
+    return _some(map(_quoted, log.folders)) if len(log.folders) > 1 else ""
 
 
 def _ignored(log: EventLog) -> str:

@@ -216,7 +216,7 @@ def test_rewards_that_are_not_finite_are_told_from_values_that_are_not(
     run.set("debug/reward_mean", np.where(np.arange(count) < count // 2, 0.5, np.nan))
     if value_first:
         run.set("train/q1_value", np.where(np.arange(count) < count // 4, 0.5, np.nan))
-    assert ("rewards_not_finite" in causes(judge(run))) is named
+    assert ("environment_not_finite" in causes(judge(run))) is named
 
 
 def test_a_policy_without_noise_is_told() -> None:
@@ -224,3 +224,21 @@ def test_a_policy_without_noise_is_told() -> None:
     run.set("agent/exploration_noise", 0.0)
     result = judge(run)
     assert (result.verdict, causes(result)) == (Verdict.CONDITIONAL, ["exploration_off"])
+
+
+@pytest.mark.parametrize("tag", ["debug/reward_mean", "train/episode_reward"])
+def test_a_reward_that_is_not_finite_is_the_environments(tag: str) -> None:
+    run = make(Recipe())
+    values = run.tags[tag].values.copy()
+    values[len(values) // 2] = np.nan
+    run.tags[tag] = replace(run.tags[tag], values=values)
+    assert "environment_not_finite" in causes(judge(run))
+
+
+def test_a_reward_that_the_networks_ruined_is_not_the_environments() -> None:
+    run = make(Recipe())
+    for tag in ("debug/reward_mean", "train/episode_reward", "train/critic_loss", "train/q1_value"):
+        values = run.tags[tag].values.copy()
+        values[run.tags[tag].steps >= 3_000] = np.nan
+        run.tags[tag] = replace(run.tags[tag], values=values)
+    assert "environment_not_finite" not in causes(judge(run))

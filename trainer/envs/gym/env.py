@@ -183,6 +183,10 @@ class GymVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray[A
                 self._begin(i, observation)
         return self._copy(), reward, terminated, truncated, infos
 
+    def key_of(self, column: int) -> str:
+        """Say which number of the observation stands in a column of `vector`."""
+        return self._adapter.key_of(column)
+
     def close_extras(self, **_kwargs: Any) -> None:
         """Close every environment."""
         for env in self._envs:

@@ -61,6 +61,16 @@ class ObservationAdapter:
             out[start : start + len(flat)] = flat
             start += len(flat)
 
+    def key_of(self, column: int) -> str:
+        """Say which number of the observation stands in a column of the vector: `observation.speed[1]`."""
+        for path, part in self._flat:
+            width = spaces.flatdim(part)
+            if column < width:
+                place = f"[{column}]" if width > 1 else ""
+                return f"{'.'.join(('observation', *map(str, path)))}{place}"
+            column -= width
+        raise IndexError(column)
+
     def image(self, observation: Any, out: npt.NDArray[np.uint8]) -> None:
         """Write the grey image into `out`, `uint8[camera_size, camera_size]`."""
         assert self._image_path is not None

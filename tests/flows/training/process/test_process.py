@@ -23,7 +23,7 @@ def child(tmp_path: Path, code: str, *, grace_s: float = 20.0) -> ChildProcess:
     )
 
 
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -141,6 +141,66 @@ def test_the_child_does_not_outlive_us(tmp_path: Path, script: str) -> None:
     pids = [int(pid) for pid in (tmp_path / "pid").read_text().split()]
     until(lambda: not any(map(runs, pids)))
     assert (tmp_path / "saved").exists() == (script is SAVES)
+
+
+WRAPPERS = {
+    "a shell": "{python} child.py; echo done",
+    "a shell with a trap": "trap 'echo trapped' TERM; {python} child.py; echo done",
+    "a shell that ignores": "trap '' TERM; {python} child.py; echo done",
+    "a shell with a background child": "{python} child.py & wait",
+    "two shells": "bash -c '{python} child.py; echo inner'; echo done",
+    "a session of its own": "setsid {python} child.py; echo done",
+    "a launcher that polls": (
+        '{python} -c "import signal, subprocess, time; '
+        "signal.signal(signal.SIGTERM, lambda *_: None); child = subprocess.Popen(['{python}', 'child.py'])\n"
+        'while child.poll() is None: time.sleep(0.1)"'
+    ),
+}
+SAVES_SLOWLY = SAVES.replace("def stop(*_):", "def stop(*_):\n        time.sleep(0.5)")
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_what_a_wrapper_started_saves_itself(tmp_path: Path, wrapper: str) -> None:
+    (tmp_path / "child.py").write_text(textwrap.dedent(SAVES_SLOWLY))
+    script = WRAPPERS[wrapper].replace("{python}", sys.executable)
+    grace_s = 6.0 if "polls" in wrapper else 60.0
+    with ChildProcess(
+        ["bash", "-c", script], cwd=tmp_path, log=tmp_path / "log", grace_s=grace_s
+    ) as process:
+        until((tmp_path / "pid").exists)
+        pid = int((tmp_path / "pid").read_text())
+        process.stop()
+    assert (tmp_path / "saved").exists()
+    until(lambda: not runs(pid))
+
+
+def test_workers_are_left_to_a_trainer_that_saves_itself(tmp_path: Path) -> None:
+    code = """
+        import os, signal, subprocess, sys, time
+        from pathlib import Path
+        child = (
+            "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)); "
+            "print(flush=True); time.sleep(300)"
+        )
+        worker = subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.PIPE)
+        worker.stdout.readline()
+        def stop(*_):
+            # Busy for longer than a wrapper is given to hand the signal on.
+            end = time.monotonic() + 6
+            while time.monotonic() < end:
+                time.sleep(0.01)
+            Path("saved").write_text(str(worker.poll()))
+            sys.exit(143)
+        signal.signal(signal.SIGTERM, stop)
+        Path("part").write_text(str(os.getpid()))
+        Path("part").rename("pid")
+        while True:
+            time.sleep(0.02)
+    """
+    with child(tmp_path, code, grace_s=60.0) as process:
+        until((tmp_path / "pid").exists)
+        assert process.stop() == 143
+    assert (tmp_path / "saved").read_text() == "None"
 
 
 def test_a_killed_guard_takes_the_child_with_it(tmp_path: Path) -> None:

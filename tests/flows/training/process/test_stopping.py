@@ -96,3 +96,16 @@ def test_hurry_takes_the_grace_time_away(tmp_path: Path) -> None:
             time.sleep(0.01)
         switch.hurry()
         assert child.stop() < 0
+
+
+def test_a_request_that_a_destructor_swallowed_is_raised_by_the_next_sleep() -> None:
+    class Dies:
+        def __del__(self) -> None:
+            raise StopRequested("SIGTERM")
+
+    with stopping.no_request_lost():
+        dies = Dies()
+        del dies
+        with pytest.raises(StopRequested, match="SIGTERM"):
+            stopping.sleep(0.01)
+        stopping.sleep(0.01)

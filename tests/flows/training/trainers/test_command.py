@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,8 +16,11 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from flows.cli import app
 from flows.errors import TrainingBrokenError
+from flows.judging.next_commands import next_commands
 from flows.pipeline import stage as stages
 from flows.pipeline.request import RunRequest
 from flows.records.pipeline_record import RunRecord
@@ -24,7 +28,7 @@ from flows.records.run_dir import PipelineDirectory
 from flows.records.stored_result import GATE_FILE
 from flows.records.trainer_files import TrainerStatus
 from flows.settings.plan import StagePlan
-from flows.training.interrupted import interrupted_run
+from flows.training.interrupted import interrupted_run, nothing_to_resume, unjudged_run
 from flows.training.progress import SilentReporter
 from gates.events.reader import read_events
 from gates.findings import Verdict
@@ -278,7 +282,7 @@ def test_a_trainer_that_can_resume_goes_on_and_repeated_steps_are_void(mine: Min
         ({}, ["broken"]),
         ({75: "simulator_lost"}, ["simulator lost", "finished"]),
         ({75: "out_of_memory"}, ["out of memory", "finished"]),
-        ({75: "finished"}, ["finished"]),
+        ({75: "finished"}, ["ended before its plan"]),
         ({75: "bad_configuration"}, ["bad configuration"]),
     ],
 )
@@ -319,6 +323,7 @@ def test_a_hang_is_noticed_by_silent_event_files_and_started_again(mine: Mine) -
     stall = (run / "stall-001.txt").read_text()
     assert "hung in phase training at step 220" in stall
     assert "any_trainer.py" in stall
+    assert "limit 2 s, trainer.silent_s of the preset" in stall
     assert stages.judge(stage, run, directory).verdict is Verdict.GO
 
 
@@ -347,6 +352,198 @@ def test_a_deaf_trainer_and_workers_in_their_own_session_are_killed(mine: Mine) 
     with pytest.raises(KeyboardInterrupt):
         stages.train(stage, directory, Notes(interrupt_at=100))
     all_gone(mine.started())
+
+
+@pytest.mark.parametrize("act", ["crash", "exit 1", "exit 2", "exit 75", "hang"])
+def test_a_plan_that_was_reached_is_finished_however_the_process_ends(mine: Mine, act: str) -> None:
+    mine.write(act=act, arguments=("--at=400",), silent_s=2.0)
+    stage, directory = mine.open()
+    notes = Notes()
+    run = stages.train(stage, directory, notes)
+    assert [a.end for a in newest(directory).attempts] == ["finished"]
+    assert "It reached step 400 of 400" in newest(directory).attempts[0].why
+    assert any("is judged" in text for text in notes.said)
+    outcome = stages.judge(stage, run, directory)
+    assert outcome.verdict is Verdict.GO, outcome.deciding
+    assert "It reached step 400 of 400" in outcome.report.read_text()
+
+
+def test_who_stops_a_trainer_that_hangs_at_its_end_need_not_train_again(mine: Mine) -> None:
+    mine.write(act="hang", arguments=("--at=400",))
+    stage, directory = mine.open()
+    with pytest.raises(KeyboardInterrupt):
+        stages.train(stage, directory, Notes(interrupt_at=400))
+    assert newest(directory).state is StageState.CANCELLED
+    found = unjudged_run(stage, directory, also_tried=False)
+    assert found is not None
+    run = stages.resume(stage, found, directory, Notes())
+    assert len(newest(directory).attempts) == 1
+    assert stages.judge(stage, run, directory).verdict is Verdict.GO
+
+
+def test_a_plan_that_was_reached_while_nobody_watched_is_not_trained_again(mine: Mine) -> None:
+    mine.write(act="hang", arguments=("--at=400",))
+    process = supervised_elsewhere(mine)
+    run = mine.files / "pipeline" / "one" / "run-001"
+    deadline = time.monotonic() + 60
+    while not (run / "status.json").exists() or read(run / "status.json")["step"] < 400:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    all_gone(mine.started())
+    stage, directory = mine.open(resuming=True)
+    assert unjudged_run(stage, directory, also_tried=False) is not None
+
+
+def test_a_last_row_before_the_plan_is_the_end_where_all_would_be_trained_again(mine: Mine) -> None:
+    mine.write(act="exit 1", arguments=("--at=380",))
+    stage, directory = mine.open()
+    run = stages.train(stage, directory, Notes())
+    (attempt,) = newest(directory).attempts
+    assert attempt.end == "finished"
+    assert "step 380 of 400, with rows up to 20 steps apart" in attempt.why
+    assert read(run / "status.json")["phase"] == "finished"
+
+
+RESUMES: dict[str, Any] = {
+    "checkpoints": "{run}/checkpoints/*.txt",
+    "resume": ["--resume={checkpoint}"],
+}
+
+
+def test_an_end_without_an_error_before_the_plan_can_be_resumed(mine: Mine) -> None:
+    mine.write(act="exit 0 once", arguments=("--save={run}/checkpoints/last.txt",), **RESUMES)
+    stage, directory = mine.open()
+    run = stages.train(stage, directory, Notes())
+    outcome = stages.judge(stage, run, directory)
+    assert outcome.verdict is Verdict.NO_GO
+    (attempt,) = newest(directory).attempts
+    assert (attempt.end, attempt.resumable) == ("ended before its plan", True)
+    report = outcome.report.read_text().replace("&#45;", "-")
+    assert f"gonogo stage one --out {mine.files / 'pipeline'} --resume" in report
+    found = interrupted_run(stage, directory)
+    assert found is not None
+    folder = stages.resume(stage, found, directory, Notes())
+    assert folder == run
+    outcome = stages.judge(stage, folder, directory)
+    assert outcome.verdict is Verdict.GO, outcome.deciding
+    assert interrupted_run(stage, directory) is None
+
+
+def test_without_a_checkpoint_resuming_is_neither_offered_nor_done(mine: Mine) -> None:
+    mine.write(act="exit 0 once")
+    stage, directory = mine.open()
+    run = stages.train(stage, directory, Notes())
+    report = stages.judge(stage, run, directory).report.read_text()
+    assert "&#45;&#45;resume" not in report
+    assert "--resume" not in report
+    assert interrupted_run(stage, directory) is None
+    assert "has no checkpoint that its trainer could go on from" in nothing_to_resume(
+        stage, directory
+    )
+
+
+@pytest.mark.parametrize("content", ["", "PK\x03\x04 cut off", "no number"])
+def test_older_checkpoints_are_tried_when_the_newest_cannot_be_loaded(
+    mine: Mine, content: str
+) -> None:
+    mine.write(
+        act="kill once",
+        arguments=("--save={run}/checkpoints/STEP.txt",),
+        **RESUMES,
+    )
+    stage, directory = mine.open()
+    broken: list[Path] = []
+
+    class Breaks(Notes):
+        def say(self, text: str) -> None:
+            super().say(text)
+            if not broken and "Going on" in text:
+                newest_one = directory.path / "one" / "run-001" / "checkpoints" / "200.txt"
+                newest_one.write_text(content)
+                broken.append(newest_one)
+
+    notes = Breaks()
+    run = stages.train(stage, directory, notes)
+    attempts = newest(directory).attempts
+    tried = ["broken"] if content == "no number" else []
+    assert [a.end for a in attempts] == ["killed", *tried, "finished"]
+    assert attempts[-1].from_step == 120
+    assert stages.judge(stage, run, directory).verdict is Verdict.GO
+
+
+@pytest.mark.parametrize("folder", ["TD3_{attempt}", "z/{attempt}/tb"])
+def test_an_attempt_that_goes_on_in_a_new_folder_is_the_same_run(mine: Mine, folder: str) -> None:
+    save = ("--save={run}/checkpoints/last.txt", f"--folder={folder}")
+    mine.write(act="kill once", arguments=save, **RESUMES)
+    stage, directory = mine.open()
+    run = stages.train(stage, directory, Notes())
+    attempts = newest(directory).attempts
+    assert [(a.end, a.from_step, a.to_step) for a in attempts] == [
+        ("killed", 0, 220),
+        ("finished", 220, 400),
+    ]
+    log = read_events(run)
+    assert log.series["losses/qf_loss"].steps.tolist() == list(range(20, 401, 20))
+    outcome = stages.judge(stage, run, directory)
+    assert outcome.verdict is Verdict.GO, outcome.deciding
+    assert "One run in" in outcome.report.read_text()
+
+
+def test_a_folder_with_brackets_keeps_its_checkpoints(mine: Mine) -> None:
+    mine.write(act="kill once", arguments=("--save={run}/checkpoints/1.txt",), **RESUMES)
+    request = mine.request(out=mine.files / "lr=[1e-3] *?")
+    plan = request.plan()
+    mine.directories.append(request.open(plan))
+    notes = Notes()
+    stages.train(plan.stages[0], mine.directories[-1], notes)
+    assert any("from 1.txt" in text for text in notes.said)
+
+
+def test_event_files_that_cannot_be_read_are_said_and_nobody_is_killed_for_it(mine: Mine) -> None:
+    second = mine.files / "pipeline" / "one" / "run-001" / "events" / "b"
+    code = (
+        "import runpy, sys; from pathlib import Path; folder = Path(sys.argv.pop(1)); "
+        "folder.mkdir(parents=True); "
+        "(folder / 'events.out.tfevents.1700000000.x').write_bytes(b'')\n"
+        f"runpy.run_path({str(ANY)!r}, run_name='__main__')"
+    )
+    mine.write(silent_s=60.0)
+    path = mine.files / "mine.yaml"
+    content = yaml.safe_load(path.read_text())
+    command = content["trainer"]["command"]
+    content["trainer"]["command"] = [
+        *(command[0], "-c", code, str(second)),
+        *(*command[2:], "--folder=a", "--act=wait"),
+    ]
+    path.write_text(yaml.safe_dump(content))
+    stage, directory = mine.open()
+
+    class Patient(Notes):
+        def say(self, text: str) -> None:
+            super().say(text)
+            if "cannot be read" in text:
+                raise KeyboardInterrupt
+
+    notes = Patient()
+    with pytest.raises(KeyboardInterrupt):
+        stages.train(stage, directory, notes)
+    assert "holds the event files of 2 runs" in notes.said[-1]
+    assert "The training goes on" in notes.said[-1]
+
+
+def test_a_log_that_grows_is_a_sign_of_life_with_a_limit_of_its_own(mine: Mine) -> None:
+    mine.write(act="hang once", arguments=("--talk",), silent_s=2.0)
+    one = mine.files / "one.yaml"
+    stalls = "stalls: {grace_s: 1, log_only_s: 6}"
+    one.write_text(one.read_text().replace("backoff_s: 0}", f"backoff_s: 0}}, {stalls}"))
+    stage, directory = mine.open()
+    run = stages.train(stage, directory, Notes())
+    assert [a.end for a in newest(directory).attempts] == ["hung", "finished"]
+    stall = (run / "stall-001.txt").read_text()
+    assert "only its log grows" in stall
+    assert "limit 6 s, supervision.stalls.log_only_s" in stall
 
 
 SUPERVISE = """
@@ -469,3 +666,27 @@ def test_a_container_whose_client_was_killed_is_removed_by_its_id(mine: Mine) ->
     assert len(removed[0]) == 64
     assert not list(run.glob("*.cid"))
     all_gone(mine.started()[:1])
+
+
+def test_the_commands_of_a_report_are_accepted_as_they_are_printed(
+    mine: Mine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine.write(act="exit 0 once", arguments=("--save={run}/checkpoints/last.txt",), **RESUMES)
+    stage, directory = mine.open()
+    run = stages.train(stage, directory, Notes())
+    stages.judge(stage, run, directory)
+    commands = next_commands(
+        directory, "one", run.name, verdict=Verdict.NO_GO, decision=None, resumable=True
+    )
+    assert [c.text.split()[:3] for c in commands] == [["gonogo", "stage", "one"]] * 2
+    asked: list[RunRequest] = []
+    monkeypatch.setattr(
+        "flows.commands.run.run", lambda request, **_: asked.append(request.completed()) or 0
+    )
+    for command in commands:
+        arguments = shlex.split(command.text.replace("KEY=VALUE", "trainer.values.loss=2.0"))[1:]
+        assert CliRunner().invoke(app, arguments).exit_code == 0
+    plans = [request.plan() for request in asked]
+    # The stage is a file of the user's own, which the pipeline knows by its name.
+    assert [plan.stages[0].source for plan in plans] == [mine.files / "one.yaml"] * 2
+    assert [request.existing for request in asked] == ["resume", "retrain"]

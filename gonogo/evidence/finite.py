@@ -1,0 +1,32 @@
+"""NaN and infinity that an environment returned, before anything learned from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+
+def first_not_finite(rewards: Any, observations: Any) -> dict[str, str] | None:
+    """Return the first number of a step that is not finite, as `environment_fault` of status.json; None without one.
+
+    Args:
+        rewards: `float[environments]`.
+        observations: An array `[environments, ...]`, or a mapping of such arrays.
+    """
+    for part, name, array in (("reward", "reward", rewards), *_named(observations)):
+        values = np.asarray(array)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            at = np.argwhere(~np.isfinite(values))[0].tolist()
+            place = f"[{', '.join(map(str, at[1:]))}]" if len(at) > 1 else ""
+            return {"part": part, "key": f"{name}{place}", "value": str(float(values[tuple(at)]))}
+    return None
+
+
+def _named(observations: Any) -> Iterator[tuple[str, str, Any]]:
+    if not isinstance(observations, Mapping):
+        yield "observation", "observation", observations
+        return
+    for key, array in observations.items():
+        yield "observation", f"observation.{key}", array
