@@ -290,7 +290,7 @@ def stored_run(state: State[Any]) -> tuple[FlowRun, dict[str, tuple[str, str]]]:
     """Read the flow run and the states of its tasks, which reach the server as events."""
     flow_run_id = state.state_details.flow_run_id
     this_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     with get_client(sync_client=True) as client:
         while True:
             (flow_run,) = client.read_flow_runs(flow_run_filter=this_run)
