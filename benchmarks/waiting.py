@@ -32,7 +32,7 @@ def until(
     cwd: Path,
     environment: Mapping[str, str],
 ) -> Spent:
-    """Run a command until `there` says so, then stop it with Ctrl-C; without `there` to its end.
+    """Run a command until `there` says so, then ask it to stop; without `there` to its end.
 
     Raises:
         RuntimeError: It ended before, or took too long.
@@ -59,7 +59,7 @@ def until(
             time.sleep(_LOOK_EVERY_S)
         return Spent(time.perf_counter() - began, _used_by_tree(process.pid))
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         process.wait()
 
 

@@ -62,6 +62,7 @@ def run_and_exit(
     ends = brief and process_ends_with_the_command
     if ends:
         gc.set_threshold(_OFTEN_ENOUGH)
+        gc.freeze()  # what was imported until now is no garbage
     gc.enable()  # `gonogo.__main__` switched it off
     try:
         with one_sentence_for_errors(debug=debug):

@@ -90,7 +90,7 @@ class ServedProcesses:
 
     def _launch(self, served: _Served) -> None:
         served.started_at = time.monotonic()
-        # All but one of the processors, which is for the server.
+        # As many get ready at a time as there are processors, but for the server's.
         turn = list(self.names).index(served.name) % max(1, (os.cpu_count() or 1) - 1)
         served.child = ChildProcess(
             own_module("flows.cockpit.serving", served.name, str(turn)),

@@ -1,4 +1,4 @@
-"""A training that begins in a thread at once; whoever is to show it follows it as soon as he is ready."""
+"""A training that begins in a thread at once; whoever shows it follows it from when they are ready."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class BegunTraining:
 
 
 class _Heard:
-    """Passes everything on to one reporter, and keeps for another one what that has not heard yet."""
+    """Passes everything on to one reporter, and keeps for a second one what it has not heard yet."""
 
     def __init__(self, inner: Reporter) -> None:
         self._inner = inner
