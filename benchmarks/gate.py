@@ -62,8 +62,9 @@ def a_run(folder: Path, steps: int) -> Path:
 
 
 def judge(run: Path, *options: str) -> None:
-    """Judge by the rules of the last stage; whatever the verdict is."""
-    command = ("-m", "gonogo", "gate", str(run), "--stage", "1m", "--out", str(run / "judged"))
+    """Judge by the rules of the last stage and draw all plots; whatever the verdict is."""
+    command = ("-m", "gonogo", "gate", str(run), "--stage", "1m", "--wait")
+    command += ("--out", str(run / "judged"))
     _run(*command, *options, accepted=(0, 3, 4))
 
 

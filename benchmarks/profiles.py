@@ -110,7 +110,17 @@ def _gate() -> list[tuple[str, float]]:
     with tempfile.TemporaryDirectory() as name:
         run = a_run(Path(name) / "run", 5_000)
         judge(run)  # compiles what is imported
-        command = ["-m", "gonogo", "gate", str(run), "--stage", "5k", "--out", f"{name}/judged"]
+        command = [
+            "-m",
+            "gonogo",
+            "gate",
+            str(run),
+            "--stage",
+            "5k",
+            "--out",
+            f"{name}/judged",
+            "--wait",
+        ]
         started = time.perf_counter()
         done = subprocess.run(
             [sys.executable, "-X", "importtime", *command],

@@ -16,15 +16,16 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from flows.errors import OutputError, ServerError, UsageError, writing
+from flows.prefect_database import copy_prepared_database
 from flows.settings.trainers.own_trainer import own_module
 from flows.training.process.process import ChildProcess
 
 LOOPBACK = "127.0.0.1"
-PREFECTS_APP = "prefect.server.api.server:create_app"
+PREFECTS_APP = "flows.prefect_app:create_app"
 START_TIMEOUT_S = 120.0
 _HEALTH_INTERVAL_S = 0.1
 _WATCH_INTERVAL_S = 2.0
@@ -53,14 +54,14 @@ def prefect_server() -> Iterator[str]:
         yield own
         return
     server = PrefectServer(Path(os.environ["PREFECT_HOME"]), environment=_WITHOUT_PAGES)
-    server.start()
-    os.environ["PREFECT_API_URL"] = server.url
     try:
+        server.start()
+        os.environ["PREFECT_API_URL"] = server.url
         yield server.url
     finally:
         _send_what_waits()
         server.stop()
-        del os.environ["PREFECT_API_URL"]
+        os.environ.pop("PREFECT_API_URL", None)
 
 
 class PrefectServer:
@@ -110,15 +111,20 @@ class PrefectServer:
         """Of its API."""
         return f"{self.address}/api"
 
-    def start(self) -> None:
+    def start(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Start the server and wait until it answers.
+
+        Args:
+            meanwhile: Called once it has been started, before the wait.
 
         Raises:
             ServerError: It does not start.
             OutputError: Its data folder cannot be written.
         """
         with self._alone():
+            copy_prepared_database(self._home)
             self._launch()
+            meanwhile()
             deadline = time.monotonic() + START_TIMEOUT_S
             while not self._answers():
                 assert self._child is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable
 
@@ -13,6 +14,32 @@ _OFTEN_ENOUGH = 100_000
 
 process_ends_with_the_command = False
 """True when `main` called us; other callers continue afterwards."""
+
+
+def after_the_command(work: Callable[[], None]) -> None:
+    """Do work that nobody waits for in a process that outlives the command.
+
+    In this process where `main` did not call, and where no process outlives it: at the head of a container.
+    """
+    sys.stdout.flush()
+    if not process_ends_with_the_command or 1 in (os.getpid(), os.getppid()):
+        work()
+        return
+    try:
+        process = os.fork()
+    except OSError:
+        work()
+        return
+    if process:
+        return
+    try:
+        os.setsid()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
+        work()
+    finally:
+        os._exit(0)
 
 
 def run_and_exit(
@@ -35,6 +62,7 @@ def run_and_exit(
     ends = brief and process_ends_with_the_command
     if ends:
         gc.set_threshold(_OFTEN_ENOUGH)
+        gc.freeze()  # what was imported until now is no garbage
     gc.enable()  # `gonogo.__main__` switched it off
     try:
         with one_sentence_for_errors(debug=debug):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from flows.cli.app import app
-from flows.cli.exit import run_and_exit
+from flows.cli.exit import after_the_command, run_and_exit
 from flows.cli.options import AsJson, Debug
 
 
@@ -64,9 +64,15 @@ def gate(
             metavar="FILE",
         ),
     ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="End only when the plots of the report are drawn.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Judge a directory of event files, also one that another trainer wrote.
+
+    Ends when the verdict and the report stand; the plots come into the
+    report a second later.
 
     [bold]Examples[/]
 
@@ -92,7 +98,11 @@ def gate(
                 cross_check=not no_cross_check,
                 second_reader=reader,
             )
-            return show_verdict(judge_with(directory, asked, out=out), as_json=as_json)
+            judged = judge_with(directory, asked, out=out, plots_later=not wait)
+            code = show_verdict(judged, as_json=as_json)
+            if judged.draw is not None:
+                after_the_command(judged.draw)
+            return code
 
         run_and_exit(work, debug=debug, brief=True)
 

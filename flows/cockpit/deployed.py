@@ -1,7 +1,8 @@
 """The flows that `gonogo serve` offers; their arguments are the fields of the forms.
 
 Prefect takes each field's description from `Args:`. A flow here never starts another flow: that
-fails when Prefect's server happens to be away.
+fails when Prefect's server happens to be away. What only a run needs is imported by the run: the processes that
+serve these flows are four, and start together.
 """
 
 # Prefect resolves annotations that are text in the module of the decorator, where they mean nothing.
@@ -12,7 +13,6 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas import State
 
-from flows.cockpit import form_requests
 from flows.cockpit.form_fields import (
     OWN_STAGE,
     FormField,
@@ -24,7 +24,6 @@ from flows.cockpit.form_fields import (
     with_run_fields,
 )
 from flows.cockpit.one_sentence import in_one_sentence
-from flows.pipeline.flow import validate
 from flows.settings.run_options import DEFAULT_STAGES, Existing
 
 
@@ -36,7 +35,10 @@ def staged_validation(given: Given) -> State[Any]:
 
     Each stage ends with a report: verdict, checks, plots, likely cause and what to do next.
     """
-    return validate(form_requests.whole_pipeline(given))
+    from flows.cockpit.form_requests import whole_pipeline
+    from flows.pipeline.flow import validate
+
+    return validate(whole_pipeline(given))
 
 
 @flow(name="single-stage", persist_result=False, retries=0)
@@ -64,7 +66,10 @@ def single_stage(  # noqa: D417  # the options of a run are described by themsel
         checkpoint_step: Only with existing: resume. Roll back to the checkpoint of this step first;
             what the run did later is discarded. 0: resume from the newest checkpoint.
     """
-    return validate(form_requests.one_stage(stage, given, checkpoint_step=checkpoint_step))
+    from flows.cockpit.form_requests import one_stage
+    from flows.pipeline.flow import validate
+
+    return validate(one_stage(stage, given, checkpoint_step=checkpoint_step))
 
 
 @flow(name="gate-only", persist_result=False, retries=0)

@@ -78,10 +78,12 @@ def serve(
         )
         started = datetime.now(timezone.utc)
         try:
-            served.start()
-            if server is not None:
+            if server is None:
+                served.start()
+            else:
                 say("Starting Prefect's server ...")
-                server.start()
+                server.start(meanwhile=served.start)
+                say(f"Its pages are at {server.address}; the forms come next ...")
                 why = "gonogo serve was killed during this run."
                 _mark_left_alone(api, why, NAMES, since_before=started)
             _wait_until_served(api, served, since=started)

@@ -90,8 +90,10 @@ class ServedProcesses:
 
     def _launch(self, served: _Served) -> None:
         served.started_at = time.monotonic()
+        # As many get ready at a time as there are processors, but for the server's.
+        turn = list(self.names).index(served.name) % max(1, (os.cpu_count() or 1) - 1)
         served.child = ChildProcess(
-            own_module("flows.cockpit.serving", served.name),
+            own_module("flows.cockpit.serving", served.name, str(turn)),
             cwd=Path.cwd(),
             log=self.log_of(served.name),
             environment={

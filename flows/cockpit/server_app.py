@@ -10,6 +10,8 @@ from __future__ import annotations
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from flows.prefect_app import create_app as prefects_app
+
 POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -50,6 +52,4 @@ class SelfContained:
 
 def create_app() -> ASGIApp:
     """Return the application for the web server."""
-    from prefect.server.api.server import create_app as prefects_app
-
     return SelfContained(prefects_app())

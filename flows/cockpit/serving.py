@@ -6,22 +6,33 @@ behind as running when it is stopped.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import gc
 import inspect
 import os
 import sys
 import time
 import warnings
-
-from prefect.types.entrypoint import EntrypointType
+from collections.abc import Iterator
+from pathlib import Path
 
 from flows.cockpit.api import Api
-from flows.cockpit.deployed import DEPLOYED
 
 _WAIT_S = 0.2
 
 
-def main(name: str) -> None:
-    """Register the flow's deployment and run what is asked for until we are stopped."""
+def main(name: str, turn: str) -> None:
+    """Register the flow's deployment and run what is asked for until we are stopped.
+
+    Args:
+        name: Of the flow.
+        turn: Processes of the same turn get ready one after the other.
+    """
+    with _waiting_for(turn):
+        from prefect.types.entrypoint import EntrypointType
+
+        from flows.cockpit.deployed import DEPLOYED
     # On SIGTERM Prefect 3.8.8 forgets to wait for its own clean-up and ends by unwinding instead.
     warnings.filterwarnings("ignore", message="coroutine 'Runner.astop' was never awaited")
     flow = next(flow for flow in DEPLOYED if flow.name == name)
@@ -40,5 +51,18 @@ def main(name: str) -> None:
     )
 
 
+@contextlib.contextmanager
+def _waiting_for(turn: str) -> Iterator[None]:
+    """Import one process at a time and without looking for garbage, so that the server gets ready first."""
+    with (Path(os.environ["PREFECT_HOME"]) / f"turn-{turn}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        gc.disable()
+        try:
+            yield
+        finally:
+            gc.freeze()
+            gc.enable()
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -42,8 +42,12 @@ def show_verdict(judged: Judged, *, as_json: bool) -> int:
     return EXIT_CODES[result.verdict]
 
 
-def judge_with(directory: Path, asked: Asked, *, out: Path | None = None) -> Judged:
+def judge_with(
+    directory: Path, asked: Asked, *, out: Path | None = None, plots_later: bool = False
+) -> Judged:
     """Judge a directory of event files by what is asked for, else by what it says of itself.
+
+    With `plots_later` the plots are not drawn before `draw` of what is returned is called.
 
     Raises:
         UsageError: There is no such directory, or no stage is known.
@@ -62,6 +66,7 @@ def judge_with(directory: Path, asked: Asked, *, out: Path | None = None) -> Jud
         out=out or (free_judgement_folder(run) if run else foreign_folder(directory)),
         context=lambda judgement: context_of(directory, rules.stage, judgement, asked),
         live_stop=live_stop_of(run, rules),
+        plots_later=plots_later,
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from flows.commands.terminal import EXIT_CODES, finding_line, reporter, result_lines, say
 from flows.errors import UsageError
+from flows.pipeline.begin import head_start
 from flows.pipeline.request import RunRequest
 from flows.prefect_environment import home_for, prepare_environment
 from flows.prefect_server import prefect_server
@@ -47,13 +47,12 @@ def run(request: RunRequest, *, show_prefect: bool) -> int:
     raise_on_stop_signals()
     prepare_environment(home_for(request.out), quiet=not show_prefect)
     refuse_dead_server()
-    if "PREFECT_API_URL" not in os.environ:
-        say("Starting Prefect's server, which takes about ten seconds ...")
-    with prefect_server():
+    terminal = reporter()
+    with head_start(request, plans, terminal) as ahead, prefect_server():
         from flows.pipeline.flow import validation_flow
         from flows.pipeline.outcome import PipelineOutcome
 
-        flow = validation_flow(reporter(), plans)
+        flow = validation_flow(terminal, plans, ahead)
         outcome = flow(request, return_state=True).result(raise_on_failure=False)
         if isinstance(outcome, BaseException):
             raise outcome

@@ -11,14 +11,16 @@ from flows.errors import writing
 from flows.judging.rules import Asked, Rules, live_stop_of, own_run, rules_for
 from flows.judging.stages_afresh import gain_of
 from flows.records.pipeline_record import LiveStopRecord
+from flows.records.state_folder import alone_in
 from flows.records.state_record import utc_now
 from flows.records.stored_result import GATE_FILE
+from flows.settings.shell_path import shell_path
 from gates.checks.gate_file import load_gate
 from gates.findings import GateResult
 from gates.judge import Judgement, judge
 from reports.context import StageContext
 from reports.losses import Losses
-from reports.stage.plots import PlotFile, same_plots
+from reports.stage.plots import PlotFile, not_drawn_yet, same_plots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,8 @@ class Judged:
     judgement: Judgement
     report: Path
     gate_json: Path
+    draw: Callable[[], None] | None = None
+    """Adds the plots to the report, when they were to be drawn later."""
 
 
 def judge_directory(
@@ -39,6 +43,7 @@ def judge_directory(
     context: Callable[[Judgement], StageContext],
     baseline: GateResult | None = None,
     live_stop: LiveStopRecord | None = None,
+    plots_later: bool = False,
 ) -> Judged:
     """Judge the event files below `directory`; write gate.json, report.md and plots into `out`.
 
@@ -50,6 +55,7 @@ def judge_directory(
         context: Makes what the report shows besides the judgement; when it breaks, the report says so.
         baseline: An earlier GO to compare with.
         live_stop: The live gate stopped the training, which makes the verdict a NO_GO.
+        plots_later: Draw nothing yet; the report says so until `draw` of what is returned was called.
 
     Raises:
         GatesError: The directory or a configuration file cannot be used.
@@ -74,16 +80,40 @@ def judge_directory(
         drawn.append((early, plots_for(early, shown(early))))
 
     judgement = _judge(
-        directory, rules, asked, live_stop=live_stop, baseline=baseline, meanwhile=draw
+        directory,
+        rules,
+        asked,
+        live_stop=live_stop,
+        baseline=baseline,
+        meanwhile=None if plots_later else draw,
     )
+    what = shown(judgement)
     plots = next(
         (plots for early, plots in drawn if same_plots(early.result, judgement.result)), None
     )
+    if plots_later:
+        plots = (not_drawn_yet(f"gonogo report {shell_path(out)}"),)
     with writing("The report", out):
         out.mkdir(parents=True, exist_ok=True)
-        gate_file.write(judgement.result, out / GATE_FILE)
-        report = write_stage_report(judgement, shown(judgement), out, plots)
-    return Judged(judgement=judgement, report=report, gate_json=out / GATE_FILE)
+        with alone_in(out):
+            gate_file.write(judgement.result, out / GATE_FILE)
+            report = write_stage_report(judgement, what, out, plots)
+            files = (out / GATE_FILE, report)
+            written = [file.read_bytes() for file in files]
+
+    def add_plots() -> None:
+        drawn_now = plots_for(judgement, what)
+        with alone_in(out):
+            # Somebody may have judged into the same folder since.
+            if [file.read_bytes() for file in files] == written:
+                write_stage_report(judgement, what, out, drawn_now)
+
+    return Judged(
+        judgement=judgement,
+        report=report,
+        gate_json=out / GATE_FILE,
+        draw=add_plots if plots_later else None,
+    )
 
 
 def _with_live_stop(judgement: Judgement, live_stop: LiveStopRecord | None) -> Judgement:

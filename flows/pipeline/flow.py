@@ -15,6 +15,7 @@ from flows.judging.pipeline_report import save_pipeline_report
 from flows.pages.events import DECISION, WAITS
 from flows.pages.page_reporter import PageReporter, log
 from flows.pages.run_page import RunPage
+from flows.pipeline.begin import HeadStart
 from flows.pipeline.kept import override_no_go
 from flows.pipeline.one_seed import OneSeed
 from flows.pipeline.outcome import PipelineOutcome, StageOutcome
@@ -29,7 +30,9 @@ from gates.findings import Verdict
 
 
 def validation_flow(
-    reporter: Reporter, plans: Mapping[int, PipelinePlan]
+    reporter: Reporter,
+    plans: Mapping[int, PipelinePlan],
+    head_start: HeadStart | None = None,
 ) -> Flow[[RunRequest], State[PipelineOutcome]]:
     """Return the flow that `gonogo run` starts; its name says whether there are several seeds."""
     name = "staged-validation" if len(plans) == 1 else "staged-validation-of-seeds"
@@ -37,7 +40,7 @@ def validation_flow(
     @flow(name=name, persist_result=False, retries=0)
     def staged_validation(request: RunRequest) -> State[PipelineOutcome]:
         """Train and judge the stages one after the other."""
-        return validate(request, reporter, plans)
+        return validate(request, reporter, plans, head_start)
 
     return staged_validation
 
@@ -46,6 +49,7 @@ def validate(
     request: RunRequest,
     reporter: Reporter | None = None,
     plans: Mapping[int, PipelinePlan] | None = None,
+    head_start: HeadStart | None = None,
 ) -> State[PipelineOutcome]:
     """Train and judge the stages one after the other, inside any flow.
 
@@ -53,6 +57,7 @@ def validate(
         request: With every gap filled in.
         reporter: Hears what happens; Prefect's log hears it as well.
         plans: The plan of each seed, if they were resolved already.
+        head_start: The first training of a single seed, if it goes on already.
 
     Returns:
         A state that holds the `PipelineOutcome`: completed and named GO, or failed and named NO_GO
@@ -63,8 +68,12 @@ def validate(
     page = RunPage(f"{plan.preset} seed{'s' if request.is_group else ''} {seeds}")
     page.tag(preset=plan.preset, **({"seeds": seeds} if request.is_group else {}))
     try:
-        kind = SeveralSeeds if request.is_group else OneSeed
-        work = kind(request, plans, PageReporter(reporter or SilentReporter()))
+        shown = PageReporter(reporter or SilentReporter())
+        work = (
+            SeveralSeeds(request, plans, shown)
+            if request.is_group
+            else OneSeed(request, plans, shown, head_start)
+        )
         with work.directory:
             signature = request.override_signed
             if signature is not None:

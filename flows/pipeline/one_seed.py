@@ -6,33 +6,27 @@ persisted, so that no retry can bring an old verdict back.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
 
-from flows.errors import UsageError
 from flows.pages.events import VERDICT
 from flows.pages.page_reporter import PageReporter
 from flows.pages.run_page import current_flow_run
 from flows.pipeline import stage as stages
+from flows.pipeline.begin import Beginning, HeadStart, beginning, must_resume, treatment
 from flows.pipeline.kept import kept_outcome
 from flows.pipeline.outcome import StageOutcome, outcome_of, verdict_state
 from flows.pipeline.publishing import Publisher
 from flows.pipeline.request import RunRequest
 from flows.pipeline.work import Work
-from flows.records.pipeline_record import RunRecord
 from flows.records.run_dir import PipelineDirectory
-from flows.settings.plan import StagePlan
+from flows.settings.plan import PipelinePlan, StagePlan
 from flows.settings.run_options import Existing
-from flows.training.interrupted import (
-    fell_short,
-    interrupted_run,
-    nothing_to_resume,
-    unjudged_run,
-)
-from flows.training.warm_start import warm_started
+from flows.training.progress import Reporter, SilentReporter
 
 
 class OneSeed(Work):
@@ -40,41 +34,42 @@ class OneSeed(Work):
 
     directory: PipelineDirectory
 
+    def __init__(
+        self,
+        request: RunRequest,
+        plans: Mapping[int, PipelinePlan],
+        reporter: PageReporter,
+        head_start: HeadStart | None = None,
+    ) -> None:
+        """Open the directory, unless it was opened for a training that goes on already."""
+        self._head_start = head_start
+        super().__init__(request, plans, reporter)
+
     def _open(self) -> PipelineDirectory:
+        if self._head_start is not None:
+            return self._head_start.directory
         resuming = self.retried or self.request.existing == "resume"
         return self.request.open(self.plan, resuming=resuming)
 
     def run(self, stage: StagePlan) -> StageOutcome:
         """Keep, resume or train a stage and judge it."""
+        ahead, self._head_start = self._head_start, None
+        if ahead is not None:
+            # The terminal hears of this training already.
+            shown = PageReporter(SilentReporter())
+            begins, train = ahead.beginning, ahead.training.follow
+            return _train_and_judge(begins, self.directory, self.reporter, shown, train)
         existing = treatment(
             stage, self.directory, self.request, since=self.since, retried=self.retried
         )
-        must_resume = self.request.existing == "resume" and not self.retried
-        # Who asks to resume does not ask for hours of training anew.
-        alone = self.request.single_stage or fell_short(self.directory.record.last(stage.name))
         return run_stage(
             stage,
             self.directory,
             self.request,
             self.reporter,
             existing=existing,
-            must_resume=must_resume and alone,
+            must_resume=must_resume(self.request, self.directory, stage) and not self.retried,
         )
-
-
-def treatment(
-    stage: StagePlan,
-    directory: PipelineDirectory,
-    request: RunRequest,
-    *,
-    since: str,
-    retried: bool = False,
-) -> Existing:
-    """Say what to do with earlier runs of a stage; what this flow run began itself is resumed."""
-    if request.existing != "retrain":
-        return "resume" if retried else request.existing
-    newest = directory.record.last(stage.name)
-    return "resume" if newest is not None and newest.started_at >= since else "retrain"
 
 
 def run_stage(
@@ -91,24 +86,36 @@ def run_stage(
     Raises:
         UsageError: An interrupted training cannot be resumed, or there is none.
     """
-    resumes, retrains = existing == "resume", existing == "retrain"
-    stage = warm_started(stage, directory, request.warm_start_option, going_on=resumes)
-    # Retraining skips a run whose gate already failed to judge it.
-    begun = unjudged_run(stage, directory, also_tried=not retrains)
-    if begun is None and resumes:
-        begun = interrupted_run(stage, directory)
-    if begun is None and must_resume:
-        raise UsageError(nothing_to_resume(stage, directory))
+    me = current_flow_run()
+    begins = beginning(
+        stage,
+        directory,
+        request,
+        existing=existing,
+        must_resume=must_resume,
+        waited_by=str(me) if me else "",
+    )
+    if begins.kept:
+        return outcome_of(keep_task(begins.stage, directory, reporter, return_state=True))
+
+    def train(shown: Reporter) -> Path:
+        return begins.train(directory, request, shown)
+
+    return _train_and_judge(begins, directory, reporter, reporter, train)
+
+
+def _train_and_judge(
+    begins: Beginning,
+    directory: PipelineDirectory,
+    reporter: PageReporter,
+    shown: PageReporter,
+    train: Callable[[Reporter], Path],
+) -> StageOutcome:
+    """Train a stage, which `shown` hears of, and judge it."""
+    stage = begins.stage
     publisher = Publisher.of_pipeline(directory, reporter.say)
-    if begun is None and not retrains:
-        me = current_flow_run()
-        reason = stages.reason_to_train(stage, directory, waited_by=str(me) if me else "")
-        if reason is None:
-            return outcome_of(keep_task(stage, directory, reporter, return_state=True))
-        if directory.record.last(stage.name):
-            reporter.say(f"{stage.name}: trained again, because {reason}")
-    progress = reporter.for_artifact(f"{publisher.key(stage.name)}-progress")
-    folder = train_task(stage, directory, request, begun, progress)
+    progress = shown.for_artifact(f"{publisher.key(stage.name)}-progress")
+    folder = train_task(stage, train, progress)
     return outcome_of(gate_task(stage, folder, directory, publisher, return_state=True))
 
 
@@ -124,16 +131,12 @@ def keep_task(
 
 @task(name="train", task_run_name="train {stage.name}", persist_result=False, cache_policy=NO_CACHE)
 def train_task(
-    stage: StagePlan,
-    directory: PipelineDirectory,
-    request: RunRequest,
-    begun: RunRecord | None,
+    stage: StagePlan,  # noqa: ARG001 - names the task run
+    train: Callable[[Reporter], Path],
     reporter: PageReporter,
 ) -> Path:
-    """Train a stage in a new run folder, or resume a training that was begun."""
-    if begun is not None:
-        return stages.resume(stage, begun, directory, reporter)
-    return stages.train(stage, directory, reporter, note=request.note, expectation=request.expect)
+    """Train a stage in a new run folder, or go on with a training that was begun."""
+    return train(reporter)
 
 
 @task(name="gate", task_run_name="gate {stage.name}", persist_result=False, cache_policy=NO_CACHE)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from prefect.client.schemas import State
-from prefect.states import Completed, Failed
+from typing import TYPE_CHECKING, Any
 
 from flows.decisions.judged import Judged
 from flows.records.decisions import Decision
 from flows.records.state_record import Entry
 from gates.findings import Verdict
 from reports.stage.markdown import REPORT_NAME
+
+if TYPE_CHECKING:  # a training begins before Prefect is imported
+    from prefect.client.schemas import State
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,6 +80,8 @@ def verdict_state(outcome: StageOutcome) -> State[StageOutcome]:
 
     It may be returned only by tasks of which nothing is ever stored.
     """
+    from prefect.states import Completed, Failed
+
     state = Failed if outcome.verdict is Verdict.NO_GO else Completed
     return state(name=outcome.verdict.value, message=outcome.deciding, data=outcome)
 

@@ -11,7 +11,8 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.errors import UsageError
 from flows.pages.page_reporter import PageReporter
-from flows.pipeline.one_seed import run_stage, treatment
+from flows.pipeline.begin import treatment
+from flows.pipeline.one_seed import run_stage
 from flows.pipeline.outcome import StageOutcome
 from flows.pipeline.request import RunRequest
 from flows.records.recipe import recipe_hash

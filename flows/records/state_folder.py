@@ -6,7 +6,8 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -217,6 +218,18 @@ def lock_folder(path: Path, wait_s: float = 0.0) -> int:
     os.ftruncate(lock, 0)
     os.write(lock, f"process {os.getpid()}, since {utc_now()}\n".encode())
     return lock
+
+
+@contextmanager
+def alone_in(path: Path) -> Iterator[None]:
+    """Wait until nobody else is in such a block for this folder, which needs no file of its own."""
+    folder = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):  # not every network's disk can lock a folder
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def try_lock(descriptor: int) -> bool:

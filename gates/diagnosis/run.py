@@ -56,8 +56,9 @@ def _reward_not_finite(signs: Signs) -> str | None:
                 f"{text}, and the critic loss is still finite afterwards, so that the reward is not what the "
                 "networks made it."
             )
-        in_batches = tag == "debug/reward_mean" and values is not None
-        if in_batches and np.isfinite(values.values[values.steps <= step]).all():
+        if values is None or tag != "debug/reward_mean":
+            continue
+        if np.isfinite(values.values[values.steps <= step]).all():
             return f"{text}, where every Q of the critic so far is finite."
     return None
 

@@ -140,6 +140,12 @@ def _endings(ended: EndingsOverTraining) -> _Wanted:
     )
 
 
+def not_drawn_yet(command: str) -> PlotFile:
+    """Return what stands for all plots until they are drawn, with the command that draws them in any case."""
+    sentence = f"The plots are being drawn. Should they not come: {command}"
+    return PlotFile(path="", alt="", png=b"", lost=sentence)
+
+
 def _not_drawn(check: str, losses: Losses) -> PlotFile:
     return PlotFile(path="", alt="", png=b"", check=check, lost=" ".join(losses.sentences))
 

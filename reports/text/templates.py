@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from gates.text import format_count, format_number, format_plural, format_share
+from reports.text.compiled import TEMPLATES, CompiledTemplates
 from reports.text.escaping import (
     code_markdown,
     escape_latex,
@@ -21,12 +21,13 @@ from reports.text.html import code_html, rich_html
 
 
 def _load(name: str) -> str:
-    return (files("reports") / "templates" / name).read_text(encoding="utf-8")
+    return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _environment(**options: Any) -> Environment:
+def _environment(kind: str, **options: Any) -> Environment:
     environment = Environment(
         loader=FunctionLoader(_load),
+        bytecode_cache=CompiledTemplates(kind),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -42,7 +43,7 @@ def _environment(**options: Any) -> Environment:
 @lru_cache(maxsize=1)
 def markdown_environment() -> Environment:
     """Environment whose expressions are all escaped for Markdown."""
-    environment = _environment(finalize=escape_markdown)
+    environment = _environment("markdown", finalize=escape_markdown)
     environment.filters["code"] = code_markdown
     environment.filters["fence"] = fence_markdown
     return environment
@@ -51,7 +52,7 @@ def markdown_environment() -> Environment:
 @lru_cache(maxsize=1)
 def html_environment() -> Environment:
     """Environment whose expressions are all escaped for HTML."""
-    environment = _environment(autoescape=True)
+    environment = _environment("html", autoescape=True)
     environment.filters["code"] = code_html
     environment.filters["rich"] = rich_html
     environment.filters["one_line"] = one_line
@@ -62,6 +63,7 @@ def html_environment() -> Environment:
 def latex_environment() -> Environment:
     """Environment whose expressions are all escaped for LaTeX; its delimiters are no braces."""
     return _environment(
+        "latex",
         finalize=escape_latex,
         block_start_string="<%",
         block_end_string="%>",

@@ -65,7 +65,7 @@ def test_a_signal_ends_it_also_while_it_is_frozen(number: signal.Signals) -> Non
     with running_double() as double:
         double.fault("freeze", seconds=60)
         double.process.send_signal(number)
-        assert double.process.wait(10) == 0
+        assert double.process.wait(120) == 0
 
 
 def test_a_reply_that_nobody_waits_for_goes_along_with_the_next_or_after_a_moment() -> None:

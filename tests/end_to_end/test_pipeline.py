@@ -118,13 +118,13 @@ def test_ctrl_c_stops_the_trainer_and_leaves_nothing_behind(
     )
     status = out / "first" / "run-001" / "status.json"
     try:
-        deadline = time.monotonic() + 150
+        deadline = time.monotonic() + 600
         while not (status.exists() and json.loads(status.read_text())["step"] > 0):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)
-        output, errors = process.communicate(timeout=100)
+        output, errors = process.communicate(timeout=600)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -64,8 +64,8 @@ def no_request_lost() -> Iterator[None]:
 class StopSwitch:
     """Stops every training that is supervised under it, in this process and through a file."""
 
-    def __init__(self, file: Path) -> None:
-        """Watch a file on a disk that all machines share; there, its existence is the request."""
+    def __init__(self, file: Path | None = None) -> None:
+        """Watch a file on a disk that all machines share, if there is one: its existence is the request."""
         self._file = file
         self._stop = threading.Event()
         self._hurry = threading.Event()
@@ -73,7 +73,7 @@ class StopSwitch:
     @property
     def stopped(self) -> bool:
         """Whether it was turned, here or elsewhere."""
-        return self._stop.is_set() or self._file.exists()
+        return self._stop.is_set() or (self._file is not None and self._file.exists())
 
     @property
     def hurried(self) -> bool:
@@ -85,7 +85,8 @@ class StopSwitch:
         self._stop.set()
         # On a full disk the threads of this process still stop.
         with contextlib.suppress(OSError):
-            self._file.touch()
+            if self._file is not None:
+                self._file.touch()
 
     def hurry(self) -> None:
         """Take the grace time away from the trainers of this process."""
@@ -96,7 +97,8 @@ class StopSwitch:
         """Forget an earlier request; only whoever holds the group's lock may."""
         self._stop.clear()
         self._hurry.clear()
-        self._file.unlink(missing_ok=True)
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
 
     def sleep(self, seconds: float, ended: int | None = None) -> None:
         """Sleep, or raise as soon as the switch was turned; see the function `sleep`.
@@ -113,7 +115,7 @@ class StopSwitch:
                 self._stop.wait(min(left, _SLICE_S))
             elif _readable(ended, min(left, _SLICE_S)):
                 return
-        raise StopRequested("a request to stop all seeds")
+        raise StopRequested("a request to stop all trainings")
 
 
 _switch: ContextVar[StopSwitch | None] = ContextVar("stop_switch", default=None)

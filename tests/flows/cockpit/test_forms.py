@@ -91,6 +91,7 @@ def asked_by_form(
 ) -> RunRequest:
     """Return what a filled-in form asks for."""
     from flows.cockpit import deployed
+    from flows.pipeline import flow
 
     asked: list[RunRequest] = []
 
@@ -98,7 +99,7 @@ def asked_by_form(
         asked.append(request)
         return Completed()
 
-    monkeypatch.setattr(deployed, "validate", remember)
+    monkeypatch.setattr(flow, "validate", remember)
     monkeypatch.setattr(one_sentence, "get_run_logger", logging.getLogger)
     flow = next(flow for flow in deployed.DEPLOYED if flow.name == deployment)
     state = flow.fn(**flow.validate_parameters(fields))

@@ -26,7 +26,8 @@ from typer.testing import CliRunner
 from flows.cli import app
 from flows.errors import UsageError
 from flows.pipeline import stage as stages
-from flows.pipeline.flow import validate
+from flows.pipeline.begin import head_start
+from flows.pipeline.flow import validate, validation_flow
 from flows.pipeline.outcome import PipelineOutcome
 from flows.pipeline.request import RunRequest
 from flows.records.recipe import recipe_hash
@@ -60,6 +61,32 @@ def run(request: RunRequest) -> tuple[State[Any], PipelineOutcome]:
     outcome = state.result(raise_on_failure=False)
     assert isinstance(outcome, PipelineOutcome)
     return state, outcome
+
+
+def test_the_flow_follows_a_training_that_began_before_it(make_request: MakeRequest) -> None:
+    request = make_request()
+    plans = request.plans()
+    with head_start(request, plans, SilentReporter()) as ahead:
+        assert ahead is not None
+        flow_of_the_command = validation_flow(SilentReporter(), plans, ahead)
+        state = flow_of_the_command(request, return_state=True)
+    outcome = state.result(raise_on_failure=False)
+    assert isinstance(outcome, PipelineOutcome)
+    assert state.name == "GO"
+    assert [stage.run.name for stage in outcome.stages] == ["run-001", "run-001"]
+    assert task_runs_of(state) == {"train one", "gate one", "train two", "gate two"}
+    # What was judged is kept, and the flow opens the directory by itself.
+    with head_start(request, plans, SilentReporter()) as ahead:
+        assert ahead is None
+    _, again = run(request)
+    assert all(stage.kept for stage in again.stages)
+
+
+def task_runs_of(state: State[Any]) -> set[str]:
+    assert state.state_details.flow_run_id is not None
+    flow_run = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+    with get_client(sync_client=True) as client:
+        return {task_run.name for task_run in client.read_task_runs(flow_run_filter=flow_run)}
 
 
 def retry(state: State[Any]) -> tuple[State[Any], PipelineOutcome]:
@@ -263,7 +290,7 @@ def stored_run(state: State[Any]) -> tuple[FlowRun, dict[str, tuple[str, str]]]:
     """Read the flow run and the states of its tasks, which reach the server as events."""
     flow_run_id = state.state_details.flow_run_id
     this_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     with get_client(sync_client=True) as client:
         while True:
             (flow_run,) = client.read_flow_runs(flow_run_filter=this_run)

@@ -215,7 +215,8 @@ def test_rewards_that_are_not_finite_are_told_from_values_that_are_not(
     count = len(run.updates)
     run.set("debug/reward_mean", np.where(np.arange(count) < count // 2, 0.5, np.nan))
     if value_first:
-        run.set("train/q1_value", np.where(np.arange(count) < count // 4, 0.5, np.nan))
+        for tag in ("train/q1_value", "train/critic_loss"):
+            run.set(tag, np.where(np.arange(count) < count // 4, 0.5, np.nan))
     assert ("environment_not_finite" in causes(judge(run))) is named
 
 

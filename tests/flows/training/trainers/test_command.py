@@ -569,7 +569,7 @@ def supervised_elsewhere(mine: Mine) -> subprocess.Popen[bytes]:
         ],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not mine.pids.exists():
         assert process.poll() is None
         assert time.monotonic() < deadline
