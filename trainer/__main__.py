@@ -1,6 +1,7 @@
-"""Command line of the trainer: `python -m trainer run --run DIR`, `check REQUEST` and `tags`.
+"""Command line of the trainer: `python -m trainer run --run DIR`, `check REQUEST`, `export` and `tags`.
 
-`check` answers with one JSON object on standard output: `mistakes`, and without any `resolved`, `needs` and `code`.
+`export` and `check` answer with one JSON object on standard output, that of `check` being `mistakes`, and without any
+`resolved`, `needs` and `code`.
 
 Exit codes: 0 finished, 1 broken, 2 bad configuration, 3 diverged (the gate judges what was logged), 75 the simulator
 was lost, 143 stopped on request after a checkpoint.
@@ -43,11 +44,20 @@ def main(arguments: list[str] | None = None) -> int:
     )
     check = commands.add_parser("check", help="validate a request and print the answer as JSON")
     check.add_argument("request", type=Path)
+    export = commands.add_parser(
+        "export", help="write a checkpoint's policy into one file and evaluate it on fresh seeds"
+    )
+    export.add_argument("--run", type=Path, required=True, metavar="DIR")
+    export.add_argument("--checkpoint", default="best", metavar="best|last|STEP")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE")
+    export.add_argument("--episodes", type=int, default=50)
     commands.add_parser("tags", help="print the table of tags as Markdown")
     options = parser.parse_args(arguments)
     try:
         if options.command == "tags":
             return _tags()
+        if options.command == "export":
+            return _export(options)
         return (
             _check(options.request)
             if options.command == "check"
@@ -62,6 +72,23 @@ def _tags() -> int:
     from trainer.run.tags import markdown_table
 
     print(markdown_table())
+    return FINISHED
+
+
+def _export(options: argparse.Namespace) -> int:
+    from trainer.envs.errors import EnvironmentSetupError, SimulatorLostError
+
+    with contextlib.redirect_stdout(sys.stderr):
+        from trainer.policy.fresh import export
+        from trainer.policy.saved import load_saved
+
+        try:
+            saved = load_saved(options.run, options.checkpoint)
+            answer = export(saved, options.out, episodes=options.episodes)
+        except (EnvironmentSetupError, SimulatorLostError, OSError) as error:
+            print(error, file=sys.stderr)
+            return SIMULATOR_LOST if isinstance(error, SimulatorLostError) else BAD_CONFIG
+    print(json.dumps(answer))
     return FINISHED
 
 
