@@ -1,4 +1,4 @@
-"""`gonogo export`: what is done with a policy once it is trained."""
+"""`gonogo drive` and `gonogo export`: what is done with a policy once it is trained."""
 
 from __future__ import annotations
 
@@ -19,6 +19,36 @@ Checkpoint = Annotated[
         metavar="best|last|STEP",
     ),
 ]
+
+
+@app.command()
+def drive(
+    run: Run,
+    checkpoint: Checkpoint = "best",
+    episodes: Annotated[int, typer.Option(help="How many.", min=1, max=100)] = 3,
+    first_seed: Annotated[
+        int, typer.Option(help="Seed of the first episode; the next ones count up.", min=0)
+    ] = 600_000,
+    video: Annotated[
+        Path | None, typer.Option(help="Show what the camera saw, as a GIF.", metavar="FILE")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Drive a trained policy without noise and say how each episode ended.
+
+    [bold]Example[/]
+
+      gonogo drive runs/mine/1m/run-001 --video drive.gif
+    """
+
+    def work() -> int:
+        from flows.commands.policy import drive_policy
+
+        return drive_policy(
+            run, checkpoint=checkpoint, episodes=episodes, first_seed=first_seed, video=video
+        )
+
+    run_and_exit(work, debug=debug)
 
 
 @app.command()

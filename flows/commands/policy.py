@@ -1,14 +1,16 @@
-"""`gonogo export`: takes a policy out of its run, into one file with a model card."""
+"""`gonogo export` and `gonogo drive`: what is done with a policy once it is trained."""
 
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+import numpy as np
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from flows.commands.terminal import say
-from flows.errors import FlowsError, TrainingBrokenError, UsageError, writing
+from flows.errors import TrainingBrokenError, UsageError, writing
 from flows.records.stored_result import read_result
 from flows.settings.extras import require
 from flows.settings.shell_path import shell_path
@@ -37,8 +39,7 @@ def export_policy(run: Path, *, checkpoint: str, out: Path | None, episodes: int
         TrainingBrokenError: The trainer could not do it.
         OutputError: The card cannot be written.
     """
-    if not (run / "request.json").is_file():
-        raise UsageError(f"{run} is no run folder of our trainer: it holds no request.json.")
+    _require_run(run)
     file = out if out is not None else run / f"policy-{checkpoint}.npz"
     if not file.parent.is_dir():
         raise UsageError(f"--out {file}: there is no folder {file.parent}.")
@@ -67,6 +68,91 @@ def export_policy(run: Path, *, checkpoint: str, out: Path | None, episodes: int
     return 0
 
 
+class DrivenEpisode(BaseModel):
+    """How an episode went, as the trainer answers."""
+
+    seed: int
+    total: float = Field(alias="return")
+    steps: int
+    ending: str
+    """Empty where the task is no driving."""
+    route_completion: float | None
+    mean_speed_mps: float | None
+
+    @property
+    def words(self) -> str:
+        """Say it on one line."""
+        said = [f"seed {self.seed}", f"return {self.total:.4g} in {self.steps} steps"]
+        if self.route_completion is not None and self.mean_speed_mps is not None:
+            said.append(
+                f"{self.route_completion:.0%} of the route at {self.mean_speed_mps:.1f} m/s"
+            )
+        return ", ".join([*said, *([self.ending.replace("_", " ")] if self.ending else [])])
+
+    @property
+    def outcome(self) -> str:
+        """Say in a few words how it ended."""
+        return f"{self.ending.replace('_', ' ') or 'ended'}, return {self.total:.4g}"
+
+
+class _Driven(BaseModel):
+    step: int
+    step_s: float | None
+    episodes: tuple[DrivenEpisode, ...]
+
+
+def drive_policy(
+    run: Path, *, checkpoint: str, episodes: int, first_seed: int, video: Path | None
+) -> int:
+    """Drive a policy, say how each episode went and, with `video`, show it; returns the exit code.
+
+    Raises:
+        UsageError: There is no such run or checkpoint, or no video can be made of it.
+        TrainingBrokenError: The trainer could not do it.
+        OutputError: The video cannot be written.
+    """
+    _require_run(run)
+    if video is not None and video.suffix.lower() != ".gif":
+        raise UsageError(f"--video {video}: name a file that ends in .gif.")
+    with tempfile.TemporaryDirectory(prefix="gonogo-drive-") as pictures:
+        answer = _ask_trainer(
+            *("drive", "--run", str(run.absolute()), "--checkpoint", checkpoint),
+            *("--episodes", str(episodes), "--first-seed", str(first_seed)),
+            *(("--pictures", pictures) if video is not None else ()),
+        )
+        try:
+            driven = _Driven.model_validate_json(answer)
+        except ValidationError as error:
+            raise TrainingBrokenError("The trainer's answer cannot be read.") from error
+        say(f"The policy of step {driven.step:,}:")
+        for episode in driven.episodes:
+            say(f"  {episode.words}")
+        if video is not None:
+            _show(video, Path(pictures), driven)
+            say(f"Video: {shell_path(video)}")
+    return 0
+
+
+def _show(video: Path, pictures: Path, driven: _Driven) -> None:
+    from reports.plots.film import Scene, film
+
+    files = sorted(pictures.glob("episode-*.npz"))
+    if not files:
+        raise UsageError("--video: this environment has no camera.")
+    scenes = []
+    for path, episode in zip(files, driven.episodes, strict=True):
+        with np.load(path, allow_pickle=False) as arrays:
+            scenes.append(Scene(pictures=arrays["camera"], caption=episode.outcome))
+    content = film(scenes, step_s=driven.step_s or 0.05)
+    with writing("The video", video):
+        write_atomically(video.absolute(), content)
+
+
+def _require_run(run: Path) -> None:
+    if not (run / "request.json").is_file():
+        raise UsageError(f"{run} is no run folder of our trainer: it holds no request.json.")
+
+
 def _ask_trainer(*arguments: str) -> str:
     """Let the trainer do something with a policy; returns its answer."""
     require("torch", "gymnasium")
@@ -84,8 +170,4 @@ def _ask_trainer(*arguments: str) -> str:
     reason = lines[-1].rstrip(".") if lines else f"exit code {done.returncode}"
     if done.returncode == BAD_CONFIG:
         raise UsageError(f"{reason}.")
-    raise _broken(reason, lines)
-
-
-def _broken(reason: str, lines: tuple[str, ...]) -> FlowsError:
-    return TrainingBrokenError(f"The trainer cannot do that: {reason}.", log_tail=lines)
+    raise TrainingBrokenError(f"The trainer cannot do that: {reason}.", log_tail=lines)

@@ -1,10 +1,11 @@
-"""`gonogo export`: one file and a model card beside it, or one sentence."""
+"""`gonogo export` and `gonogo drive`: a file, a card, a film, or one sentence."""
 
 import json
 
 import pytest
+from PIL import Image
 
-from flows.commands.policy import export_policy
+from flows.commands.policy import drive_policy, export_policy
 from flows.errors import UsageError
 
 pytest.importorskip("torch")
@@ -63,3 +64,26 @@ def test_mistakes_are_one_sentence(run, tmp_path):
         export_policy(run, checkpoint="3", out=None, episodes=1)
     with pytest.raises(UsageError, match="there is no folder"):
         export_policy(run, checkpoint="best", out=tmp_path / "no" / "p.npz", episodes=1)
+
+
+def test_a_film_shows_every_episode(run, tmp_path, capsys):
+    video = tmp_path / "drive.gif"
+    assert drive_policy(run, checkpoint="last", episodes=2, first_seed=9, video=video) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in said[1:3]] == ["  seed 9", "  seed 10"]
+    assert "of the route at" in said[1]
+    with Image.open(video) as film:
+        assert film.format == "GIF"
+        assert film.n_frames > 2
+
+
+def test_the_same_seed_drives_the_same(run, capsys):
+    for _ in range(2):
+        drive_policy(run, checkpoint="best", episodes=1, first_seed=5, video=None)
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == said[2:]
+
+
+def test_a_film_is_a_gif(run, tmp_path):
+    with pytest.raises(UsageError, match=r"ends in \.gif"):
+        drive_policy(run, checkpoint="best", episodes=1, first_seed=5, video=tmp_path / "a.avi")
