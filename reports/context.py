@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from gates.findings import GateResult
 from gates.progress import EvaluationPoint, StageState
-from gates.runs.drives import FinalEvaluation
+from gates.runs.drives import EpisodePictures, FinalEvaluation
 from gates.seeds.result import JointResult
 from gates.series import EventLog
 
@@ -155,6 +155,8 @@ class StageContext:
     """In the order in which they were raised."""
     final_evaluation: FinalEvaluation | None = None
     """Routes that were driven at the end of the run; None where none were."""
+    final_pictures: EpisodePictures | None = None
+    """What the camera saw there in the best and the worst episode; None where it was not kept."""
     lost: tuple[str, ...] = ()
     """Parts of the report that could not be made, one sentence each."""
     json_twin: str = "gate.json"

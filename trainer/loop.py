@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from trainer.agents.agent import Agent
-from trainer.drives import Drives, RouteKind, discard_after, write_drives
+from trainer.drives import Drives, RouteKind, discard_after, write_drives, write_pictures
 from trainer.evaluate import driving_tags, evaluate, evaluation_tags
 from trainer.final_evaluation import final_evaluation
 from trainer.observation import Observation, ObservationShape
@@ -338,6 +338,7 @@ class Trainer:
         if tags:
             self.writer.write(self.step, tags)
         write_drives(self.run, self.step, found, final=True)
+        write_pictures(self.run, found)
 
     def _save(self) -> None:
         if self._saved is not None and self._saved.step == self.step:

@@ -17,7 +17,7 @@ from flows.settings.shell_path import shell_path
 from gates.findings import GateResult
 from gates.judge import Judgement
 from gates.progress import StageState
-from gates.runs.drives import read_final_evaluation
+from gates.runs.drives import read_final_evaluation, read_pictures
 from reports.context import (
     ChangeNote,
     ConfigChange,
@@ -51,6 +51,7 @@ def stage_context(
     interim = losses.guard("The interim gates", lambda: interim_gates(folder), ())
     alerts = losses.guard("The alerts", lambda: raised_alerts(folder), ())
     driven = losses.guard("The evaluation at the end", lambda: read_final_evaluation(folder), None)
+    seen = losses.guard("The pictures of the evaluation", lambda: read_pictures(folder), None)
     earlier = _earlier_runs(stage, run, directory)
     own = read_json(folder / "run.json") or {}
     last = read_json(directory.folder_of(stage, earlier[-1][0]) / "run.json") if earlier else {}
@@ -81,6 +82,7 @@ def stage_context(
         interim=interim,
         alerts=alerts,
         final_evaluation=driven,
+        final_pictures=seen,
         lost=tuple(losses.sentences),
     )
 

@@ -388,9 +388,9 @@ CAUSES: Mapping[str, Cause] = {
     "reward_hacking": Cause(
         title="The reward pays for something else than driving",
         meaning=(
-            "Returns rose clearly while neither more of the routes was driven nor more of them succeeded, or the policy "
-            "earns clearly more than a driver by rules who drives clearly better on the same routes: the policy found "
-            "what is paid, and that is not what is wanted."
+            "Returns rose clearly while neither more of the routes was driven nor more of them succeeded, or the "
+            "policy earns clearly more than a driver by rules who drives clearly better on the same routes: the "
+            "policy found what is paid, and that is not what is wanted."
         ),
         refuted_by=(
             "Route completion or success that rises with the return on the same routes, and a driver by rules that "

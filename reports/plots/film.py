@@ -63,7 +63,7 @@ def strip(pictures: npt.NDArray[np.uint8]) -> Image.Image:
             (STRIP_SIDE_PX, STRIP_SIDE_PX), Image.Resampling.NEAREST
         )
         sheet.paste(shown, (number * (STRIP_SIDE_PX + GAP_PX), 0))
-    return sheet
+    return sheet.convert("RGB")
 
 
 def _frame(picture: npt.NDArray[np.uint8], caption: str) -> Image.Image:

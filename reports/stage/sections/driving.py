@@ -12,6 +12,7 @@ from gates.runs.drives import Drives, Episode, FinalEvaluation
 from gates.series import EventLog
 from gates.tags import ENDINGS
 from gates.text import format_number, format_share
+from reports.plots.routes import DrivenRoute
 
 _DRIVERS = {
     "policy": "this policy",
@@ -167,6 +168,25 @@ def _written(value: str | float | list[str]) -> str:
     if isinstance(value, list):
         return ", ".join(value)
     return value if isinstance(value, str) else format_number(value, digits=12)
+
+
+def driven_routes(final: FinalEvaluation | None) -> tuple[DrivenRoute, ...]:
+    """Return the held-out routes whose driven lines were kept, each beside the line of the driver by rules."""
+    held_out = (
+        {d.driver: d.episodes for d in final.drives if d.routes == "held_out"} if final else {}
+    )
+    rules = held_out.get("rule_based", ())
+    return tuple(
+        DrivenRoute(
+            line=np.array(episode.line_m),
+            reference=np.array(rules[number].line_m)
+            if number < len(rules) and rules[number].line_m
+            else None,
+            ending=episode.ending,
+        )
+        for number, episode in enumerate(held_out.get("policy", ()))
+        if episode.line_m
+    )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

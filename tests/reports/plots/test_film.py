@@ -37,6 +37,6 @@ def test_a_strip_shows_the_first_and_the_last_picture(steps):
     content = np.zeros((steps, 32, 32), np.uint8)
     content[0], content[-1] = 50, 200
     sheet = np.asarray(strip(content))
-    assert sheet[0, 0] == content[0, 0, 0]
-    assert sheet[0, -1] == 200
+    assert sheet[0, 0, 0] == content[0, 0, 0]
+    assert sheet[0, -1, 0] == 200
     assert sheet.shape[1] == min(steps, STRIP_PICTURES) * 100 - 4
