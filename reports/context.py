@@ -116,6 +116,14 @@ class RaisedAlert:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PassedRun:
+    """How an earlier run of the stage drove."""
+
+    name: str
+    final: FinalEvaluation
+
+
+@dataclass(frozen=True, kw_only=True)
 class StageContext:
     """Everything that the report of one stage shows besides the judgement."""
 
@@ -155,6 +163,8 @@ class StageContext:
     """In the order in which they were raised."""
     final_evaluation: FinalEvaluation | None = None
     """Routes that were driven at the end of the run; None where none were."""
+    passed: PassedRun | None = None
+    """The last run of the stage that passed, as far as it drove; None without one."""
     final_pictures: EpisodePictures | None = None
     """What the camera saw there in the best and the worst episode; None where it was not kept."""
     lost: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from gates.runs.drives import Drives, Episode, FinalEvaluation
 from gates.series import EventLog
 from gates.tags import ENDINGS
 from gates.text import format_number, format_share
+from reports.context import PassedRun
 from reports.plots.routes import DrivenRoute
 
 _DRIVERS = {
@@ -58,14 +59,28 @@ class DrivingView:
     """Why routes were not driven."""
 
 
-def driving_view(log: EventLog, final: FinalEvaluation | None) -> DrivingView | None:
-    """Collect rows of the evaluation at the end, and the last and first ones on the way; None without any."""
+def driving_view(
+    log: EventLog, final: FinalEvaluation | None, passed: PassedRun | None = None
+) -> DrivingView | None:
+    """Collect rows of the evaluation at the end, and the last and first ones on the way; None without any.
+
+    Args:
+        log: The run's series.
+        final: What its drivers drove at the end.
+        passed: The last run of the stage that passed, shown beside it.
+    """
     drives = final.drives if final is not None else ()
     rows = tuple(_row(each) for each in drives if each.episodes)
     if not any(row.driver == _DRIVERS["policy"] for row in rows):
         rows += tuple(_on_the_way(log))
     if not rows:
         return None
+    if passed is not None:
+        rows += tuple(
+            replace(_row(d), driver=f"last GO, {passed.name}")
+            for d in passed.final.drives
+            if d.driver == "policy" and d.routes == "held_out" and d.episodes
+        )
     return DrivingView(
         headline=_headline(rows),
         rows=rows,
