@@ -10,9 +10,11 @@ from pathlib import Path
 
 from gates.audit.files import declared_dialect, files_intact, independent_reader
 from gates.checks.gate_file import GateSpec
+from gates.errors import InputError
 from gates.events.reader import read_events
 from gates.findings import Finding, GateResult
 from gates.judgement import Judgement, judge_log
+from gates.runs.drives import FinalEvaluation, read_final_evaluation
 from gates.runs.run_info import RunInfo, load_config, load_run_info
 from gates.runs.translate import choose_dialect, translate
 from gates.second_reader.tbparse_reader import Read
@@ -50,6 +52,7 @@ def judge(
     """
     run = _run_info(directory, config)
     raw = read_events(directory)
+    final = _final_evaluation(directory)
     with _second_reading(raw, directory, read, wanted=cross_check) as second_reading:
         declared = str(dialect) if dialect is not None else run.dialect if run is not None else ""
         used = choose_dialect(raw, declared)
@@ -68,6 +71,7 @@ def judge(
                 dialect=used.name,
                 before=(*intact, *second, *((misfit,) if misfit is not None else ())),
                 baseline=baseline,
+                final=final,
             )
 
         if cross_check and read is not None and meanwhile is not None:
@@ -91,6 +95,14 @@ def _second_reading(
             yield lambda: (finding.result(),)
         finally:
             beside.shutdown(wait=False)
+
+
+def _final_evaluation(directory: Path) -> FinalEvaluation | None:
+    """Read how the policy and others drove at the end; a record that cannot be understood compares nobody."""
+    try:
+        return read_final_evaluation(directory)
+    except InputError:
+        return None
 
 
 def _run_info(directory: Path, config: Path | None) -> RunInfo | None:

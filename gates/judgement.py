@@ -18,6 +18,7 @@ from gates.diagnosis.diagnose import NOTHING_EXPLAINED, diagnose
 from gates.errors import InputError
 from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, GateResult
+from gates.runs.drives import FinalEvaluation
 from gates.runs.run_info import RunInfo
 from gates.series import EventLog
 from gates.verdict import decide
@@ -44,6 +45,7 @@ def judge_log(
     dialect: str = "gonogo",
     before: tuple[Finding, ...] = (),
     baseline: GateResult | None = None,
+    final: FinalEvaluation | None = None,
 ) -> Judgement:
     """Judge series that were read already; their tags must be the canonical ones.
 
@@ -60,6 +62,7 @@ def judge_log(
         planned_steps=planned,
         planned_source=source,
         next_steps=gate.next_steps,
+        final=final,
     )
     # Values may be anything; whoever reduces them decides what a NaN means, so numpy need not warn.
     with np.errstate(all="ignore"):

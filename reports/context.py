@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from gates.audit.stages_before import StageAfresh
 from gates.findings import GateResult
 from gates.progress import EvaluationPoint, StageState
-from gates.runs.drives import FinalEvaluation
+from gates.runs.drives import EpisodePictures, FinalEvaluation
 from gates.seeds.result import JointResult
 from gates.series import EventLog
 
@@ -117,6 +117,14 @@ class RaisedAlert:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PassedRun:
+    """How an earlier run of the stage drove."""
+
+    name: str
+    final: FinalEvaluation
+
+
+@dataclass(frozen=True, kw_only=True)
 class StageContext:
     """Everything that the report of one stage shows besides the judgement."""
 
@@ -156,6 +164,10 @@ class StageContext:
     """In the order in which they were raised."""
     final_evaluation: FinalEvaluation | None = None
     """Routes that were driven at the end of the run; None where none were."""
+    passed: PassedRun | None = None
+    """The last run of the stage that passed, as far as it drove; None without one."""
+    final_pictures: EpisodePictures | None = None
+    """What the camera saw there in the best and the worst episode; None where it was not kept."""
     lost: tuple[str, ...] = ()
     """Parts of the report that could not be made, one sentence each."""
     json_twin: str = "gate.json"

@@ -1,6 +1,7 @@
-"""Command line of the trainer: `python -m trainer run --run DIR`, `check REQUEST` and `tags`.
+"""Command line of the trainer: `python -m trainer run --run DIR`, `check`, `export`, `drive` and `tags`.
 
-`check` answers with one JSON object on standard output: `mistakes`, and without any `resolved`, `needs` and `code`.
+`check`, `export` and `drive` answer with one JSON object on standard output: that of `check` holds `mistakes`, and
+without any `resolved`, `needs` and `code`.
 
 Exit codes: 0 finished, 1 broken, 2 bad configuration, 3 diverged, 4 the environment returned NaN or infinity (after
 both the gate judges what was logged), 75 the simulator was lost, 143 stopped on request after a checkpoint.
@@ -44,11 +45,24 @@ def main(arguments: list[str] | None = None) -> int:
     )
     check = commands.add_parser("check", help="validate a request and print the answer as JSON")
     check.add_argument("request", type=Path)
+    export = commands.add_parser(
+        "export", help="write a checkpoint's policy into one file and evaluate it on fresh seeds"
+    )
+    drive = commands.add_parser("drive", help="drive a checkpoint's policy")
+    for command, episodes in ((export, 50), (drive, 3)):
+        command.add_argument("--run", type=Path, required=True, metavar="DIR")
+        command.add_argument("--checkpoint", default="best", metavar="best|last|STEP")
+        command.add_argument("--episodes", type=int, default=episodes)
+    export.add_argument("--out", type=Path, required=True, metavar="FILE")
+    drive.add_argument("--first-seed", type=int, required=True)
+    drive.add_argument("--pictures", type=Path, metavar="DIR")
     commands.add_parser("tags", help="print the table of tags as Markdown")
     options = parser.parse_args(arguments)
     try:
         if options.command == "tags":
             return _tags()
+        if options.command in ("export", "drive"):
+            return _use_policy(options)
         return (
             _check(options.request)
             if options.command == "check"
@@ -63,6 +77,35 @@ def _tags() -> int:
     from trainer.run.tags import markdown_table
 
     print(markdown_table())
+    return FINISHED
+
+
+def _use_policy(options: argparse.Namespace) -> int:
+    from trainer.envs.errors import EnvironmentSetupError, SimulatorLostError
+
+    with contextlib.redirect_stdout(sys.stderr):
+        from trainer.policy.drive import drive
+        from trainer.policy.fresh import export
+        from trainer.policy.saved import load_saved
+
+        try:
+            saved = load_saved(options.run, options.checkpoint)
+            if options.command == "export":
+                answer = export(saved, options.out, episodes=options.episodes)
+            else:
+                answer = drive(
+                    saved,
+                    episodes=options.episodes,
+                    first_seed=options.first_seed,
+                    folder=options.pictures,
+                )
+        except SimulatorLostError as error:
+            print(error, file=sys.stderr)
+            return SIMULATOR_LOST
+        except (EnvironmentSetupError, OSError) as error:
+            print(error, file=sys.stderr)
+            return BAD_CONFIG
+    print(json.dumps(answer))
     return FINISHED
 
 

@@ -30,6 +30,8 @@ class EvaluatedEpisode:
     time_limit: bool
     driven: DrivenEpisode | None
     """How it was driven; None where the environment is no driving task."""
+    pictures: tuple[NDArray[np.uint8], ...] = ()
+    """What the camera saw now and then, `uint8[height, width]` each; empty where nobody asked."""
 
 
 def evaluate(
@@ -41,6 +43,7 @@ def evaluate(
     gamma: float,
     driving: DrivingTask | None = None,
     alive: Callable[[], None] = lambda: None,
+    picture_every: int | None = None,
 ) -> tuple[EvaluatedEpisode, ...]:
     """Run episodes.
 
@@ -54,6 +57,7 @@ def evaluate(
         gamma: Discount of the discounted returns.
         driving: The environments' driving task.
         alive: Called once per step.
+        picture_every: Steps between two pictures of the camera that are kept, besides the last one.
 
     Raises:
         NotFiniteError: The environment returned NaN or infinity.
@@ -68,7 +72,7 @@ def evaluate(
         else:
             # Environments without an episode of their own repeat one, which is dropped.
             seeds = [seed[(at + i) % len(seed)] for i in range(env.num_envs)]
-        found += _one_round(env, policy, seeds, gamma, driving, alive)
+        found += _one_round(env, policy, seeds, gamma, driving, alive, picture_every)
     return tuple(found[:episodes])
 
 
@@ -100,6 +104,7 @@ def _one_round(
     gamma: float,
     driving: DrivingTask | None,
     alive: Callable[[], None],
+    picture_every: int | None,
 ) -> list[EvaluatedEpisode]:
     """Run one episode in each environment."""
     total, discounted = np.zeros(env.num_envs), np.zeros(env.num_envs)
@@ -111,7 +116,12 @@ def _one_round(
     # Gymnasium's own vector environments take a list, although the base class does not say so.
     obs, _ = env.reset(seed=seed)  # type: ignore[arg-type]
     refuse_not_finite(env, obs)
+    pictures: list[list[NDArray[np.uint8]]] = [[] for _ in range(env.num_envs)]
+    watched = picture_every is not None and "camera" in obs
     while running.any():
+        if watched and picture_every is not None and int(length.max()) % picture_every == 0:
+            for i in np.flatnonzero(running).tolist():
+                pictures[i].append(obs["camera"][i, -1].copy())
         obs, reward, terminated, truncated, infos = env.step(policy(obs))
         refuse_not_finite(env, obs, reward)
         total += np.where(running, reward, 0.0)
@@ -123,6 +133,9 @@ def _one_round(
             recorder.add(infos)
             for i in np.flatnonzero(ended).tolist():
                 driven[i] = recorder.end(i, int(length[i]), infos)
+        if watched:
+            for i in np.flatnonzero(ended).tolist():
+                pictures[i].append(infos["final_obs"]["camera"][i, -1].copy())
         running &= ~ended
         alive()
     return [
@@ -132,6 +145,7 @@ def _one_round(
             length=int(length[i]),
             time_limit=bool(truncations[i]),
             driven=driven[i],
+            pictures=tuple(pictures[i]),
         )
         for i in range(env.num_envs)
     ]

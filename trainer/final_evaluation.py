@@ -18,6 +18,8 @@ from trainer.evaluate import Policy, evaluate
 from trainer.run.heartbeat import Phase
 from trainer.run.task import Task
 
+PICTURES = 12
+"""Pictures of an episode that lasts until the time limit, besides its last one."""
 OwnDriver = Callable[[gymnasium.vector.VectorEnv], Policy]
 """Makes a driver for environments, of which it may know more than they show."""
 
@@ -60,6 +62,7 @@ def _drive(
     request, environment = task.request, task.environment
     assert request.routes is not None
     count = request.routes.episodes
+    every = max(1, (task.spec.max_episode_steps or 0) // PICTURES)
     config = environment.config.model_validate(task.env.model_dump() | routes.env)
 
     def drives(driver: Driver, **what: Any) -> Drives:
@@ -84,6 +87,7 @@ def _drive(
                 gamma=request.train.gamma,
                 driving=environment.describe(config).driving,
                 alive=lambda: beat("evaluating"),
+                picture_every=every if driver == "policy" else None,
             )
             found.append(drives(driver, episodes=episodes))
     except (EnvironmentSetupError, SimulatorLostError) as error:

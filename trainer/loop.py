@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trainer import afresh
 from trainer.agents.agent import Agent
-from trainer.drives import Drives, RouteKind, discard_after, write_drives
+from trainer.drives import Drives, RouteKind, discard_after, write_drives, write_pictures
 from trainer.envs.errors import NotFiniteError
 from trainer.envs.finite import refuse_not_finite
 from trainer.evaluate import driving_tags, evaluate, evaluation_tags
@@ -354,6 +354,7 @@ class Trainer:
         if tags:
             self.writer.write(self.step, tags)
         write_drives(self.run, self.step, found, final=True)
+        write_pictures(self.run, found)
 
     def _compare(self, untrained: Agent, wanted: int, beat: Callable[[Phase], None]) -> None:
         """Run the same episodes with the untrained, the last and the best policy."""

@@ -40,9 +40,9 @@ def load_carried(run: Path, warm: WarmStart, agent: Agent) -> Mapping[str, Any]:
         state = checkpoint.load_file(path, torch.device("cpu")).get("agent")
     except CheckpointError as error:
         raise _refusal(str(error)) from None
-    misfit = _misfit(agent, state) if isinstance(state, Mapping) else "it holds no agent"
-    if misfit:
-        raise _refusal(f"{path} does not fit this stage: {misfit}")
+    wrong = misfit(agent, state) if isinstance(state, Mapping) else "it holds no agent"
+    if wrong:
+        raise _refusal(f"{path} does not fit this stage: {wrong}")
     assert isinstance(state, Mapping)
     return state
 
@@ -61,7 +61,7 @@ def _refusal(text: str) -> ConfigMistakesError:
     return ConfigMistakesError(Mistake(key="warm_start", text=text))
 
 
-def _misfit(agent: Agent, state: Mapping[str, Any]) -> str:
+def misfit(agent: Agent, state: Mapping[str, Any]) -> str:
     """Say how a saved agent differs; empty when it fits."""
     for name, network in agent.networks.items():
         here, there = network.state_dict(), state.get(name)

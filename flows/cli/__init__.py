@@ -2,7 +2,7 @@
 
 In: `sys.argv`. Out: one call of `flows.commands`, and its exit code.
 
-    train, decide, judge, serve, machine    the commands, grouped as in the help
+    train, decide, judge, policy, serve, machine    the commands, grouped as in the help
     options    makes the options of `run` and `stage` from `RunOptions`
     exit       errors become one sentence, verdicts exit codes
 
@@ -16,7 +16,7 @@ import io
 import sys
 
 # Each of these modules adds its commands to `app`; the help lists them in this order.
-from flows.cli import train, decide, judge, serve, machine  # noqa: F401
+from flows.cli import train, decide, judge, policy, serve, machine  # noqa: F401
 from flows.cli import exit as leaving
 from flows.cli.app import app
 

@@ -103,7 +103,12 @@ def comparison_lines(comparison: Comparison) -> list[str]:
         only = comparison.of_kind(kind)
         if only:
             lines.append(f"Judged {kind.value}: {', '.join(change.check for change in only)}")
-    return [*lines, *_config_lines(comparison), *_evaluation_lines(comparison)]
+    return [
+        *lines,
+        *_config_lines(comparison),
+        *_evaluation_lines(comparison),
+        *_driving_lines(comparison),
+    ]
 
 
 def _kind_lines(kind: ChangeKind, changes: tuple[CheckChange, ...]) -> list[str]:
@@ -155,6 +160,14 @@ def _evaluation_lines(comparison: Comparison) -> list[str]:
     return [f"Last evaluation, mean return: A {texts[0]}, B {texts[1]}"]
 
 
+def _driving_lines(comparison: Comparison) -> list[str]:
+    return [
+        f"Driving, {letter}: {run.driving.headline}"
+        for letter, run in (("A", comparison.a), ("B", comparison.b))
+        if run.driving is not None and run.driving.headline
+    ]
+
+
 def comparison_content(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison as plain values for JSON."""
     return {
@@ -184,6 +197,7 @@ def _run_content(run: ComparedRun) -> dict[str, Any]:
         "judged_now": run.judged_now,
         "remark": run.remark,
         "evaluations": [asdict(point) for point in run.evaluations],
+        "driving": [asdict(row) for row in run.driving.rows] if run.driving is not None else [],
     }
 
 

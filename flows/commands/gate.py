@@ -24,7 +24,7 @@ from flows.settings.shell_path import shell_path
 from gates.audit.trainer import MAPPING_FILE
 from gates.findings import GateResult
 from gates.judgement import Judgement
-from gates.runs.drives import read_final_evaluation
+from gates.runs.drives import read_final_evaluation, read_pictures
 from reports.context import Command, StageContext
 from reports.losses import Losses
 
@@ -107,6 +107,7 @@ def context_of(
     driven = losses.guard(
         "The evaluation at the end", lambda: read_final_evaluation(directory), None
     )
+    seen = losses.guard("The pictures of the evaluation", lambda: read_pictures(directory), None)
     return StageContext(
         title=f"{directory.resolve().name}, {stage}",
         generated_at=utc_now(),
@@ -116,6 +117,7 @@ def context_of(
         git_revision=info.git_revision if info else None,
         next_commands=commands,
         final_evaluation=driven,
+        final_pictures=seen,
         lost=tuple(losses.sentences),
     )
 

@@ -17,11 +17,12 @@ from flows.settings.shell_path import shell_path
 from gates.findings import GateResult
 from gates.judge import Judgement
 from gates.progress import StageState
-from gates.runs.drives import read_final_evaluation
+from gates.runs.drives import read_final_evaluation, read_pictures
 from reports.context import (
     ChangeNote,
     ConfigChange,
     DecisionNote,
+    PassedRun,
     PreviousRun,
     Speed,
     StageContext,
@@ -51,6 +52,7 @@ def stage_context(
     interim = losses.guard("The interim gates", lambda: interim_gates(folder), ())
     alerts = losses.guard("The alerts", lambda: raised_alerts(folder), ())
     driven = losses.guard("The evaluation at the end", lambda: read_final_evaluation(folder), None)
+    seen = losses.guard("The pictures of the evaluation", lambda: read_pictures(folder), None)
     earlier = _earlier_runs(stage, run, directory)
     own = read_json(folder / "run.json") or {}
     last = read_json(directory.folder_of(stage, earlier[-1][0]) / "run.json") if earlier else {}
@@ -82,6 +84,10 @@ def stage_context(
         interim=interim,
         alerts=alerts,
         final_evaluation=driven,
+        final_pictures=seen,
+        passed=losses.guard(
+            "How the last passed run drove", lambda: _passed(stage, earlier, directory), None
+        ),
         lost=tuple(losses.sentences),
     )
 
@@ -115,6 +121,17 @@ def _earlier_runs(
     before = runs[: [r.run for r in runs].index(run.run)]
     found = ((r, read_result(directory.folder_of(stage, r))) for r in before)
     return [(r, result) for r, result in found if result is not None]
+
+
+def _passed(
+    stage: str, earlier: Sequence[tuple[RunRecord, GateResult]], directory: PipelineDirectory
+) -> PassedRun | None:
+    """Return how the last run before this one that ended GO drove."""
+    for run, _ in reversed(earlier):
+        if run.state is StageState.GO:
+            final = read_final_evaluation(directory.folder_of(stage, run))
+            return None if final is None else PassedRun(name=run.run, final=final)
+    return None
 
 
 def _changes(before: dict[str, object], after: dict[str, object]) -> tuple[ConfigChange, ...]:

@@ -15,10 +15,13 @@ from flows.records.stored_result import GATE_FILE, PIPELINE_FILE, RUN_FILE, read
 from flows.settings.shell_path import shell_path
 from flows.stored.find import require_folder
 from gates.checks.gate_file import load_gate
+from gates.errors import InputError
 from gates.findings import GateResult
 from gates.judge import judge
+from gates.runs.drives import read_final_evaluation
 from gates.series import EventLog
 from reports.comparison.compare import ComparedRun
+from reports.stage.sections.driving import DrivingView, driving_view
 from reports.stage.sections.evaluations import evaluation_points
 
 _RUN = re.compile(r"run-(\d{3,})")
@@ -81,7 +84,17 @@ def load_run(path: Path, *, stage: str | None) -> ComparedRun:
         log=log,
         evaluations=evaluation_points(log) if log is not None else (),
         remark=f"its {GATE_FILE} cannot be read." if unreadable else remark,
+        driving=_driving(source, log) if log is not None else None,
     )
+
+
+def _driving(source: Path, log: EventLog) -> DrivingView | None:
+    """Return how the run drove; a record that cannot be read is left out."""
+    try:
+        final = read_final_evaluation(source)
+    except InputError:
+        final = None
+    return driving_view(log, final)
 
 
 def stage_of(path: Path) -> str | None:

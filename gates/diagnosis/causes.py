@@ -437,10 +437,14 @@ CAUSES: Mapping[str, Cause] = {
     "reward_hacking": Cause(
         title="The reward pays for something else than driving",
         meaning=(
-            "Returns rose clearly while neither more of the routes was driven nor more of them succeeded: the policy "
-            "found what is paid, and that is not what is wanted."
+            "Returns rose clearly while neither more of the routes was driven nor more of them succeeded, or the "
+            "policy earns clearly more than a driver by rules who drives clearly better on the same routes: the "
+            "policy found what is paid, and that is not what is wanted."
         ),
-        refuted_by="Route completion or success that rises with the return on the same routes.",
+        refuted_by=(
+            "Route completion or success that rises with the return on the same routes, and a driver by rules that "
+            "earns more than the policy."
+        ),
         instruction=(
             "Watch the policy drive, and find in reward_components/* the term that its return comes from. Pay for "
             "progress along the route, let no episode end that is cheaper ended, and pay nothing to a vehicle that "

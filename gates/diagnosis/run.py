@@ -76,8 +76,10 @@ def policy_collapse(signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | 
 
 
 def reward_hacking(_signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | None:
-    """Returns rose, driving did not become better."""
-    finding = _failed(findings, "reward_against_driving")
+    """Returns rose and driving did not become better, or the policy earns more than a driver who drives better."""
+    finding = _failed(findings, "reward_ranks_drivers") or _failed(
+        findings, "reward_against_driving"
+    )
     if finding is None:
         return None
     return Suspicion(cause="reward_hacking", evidence=finding.evidence)

@@ -8,7 +8,8 @@ import numpy as np
 
 from gates.facts.values import Missing
 from gates.metrics import Interval, wilson_interval
-from gates.series import EventLog, Series
+from gates.runs.drives import Drives, FinalEvaluation
+from gates.series import EventLog, FloatArray, Series
 
 GROUPS = (
     ("held_out_driving", "held_out_driving/episodes", "held-out routes"),
@@ -57,3 +58,69 @@ def episode_rate(log: EventLog, measures: tuple[str, ...]) -> EpisodeRate | Miss
         )
     reason = "no evaluation of driving is logged"
     return Missing(reason=reason, tags=(f"eval_driving/{measures[0]}",), not_applicable=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A mean difference of episodes on the same routes."""
+
+    mean: float
+    error: float
+    """Standard error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgainstRules:
+    """The policy beside the driver by rules, on the same held-out routes."""
+
+    episodes: int
+    earned: Difference
+    """Return of the policy minus that of the driver by rules."""
+    completed: Difference
+    """Route completion of the driver by rules minus that of the policy."""
+    succeeded: Difference
+    """Success of the driver by rules minus that of the policy, as a share of the episodes."""
+    words: str
+    """Both drivers' numbers."""
+
+
+def against_rules(final: FinalEvaluation | None) -> AgainstRules | Missing:
+    """Compare what the policy and the driver by rules earned, and how they drove, route by route."""
+    held_out = {d.driver: d for d in final.drives if d.routes == "held_out"} if final else {}
+    policy, rules = held_out.get("policy"), held_out.get("rule_based")
+    if policy is None or rules is None or len(policy.episodes) != len(rules.episodes):
+        return _no_rules("no driver by rules drove the same routes")
+    if len(policy.episodes) < 2:
+        return _no_rules("fewer than two routes were driven by policy and rules")
+    return AgainstRules(
+        episodes=len(policy.episodes),
+        earned=_difference(_returns(policy) - _returns(rules)),
+        completed=_difference(_completed(rules) - _completed(policy)),
+        succeeded=_difference(_succeeded(rules) - _succeeded(policy)),
+        words="; ".join(
+            f"{name}: return {np.mean(_returns(d)):.4g}, route completion {np.mean(_completed(d)):.0%}, "
+            f"success {np.mean(_succeeded(d)):.0%}"
+            for name, d in (("the policy", policy), ("the driver by rules", rules))
+        ),
+    )
+
+
+def _no_rules(reason: str) -> Missing:
+    return Missing(reason=reason, not_applicable=True)
+
+
+def _difference(each: FloatArray) -> Difference:
+    error = float(np.std(each, ddof=1)) / float(np.sqrt(len(each)))
+    return Difference(mean=float(np.mean(each)), error=error)
+
+
+def _returns(drives: Drives) -> FloatArray:
+    return np.array([e.total for e in drives.episodes], dtype=np.float64)
+
+
+def _completed(drives: Drives) -> FloatArray:
+    return np.array([e.route_completion for e in drives.episodes], dtype=np.float64)
+
+
+def _succeeded(drives: Drives) -> FloatArray:
+    return np.array([e.success for e in drives.episodes], dtype=np.float64)

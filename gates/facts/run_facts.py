@@ -20,6 +20,7 @@ from gates.facts.bounds import (
 from gates.facts.episodes import Episodes, time_limit
 from gates.facts.values import Fact, Missing
 from gates.metrics import align
+from gates.runs.drives import FinalEvaluation
 from gates.runs.run_info import RunInfo
 from gates.runs.schedule import update_schedule
 from gates.series import EventLog, FloatArray, IntArray, Series
@@ -67,6 +68,7 @@ class RunFacts:
         planned_steps: int | None,
         planned_source: str = "",
         next_steps: int | None = None,
+        final: FinalEvaluation | None = None,
     ) -> None:
         self.log = log
         self.run = run
@@ -75,6 +77,8 @@ class RunFacts:
         self.planned_source = planned_source
         self.next_steps = next_steps
         """Environment steps of the stage that a GO would start."""
+        self.final = final
+        """How the policy and others drove at the end of the stage; None where that was not recorded."""
 
     @property
     def own_trainer(self) -> bool:

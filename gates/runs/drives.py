@@ -1,16 +1,22 @@
-"""Reads what the trainer recorded of the evaluation at the end of a run: `evaluations/final.json`."""
+"""Reads what the trainer recorded of the evaluation at the end of a run: routes, and pictures of two of them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
+from gates.errors import InputError
 from gates.runs.record_file import RecordModel, read_record_file
 from gates.tags import Ending
 
 FINAL = Path("evaluations") / "final.json"
+PICTURES = Path("evaluations") / "pictures.npz"
+_MOST_PIXELS = 50_000_000
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -28,6 +34,8 @@ class Episode(RecordModel):
     comfortable_share: Share
     driving_score_2_0: Percent
     driving_score_2_1: Percent
+    line_m: tuple[tuple[float, float], ...] = Field(default=(), max_length=1_000)
+    """The driven line as points (ahead, left) of where the episode began; empty where it was not kept."""
 
 
 class Drives(RecordModel):
@@ -48,6 +56,34 @@ class FinalEvaluation(RecordModel):
     format: Literal[1]
     step: int = Field(ge=0)
     drives: tuple[Drives, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EpisodePictures:
+    """What the camera saw in the policy's best and worst episode at the end, each `uint8[pictures, height, width]`."""
+
+    best: npt.NDArray[np.uint8]
+    worst: npt.NDArray[np.uint8]
+
+
+def read_pictures(run: Path) -> EpisodePictures | None:
+    """Read the pictures of the evaluation at the end of a run; None where none were kept.
+
+    Raises:
+        InputError: The file is there but cannot be understood.
+    """
+    path = run / PICTURES
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            best, worst = arrays["best"], arrays["worst"]
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # a damaged archive raises many kinds
+        raise InputError(f"{path} cannot be understood: {error}") from error
+    for array in (best, worst):
+        if array.dtype != np.uint8 or array.ndim != 3 or not 0 < array.size <= _MOST_PIXELS:
+            raise InputError(f"{path} holds no pictures of a camera")
+    return EpisodePictures(best=best, worst=worst)
 
 
 def read_final_evaluation(run: Path) -> FinalEvaluation | None:

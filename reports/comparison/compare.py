@@ -12,6 +12,7 @@ from gates.progress import EvaluationPoint
 from gates.series import EventLog
 from gates.text import ABSENT, format_number
 from reports.context import ConfigChange
+from reports.stage.sections.driving import DrivingView
 
 _LARGEST_PERCENT = 10.0
 """Relative changes beyond this are written as a factor."""
@@ -49,6 +50,8 @@ class ComparedRun:
     evaluations: tuple[EvaluationPoint, ...]
     remark: str = ""
     """What the reader must know about it, one sentence."""
+    driving: DrivingView | None = None
+    """How it drove at the end; None where that is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from reports.comparison.compare import (
 from reports.comparison.panels import comparison_panels
 from reports.stage.markdown import REPORT_NAME
 from reports.stage.plots import FOLDER, PlotFile, draw_figure, write_plots
+from reports.stage.sections.driving import DrivingRow
 from reports.stage.sections.hyperparameters import show_value
 from reports.stage.view import VERDICT_NAMES
 from reports.text.escaping import Safe
@@ -96,6 +97,7 @@ def render_comparison(
         same=tuple(map(_row, same)),
         same_passed=sum(c.b is not None and c.b.outcome.value == "PASS" for c in same),
         evaluations=evaluation_rows(comparison.a.evaluations, comparison.b.evaluations),
+        driving=driving_rows(comparison),
         plot=plot,
         show=lambda value: ABSENT if value is None else show_value(value),
         evaluation=_evaluation,
@@ -136,6 +138,18 @@ def evaluation_rows(
         chosen = {round(i * last / (_MOST_EVALUATIONS - 1)) for i in range(_MOST_EVALUATIONS)}
         steps = [steps[i] for i in sorted(chosen)]
     return tuple(EvaluationRow(step=s, a=first.get(s), b=second.get(s)) for s in steps)
+
+
+def driving_rows(comparison: Comparison) -> tuple[tuple[str, DrivingRow], ...]:
+    """Return how both runs and the drivers beside them drove, the same routes next to each other."""
+    rows = [
+        (letter, row)
+        for letter, run in (("A", comparison.a), ("B", comparison.b))
+        if run.driving is not None
+        for row in run.driving.rows
+    ]
+    order = list(dict.fromkeys((row.driver, row.routes) for _, row in rows))
+    return tuple(sorted(rows, key=lambda one: order.index((one[1].driver, one[1].routes))))
 
 
 def limit_text(change: CheckChange) -> str:

@@ -9,8 +9,9 @@ from gates.files import write_atomically
 from gates.judge import Judgement
 from reports.context import StageContext
 from reports.stage.embed import png_uri
-from reports.stage.plots import PlotFile, draw_stage_plots
-from reports.stage.view import build_stage_view, resolved_config
+from reports.stage.markdown import plots_for
+from reports.stage.plots import PlotFile
+from reports.stage.view import build_stage_view
 from reports.text.templates import html_environment
 
 HTML_NAME = "report.html"
@@ -28,8 +29,7 @@ def write_html_report(judgement: Judgement, context: StageContext, out_dir: Path
     Raises:
         OSError: The folder cannot be written or the disk is full.
     """
-    config = resolved_config(judgement, context)
-    plots = draw_stage_plots(judgement.result, judgement.log, config)
+    plots = plots_for(judgement, context)
     path = out_dir / HTML_NAME
     write_atomically(path, render_html(judgement, context, plots))
     return path

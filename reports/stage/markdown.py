@@ -59,7 +59,13 @@ def write_stage_report(
 
 def plots_for(judgement: Judgement, context: StageContext) -> tuple[PlotFile, ...]:
     """Draw the plots of a report."""
-    return draw_stage_plots(judgement.result, judgement.log, resolved_config(judgement, context))
+    return draw_stage_plots(
+        judgement.result,
+        judgement.log,
+        resolved_config(judgement, context),
+        context.final_evaluation,
+        context.final_pictures,
+    )
 
 
 def _plots_of(report: Path) -> set[str]:

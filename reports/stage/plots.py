@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from gates.facts.run_facts import RunFacts
 from gates.files import write_atomically
 from gates.findings import GateResult
+from gates.runs.drives import EpisodePictures, FinalEvaluation
 from gates.series import EventLog
+from gates.text import format_plural
 from reports.losses import Losses
 from reports.plots.panels import (
     BeforeLearning,
@@ -23,7 +25,11 @@ from reports.plots.panels import (
     overview_panels,
 )
 from reports.stage.sections.checks import ordered
-from reports.stage.sections.driving import EndingsOverTraining, endings_over_training
+from reports.stage.sections.driving import (
+    EndingsOverTraining,
+    driven_routes,
+    endings_over_training,
+)
 from reports.stage.sections.hyperparameters import config_value
 from reports.text.escaping import file_name
 
@@ -62,7 +68,11 @@ class _Wanted:
 
 
 def draw_stage_plots(
-    result: GateResult, log: EventLog, config: Mapping[str, object]
+    result: GateResult,
+    log: EventLog,
+    config: Mapping[str, object],
+    final: FinalEvaluation | None = None,
+    pictures: EpisodePictures | None = None,
 ) -> tuple[PlotFile, ...]:
     """Draw the overview and one plot for each check that did not pass and has a series.
 
@@ -72,7 +82,7 @@ def draw_stage_plots(
     from reports.plots import draw as plots
 
     losses = Losses()
-    wanted = losses.guard("The plots", lambda: _wanted(result, log, config), ())
+    wanted = losses.guard("The plots", lambda: _wanted(result, log, config, final, pictures), ())
     files = [_not_drawn("", losses)] if losses.sentences else []
     # A picture is made a small file on another processor while the next one is drawn.
     with ThreadPoolExecutor(1, thread_name_prefix="png") as beside:
@@ -101,7 +111,13 @@ def draw_stage_plots(
     return tuple(files)
 
 
-def _wanted(result: GateResult, log: EventLog, config: Mapping[str, object]) -> list[_Wanted]:
+def _wanted(
+    result: GateResult,
+    log: EventLog,
+    config: Mapping[str, object],
+    final: FinalEvaluation | None,
+    pictures: EpisodePictures | None,
+) -> list[_Wanted]:
     """List the plots in the order of the report."""
     from reports.plots import draw as plots
 
@@ -117,7 +133,8 @@ def _wanted(result: GateResult, log: EventLog, config: Mapping[str, object]) -> 
     ended = endings_over_training(log)
     if ended is not None:
         found.append(_endings(ended))
-    taken = {"overview", "endings"}
+    found += _of_final(final, pictures)
+    taken = {plot.name for plot in found}
     for finding, panel in check_panels(ordered(result), log, phase):
         name = _free(file_name(panel.name), taken)
         taken.add(name)
@@ -144,6 +161,31 @@ def not_drawn_yet(command: str) -> PlotFile:
     """Return what stands for all plots until they are drawn, with the command that draws them in any case."""
     sentence = f"The plots are being drawn. Should they not come: {command}"
     return PlotFile(path="", alt="", png=b"", lost=sentence)
+
+
+def _of_final(final: FinalEvaluation | None, pictures: EpisodePictures | None) -> Iterator[_Wanted]:
+    """Show the routes at the end from above, and the best and the worst episode as strips."""
+    from reports.plots.film import strip
+    from reports.plots.routes import routes_picture
+
+    routes = driven_routes(final)
+    if routes:
+        count = len({route.ending for route in routes})
+        title = f"{format_plural(len(routes), 'held-out route')} from above, {format_plural(count, 'ending')}"
+        yield _Wanted(
+            name="routes",
+            alt=f"{title}: the policy's lines, and where and why each ended",
+            section="driving",
+            draw=partial(routes_picture, routes, title=title),
+        )
+    if pictures is not None:
+        for name, seen in (("best", pictures.best), ("worst", pictures.worst)):
+            yield _Wanted(
+                name=f"{name}-episode",
+                alt=f"What the camera saw in the {name} episode of the evaluation at the end, by return",
+                section="driving",
+                draw=partial(strip, seen),
+            )
 
 
 def _not_drawn(check: str, losses: Losses) -> PlotFile:

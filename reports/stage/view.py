@@ -103,8 +103,8 @@ class StageView:
     quarters: tuple[Quarter, ...]
     driving: DrivingView | None
     """None where no driving was measured."""
-    endings: PlotFile | None
-    """How training episodes of driving ended."""
+    driving_plots: tuple[PlotFile, ...]
+    """How training episodes ended, routes from above, the best and the worst episode."""
     evaluations: tuple[NamedEvaluation, ...]
     evaluation_count: int
     hyperparameters: tuple[HyperparameterRow, ...]
@@ -159,8 +159,8 @@ def build_stage_view(
         changes=describe_changes(result, context, config),
         reward_split=reward_split(log),
         quarters=episode_quarters(log),
-        driving=driving_view(log, context.final_evaluation),
-        endings=next((plot for plot in drawn if plot.section == "driving"), None),
+        driving=driving_view(log, context.final_evaluation, context.passed),
+        driving_plots=tuple(plot for plot in drawn if plot.section == "driving"),
         evaluations=notable_evaluations(points, explored_steps(config)),
         evaluation_count=len(points),
         hyperparameters=hyperparameter_rows(config),

@@ -21,6 +21,8 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
 STAGE, STEPS = "5k", 5_000
+FINAL_EPISODES = 20
+"""Routes of the evaluation at the end of a later stage."""
 RESULT_HEADING = "## Last result"
 
 
@@ -106,27 +108,35 @@ def train(case: Case, folder: Path) -> Path:
     from faults import FAULTS
     from recipes import HEALTHY
 
+    from flows.settings.routes import evaluation_routes
     from trainer import __main__ as trainer
 
     run = folder / case.slug
     run.mkdir(parents=True)
     recipe = HEALTHY[case.recipe]
     fault = FAULTS[case.fault] if case.fault else None
+    stage, steps = _stage(fault)
     request = {
         "format": 1,
         "preset": "fault-bench",
-        "stage": STAGE,
-        "planned_steps": STEPS,
+        "stage": stage,
+        "planned_steps": steps,
         "seed": case.seed,
         "env": recipe["env"],
         "train": recipe["train"] | (fault.train if fault else {}),
     }
+    if stage != STAGE:
+        request["routes"] = evaluation_routes(recipe["env"], FINAL_EPISODES)
     (run / "request.json").write_text(json.dumps(request))
     with fault.patch() if fault else contextlib.nullcontext():
         code = trainer.main(["run", "--run", str(run)])
     if code not in (trainer.FINISHED, trainer.DIVERGED):
         raise RuntimeError(f"{case.name}: the trainer ended with exit code {code}")
     return run
+
+
+def _stage(fault: Any) -> tuple[str, int]:
+    return (fault.stage, fault.steps) if fault is not None else (STAGE, STEPS)
 
 
 def score(case: Case, run: Path) -> Score:
@@ -137,22 +147,24 @@ def score(case: Case, run: Path) -> Score:
     from gates.findings import Outcome
     from gates.judge import judge
 
-    result = judge(run, gate=load_gate(STAGE), stage=STAGE, planned_steps=STEPS).result
+    fault = FAULTS[case.fault] if case.fault else None
+    stage, steps = _stage(fault)
+    result = judge(run, gate=load_gate(stage), stage=stage, planned_steps=steps).result
     cause = result.diagnoses[0].cause if result.diagnoses else "none"
     steps = [
         f.breach_step
         for f in result.findings
         if f.outcome is Outcome.FAIL and f.breach_step is not None
     ]
-    fault = FAULTS[case.fault] if case.fault else None
-    no_go = result.verdict.value == "NO_GO"
+    verdict = result.verdict.value
+    stopped = verdict == "NO_GO" if fault is None or fault.stops else verdict != "GO"
     return Score(
         case=case,
         verdict=result.verdict.value,
         cause=cause,
         first_step=min(steps, default=None),
         deciding=result.deciding,
-        verdict_right=no_go is (fault is not None),
+        verdict_right=stopped is (fault is not None),
         cause_right=cause in (fault.cause, *fault.accepted) if fault else cause == "none",
         readings=_readings(result.findings),
         result=result,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import hackable_rewards
 import injections
 import numpy as np
 import torch
@@ -43,6 +44,12 @@ class Fault:
     """Other slugs that are right too."""
     recipe: str = "drive"
     """Sound recipe, of `recipes.HEALTHY`, that the fault is injected into."""
+    stage: str = "5k"
+    """Stage at which it shows, whose gate judges it."""
+    steps: int = 5_000
+    """Environment steps that it is trained for."""
+    stops: bool = True
+    """The verdict should be NO_GO; otherwise it is right as long as it is not GO."""
 
 
 def actor_encoder_leak() -> AbstractContextManager[Any]:
@@ -482,6 +489,19 @@ FAULTS |= {
     for name, fault in SILENT.items()
     if name not in HARDEST
 }
+FAULTS |= {
+    f"reward: {name}": Fault(
+        cause="reward_hacking", patch=patch, stage="50k", steps=12_000, stops=False
+    )
+    for name, patch in {
+        "standing still": hackable_rewards.standing_still,
+        "circling": hackable_rewards.circling,
+        "crawling": hackable_rewards.crawling,
+        "hugging the edge": hackable_rewards.hugging_the_edge,
+        "crash as escape": hackable_rewards.crash_as_escape,
+    }.items()
+}
+"""The trainer does what it should; what is paid is not what is wanted."""
 FAULTS |= {
     "pendulum: critic frozen": Fault(
         cause="critic_frozen", patch=critic_frozen, recipe="pendulum: plain"

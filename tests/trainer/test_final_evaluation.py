@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from gates.events.reader import read_events
-from gates.runs.drives import read_final_evaluation
+from gates.runs.drives import read_final_evaluation, read_pictures
 from gates.tags import Ending
 from trainer import __main__ as command_line
 from trainer.envs.drive.env import DriveVectorEnv
@@ -98,6 +98,7 @@ def test_evaluations_on_the_way_drive_the_same_routes(finished):
     names = sorted(path.name for path in (finished / "evaluations").iterdir())
     assert names == [
         "final.json",
+        "pictures.npz",
         "step-000000000.json",
         "step-000000100.json",
         "step-000000200.json",
@@ -236,3 +237,28 @@ def test_wrong_routes_are_a_mistake_of_the_request(tmp_path, capsys):
     assert command_line.main(["check", str(run / "request.json")]) == command_line.BAD_CONFIG
     keys = [m["key"] for m in json.loads(capsys.readouterr().out)["mistakes"]]
     assert sorted(keys) == ["routes.held_out.env.roads", "routes.held_out.env.town"]
+
+
+def test_lines_are_kept_of_the_policy_and_the_driver_by_rules_only(finished):
+    for each in drives(finished):
+        kept = each["driver"] in ("policy", "rule_based")
+        for episode in each["episodes"]:
+            assert ("line_m" in episode) is kept
+            if kept:
+                (ahead, left), *_ = episode["line_m"]
+                assert abs(left) < 0.1
+                assert 0.0 < ahead < 2.0
+    (last,) = drives(finished, "step-000000200.json")
+    assert all("line_m" not in episode for episode in last["episodes"])
+
+
+def test_pictures_are_kept_of_the_best_and_the_worst_held_out_route(finished):
+    seen = read_pictures(finished)
+    episodes = next(
+        d for d in drives(finished) if (d["driver"], d["routes"]) == ("policy", "held_out")
+    )
+    by_return = sorted(episodes["episodes"], key=lambda e: e["return"])
+    for array, episode in ((seen.worst, by_return[0]), (seen.best, by_return[-1])):
+        # One picture in three steps, and the last one.
+        assert array.shape == (-(-episode["steps"] // 3) + 1, 16, 16)
+        assert array.any()

@@ -156,11 +156,11 @@ def test_what_does_not_fit_is_one_sentence_before_anything_starts(
 
 
 def test_another_action_is_named(source: Path) -> None:
-    from trainer.warm_start import _misfit
+    from trainer.warm_start import misfit
 
     shape = ObservationShape(camera=(4, 16, 16), vector=53)
     state = TD3(TrainConfig.model_validate(SMALL), shape, 3).state_dict()
-    assert _misfit(agent(), state).startswith("another action: actor.mlp.2.weight is 3x16 there")
+    assert misfit(agent(), state).startswith("another action: actor.mlp.2.weight is 3x16 there")
 
 
 def test_a_file_that_was_changed_or_is_no_checkpoint_is_refused(
@@ -203,8 +203,8 @@ def test_a_checkpoint_is_never_executed(tmp_path: Path, capsys) -> None:
 
 
 def test_weights_that_are_not_finite_are_refused(source: Path) -> None:
-    from trainer.warm_start import _misfit
+    from trainer.warm_start import misfit
 
     state = saved(source, STEPS)
     state["critic"]["heads.0.0.bias"][0] = float("nan")
-    assert "is not finite" in _misfit(agent(), state)
+    assert "is not finite" in misfit(agent(), state)

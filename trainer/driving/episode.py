@@ -35,6 +35,8 @@ MEANS: Mapping[str, tuple[str, str]] = {
 """Measures that are means over episodes, each with unit and meaning."""
 INFRACTIONS: tuple[Ending, ...] = ("collision_vehicle", "collision_other", "off_road", "wrong_way")
 """Endings that are counted per km, as lane invasions are."""
+LINE_POINTS = 40
+"""Points of a driven line at most."""
 _SCORED: Mapping[Ending, Infraction] = {
     "collision_vehicle": "vehicle",
     "collision_other": "static",
@@ -59,6 +61,8 @@ class DrivenEpisode:
     comfortable_share: float
     driving_score_2_0: float
     driving_score_2_1: float
+    line_m: tuple[tuple[float, float], ...]
+    """The driven line as points (ahead, left) of where the episode began, at most `LINE_POINTS`, to 0.1 m."""
 
 
 def measure(trace: npt.NDArray[np.float32], ending: Ending, task: DrivingTask) -> DrivenEpisode:
@@ -95,6 +99,7 @@ def measure(trace: npt.NDArray[np.float32], ending: Ending, task: DrivingTask) -
         comfortable_share=comfortable_share(motion(speed, heading, task.step_s)),
         driving_score_2_0=driving_score_2_0(completion, infractions, outside_lanes_share=outside),
         driving_score_2_1=driving_score_2_1(completion, infractions, outside_lanes_share=outside),
+        line_m=_line(np.copysign(distance, speed), heading),
     )
 
 
@@ -109,6 +114,16 @@ def summary(episodes: Sequence[DrivenEpisode]) -> dict[str, float]:
         **{f"{kind}_per_km": ended[kind] / km for kind in INFRACTIONS},
         "lane_invasion_per_km": sum(e.lane_invasions for e in episodes) / km,
     }
+
+
+def _line(
+    distance_m: npt.NDArray[np.float64], heading_rad: npt.NDArray[np.float64]
+) -> tuple[tuple[float, float], ...]:
+    """Add up the way of each step in the direction of its heading."""
+    way = np.cumsum(distance_m * np.exp(1j * (heading_rad - heading_rad[0])))
+    chosen = np.linspace(0, len(way) - 1, min(LINE_POINTS, len(way))).round().astype(int)
+    points = np.round(way[chosen], 1)
+    return tuple(zip(points.real.tolist(), points.imag.tolist(), strict=True))
 
 
 def _rms(values: npt.NDArray[np.float64]) -> float:

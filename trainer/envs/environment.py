@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -53,6 +53,8 @@ class EnvSpec:
     """Steps after which an episode is truncated; None: never."""
     reward_components: tuple[str, ...] = ()
     """Names of the parts of the reward that `infos["reward_components"]` holds."""
+    meaning: Mapping[str, object] = field(default_factory=dict)
+    """What `camera`, `vector` and `action` mean, for those who use a policy elsewhere."""
     driving: DrivingTask | None = None
     """Set where `infos["driving"]` holds trace steps (`trainer.envs.driving.trace`)."""
     exclusive: bool = False

@@ -19,6 +19,7 @@ from gates.checks.types.presence import PresenceCheck
 from gates.checks.types.relative import RelativeCheck
 from gates.checks.types.retention import RetentionCheck
 from gates.checks.types.reward_against_driving import RewardAgainstDrivingCheck
+from gates.checks.types.reward_ranks_drivers import RewardRanksDriversCheck
 from gates.checks.types.updates_go_on import UpdatesGoOnCheck
 
 AnyCheck = (
@@ -33,6 +34,7 @@ AnyCheck = (
     | RelativeCheck
     | EpisodeRateCheck
     | RewardAgainstDrivingCheck
+    | RewardRanksDriversCheck
     | FiniteCheck
     | PresenceCheck
     | CompletenessCheck

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from gates.runs.drives import Drives, Episode, FinalEvaluation
 from gates.series import EventLog
 from gates.tags import ENDINGS
 from gates.text import format_number, format_share
+from reports.context import PassedRun
+from reports.plots.routes import DrivenRoute
 
 _DRIVERS = {
     "policy": "this policy",
@@ -57,14 +59,28 @@ class DrivingView:
     """Why routes were not driven."""
 
 
-def driving_view(log: EventLog, final: FinalEvaluation | None) -> DrivingView | None:
-    """Collect rows of the evaluation at the end, and the last and first ones on the way; None without any."""
+def driving_view(
+    log: EventLog, final: FinalEvaluation | None, passed: PassedRun | None = None
+) -> DrivingView | None:
+    """Collect rows of the evaluation at the end, and the last and first ones on the way; None without any.
+
+    Args:
+        log: The run's series.
+        final: What its drivers drove at the end.
+        passed: The last run of the stage that passed, shown beside it.
+    """
     drives = final.drives if final is not None else ()
     rows = tuple(_row(each) for each in drives if each.episodes)
     if not any(row.driver == _DRIVERS["policy"] for row in rows):
         rows += tuple(_on_the_way(log))
     if not rows:
         return None
+    if passed is not None:
+        rows += tuple(
+            replace(_row(d), driver=f"last GO, {passed.name}")
+            for d in passed.final.drives
+            if d.driver == "policy" and d.routes == "held_out" and d.episodes
+        )
     return DrivingView(
         headline=_headline(rows),
         rows=rows,
@@ -167,6 +183,25 @@ def _written(value: str | float | list[str]) -> str:
     if isinstance(value, list):
         return ", ".join(value)
     return value if isinstance(value, str) else format_number(value, digits=12)
+
+
+def driven_routes(final: FinalEvaluation | None) -> tuple[DrivenRoute, ...]:
+    """Return the held-out routes whose driven lines were kept, each beside the line of the driver by rules."""
+    held_out = (
+        {d.driver: d.episodes for d in final.drives if d.routes == "held_out"} if final else {}
+    )
+    rules = held_out.get("rule_based", ())
+    return tuple(
+        DrivenRoute(
+            line=np.array(episode.line_m),
+            reference=np.array(rules[number].line_m)
+            if number < len(rules) and rules[number].line_m
+            else None,
+            ending=episode.ending,
+        )
+        for number, episode in enumerate(held_out.get("policy", ()))
+        if episode.line_m
+    )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

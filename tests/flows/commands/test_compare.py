@@ -161,3 +161,43 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_sentence(runs: Path) -> 
     refused = gonogo(A, B, "--out", "5k.yaml")
     assert refused.exit_code == 1
     assert refused.stderr.startswith("gonogo: The comparison cannot be written to ")
+
+
+def drove(successes: int) -> dict[str, Any]:
+    episode = {
+        "return": 200.0,
+        "ending": "time_limit",
+        "route_completion": 1.0,
+        "mean_speed_mps": 7.0,
+        "comfortable_share": 0.5,
+        "driving_score_2_0": 60.0,
+        "driving_score_2_1": 59.0,
+    }
+    return {
+        "driver": "policy",
+        "routes": "held_out",
+        "conditions": {},
+        "missing": "",
+        "episodes": [episode | {"success": number < successes} for number in range(20)],
+    }
+
+
+def test_how_both_drove_stands_side_by_side(runs: Path, tmp_path: Path) -> None:
+    for name, successes in ((A, 19), (B, 3)):
+        folder = Path(name) / "evaluations"
+        folder.mkdir()
+        content = {"format": 1, "step": 9, "drives": [drove(successes)]}
+        (folder / "final.json").write_text(json.dumps(content))
+    result = gonogo(A, B, "--out", str(tmp_path / "out"))
+    assert "Driving, A: 95% of 20 held-out routes succeed" in result.output
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert "| A | this policy | held-out | 20 | 95% (76.4% to 99.1%)" in report
+    assert "| B | this policy | held-out | 20 | 15% (5.24% to 36%)" in report
+    (row,) = told(A, B)["b"]["driving"]
+    assert row["success"]["estimate"] == 0.15
+
+
+def test_a_record_that_cannot_be_read_costs_no_comparison(runs: Path) -> None:
+    (Path(A) / "evaluations").mkdir()
+    (Path(A) / "evaluations" / "final.json").write_text("{")
+    assert told(A, B)["a"]["driving"] == []

@@ -8,8 +8,10 @@ import pytest
 from gates.checks.gate_file import load_gate
 from gates.diagnosis.diagnose import diagnose
 from gates.errors import GateConfigError
+from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, NotApplicable, Outcome
 from gates.metrics import wilson_interval
+from gates.runs.drives import FinalEvaluation
 from gates.series import Series
 from tests.gates.checks.test_checks import OWN, check, facts_of, finding
 from tests.gates.synthetic_runs import series
@@ -98,7 +100,7 @@ def test_rates_that_are_no_numbers_never_pass(broken):
 @pytest.mark.parametrize("name", ["50k", "1m"])
 def test_no_check_of_driving_applies_without_its_tags(name):
     facts = facts_of(series("eval/mean_reward", [0, 1000], [1.0, 2.0]), run=OWN)
-    kinds = ("episode_rate", "reward_against_driving")
+    kinds = ("episode_rate", "reward_against_driving", "reward_ranks_drivers")
     checks = [
         c
         for c in load_gate(name).checks
@@ -190,3 +192,94 @@ def test_route_completion_is_judged_as_evaluations_are():
     found = check(facts_of(*run(RISING, FLAT)), **keys.model_dump(exclude_unset=True))
     assert found.outcome is WARN
     assert not found.required
+
+
+RANKS = {"type": "reward_ranks_drivers", "max": {"fail": 0.1}}
+
+
+def drives(driver: str, returns, completion, success) -> dict:
+    count = len(returns)
+    columns = zip(returns, np.resize(completion, count), np.resize(success, count), strict=True)
+    return {
+        "driver": driver,
+        "routes": "held_out",
+        "conditions": {},
+        "missing": "",
+        "episodes": [
+            {
+                "return": float(total),
+                "ending": "time_limit",
+                "success": bool(good),
+                "route_completion": float(share),
+                "mean_speed_mps": 5.0,
+                "comfortable_share": 1.0,
+                "driving_score_2_0": 0.0,
+                "driving_score_2_1": 0.0,
+            }
+            for total, share, good in columns
+        ],
+    }
+
+
+def ranked(policy: dict, rules: dict | None):
+    final = {"format": 1, "step": 1000, "drives": [policy, *([rules] if rules else [])]}
+    log = facts_of(series("held_out_driving/route_completion", [1000], [0.5])).log
+    return RunFacts(
+        log=log,
+        run=None,
+        stage="50k",
+        planned_steps=1000,
+        final=FinalEvaluation.model_validate(final),
+    )
+
+
+GOOD = drives("rule_based", [-60.0 + k for k in range(20)], 1.0, True)
+
+
+def test_who_earns_more_than_a_driver_who_drives_better_is_named():
+    facts = ranked(drives("policy", [10.0 + k for k in range(20)], 0.2, False), GOOD)
+    found = finding(facts, **RANKS)
+    assert (found.outcome, found.value) == (FAIL, 1.0)
+    assert "return 19.5, route completion 20%, success 0%" in found.reason
+    assert "return -50.5, route completion 100%, success 100%" in found.reason
+    assert next(d.cause for d in diagnose(facts, (found,)).diagnoses) == "reward_hacking"
+
+
+@pytest.mark.parametrize(
+    ("completion", "success", "outcome"),
+    [
+        (1.0, True, PASS),
+        (0.95, True, PASS),
+        # Three of twenty fail: fewer than two standard errors from a tenth.
+        (1.0, [True] * 17 + [False] * 3, PASS),
+        (1.0, [True] * 10 + [False] * 10, FAIL),
+        (0.8, True, FAIL),
+    ],
+)
+def test_who_earns_more_and_drives_as_well_passes(completion, success, outcome):
+    policy = drives("policy", [10.0 + k for k in range(20)], completion, success)
+    assert finding(ranked(policy, GOOD), **RANKS).outcome is outcome
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e3, -1e3])
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
+def test_a_policy_that_still_learns_is_never_accused(shift, scale):
+    learner = drives("policy", scale * (np.arange(20.0) - 70.0) + shift, 0.1, False)
+    rules = drives("rule_based", scale * np.arange(20.0) + shift, 1.0, True)
+    assert isinstance(check(ranked(learner, rules), **RANKS), NotApplicable)
+
+
+@pytest.mark.parametrize(
+    ("policy", "rules"),
+    [
+        pytest.param(drives("policy", [5.0] * 20, 0.1, False), None, id="nobody drives by rules"),
+        pytest.param(drives("policy", [5.0] * 3, 0.1, False), GOOD, id="other routes"),
+        pytest.param(
+            drives("policy", [-50.0, 90.0] * 10, 0.1, False),
+            drives("rule_based", [30.0, -20.0] * 10, 1.0, True),
+            id="returns that chance explains",
+        ),
+    ],
+)
+def test_nothing_is_compared_without_a_clear_difference(policy, rules):
+    assert isinstance(check(ranked(policy, rules), **RANKS), NotApplicable)

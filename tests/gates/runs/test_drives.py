@@ -2,10 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from gates.errors import InputError
-from gates.runs.drives import FINAL, read_final_evaluation
+from gates.runs.drives import FINAL, PICTURES, read_final_evaluation, read_pictures
 
 EPISODE = {
     "seed": 1,
@@ -67,3 +68,40 @@ def test_what_was_recorded_is_read(tmp_path):
 def test_what_cannot_be_understood_is_said_in_a_sentence(tmp_path, content):
     with pytest.raises(InputError, match=r"final\.json cannot be understood: \S"):
         read_final_evaluation(write(tmp_path, content))
+
+
+SEEN = np.full((3, 8, 8), 7, np.uint8)
+
+
+def save(run, **arrays):
+    (run / PICTURES).parent.mkdir(parents=True)
+    np.savez(run / PICTURES, **arrays)
+    return run
+
+
+def test_pictures_are_read_as_they_were_written(tmp_path):
+    assert read_pictures(tmp_path) is None
+    found = read_pictures(save(tmp_path, best=SEEN, worst=SEEN[:1]))
+    assert (found.best.shape, found.worst.shape) == ((3, 8, 8), (1, 8, 8))
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"best": SEEN},
+        {"best": SEEN, "worst": SEEN.astype(float)},
+        {"best": SEEN, "worst": SEEN[0]},
+        {"best": SEEN, "worst": SEEN[:0]},
+        {"best": SEEN, "worst": np.array([{"a": 1}], dtype=object)},
+    ],
+)
+def test_what_are_no_pictures_is_one_sentence(tmp_path, arrays):
+    with pytest.raises(InputError, match="pictures"):
+        read_pictures(save(tmp_path, **arrays))
+
+
+def test_a_damaged_file_of_pictures_is_one_sentence(tmp_path):
+    path = save(tmp_path, best=SEEN, worst=SEEN) / PICTURES
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(InputError, match="cannot be understood"):
+        read_pictures(tmp_path)

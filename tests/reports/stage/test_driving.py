@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from gates.runs.drives import FinalEvaluation
+from gates.runs.drives import EpisodePictures, FinalEvaluation
 from gates.tags import ENDINGS
+from reports.context import PassedRun
 from reports.plots.endings import COLOURS, endings_picture
 from reports.stage.html import render_html
 from reports.stage.latex import render_latex
-from reports.stage.markdown import render_stage_markdown
+from reports.stage.markdown import plots_for, render_stage_markdown
 from reports.stage.plots import draw_stage_plots
-from reports.stage.sections.driving import driving_view, endings_over_training
+from reports.stage.sections.driving import driven_routes, driving_view, endings_over_training
 from tests.reports.conftest import log_of, series
 
 
@@ -193,3 +194,46 @@ def test_any_values_make_a_section_or_none(points, broken):
         found = endings_over_training(log)
     if found is not None:
         endings_picture(found.edges, found.shares, title="any")
+
+
+def with_lines(drives, line):
+    return drives | {"episodes": [each | {"line_m": line} for each in drives["episodes"]]}
+
+
+def test_routes_are_shown_beside_those_of_the_driver_by_rules():
+    whole = final(
+        with_lines(drives("policy", "held_out", 3, 2, 200.0), [[0.0, 0.0], [20.0, 1.0]]),
+        with_lines(drives("rule_based", "held_out", 2, 2, 240.0), [[0.0, 0.0], [60.0, 5.0]]),
+    )
+    routes = driven_routes(whole)
+    assert [route.ending for route in routes] == ["time_limit"] * 2 + ["collision_vehicle"]
+    assert routes[0].reference[-1].tolist() == [60.0, 5.0]
+    assert routes[2].reference is None
+    assert driven_routes(WHOLE) == driven_routes(None) == ()
+
+
+@pytest.mark.parametrize("line", [[[0.0, 0.0]], [[0.0, 0.0], [1e9, -1e9]], [[0.0, 0.0]] * 40])
+def test_pictures_of_the_end_are_in_every_form_of_the_report(healthy_case, line):
+    judgement, context = healthy_case
+    seen = np.random.default_rng(0).integers(0, 256, (5, 32, 32), dtype=np.uint8)
+    context = replace(
+        context,
+        final_evaluation=final(with_lines(drives("policy", "held_out", 3, 2, 200.0), line)),
+        final_pictures=EpisodePictures(best=seen, worst=seen[:1]),
+    )
+    plots = plots_for(judgement, context)
+    names = [plot.path for plot in plots if plot.section == "driving"]
+    assert [name.split("/")[1] for name in names[-3:]] == [
+        "routes.png", "best-episode.png", "worst-episode.png",
+    ]  # fmt: skip
+    text = render_stage_markdown(judgement, context, plots)
+    assert all(f"]({name})" in text for name in names)
+    assert render_html(judgement, context, plots).count("data:image/png") >= 4
+
+
+def test_the_last_passed_run_stands_beside_this_one():
+    passed = PassedRun(name="run-001", final=final(drives("policy", "held_out", 20, 10, 150.0)))
+    row = driving_view(log_of(), WHOLE, passed).rows[-1]
+    assert (row.driver, row.routes) == ("last GO, run-001", "held-out")
+    assert (row.success.estimate, row.mean_return) == (0.5, 150.0)
+    assert driving_view(log_of(), None, passed) is None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trainer.driving.episode import MEANS, measure, summary
+from trainer.driving.episode import LINE_POINTS, MEANS, measure, summary
 from trainer.driving.recorder import DriveRecorder
 from trainer.envs.driving.trace import ENDINGS, TRACE, ending_of
 from trainer.envs.environment import DrivingTask
@@ -114,3 +114,21 @@ def test_recorder_continues_from_its_state_and_measures_nothing_it_saw_in_part()
     later.load_state_dict({})
     later.add(infos())
     assert later.end(0, 302, infos()) is None
+
+
+def test_a_straight_line_leads_ahead_whatever_the_heading_was():
+    for heading in (0.0, 2.0, -7.0):
+        line = measure(trace(101, heading_rad=heading), "time_limit", TASK).line_m
+        assert len(line) == LINE_POINTS
+        assert line[-1] == pytest.approx((80.8, 0.0), abs=0.06)
+
+
+def test_a_left_turn_leads_to_the_left():
+    turning = np.linspace(0.0, np.pi / 2, 100)
+    (*_, (ahead, left)) = measure(trace(100, heading_rad=turning), "time_limit", TASK).line_m
+    radius_m = 80.0 / (np.pi / 2)
+    assert (ahead, left) == pytest.approx((radius_m, radius_m), abs=0.6)
+
+
+def test_a_single_step_is_a_line_of_one_point():
+    assert measure(trace(1), "off_road", TASK).line_m == ((0.8, 0.0),)

@@ -27,7 +27,19 @@ def _make(
 
 
 def _describe(config: CarlaConfig) -> EnvSpec:
-    return describe_driving(config, step_s=config.step_s, goal_m=config.route_m, exclusive=True)
+    camera = config.camera
+    return describe_driving(
+        config,
+        step_s=config.step_s,
+        camera=(
+            f"grey picture, {camera.x_m:g} m ahead of the vehicle's centre, {camera.z_m:g} m above the ground, pitch "
+            f"{camera.pitch_deg:g} degrees, field of view {camera.fov_deg:g} degrees"
+        ),
+        pedal=f"throttle above 0, brake below, of which -1 is {config.brake_share:g}; 1 is {config.steer_share:g} "
+        "of the steering range",
+        goal_m=config.route_m,
+        exclusive=True,
+    )
 
 
 def _why_unavailable(config: CarlaConfig, num_envs: int) -> Mistake | None:

@@ -24,7 +24,13 @@ def _make(
 
 
 def _describe(config: DriveConfig) -> EnvSpec:
-    return describe_driving(config, step_s=STEP_S)
+    span = f"{config.camera_span_m:g}"
+    return describe_driving(
+        config,
+        step_s=STEP_S,
+        camera=f"grey view from above of {span} x {span} m, three quarters of it ahead",
+        pedal="throttle above 0, brake below",
+    )
 
 
 def _conditions(config: DriveConfig) -> Mapping[str, object]:

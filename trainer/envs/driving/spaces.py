@@ -9,7 +9,15 @@ import numpy as np
 from gymnasium import spaces
 
 from trainer.envs.driving.limits import ROUTE_SPEED_SHARE
-from trainer.envs.driving.observation import VECTOR_DIM, VECTOR_LIMIT
+from trainer.envs.driving.observation import (
+    HEADING_UNIT_RAD,
+    HORIZON_M,
+    LATERAL_UNIT_M,
+    VECTOR_DIM,
+    VECTOR_LIMIT,
+    WAYPOINT_SPACING_M,
+    WAYPOINTS,
+)
 from trainer.envs.driving.reward import REWARD_COMPONENTS, RewardConfig
 from trainer.envs.environment import DrivingTask, EnvSpec
 
@@ -57,13 +65,21 @@ class DrivingConfig(Protocol):
 
 
 def describe_driving(
-    config: DrivingConfig, *, step_s: float, goal_m: float = math.inf, exclusive: bool = False
+    config: DrivingConfig,
+    *,
+    step_s: float,
+    camera: str,
+    pedal: str,
+    goal_m: float = math.inf,
+    exclusive: bool = False,
 ) -> EnvSpec:
     """Describe a driving simulator.
 
     Args:
         config: Its settings.
         step_s: Simulated time of one step.
+        camera: What the camera shows, in words.
+        pedal: What throttle and brake do, in words.
         goal_m: Distance after which an episode ends at its goal.
         exclusive: Only one may exist.
     """
@@ -76,6 +92,17 @@ def describe_driving(
         action_dim=ACTION_DIM,
         max_episode_steps=config.max_episode_steps,
         reward_components=REWARD_COMPONENTS,
+        meaning={
+            **(
+                {"camera": f"{camera}; {config.frame_stack} pictures, oldest first"} if size else {}
+            ),
+            "vector": (
+                f"speed / {target_mps:g} m/s; deviation from the middle of the lane / {LATERAL_UNIT_M:g} m; heading "
+                f"relative to the lane / {HEADING_UNIT_RAD:g} rad; {WAYPOINTS} points of the lane, "
+                f"{WAYPOINT_SPACING_M:g} m apart, as (ahead, left) / {HORIZON_M:g} m. Left is positive."
+            ),
+            "action": f"steering, 1 is full left; {pedal}",
+        },
         driving=DrivingTask(
             step_s=step_s, target_speed_mps=target_mps, route_m=min(goal_m, in_time_m)
         ),

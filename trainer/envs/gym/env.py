@@ -124,6 +124,18 @@ class GymVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray[A
         spec = self._envs[0].spec
         return None if spec is None else spec.max_episode_steps
 
+    def meaning(self) -> dict[str, object]:
+        """Say how observations and actions of the registered environment become ours."""
+        size = self.config.camera_size
+        picture = {"camera": f"the image, grey, averaged to {size}x{size}; oldest first"}
+        return {
+            **(picture if self.camera_shape is not None else {}),
+            "vector": "all other parts of the observation, flattened in the order of its space",
+            "action": "low + (action + 1) / 2 (high - low), flattened, is what the environment takes",
+            "low": self._low.tolist(),
+            "high": (self._low + 2.0 * self._half_range).tolist(),
+        }
+
     def reset(
         self,
         *,

@@ -32,6 +32,7 @@ def _describe(config: GymConfig) -> EnvSpec:
             vector_dim=env.vector_dim,
             action_dim=env.action_dim,
             max_episode_steps=env.max_episode_steps,
+            meaning=env.meaning(),
         )
     finally:
         env.close()

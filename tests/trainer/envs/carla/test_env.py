@@ -370,7 +370,7 @@ def test_policies_of_drive_and_carla_are_exchanged(make, tmp_path):
     from trainer.observation import Observation, ObservationShape
 
     def agent(config):
-        spec = describe_driving(config, step_s=0.1)
+        spec = describe_driving(config, step_s=0.1, camera="", pedal="")
         shape = ObservationShape(camera=spec.camera_shape, vector=spec.vector_dim)
         return TD3(TrainConfig(features_dim=16, hidden_sizes=(16,)), shape, spec.action_dim)
 
