@@ -44,6 +44,7 @@ def test_a_request_holds_preset_then_cadence_then_overrides(two_stages: dict[str
             "eval_episodes": 7,
             "checkpoint_every_steps": 100,
         },
+        "final_episodes": 1,
     }
     assert two.request["planned_steps"] == 800
     assert Path(one.gate).name == "loss.yaml"
