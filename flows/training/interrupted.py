@@ -85,7 +85,7 @@ def trained_already(stage: StagePlan, run: RunRecord, folder: Path) -> bool:
 
 
 def noted_as_finished(stage: StagePlan, run: RunRecord, folder: Path) -> RunRecord:
-    """Return the record of a run that was trained to its end, with what nobody was left to note, also in status.json."""
+    """Note, in the record that is returned and in status.json, how a run ended that nobody watched."""
     events = _finished_alone(stage, run, folder)
     if events is None:
         return run

@@ -165,7 +165,7 @@ CASES = (
     ),
     Case(
         name="SIGKILL of gonogo when everything is logged", trouble="slow:60", at=AFTER, wrapper="shell",
-        send=signal.SIGKILL, ends=(LEFT,), resume=True, says="judged now",
+        send=signal.SIGKILL, ends=(FINISHED,), resume=True, says="judged now",
     ),
     Case(
         name="NaN loss below a shell", trouble="nan", wrapper="shell", ends=("stopped by the live gate",), code=NO_GO,
