@@ -210,7 +210,7 @@ SB3_CASES = tuple(
              send=signal.SIGTERM, ends=(ASKED, FINISHED), resume=True, says="from agent-80"),
         Case(name="SB3: goes on in a folder named by the time", trouble="kill", ends=RESUMED,
              arguments=("--new-folder",)),
-        Case(name="SB3: newest checkpoint cut off by SIGKILL of gonogo", trouble="slow:3", wrapper="shell",
+        Case(name="SB3: SIGKILL of gonogo below a shell", trouble="slow:3", wrapper="shell",
              send=signal.SIGKILL, ends=(LEFT, FINISHED), resume=True),
     )
 )  # fmt: skip
