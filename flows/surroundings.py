@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import MutableMapping
 from importlib import util
+from urllib.parse import urlsplit, urlunsplit
 
 from flows.errors import ServerError
 from flows.settings.trainers.own_trainer import KEPT_FOR_TRAINERS
@@ -54,6 +55,13 @@ def refuse_dead_server() -> None:
     except (OSError, ValueError) as error:
         why = getattr(error, "reason", None) or error
         raise ServerError(
-            f"PREFECT_API_URL is {url}, but no Prefect server answers there ({why}). Start it, or unset "
-            "PREFECT_API_URL: gonogo then starts a server of its own."
+            f"PREFECT_API_URL is {without_password(url)}, but no Prefect server answers there ({why}). "
+            "Start it, or unset PREFECT_API_URL: gonogo then starts a server of its own."
         ) from None
+
+
+def without_password(url: str) -> str:
+    """Return a URL without the user and password in it."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=host))

@@ -13,9 +13,10 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from flows.errors import ServerError
+from flows.surroundings import without_password
 
 _TIMEOUT_S = 10.0
 _GOING_ON = ("RUNNING", "PENDING", "CANCELLING")
@@ -84,15 +85,9 @@ class Api:
             ) from None
         except (OSError, ValueError) as error:
             raise ServerError(
-                f"Prefect's server {without_password(self._url)} does not answer: {error}."
+                f"Prefect's server {without_password(self._url)} does not answer: "
+                f"{getattr(error, 'reason', error)}."
             ) from None
-
-
-def without_password(url: str) -> str:
-    """Return a URL without the user and password in it."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=host))
 
 
 def pages_of(url: str) -> str:

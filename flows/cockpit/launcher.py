@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from flows.cockpit.api import Api, pages_of, without_password
+from flows.cockpit.api import Api, pages_of
 from flows.cockpit.choices import check_files
 from flows.cockpit.served_processes import ServedProcesses
 from flows.commands.terminal import say
@@ -19,6 +19,7 @@ from flows.prefect_environment import prepare_environment
 from flows.prefect_server import LOOPBACK, PrefectServer, free_port
 from flows.records.state_folder import try_lock
 from flows.settings.shell_path import shell_path
+from flows.surroundings import without_password
 from flows.training.process.stopping import StopRequested, raise_on_stop_signals
 
 NAMES = ("staged-validation", "single-stage", "gate-only", "backtest")

@@ -21,7 +21,7 @@ from flows.records.trainer_files import newest_checkpoint
 from flows.settings.plan import StagePlan
 from flows.settings.warm_start import warm_start_words
 from flows.training.health.needs import refuse_what_cannot_fit
-from flows.training.interrupted import trained_already
+from flows.training.interrupted import noted_as_finished, trained_already
 from flows.training.progress import Reporter
 from flows.training.stage_training import train_stage
 from flows.training.trainers.command import CommandTrainer
@@ -107,6 +107,7 @@ def resume(
     """
     folder = directory.folder_of(stage.name, run)
     if trained_already(stage, run, folder):
+        directory.save_entry(stage, noted_as_finished(stage, run, folder))
         reporter.say(
             f"{stage.name}: {run.run} was trained to its end but not judged; it is judged now, "
             "not trained again"

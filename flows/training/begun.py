@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flows.records.trainer_files import TrainerStatus
-from flows.training.process.stopping import StopSwitch, stopped_by
+from flows.training.process.stopping import (
+    StopSwitch,
+    no_request_lost,
+    raise_lost_request,
+    stopped_by,
+)
 from flows.training.progress import Reporter, Tick
 
 _LOOK_EVERY_S = 0.5
@@ -47,8 +52,9 @@ class BegunTraining:
         """
         self.followed = True
         try:
-            with reporter.training(self._stage, self._steps) as tick:
+            with reporter.training(self._stage, self._steps) as tick, no_request_lost():
                 while not self._ended.wait(_LOOK_EVERY_S):
+                    raise_lost_request()
                     self._heard.tell(reporter, tick)
                 self._heard.tell(reporter, tick)
         except BaseException:

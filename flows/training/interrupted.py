@@ -15,6 +15,7 @@ from flows.training.trainers.checkpoints import can_go_on, newest_whole
 from flows.training.trainers.heartbeat import EventHeartbeat
 from gates.progress import StageState
 from gates.runs.ended_early import read_ended_early
+from gates.runs.heartbeat import Phase
 from gates.runs.translate import load_dialect
 
 _SHOWN = 5
@@ -80,12 +81,32 @@ def trained_already(stage: StagePlan, run: RunRecord, folder: Path) -> bool:
     if not run.attempts or not _unjudged(run):
         return False
     end = run.attempts[-1].end
-    if end == LEFT_ALONE and stage.trainer is not None:
-        # Nobody was left to notice that the plan was reached.
-        dialect = load_dialect(Path(stage.trainer.dialect))
-        events = EventHeartbeat(folder, planned_steps=stage.steps, dialect=dialect)
-        return events.last_row >= stage.steps
-    return end in {end.value for end in JUDGED}
+    return end in {end.value for end in JUDGED} or _finished_alone(stage, run, folder) is not None
+
+
+def noted_as_finished(stage: StagePlan, run: RunRecord, folder: Path) -> RunRecord:
+    """Note, in the record that is returned and in status.json, how a run ended that nobody watched."""
+    events = _finished_alone(stage, run, folder)
+    if events is None:
+        return run
+    why = (
+        f"It reached step {events.step:,} of {stage.steps:,}, and is judged. {run.attempts[-1].why}"
+    )
+    events.end(Phase.FINISHED, why)
+    last = run.attempts[-1].model_copy(
+        update={"end": End.FINISHED.value, "why": why, "to_step": events.step}
+    )
+    return run.model_copy(update={"attempts": (*run.attempts[:-1], last)})
+
+
+def _finished_alone(stage: StagePlan, run: RunRecord, folder: Path) -> EventHeartbeat | None:
+    """Return the events of a trainer by command that reached its plan while gonogo was killed; else None."""
+    if stage.trainer is None or run.attempts[-1].end != LEFT_ALONE:
+        return None
+    dialect = load_dialect(Path(stage.trainer.dialect))
+    events = EventHeartbeat(folder, planned_steps=stage.steps, dialect=dialect)
+    events.step = events.last_row
+    return events if events.step >= stage.steps else None
 
 
 def fell_short(run: RunRecord | None) -> bool:

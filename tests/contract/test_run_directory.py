@@ -37,6 +37,7 @@ def test_document_names_every_exit_code_of_the_trainer():
         trainer.BROKEN,
         trainer.BAD_CONFIG,
         trainer.DIVERGED,
+        trainer.ENVIRONMENT_NOT_FINITE,
         trainer.STOPPED,
     )
     assert codes == {*ours, 75}

@@ -79,13 +79,17 @@ def test_a_proxy_that_we_cannot_use_is_kept_for_the_trainer(
     monkeypatch.delenv("GONOGO_CALLERS_ALL_PROXY")
 
 
-@pytest.mark.parametrize("url", [f"{DEAD}/api", "localhost:4200/api", "nonsense"])
+@pytest.mark.parametrize(
+    "url", [f"{DEAD}/api", "localhost:4200/api", "nonsense", "http://ada:secret@127.0.0.1:9/api"]
+)
 def test_a_server_that_is_not_there_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", url)
-    with pytest.raises(ServerError, match=r"PREFECT_API_URL is .*, but no Prefect server answers"):
+    said = r"PREFECT_API_URL is .*, but no Prefect server answers"
+    with pytest.raises(ServerError, match=said) as told:
         refuse_dead_server()
+    assert "secret" not in str(told.value)
 
 
 def test_an_empty_address_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,10 @@ _swallowed: list[BaseException] = []
 
 @contextlib.contextmanager
 def no_request_lost() -> Iterator[None]:
-    """While open, let the next `sleep` of the main thread raise a request that was raised in a destructor."""
+    """While open in the main thread, keep a request that was raised in a destructor, for `raise_lost_request`."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = sys.unraisablehook
 
     def hook(unraisable: sys.UnraisableHookArgs) -> None:
@@ -59,6 +62,16 @@ def no_request_lost() -> Iterator[None]:
     finally:
         sys.unraisablehook = before
         _swallowed.clear()
+
+
+def raise_lost_request() -> None:
+    """Raise a request that was lost; whoever waits in the main thread calls it now and then.
+
+    Raises:
+        BaseException: The request.
+    """
+    if _swallowed and threading.current_thread() is threading.main_thread():
+        raise _swallowed.pop()
 
 
 class StopSwitch:
@@ -140,8 +153,7 @@ def sleep(seconds: float, ended: int | None = None) -> None:
         StopRequested: It was turned.
         BaseException: A request to stop that was lost before; see `no_request_lost`.
     """
-    if _swallowed and threading.current_thread() is threading.main_thread():
-        raise _swallowed.pop()
+    raise_lost_request()
     switch = _switch.get()
     if switch is not None:
         switch.sleep(seconds, ended)

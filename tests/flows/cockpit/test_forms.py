@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from flows import prefect_server
 from flows.cockpit import choices, form_requests, one_sentence
-from flows.cockpit.api import Api, pages_of, without_password
+from flows.cockpit.api import Api, pages_of
 from flows.cockpit.form_fields import Override, Preset, Seed, Stage
 from flows.cockpit.judging_flows import slug
 from flows.cockpit.launcher import NAMES, serve
@@ -31,6 +31,7 @@ from flows.records.pipeline_record import PipelineRecord
 from flows.records.stored_result import PIPELINE_FILE
 from flows.settings.run_options import DEFAULT_STAGES
 from flows.settings.trainers.own_trainer import callers_environment
+from flows.surroundings import without_password
 from tests.flows.cockpit.served import write_small_recipe
 
 

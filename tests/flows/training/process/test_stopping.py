@@ -3,14 +3,17 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from contextvars import copy_context
 from pathlib import Path
 
 import pytest
 
+from flows.training.begun import BegunTraining
 from flows.training.process import stopping
 from flows.training.process.process import ChildProcess
 from flows.training.process.stopping import StopRequested, StopSwitch, stopped_by
+from flows.training.progress import Reporter, SilentReporter, Tick
 
 IGNORES_SIGTERM = """
 import pathlib, signal, time
@@ -109,3 +112,28 @@ def test_a_request_that_a_destructor_swallowed_is_raised_by_the_next_sleep() -> 
         with pytest.raises(StopRequested, match="SIGTERM"):
             stopping.sleep(0.01)
         stopping.sleep(0.01)
+
+
+def test_who_follows_a_begun_training_hears_a_request_that_was_lost() -> None:
+    class Dies:
+        def __del__(self) -> None:
+            raise StopRequested("SIGTERM")
+
+    class LosesARequest(SilentReporter):
+        @contextlib.contextmanager
+        def training(self, stage: str, steps: int) -> Iterator[Tick]:
+            yield lambda status: None
+
+        def say(self, text: str) -> None:
+            dies = Dies()
+            del dies
+
+    def train(heard: Reporter) -> Path:
+        heard.say("it trains")
+        while True:
+            stopping.sleep(0.05)
+
+    training = BegunTraining("5k", 10, train, SilentReporter())
+    with pytest.raises(StopRequested, match="SIGTERM"):
+        training.follow(LosesARequest())
+    assert training.followed

@@ -393,7 +393,14 @@ def test_a_plan_that_was_reached_while_nobody_watched_is_not_trained_again(mine:
     process.wait()
     all_gone(mine.started())
     stage, directory = mine.open(resuming=True)
-    assert unjudged_run(stage, directory, also_tried=False) is not None
+    found = unjudged_run(stage, directory, also_tried=False)
+    assert found is not None
+    folder = stages.resume(stage, found, directory, Notes())
+    assert read(folder / "status.json")["phase"] == "finished"
+    assert newest(directory).attempts[0].end == "finished"
+    assert "gonogo was killed" in newest(directory).attempts[0].why
+    outcome = stages.judge(stage, folder, directory)
+    assert outcome.verdict is Verdict.GO, outcome.deciding
 
 
 def test_a_last_row_before_the_plan_is_the_end_where_all_would_be_trained_again(mine: Mine) -> None:
