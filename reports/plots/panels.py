@@ -17,6 +17,17 @@ MAX_CHECK_PLOTS = 8
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class DrivenRoute:
+    """One route; lines are `float64[points, 2]`, (ahead, left) of where the episode began, in m."""
+
+    line: np.ndarray
+    """The policy's."""
+    reference: np.ndarray | None
+    """That of the driver by rules; None where none drove it."""
+    ending: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class PlottedSeries:
     """A series in a panel."""
 

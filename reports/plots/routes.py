@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -11,23 +10,13 @@ from PIL import Image
 from reports.plots.axes import FAINT, INK, PAPER, SMALL, new_figure
 from reports.plots.draw import as_picture
 from reports.plots.endings import COLOURS
+from reports.plots.panels import DrivenRoute
 
 COLUMNS = 6
 PANEL_IN = 1.35
 LEGEND_IN = 0.5
 ROUTE = "#c9ced6"
 SCALE_M = 50.0
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class DrivenRoute:
-    """One route; lines are `float64[points, 2]`, (ahead, left) of where the episode began, in m."""
-
-    line: np.ndarray
-    """The policy's."""
-    reference: np.ndarray | None
-    """That of the driver by rules; None where none drove it."""
-    ending: str
 
 
 def routes_picture(routes: Sequence[DrivenRoute], *, title: str) -> Image.Image:

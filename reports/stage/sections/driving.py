@@ -13,7 +13,7 @@ from gates.series import EventLog
 from gates.tags import ENDINGS
 from gates.text import format_number, format_share
 from reports.context import PassedRun
-from reports.plots.routes import DrivenRoute
+from reports.plots.panels import DrivenRoute
 
 _DRIVERS = {
     "policy": "this policy",

@@ -58,9 +58,9 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     verdicts: list[str] = []
     draw = stage_report.draw_stage_plots
 
-    def noted(result, log, config):  # type: ignore[no-untyped-def]
+    def noted(result, *more):  # type: ignore[no-untyped-def]
         verdicts.append(result.deciding)
-        return draw(result, log, config)
+        return draw(result, *more)
 
     monkeypatch.setattr(stage_report, "draw_stage_plots", noted)
     return verdicts
