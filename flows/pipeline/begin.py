@@ -31,6 +31,9 @@ from flows.training.interrupted import (
 from flows.training.progress import Reporter
 from flows.training.warm_start import warm_started
 
+_SET_UP_S = 5.0
+"""Time that a trainer has to set itself up before Prefect's server starts beside it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Beginning:
@@ -161,6 +164,8 @@ def head_start(
             reporter,
         )
         try:
+            # Two that start at the same time on two processors make each other wait.
+            training.wait_until_set_up(_SET_UP_S)
             yield HeadStart(directory=directory, beginning=begins, training=training)
         finally:
             if not training.followed:

@@ -15,6 +15,7 @@ from flows.training.process.stopping import (
     stopped_by,
 )
 from flows.training.progress import Reporter, Tick
+from gates.runs.heartbeat import PREPARING
 
 _LOOK_EVERY_S = 0.5
 
@@ -34,7 +35,8 @@ class BegunTraining:
             reporter: Hears from the thread what happens.
         """
         self._stage, self._steps, self._train = stage, steps, train
-        self._heard = _Heard(reporter)
+        self._set_up = threading.Event()
+        self._heard = _Heard(reporter, self._set_up)
         self._switch = StopSwitch()
         self._ended = threading.Event()
         self.followed = False
@@ -43,6 +45,10 @@ class BegunTraining:
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name=f"train {stage}", daemon=True)
         self._thread.start()
+
+    def wait_until_set_up(self, most_s: float) -> None:
+        """Wait until the trainer has set itself up or the training has ended."""
+        self._set_up.wait(most_s)
 
     def follow(self, reporter: Reporter) -> Path:
         """Tell one more reporter everything, from this thread, until the training ends; return the run folder.
@@ -91,13 +97,15 @@ class BegunTraining:
             self._error = error
         finally:
             self._ended.set()
+            self._set_up.set()
 
 
 class _Heard:
     """Passes everything on to one reporter, and keeps for a second one what it has not heard yet."""
 
-    def __init__(self, inner: Reporter) -> None:
+    def __init__(self, inner: Reporter, set_up: threading.Event) -> None:
         self._inner = inner
+        self._set_up = set_up
         self._lines: list[str] = []
         self._newest: TrainerStatus | None = None
         self._told: TrainerStatus | None = None
@@ -115,6 +123,8 @@ class _Heard:
             def tick(status: TrainerStatus) -> None:
                 show(status)
                 self._newest = status
+                if status.phase not in PREPARING:
+                    self._set_up.set()
 
             yield tick
 

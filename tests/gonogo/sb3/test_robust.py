@@ -32,7 +32,7 @@ def _at(step: int, work: Any) -> BaseCallback:
     return At()
 
 
-@pytest.mark.parametrize("algorithm", [TD3, SAC])
+@pytest.mark.parametrize("algorithm", [TD3, pytest.param(SAC, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
