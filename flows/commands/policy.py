@@ -41,6 +41,8 @@ def export_policy(run: Path, *, checkpoint: str, out: Path | None, episodes: int
     """
     _require_run(run)
     file = out if out is not None else run / f"policy-{checkpoint}.npz"
+    if file.suffix != ".npz":
+        raise UsageError(f"--out {file}: name a file that ends in .npz; the card lands beside it.")
     if not file.parent.is_dir():
         raise UsageError(f"--out {file}: there is no folder {file.parent}.")
     file = file.absolute()

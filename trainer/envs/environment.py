@@ -112,7 +112,8 @@ class Environment(Generic[Config]):
     conditions: Callable[[Config], Mapping[str, object]] = _no_conditions
     """Return the settings that say under what conditions is driven, by name: town, weather, vehicles."""
     rule_based: Callable[[VectorEnv[Any, Any, Any]], Callable[[Any], Any]] | None = None
-    """Make a driver by rules for such environments, from observations to actions; None without one."""
+    """Make a driver by rules for such environments, from observations to actions; None without one. It may take the
+    environments over for good, and raise `EnvironmentSetupError` where it cannot drive in them."""
     packages: tuple[str, ...] = ()
     """Distributions whose versions a run records."""
 

@@ -62,6 +62,8 @@ def test_mistakes_are_one_sentence(run, tmp_path):
         export_policy(tmp_path, checkpoint="best", out=None, episodes=1)
     with pytest.raises(UsageError, match="there are best, last and the steps 50, 100"):
         export_policy(run, checkpoint="3", out=None, episodes=1)
+    with pytest.raises(UsageError, match=r"ends in \.npz"):
+        export_policy(run, checkpoint="best", out=tmp_path / "p.md", episodes=1)
     with pytest.raises(UsageError, match="there is no folder"):
         export_policy(run, checkpoint="best", out=tmp_path / "no" / "p.npz", episodes=1)
 

@@ -13,11 +13,13 @@ from trainer.envs.carla.sensors import CarlaSensors
 from trainer.envs.carla.session import CarlaSession, Tick
 from trainer.envs.carla.traffic_manager import TrafficManager
 from trainer.envs.driving.limits import START_HEADING_RAD, START_LATERAL_M
-from trainer.envs.driving.route import Route
+from trainer.envs.driving.route import POINT_SPACING_M, Route
 from trainer.envs.errors import SimulatorLostError
 
 FREE_AROUND_EGO_M = 10.0
 """No other vehicle starts closer to the controlled one than this."""
+_PATH_SPACING_M = 25.0
+"""Distance between the places that the autopilot is led along; a place inside a junction may lead it astray."""
 LEAST_TRAFFIC_SHARE = 0.9
 """Share of the other vehicles that must find a place: with fewer it would be another task."""
 
@@ -66,6 +68,17 @@ class CarlaActors:
         control = self._session.carla.VehicleControl(throttle=throttle, steer=-steer, brake=brake)
         with self._session.asking("control the vehicle"):
             self.ego.apply_control(control)
+
+    def drive_itself(self, traffic: TrafficManager, speed_mps: float) -> None:
+        """Let CARLA's autopilot drive the vehicle along its route."""
+        every = round(_PATH_SPACING_M / POINT_SPACING_M)
+        height_m = float(self.ego.get_location().z)
+        # y is mirrored back.
+        places = [
+            self._session.carla.Location(float(point.real), -float(point.imag), height_m)
+            for point in self.route.points[every::every]
+        ]
+        traffic.follow(self.ego, places, speed_mps)
 
     def start_rolling(self, speed_mps: float) -> None:
         """Give the vehicle a speed along its heading."""

@@ -93,6 +93,9 @@ class CarlaDriving:
         self._acceleration = 0j
         self._steps = 0
         self._standing_s = self._wrong_way_s = 0.0
+        self.autopilot = False
+        """In the episodes to come CARLA's autopilot drives, whatever the actions are."""
+        self._drives_itself = False
 
     def seed(self, pair: tuple[int, int]) -> None:
         """Draw later episodes from a new generator."""
@@ -116,6 +119,9 @@ class CarlaDriving:
         share = float(rng.uniform(*START_SPEED_SHARE))
         actors.start_rolling(share * config.reward.target_speed_mps)
         actors.control(steer=0.0, throttle=0.0, brake=0.0)
+        self._drives_itself = self.autopilot and traffic is not None
+        if self._drives_itself and traffic is not None:
+            actors.drive_itself(traffic, config.reward.target_speed_mps)
         self._acceleration, self._steps = 0j, 0
         self._standing_s = self._wrong_way_s = 0.0
         _, self._scene, image = self._advance(1, 0.0)
@@ -139,11 +145,12 @@ class CarlaDriving:
         if math.isnan(steer + pedal):
             raise ValueError("the action holds NaN")
         actors, config, before = self._episode, self.config, self._scene
-        actors.control(
-            steer=steer * config.steer_share,
-            throttle=max(pedal, 0.0),
-            brake=max(-pedal, 0.0) * config.brake_share,
-        )
+        if not self._drives_itself:
+            actors.control(
+                steer=steer * config.steer_share,
+                throttle=max(pedal, 0.0),
+                brake=max(-pedal, 0.0) * config.brake_share,
+            )
         arc_m = before.place.arc_m
         step_s, scene, image = self._advance(config.ticks_per_step, arc_m)
         self._scene, motion, place = scene, scene.motion, scene.place

@@ -20,7 +20,7 @@ from gymnasium.vector.utils import batch_space
 from trainer.envs.carla.config import CarlaConfig, too_few_servers
 from trainer.envs.carla.driving import CAUSES, CarlaDriving, Observation, StepOutcome
 from trainer.envs.driving.reward import REWARD_COMPONENTS
-from trainer.envs.driving.spaces import action_space, observation_space
+from trainer.envs.driving.spaces import ACTION_DIM, action_space, observation_space
 from trainer.envs.environment import OnActivity
 from trainer.envs.errors import UnsupportedEnvironmentError
 
@@ -150,6 +150,24 @@ class CarlaVectorEnv(VectorEnv[Observation, npt.NDArray[np.float32], npt.NDArray
         if len(parts) == 1:
             return parts[0]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def autopilot(env: VectorEnv[Any, Any, Any]) -> Callable[[Observation], npt.NDArray[np.float32]]:
+    """Let CARLA's Traffic Manager drive in all episodes from now on; what is returned gives idle actions.
+
+    Raises:
+        UnsupportedEnvironmentError: No Traffic Manager runs in these environments.
+    """
+    assert isinstance(env, CarlaVectorEnv)
+    if env.config.traffic != "traffic_manager" or not env.config.other_vehicles:
+        raise UnsupportedEnvironmentError(
+            "the driver by rules is CARLA's Traffic Manager, which does not run here; set it to traffic_manager",
+            key="env.traffic",
+        )
+    for driving in env.drivings:
+        driving.autopilot = True
+    idle = np.zeros((env.num_envs, ACTION_DIM), np.float32)
+    return lambda _: idle
 
 
 class CarlaEnv(gymnasium.Env[Any, Any]):

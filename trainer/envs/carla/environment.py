@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from trainer.envs.carla.client import INSTALL_ADVICE, is_installed
@@ -64,6 +64,12 @@ def _conditions(config: CarlaConfig) -> Mapping[str, object]:
     }
 
 
+def _rule_based(env: VectorEnv[Any, Any, Any]) -> Callable[[Any], Any]:
+    from trainer.envs.carla.env import autopilot
+
+    return autopilot(env)
+
+
 CARLA = Environment(
     id="carla",
     config=CarlaConfig,
@@ -72,5 +78,6 @@ CARLA = Environment(
     why_unavailable=_why_unavailable,
     servers=_servers,
     conditions=_conditions,
+    rule_based=_rule_based,
     packages=("carla",),
 )

@@ -410,3 +410,23 @@ def test_the_traffic_manager_drives_the_others(make):
     _, velocities = driving._episode.others(driving._scene.tick)
     assert len(velocities) == 4
     assert np.abs(velocities).max() > 1.0
+
+
+def test_the_autopilot_drives_the_route_whatever_the_actions_are(make):
+    env = make(vehicles=1, traffic="traffic_manager", max_episode_steps=200)
+    driver = CARLA.rule_based(env)
+    obs, _ = env.reset(seed=2)
+    driven_m = 0.0
+    for _ in range(200):
+        full_brake_to_the_left = driver(obs) + np.float32([[1.0, -1.0]])
+        obs, _, terminated, truncated, infos = env.step(full_brake_to_the_left)
+        driven_m += float(infos["driving"][0, 4])
+        if terminated[0] or truncated[0]:
+            break
+    assert not infos["off_road"][0]
+    assert driven_m > 15.0
+
+
+def test_nobody_drives_by_rules_without_a_traffic_manager(make):
+    with pytest.raises(UnsupportedEnvironmentError, match="set it to traffic_manager"):
+        CARLA.rule_based(make())
