@@ -6,6 +6,7 @@
 
     evidence       the callback
     off_policy     TD3, DDPG and SAC: which networks are watched, and when
+    reported       PPO, A2C and DQN: what Stable-Baselines3 says itself, and the gradient before clipping
     ledger         what the environment received and gave, a witness for the buffer's batches
     configuration  hyperparameters of a model by the names of docs/run-directory.md
     evaluation     episodes of the policy without noise

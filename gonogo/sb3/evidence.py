@@ -23,8 +23,9 @@ from gonogo.evidence.run_files import RunFiles, free_folder
 from gonogo.sb3.configuration import environment, hyperparameters
 from gonogo.sb3.evaluation import Evaluation, reward_factor
 from gonogo.sb3.off_policy import OffPolicyUpdates, is_watched
+from gonogo.sb3.reported import REPORTED, ReportedUpdates, reports
 
-LOGGED_BY_SB3 = ("train/actor_loss", "train/critic_loss")
+LOGGED_BY_SB3 = ("train/actor_loss", "train/critic_loss", *REPORTED)
 """Tags of ours that Stable-Baselines3 writes as means of its own, under the same names."""
 
 
@@ -86,7 +87,7 @@ class Evidence(BaseCallback):
         self._judging = Guard(lambda _: None, "does not judge this run")
         """What breaks in a judgement says nothing about the evidence."""
         self._files: RunFiles | None = None
-        self._updates: OffPolicyUpdates | None = None
+        self._updates: OffPolicyUpdates | ReportedUpdates | None = None
         self._evaluation: Evaluation | None = None
         self._left_out: tuple[str, ...] = ()
 
@@ -125,6 +126,8 @@ class Evidence(BaseCallback):
             self.directory = free_folder(self._wanted)
         if is_watched(model):
             self._updates = OffPolicyUpdates(model, self._guard, self._write_update, self._every)
+        elif reports(model):
+            self._updates = ReportedUpdates(model, self._guard, self._write_update, self._every)
         self._files = RunFiles(
             self.directory,
             trainer=f"Stable-Baselines3 {stable_baselines3.__version__}",

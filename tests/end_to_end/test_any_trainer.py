@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,16 @@ def test_an_example_with_evidence_is_go(gonogo, tmp_path):
     assert result["diagnoses"] == []
     assert result["last_step"] == 5_000
     assert {f["outcome"] for f in result["findings"] if f["required"]} == {"PASS"}
+
+
+@pytest.mark.parametrize("name", ["sb3_sac", "sb3_drive"])
+def test_a_script_that_judges_itself_is_go(tmp_path, name):
+    pytest.importorskip("stable_baselines3", reason="needs Stable-Baselines3 ([dev])")
+    script = [sys.executable, str(EXAMPLES / f"{name}.py"), str(tmp_path / "run")]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "GO  5k: all" in done.stdout
+    assert json.loads((tmp_path / "run" / "gate.json").read_text())["verdict"] == "GO"
 
 
 def test_a_sound_example_is_conditional_because_of_what_it_does_not_log(gonogo, tmp_path):

@@ -15,7 +15,22 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 
 from gonogo.sb3 import Evidence
-from tests.gonogo.sb3.trainings import DDPG, SAC, TD3, learned, pendulum, small
+from tests.gonogo.sb3.trainings import (
+    A2C,
+    DDPG,
+    DQN,
+    PPO,
+    SAC,
+    TD3,
+    Goals,
+    HerReplayBuffer,
+    Pictures,
+    learned,
+    normalised,
+    of,
+    pendulum,
+    small,
+)
 
 STEPS = 600
 
@@ -28,39 +43,78 @@ def _one_thread():
     torch.set_num_threads(threads)
 
 
+PIXELS = {
+    "env": lambda: of(Pictures),
+    "policy": "CnnPolicy",
+    "buffer_size": 1_000,
+    "train_freq": 8,
+    "policy_kwargs": {"net_arch": []},
+}
+GOALS = {
+    "env": lambda: of(Goals),
+    "policy": "MultiInputPolicy",
+    "replay_buffer_class": HerReplayBuffer,
+}
+
+
+def _slow(*values: Any, name: str) -> Any:
+    return pytest.param(*values, marks=pytest.mark.slow, id=name)
+
+
 @pytest.mark.parametrize(
     ("algorithm", "settings"),
     [
         (TD3, {}),
         (DDPG, {}),
         (SAC, {}),
-        pytest.param(TD3, {"envs": 3, "gradient_steps": -1}, marks=pytest.mark.slow),
-        pytest.param(
-            SAC, {"envs": 2, "train_freq": 4, "gradient_steps": 2}, marks=pytest.mark.slow
-        ),
-        pytest.param(
-            TD3, {"train_freq": (1, "episode"), "gradient_steps": -1}, marks=pytest.mark.slow
-        ),
-        pytest.param(SAC, {"ent_coef": 0.2, "n_steps": 3}, marks=pytest.mark.slow),
-        pytest.param(SAC, {"use_sde": True}, marks=pytest.mark.slow),
-        pytest.param(
-            TD3,
-            {"policy_delay": 3, "learning_rate": lambda left: 1e-3 * left},
-            marks=pytest.mark.slow,
-        ),
+        (PPO, {}),
+        (A2C, {}),
+        (DQN, {}),
+        _slow(TD3, {"envs": 3, "gradient_steps": -1}, name="several environments"),
+        _slow(SAC, {"envs": 2, "train_freq": 4, "gradient_steps": 2}, name="several updates"),
+        _slow(TD3, {"train_freq": (1, "episode"), "gradient_steps": -1}, name="episodes"),
+        _slow(SAC, {"ent_coef": 0.2, "n_steps": 3}, name="n-step returns"),
+        _slow(SAC, {"target_update_interval": 3}, name="rare target updates"),
+        _slow(SAC, {"use_sde": True}, name="noise by state"),
+        _slow(TD3, {"learning_rate": lambda left: 1e-3 * left}, name="rates that fall"),
+        _slow(TD3, {"policy_delay": 3}, name="delayed actor"),
+        _slow(TD3, {"env": normalised}, name="VecNormalize"),
+        _slow(PPO, {"env": normalised}, name="PPO with VecNormalize"),
+        _slow(SAC, GOALS, name="HER, Dict"),
+        _slow(TD3, PIXELS, name="TD3, CNN"),
+        _slow(SAC, PIXELS, name="SAC, CNN"),
     ],
 )
 def test_the_same_is_learned(tmp_path: Path, algorithm: Any, settings: dict[str, Any]) -> None:
-    alone = small(algorithm, **settings)
-    alone.learn(STEPS)
+    _compare(tmp_path, algorithm, settings, STEPS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("algorithm", [TD3, DDPG, SAC, PPO, A2C, DQN])
+def test_the_same_is_learned_in_a_whole_stage(tmp_path: Path, algorithm: Any) -> None:
+    _compare(tmp_path, algorithm, {}, 5_000)
+
+
+def _compare(folder: Path, algorithm: Any, settings: dict[str, Any], steps: int) -> None:
+    """Train alone and watched, and compare what was learned and what was drawn."""
+
+    def model() -> Any:
+        make = settings.get("env")
+        return small(algorithm, **(settings if make is None else settings | {"env": make()}))
+
+    evaluated = pendulum() if "env" not in settings and algorithm is not DQN else None
+    alone = model()
+    alone.learn(steps)
     drawn = (np.random.rand(), torch.rand(1).item())
-    watched = small(algorithm, **settings)
-    watched.learn(
-        STEPS, callback=Evidence(tmp_path / "run", eval_env=pendulum(), eval_every=400, every=2)
+    watched = model()
+    evidence = Evidence(
+        folder / "run", eval_env=evaluated, eval_every=400, eval_episodes=1, every=2
     )
+    watched.learn(steps, callback=evidence)
     assert learned(watched) == learned(alone)
     assert (np.random.rand(), torch.rand(1).item()) == drawn
-    assert not (tmp_path / "run" / "evidence-end.json").exists()
+    assert not (folder / "run" / "evidence-end.json").exists()
 
 
 class Saver(BaseCallback):
@@ -79,25 +133,27 @@ class Saver(BaseCallback):
             self.same.append(
                 all(map(torch.equal, loaded.policy.parameters(), model.policy.parameters()))
             )
-            model.save_replay_buffer(self.folder / "buffer.pkl")
+            if hasattr(model, "save_replay_buffer"):
+                model.save_replay_buffer(self.folder / "buffer.pkl")
             pickle.loads(pickle.dumps(model.policy))  # noqa: S301
         return True
 
 
-@pytest.mark.parametrize("algorithm", [TD3, SAC])
+@pytest.mark.parametrize("algorithm", [TD3, SAC, PPO, DQN])
 def test_nothing_is_left_on_a_model_and_it_can_be_saved(tmp_path: Path, algorithm: Any) -> None:
     model, saver = small(algorithm), Saver(tmp_path)
     model.learn(600, callback=CallbackList([Evidence(tmp_path / "run", every=1), saver]))
-    assert saver.same == [True] * 4
-    assert "sample" not in vars(model.replay_buffer)
-    assert "action_log_prob" not in vars(model.actor)
+    assert len(saver.same) >= 4
+    assert all(saver.same)
+    assert "sample" not in vars(getattr(model, "replay_buffer", model))
+    assert "action_log_prob" not in vars(getattr(model, "actor", model))
     for module in model.policy.modules():
         assert not module._forward_hooks
         assert not module._forward_pre_hooks
-    for network in (model.actor, model.critic):
-        assert not network.optimizer._optimizer_step_pre_hooks
-        assert not network.optimizer._optimizer_step_post_hooks
-        assert all(not p._post_accumulate_grad_hooks for p in network.parameters())
+        optimizer = getattr(module, "optimizer", None)
+        assert not (optimizer and optimizer._optimizer_step_pre_hooks)
+        assert not (optimizer and optimizer._optimizer_step_post_hooks)
+    assert all(not p._post_accumulate_grad_hooks for p in model.policy.parameters())
 
 
 def test_a_buffer_that_is_pickled_amid_updates_samples_as_ever(tmp_path: Path) -> None:
