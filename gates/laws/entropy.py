@@ -47,6 +47,8 @@ def entropy_over_reward(facts: RunFacts) -> Quantity | Missing:
     if _is_trained(facts):
         return Missing(reason="the temperature is trained", not_applicable=True)
     steps, (temperature, entropy, mean, std) = align(*found)
+    if not len(steps):
+        return Missing(reason="no update has all of these tags", not_applicable=True)
     if float(np.ptp(temperature)) > 0:
         return Missing(reason="the temperature changes", not_applicable=True)
     size = finite_median(np.abs(mean)) + finite_median(std)

@@ -25,7 +25,7 @@ from gonogo.sb3.evaluation import Evaluation, reward_factor
 from gonogo.sb3.off_policy import OffPolicyUpdates, is_watched
 from gonogo.sb3.reported import REPORTED, ReportedUpdates, reports
 
-LOGGED_BY_SB3 = ("train/actor_loss", "train/critic_loss", "train/ent_coef", *REPORTED)
+LOGGED_BY_SB3 = ("train/actor_loss", "train/critic_loss", *REPORTED)
 """Tags of ours that Stable-Baselines3 writes as means of its own, under the same names."""
 
 

@@ -34,10 +34,9 @@ def test_an_example_with_evidence_is_go(gonogo, tmp_path):
     assert {f["outcome"] for f in result["findings"] if f["required"]} == {"PASS"}
 
 
-@pytest.mark.parametrize("name", ["sb3_sac", "sb3_drive"])
-def test_a_script_that_judges_itself_is_go(tmp_path, name):
+def test_a_script_that_judges_itself_is_go(tmp_path):
     pytest.importorskip("stable_baselines3", reason="needs Stable-Baselines3 ([dev])")
-    script = [sys.executable, str(EXAMPLES / f"{name}.py"), str(tmp_path / "run")]
+    script = [sys.executable, str(EXAMPLES / "sb3_sac.py"), str(tmp_path / "run")]
     done = subprocess.run(script, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "GO  5k: all" in done.stdout

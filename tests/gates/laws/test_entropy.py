@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,19 @@ def test_a_temperature_that_is_to_be_trained_and_stays_is_found() -> None:
     assert outcomes(result)["temperature_trained"] is Outcome.FAIL
     assert result.diagnoses[0].cause == "temperature_frozen"
     assert "temperature_trained" not in outcomes(judge({}, ent_coef=0.2))
+
+
+def test_a_temperature_that_is_logged_at_other_steps_is_no_crash() -> None:
+    run = make(Recipe())
+    for tag, value in SOUND.items():
+        run.set(tag, value)
+    temperature = run.tags["train/ent_coef"]
+    run.tags["train/ent_coef"] = replace(temperature, steps=temperature.steps + 1)
+    result = judge_log(
+        run.log(), run=RunInfo(source="run.json", algorithm="sac"), directory=Path("run"),
+        gate=load_gate("5k"), stage="5k", planned_steps=run.recipe.steps,
+    ).result  # fmt: skip
+    assert "temperature_size" not in outcomes(result)
 
 
 def test_another_algorithm_is_not_asked() -> None:

@@ -47,6 +47,7 @@ PIXELS = {
     "env": lambda: of(Pictures),
     "policy": "CnnPolicy",
     "buffer_size": 1_000,
+    "train_freq": 8,
     "policy_kwargs": {"net_arch": []},
 }
 GOALS = {
