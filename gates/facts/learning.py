@@ -26,6 +26,8 @@ EVALUATIONS = ("eval/", "eval_driving/")
 """Groups of tags of which each point is an evaluation."""
 TRAINING = "train/episode_reward"
 _LENGTH = {TRAINING: "train/episode_length", "rollout/success_rate": "train/episode_length"}
+_LAST_EVALUATIONS = 3
+"""Evaluations at the end, where they only say whether returns rose."""
 _NEIGHBOURS = 9
 _ROUNDING = 1e-5
 """Changes below this share of the values are rounding: event files hold 32 bits."""
@@ -146,9 +148,15 @@ def progress(tag: str, facts: RunFacts, *, last_points: int) -> tuple[Progress, 
     return Missing(reason="returns are logged at too few steps to compare its end with its start")
 
 
-def training_progress(facts: RunFacts) -> Progress | None:
-    """Return how training returns changed, None when they do not tell."""
-    return _training(TRAINING, facts, untrained_until(facts))
+def returns_progress(facts: RunFacts) -> Progress | None:
+    """Return how training returns changed, or evaluations that rose where those do not tell; None without both."""
+    until = untrained_until(facts)
+    trained = _training(TRAINING, facts, until)
+    if trained is not None and trained.direction:
+        return trained
+    evaluated = _evaluations(EVALUATION, facts, until, _LAST_EVALUATIONS)
+    rose = evaluated is not None and evaluated.direction > 0
+    return evaluated if rose else trained
 
 
 def _evaluations(tag: str, facts: RunFacts, until: float, last_points: int) -> Progress | None:

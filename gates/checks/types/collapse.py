@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from gates.checks.check import Check, Description, Peers, Ruling, undecided
 from gates.checks.measured import Measured
-from gates.facts.learning import described, training_progress
+from gates.facts.learning import described, returns_progress
 from gates.facts.phases import split_phases
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
@@ -61,7 +61,7 @@ class CollapseCheck(Check):
             return self.missing(facts, phases)
         if isinstance(logged, Missing):
             return self.missing(facts, logged)
-        told = training_progress(facts)
+        told = returns_progress(facts)
         if told is not None and told.direction > 0:
             reason = f"returns rose, so short episodes are success: {described(told)}"
             return self.missing(facts, Missing(reason=reason, not_applicable=True))

@@ -10,7 +10,7 @@ from pydantic import Field
 from gates.checks.check import Check, Description, Peers, Ruling, levels_text
 from gates.checks.keys import Levels
 from gates.checks.measured import Measured
-from gates.facts.learning import described, training_progress
+from gates.facts.learning import described, returns_progress
 from gates.facts.phases import split_phases
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
@@ -50,7 +50,7 @@ class PhaseComparisonCheck(Check):
             return self.missing(facts, phases)
         if isinstance(logged, Missing):
             return self.missing(facts, logged)
-        told = training_progress(facts)
+        told = returns_progress(facts)
         if told is not None and told.direction:
             word = "rose" if told.direction > 0 else "fell"
             reason = f"returns {word} and outrank lengths: {described(told)}"

@@ -163,10 +163,10 @@ def test_a_run_that_learned_and_one_that_failed_never_read_the_same() -> None:
 
 
 def test_the_spread_of_single_episodes_is_read_from_rolling_means() -> None:
-    from gates.facts.learning import training_progress
+    from gates.facts.learning import returns_progress
 
     noise = np.random.default_rng(2).normal(0.0, 30.0, 2000)
-    told = training_progress(facts_of(*rolling(means_of_100(100.0 + noise))))
+    told = returns_progress(facts_of(*rolling(means_of_100(100.0 + noise))))
     assert told is not None
     assert told.before.spread == pytest.approx(30.0, rel=0.2)
     assert told.after.error == pytest.approx(3.0, rel=0.2)
@@ -323,6 +323,14 @@ def test_short_even_episodes_are_a_collapse_where_returns_fell(
     found = check(facts_of(*phases([60.0, 5.0], [10.0, later])), type="collapse")
     assert isinstance(found, Finding)
     assert found.outcome is outcome
+
+
+def test_evaluations_that_rose_tell_success_where_training_returns_do_not() -> None:
+    runs = phases([60.0, 5.0], [10.0, 10.0])
+    assert finding(facts_of(*runs), type="collapse").outcome is WARN
+    found = check(facts_of(*runs, *evaluations([-76.0, -3.0, -2.0, -2.5, -2.2])), type="collapse")
+    assert isinstance(found, NotApplicable)
+    assert "returns rose" in found.reason
 
 
 @pytest.mark.parametrize("kind", ["collapse", "phase_comparison"])
