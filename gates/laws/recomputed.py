@@ -171,7 +171,8 @@ def targets_move(facts: RunFacts) -> Quantity | Missing:
 def _rate(facts: RunFacts) -> float:
     tau = facts.run.number("tau") if facts.run else None
     delay = facts.run.number("policy_delay") if facts.run else None
-    return SLOW_RATE if tau is None else tau / max(1.0, delay or 1.0)
+    # A tau of 0 is no rate: such targets never follow, whoever wanted it so.
+    return tau / max(1.0, delay or 1.0) if tau else SLOW_RATE
 
 
 def _range(values: FloatArray) -> float:

@@ -14,7 +14,7 @@ from gates.findings import GateResult, Outcome, Verdict
 from gates.judgement import judge_log
 from gates.laws.measured_again import MEASURED_AGAIN
 from gates.laws.quantity import Quantity
-from gates.laws.recomputed import actor_ascent
+from gates.laws.recomputed import actor_ascent, targets_move
 from gates.tags import EVIDENCE_TAGS
 from tests.gates.synthetic_runs import Recipe, Run, make, series
 
@@ -205,6 +205,16 @@ def test_targets_that_stand_while_the_critic_moves_are_found_without_evidence() 
     frozen = judge(run)
     assert {f.check: f.outcome for f in frozen.findings}["targets_move"] is Outcome.FAIL
     assert "target_frozen" in causes(frozen)
+
+
+def test_targets_that_are_configured_to_stand_are_found_as_well() -> None:
+    run = make(Recipe(train_freq=1, own=True))
+    q1 = run.get("train/q1_value").copy()
+    run.set_values(q1, np.full(len(q1), 0.1))
+    info = replace(run.run_info(), train={**CONFIG, "tau": 0.0})
+    moved = targets_move(RunFacts(log=run.log(), run=info, stage="5k", planned_steps=5_000))
+    assert isinstance(moved, Quantity)
+    assert moved.series.values[0] < 0.02
 
 
 @pytest.mark.parametrize(("last", "judged"), [(-0.5, True), (0.1, False)])
