@@ -131,7 +131,8 @@ def test_who_follows_late_hears_everything(make_request: MakeRequest) -> None:
         assert folder == run_of(request)
     assert page.lines == terminal.lines
     assert page.lines[0].startswith("one: training 400 steps in ")
-    assert page.beats[-1].step == 400
+    # A training of a moment may end without a heartbeat that anybody saw.
+    assert page.beats[-1:] == terminal.beats[-1:]
 
 
 def test_a_training_that_breaks_is_reported_to_who_follows(make_request: MakeRequest) -> None:
