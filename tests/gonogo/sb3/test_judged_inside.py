@@ -14,6 +14,7 @@ from gonogo.sb3 import Evidence
 from tests.gonogo.sb3.trainings import TD3, learned, small
 
 
+@pytest.mark.slow
 def test_a_run_that_is_lost_ends_and_is_judged_the_same_afterwards(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

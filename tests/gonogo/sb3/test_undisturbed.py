@@ -65,7 +65,7 @@ def _slow(*values: Any, name: str) -> Any:
     ("algorithm", "settings"),
     [
         (TD3, {}),
-        (DDPG, {}),
+        _slow(DDPG, {}, name="DDPG"),
         (SAC, {}),
         (PPO, {}),
         (A2C, {}),
