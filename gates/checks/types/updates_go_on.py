@@ -17,6 +17,8 @@ from gates.series import IntArray
 
 LEAST_SHARE = 1 / 12
 """Share of the training that is never called long, however close rows lie."""
+FEWEST_UPDATES = 3
+"""Logged updates that leave a second distance to compare the longest one with."""
 MANY_EPISODES = 20
 """Rows of ended episodes between two updates that are too many for a trainer that logs every few episodes."""
 
@@ -41,8 +43,9 @@ class UpdatesGoOnCheck(Check):
         """Compare the longest stretch with the others."""
         found = [s for tag in FIRST_UPDATE_TAGS if (s := facts.over_env_steps(tag)) is not None]
         rows = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(s.steps for s in found)]))
-        if len(rows) < self.min_points or facts.last_step is None:
-            reason = f"fewer than {self.min_points} logged updates over environment steps"
+        least = max(self.min_points, FEWEST_UPDATES)
+        if len(rows) < least or facts.last_step is None:
+            reason = f"fewer than {least} logged updates over environment steps"
             return self.missing(facts, Missing(reason=reason, not_applicable=True))
         end = _end(facts, rows)
         apart, first, last = np.diff(rows), int(rows[0]), int(rows[-1])

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gates.checks.check import Peers
 from gates.checks.gate_file import load_gate
 from gates.diagnosis.causes import CAUSES
-from gates.findings import GateResult, Verdict
+from gates.facts.run_facts import RunFacts
+from gates.findings import GateResult, NotApplicable, Verdict
 from gates.judgement import judge_log
 from tests.gates import synthetic_runs as runs
 from tests.gates.synthetic_runs import FAULTS, Recipe, Run, make
@@ -218,6 +220,28 @@ def test_rewards_that_are_not_finite_are_told_from_values_that_are_not(
         for tag in ("train/q1_value", "train/critic_loss"):
             run.set(tag, np.where(np.arange(count) < count // 4, 0.5, np.nan))
     assert ("environment_not_finite" in causes(judge(run))) is named
+
+
+def test_a_hole_in_the_updates_counts_like_their_end() -> None:
+    run = make(Recipe())
+    for tag, found in run.tags.items():
+        if not tag.startswith("train/episode_"):
+            kept = (found.steps <= 2_500) | (found.steps == found.steps[-1])
+            run.tags[tag] = found.where(kept)
+    result = judge(run)
+    assert (result.verdict, causes(result)[:1]) == (Verdict.NO_GO, ["updates_stopped"])
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_few_logged_updates_say_nothing_about_their_end(rows: int) -> None:
+    run = make(Recipe())
+    for tag, found in run.tags.items():
+        if not tag.startswith("train/episode_"):
+            run.tags[tag] = found.where(slice(0, rows))
+    facts = RunFacts(log=run.log(), run=None, stage="5k", planned_steps=5_000)
+    check = next(c for c in load_gate("5k").checks if c.id == "updates_go_on")
+    said = check.model_copy(update={"min_points": 1}).judge(facts, Peers()).finding
+    assert isinstance(said, NotApplicable) is (rows < 3)
 
 
 def test_a_policy_without_noise_is_told() -> None:
