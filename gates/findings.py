@@ -57,6 +57,24 @@ class LimitOrigin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Certainty:
+    """How far luck may explain a finding, by a model whose errors are simulated (docs/certainty.md)."""
+
+    claim: str
+    """What luck is asked to explain, a clause: `a policy no better than the untrained one`."""
+    p: float | None
+    """How often luck alone shows as much, or more, where the claim is true; None where no model holds."""
+    model: str
+    """What the probability rests on: `signs of 50 paired differences`; what is known instead where there is none."""
+    decided: bool
+    """Luck is ruled out as far as the check asks for it."""
+    more: int | None = None
+    """Further measurements that would decide, if difference and spread stay; None where no number would."""
+    unit: Literal["episodes", "evaluations"] = "episodes"
+    """What is measured further."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """The outcome of one check, with the numbers that repeat it."""
 
@@ -112,13 +130,30 @@ class Finding:
     """Set when the series was derived from another tag."""
     live: bool = False
     """Also worth judging while the run is still training."""
+    certainty: Certainty | None = None
+    """Set where a model says how far luck may explain the value."""
     ended_early: bool = False
-    """Early stopping ended the run by its rule, which counts as the end of the plan."""
+    """Early stopping ended the run by its rule: no PASS of the plan, but none of its failures either."""
 
     @property
     def evidence(self) -> tuple[str, ...]:
         """The statements of the finding, one sentence each."""
         return self.parts or (as_sentence(self.reason),)
+
+    @property
+    def share_of_level(self) -> float | None:
+        """How near a PASS is to the level it would break first: 1 at the level, 0 far from it; None without a scale."""
+        if self.value is None or self.outcome is not Outcome.PASS:
+            return None
+        value = abs(self.value)
+        shares = []
+        for side in self.sides:
+            level = side.warn if side.warn is not None else side.fail
+            if level is None or level <= 0:
+                continue
+            nearer, farther = (value, level) if side.direction == "max" else (level, value)
+            shares.append(nearer / farther if farther > 0 else 1.0)
+        return max(shares, default=None)
 
     @property
     def unjudged(self) -> bool:
@@ -130,6 +165,24 @@ class Finding:
     def statement(self) -> str:
         """The finding as one short clause."""
         return self.fact or f"{self.title}: {self.outcome.value}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nearness:
+    """How near a check that passed came to the level that it would break first; 1 is the level."""
+
+    check: str
+    title: str
+    share: float
+    sound_share: float
+    """Nearest that sound runs of the benches came."""
+    sound_runs: int
+
+    @property
+    def beyond_sound(self) -> float:
+        """Where the value lies between the nearest sound run, 0, and the level, 1; negative among sound runs."""
+        room = 1.0 - self.sound_share
+        return (self.share - self.sound_share) / room if room > 0 else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +262,8 @@ class GateResult:
     """Check whose finding kept the verdict from GO; empty after a GO."""
     not_applicable: tuple[NotApplicable, ...] = ()
     """Checks that make no sense for this run."""
+    nearness: tuple[Nearness, ...] = ()
+    """Required checks that passed on a scale, the one farthest beyond what sound runs showed first."""
     baseline: str = ""
     """Run that relative checks compared with; empty when there was none."""
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from gates.audit.files import declared_dialect, files_intact, independent_reader
 from gates.checks.gate_file import GateSpec
@@ -14,13 +15,15 @@ from gates.errors import InputError
 from gates.events.reader import read_events
 from gates.findings import Finding, GateResult
 from gates.judgement import Judgement, judge_log
-from gates.runs.drives import FinalEvaluation, read_final_evaluation
+from gates.runs.afresh import read_afresh
+from gates.runs.drives import read_final_evaluation
 from gates.runs.run_info import RunInfo, load_config, load_run_info
 from gates.runs.translate import choose_dialect, translate
 from gates.second_reader.tbparse_reader import Read
 from gates.series import EventLog
 
 __all__ = ["Judgement", "judge"]
+Record = TypeVar("Record")
 
 
 def judge(
@@ -52,7 +55,8 @@ def judge(
     """
     run = _run_info(directory, config)
     raw = read_events(directory)
-    final = _final_evaluation(directory)
+    final = _readable(read_final_evaluation, directory)
+    afresh = _readable(read_afresh, directory)
     with _second_reading(raw, directory, read, wanted=cross_check) as second_reading:
         declared = str(dialect) if dialect is not None else run.dialect if run is not None else ""
         used = choose_dialect(raw, declared)
@@ -72,6 +76,7 @@ def judge(
                 before=(*intact, *second, *((misfit,) if misfit is not None else ())),
                 baseline=baseline,
                 final=final,
+                afresh=afresh,
             )
 
         if cross_check and read is not None and meanwhile is not None:
@@ -97,10 +102,10 @@ def _second_reading(
             beside.shutdown(wait=False)
 
 
-def _final_evaluation(directory: Path) -> FinalEvaluation | None:
-    """Read how the policy and others drove at the end; a record that cannot be understood compares nobody."""
+def _readable(read: Callable[[Path], Record | None], directory: Path) -> Record | None:
+    """Read a record of evaluations; one that cannot be understood compares nobody."""
     try:
-        return read_final_evaluation(directory)
+        return read(directory)
     except InputError:
         return None
 

@@ -13,11 +13,13 @@ from gates.audit.gate import sanity
 from gates.audit.run import audit
 from gates.audit.trainer import unknown_trainer
 from gates.checks.gate_file import GateSpec
+from gates.checks.nearness import nearness
 from gates.checks.run import run_checks
 from gates.diagnosis.diagnose import NOTHING_EXPLAINED, diagnose
 from gates.errors import InputError
 from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, GateResult
+from gates.runs.afresh import Afresh
 from gates.runs.drives import FinalEvaluation
 from gates.runs.run_info import RunInfo
 from gates.series import EventLog
@@ -46,6 +48,7 @@ def judge_log(
     before: tuple[Finding, ...] = (),
     baseline: GateResult | None = None,
     final: FinalEvaluation | None = None,
+    afresh: Afresh | None = None,
 ) -> Judgement:
     """Judge series that were read already; their tags must be the canonical ones.
 
@@ -63,6 +66,7 @@ def judge_log(
         planned_source=source,
         next_steps=gate.next_steps,
         final=final,
+        afresh=afresh,
     )
     # Values may be anything; whoever reduces them decides what a NaN means, so numpy need not warn.
     with np.errstate(all="ignore"):
@@ -101,6 +105,7 @@ def judge_log(
         last_evaluation=last_evaluation
         if last_evaluation is None or np.isfinite(last_evaluation)
         else None,
+        nearness=nearness(findings),
         baseline=baseline.run if baseline else "",
     )
     with_derived = {**log.series, **{series.tag: series for series in checked.series}}

@@ -221,20 +221,6 @@ def wilson_interval(hits: int, of: int) -> Interval:
     return Interval(estimate=share, low=max(0.0, middle - half), high=min(1.0, middle + half))
 
 
-def sign_flip_p(differences: FloatArray, *, flips: int = 19_999, seed: int = 0) -> float:
-    """Return the probability of a mean difference so low, or lower, where the sign of each is a coin (Fisher 1935).
-
-    All sign patterns of few pairs are counted, else `flips` random ones; equal input gives equal output.
-    """
-    count, observed = len(differences), float(np.sum(differences))
-    if 2**count <= flips:
-        patterns = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
-        return float(np.mean((1.0 - 2.0 * patterns) @ differences <= observed))
-    drawn = np.random.default_rng(seed).integers(0, 2, size=(flips, count), dtype=np.int8)
-    as_low = int(np.sum((1.0 - 2.0 * drawn) @ differences <= observed))
-    return (as_low + 1) / (flips + 1)
-
-
 def bootstrap_ratio(
     sample: FloatArray,
     reference: FloatArray,

@@ -11,11 +11,13 @@ from typing import Any
 from gates.errors import InputError
 from gates.files import write_atomically
 from gates.findings import (
+    Certainty,
     Diagnosis,
     Finding,
     Fix,
     GateResult,
     LimitOrigin,
+    Nearness,
     NotApplicable,
     Outcome,
     Side,
@@ -59,6 +61,7 @@ def from_json(text: str) -> GateResult:
         if "deciding_check" not in data:
             _complete(data)
         data["not_applicable"] = tuple(NotApplicable(**n) for n in data["not_applicable"])
+        data["nearness"] = tuple(Nearness(**n) for n in data.get("nearness", ()))
         return GateResult(**data)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"not a gate.json that can be read: {error}") from error
@@ -120,6 +123,8 @@ def read_finding(data: dict[str, Any]) -> Finding:
         fields["limit_origin"] = LimitOrigin(
             **{**origin, **numbers, "inputs": tuple(origin["inputs"])}
         )
+    certainty = data.get("certainty")
+    fields["certainty"] = Certainty(**certainty) if certainty else None
     return Finding(**fields)
 
 

@@ -69,10 +69,11 @@ def _gravest_first(finding: Finding) -> tuple[int, int, int, int, str, str]:
 
 
 def _why_go(counted: Sequence[Finding]) -> str:
-    text = f"all {sum(f.required for f in counted)} required checks passed"
     ended = next((f for f in counted if f.ended_early), None)
-    if ended is not None and ended.last_step is not None:
-        text += f", early stopping ended the run at step {ended.last_step:,}"
+    passed = sum(f.required for f in counted if f is not ended)
+    text = f"all {'other ' if ended else ''}{passed} required checks passed"
+    if ended is not None:
+        text = f"{ended.title[0].lower()}{ended.title[1:]} steps, {text}"
     advisory = [f.outcome for f in counted if not f.required]
     warned = advisory.count(Outcome.WARN)
     if warned:

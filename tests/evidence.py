@@ -5,8 +5,9 @@ The benches update their own part (`--evidence`); `python -m tests.evidence_with
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import yaml
@@ -34,6 +35,7 @@ class _Tally:
     sound: int = 0
     not_applied: int = 0
     alarms: int = 0
+    shares: list[float] = field(default_factory=list)
 
 
 def update(bench: Bench, runs: Iterable[Judged]) -> None:
@@ -53,6 +55,23 @@ def update(bench: Bench, runs: Iterable[Judged]) -> None:
     text = yaml.safe_dump(content, sort_keys=False, width=140, default_flow_style=None)
     head = "# What each check said of faulty and of sound runs; the benches write it, docs/gates.md shows it.\n"
     (config_dir() / "evidence.yaml").write_text(head + text, encoding="utf-8")
+    write_nearness(merged)
+
+
+def write_nearness(known: Mapping[str, Evidence]) -> None:
+    """Write config/nearness.json, the part of the evidence that every judgement reads."""
+    rows = {}
+    for check, evidence in sorted(known.items()):
+        trained = [
+            s for s in evidence.sound if s.bench != "synthetic runs" and s.nearest is not None
+        ]
+        if trained:
+            rows[check] = {
+                "share": max(s.nearest or 0.0 for s in trained),
+                "runs": sum(s.runs for s in trained),
+            }
+    text = json.dumps({"format": 1, "checks": rows}, indent=1) + "\n"
+    (config_dir() / "nearness.json").write_text(text, encoding="utf-8")
 
 
 def collect(bench: Bench, runs: Iterable[Judged]) -> dict[str, Evidence]:
@@ -79,6 +98,8 @@ def collect(bench: Bench, runs: Iterable[Judged]) -> dict[str, Evidence]:
             if run.fault is None:
                 tally.sound += 1
                 tally.alarms += _alarming(finding)
+                if (share := finding.share_of_level) is not None:
+                    tally.shares.append(share)
             elif not passed and (
                 finding.type == "presence" or finding.outcome is not Outcome.INCONCLUSIVE
             ):
@@ -95,8 +116,17 @@ def collect(bench: Bench, runs: Iterable[Judged]) -> dict[str, Evidence]:
 def _sound(bench: Bench, tally: _Tally) -> tuple[Sound, ...]:
     if not tally.sound + tally.not_applied:
         return ()
-    counts = {"runs": tally.sound, "not_applied": tally.not_applied, "false_alarms": tally.alarms}
-    return (Sound(bench=bench, **counts),)
+    # Rounded up, so that no run of the bench lies beyond it.
+    nearest = math.ceil(1e4 * max(tally.shares)) / 1e4 if tally.shares else None
+    return (
+        Sound(
+            bench=bench,
+            runs=tally.sound,
+            not_applied=tally.not_applied,
+            false_alarms=tally.alarms,
+            nearest=nearest,
+        ),
+    )
 
 
 def _alarming(finding: Finding) -> bool:

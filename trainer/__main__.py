@@ -1,7 +1,7 @@
-"""Command line of the trainer: `python -m trainer run --run DIR`, `check`, `export`, `drive` and `tags`.
+"""Command line of the trainer: `python -m trainer run --run DIR`, `check`, `export`, `drive`, `evaluate` and `tags`.
 
-`check`, `export` and `drive` answer with one JSON object on standard output: that of `check` holds `mistakes`, and
-without any `resolved`, `needs` and `code`.
+All but `run` and `tags` answer with one JSON object on standard output: that of `check` holds `mistakes`, and without
+any `resolved`, `needs` and `code`.
 
 Exit codes: 0 finished, 1 broken, 2 bad configuration, 3 diverged, 4 the environment returned NaN or infinity (after
 both the gate judges what was logged), 75 the simulator was lost, 143 stopped on request after a checkpoint.
@@ -56,12 +56,17 @@ def main(arguments: list[str] | None = None) -> int:
     export.add_argument("--out", type=Path, required=True, metavar="FILE")
     drive.add_argument("--first-seed", type=int, required=True)
     drive.add_argument("--pictures", type=Path, metavar="DIR")
+    more = commands.add_parser(
+        "evaluate", help="let the policies of a finished run run more of its fresh episodes"
+    )
+    more.add_argument("--run", type=Path, required=True, metavar="DIR")
+    more.add_argument("--episodes", type=int, required=True)
     commands.add_parser("tags", help="print the table of tags as Markdown")
     options = parser.parse_args(arguments)
     try:
         if options.command == "tags":
             return _tags()
-        if options.command in ("export", "drive"):
+        if options.command in ("export", "drive", "evaluate"):
             return _use_policy(options)
         return (
             _check(options.request)
@@ -86,15 +91,18 @@ def _use_policy(options: argparse.Namespace) -> int:
     with contextlib.redirect_stdout(sys.stderr):
         from trainer.policy.drive import drive
         from trainer.policy.fresh import export
+        from trainer.policy.more_episodes import evaluate_more
         from trainer.policy.saved import load_saved
 
         try:
-            saved = load_saved(options.run, options.checkpoint)
-            if options.command == "export":
+            if options.command == "evaluate":
+                answer = evaluate_more(options.run, options.episodes)
+            elif options.command == "export":
+                saved = load_saved(options.run, options.checkpoint)
                 answer = export(saved, options.out, episodes=options.episodes)
             else:
                 answer = drive(
-                    saved,
+                    load_saved(options.run, options.checkpoint),
                     episodes=options.episodes,
                     first_seed=options.first_seed,
                     folder=options.pictures,

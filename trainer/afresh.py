@@ -6,13 +6,15 @@ one run the same episodes, which are the same for every stage of a seed: `evalua
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import gymnasium
+
 from trainer.drives import FOLDER
-from trainer.evaluate import EvaluatedEpisode
+from trainer.evaluate import EvaluatedEpisode, Policy, evaluate
 from trainer.run.files import write_json
 
 FILE = "afresh.json"
@@ -52,26 +54,82 @@ def episodes_within(wanted: int, *, least: int, planned_steps: int, length: floa
     return min(wanted, max(least, affordable))
 
 
-def write_compared(run: Path, step: int, seed: int, policies: Sequence[Compared]) -> None:
-    """Write the record.
+def run_episodes(
+    policies: Mapping[Name, tuple[int, Policy]],
+    env: gymnasium.vector.VectorEnv,
+    seeds: Sequence[int],
+    *,
+    gamma: float,
+    alive: Callable[[], None] = lambda: None,
+) -> list[Compared]:
+    """Let each policy, given with its step, run the same episodes."""
+    return [
+        Compared(
+            policy=name,
+            step=step,
+            episodes=evaluate(
+                env, policy, episodes=len(seeds), seed=seeds, gamma=gamma, alive=alive
+            ),
+        )
+        for name, (step, policy) in policies.items()
+    ]
+
+
+def write_compared(
+    run: Path, step: int, seed: int, policies: Sequence[Compared], seconds: float
+) -> None:
+    """Write the record of the first round.
+
+    Args:
+        run: Run directory.
+        step: Of the end of the run.
+        seed: Of the first episode.
+        policies: What each policy did.
+        seconds: Time that all of it took.
 
     Raises:
         OSError: The folder cannot be written or the disk is full.
     """
     folder = run / FOLDER
     folder.mkdir(exist_ok=True)
-    write_json(
-        folder / FILE,
+    content = {
+        "format": 1,
+        "step": step,
+        "first_seed": seed,
+        "policies": [_record(each) for each in policies],
+        "rounds": [len(policies[0].episodes)],
+        "seconds": seconds,
+    }
+    write_json(folder / FILE, content)
+
+
+def add_round(
+    run: Path, record: Mapping[str, Any], policies: Sequence[Compared], seconds: float
+) -> None:
+    """Add a round of episodes to a record and write it.
+
+    Raises:
+        OSError: The folder cannot be written or the disk is full.
+    """
+    fresh = {each.policy: _record(each) for each in policies}
+    longer = [
         {
-            "format": 1,
-            "step": step,
-            "first_seed": seed,
-            "policies": [_record(each) for each in policies],
-        },
-    )
+            **known,
+            **{key: [*known[key], *fresh[known["policy"]][key]] for key in ("returns", "lengths")},
+        }
+        for known in record["policies"]
+    ]
+    rounds = record.get("rounds") or [len(record["policies"][0]["returns"])]
+    content = {
+        **record,
+        "policies": longer,
+        "rounds": [*rounds, len(policies[0].episodes)],
+        "seconds": record.get("seconds", 0.0) + seconds,
+    }
+    write_json(run / FOLDER / FILE, content)
 
 
-def _record(compared: Compared) -> Mapping[str, Any]:
+def _record(compared: Compared) -> dict[str, Any]:
     return {
         "policy": compared.policy,
         "step": compared.step,

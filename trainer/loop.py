@@ -376,22 +376,15 @@ class Trainer:
             planned_steps=self.request.planned_steps,
             length=self._episode_length,
         )
-        compared = [
-            afresh.Compared(
-                policy=name,
-                step=step,
-                episodes=evaluate(
-                    self.eval_env,
-                    partial(self._act, agent),
-                    episodes=count,
-                    seed=range(seed, seed + count),
-                    gamma=self.config.gamma,
-                    alive=lambda: beat("evaluating"),
-                ),
-            )
-            for name, (step, agent) in agents.items()
-        ]
-        afresh.write_compared(self.run, self.step, seed, compared)
+        started = time.perf_counter()
+        compared = afresh.run_episodes(
+            {name: (step, partial(self._act, agent)) for name, (step, agent) in agents.items()},
+            self.eval_env,
+            range(seed, seed + count),
+            gamma=self.config.gamma,
+            alive=lambda: beat("evaluating"),
+        )
+        afresh.write_compared(self.run, self.step, seed, compared, time.perf_counter() - started)
 
     def _save(self) -> None:
         if self._saved is not None and self._saved.step == self.step:

@@ -1,4 +1,4 @@
-"""`gonogo run`, `stage` and `rollback`: the commands that train."""
+"""`gonogo run`, `stage`, `end` and `rollback`: the commands that train."""
 
 from __future__ import annotations
 
@@ -87,6 +87,31 @@ def stage(
         return train(RunRequest.asked(options), show_prefect=debug)
 
     run_and_exit(work, debug=debug, needs="prefect")
+
+
+@app.command()
+def end(
+    directory: Annotated[
+        Path, typer.Argument(help="Run folder of a training that goes on.", metavar="RUN")
+    ],
+    debug: Debug = False,
+) -> None:
+    """Let early stopping end a training, when or as soon as its evaluations stopped to improve.
+
+    A stage whose early_stop.mode is warn only says so. The gate then judges what is there, by the rule in place
+    of the plan.
+
+    [bold]Example[/]
+
+      gonogo end runs/mine/1m/run-001
+    """
+
+    def work() -> int:
+        from flows.commands.end import end_early
+
+        return end_early(directory)
+
+    run_and_exit(work, debug=debug)
 
 
 @app.command()

@@ -144,7 +144,7 @@ def gate_task(
     stage: StagePlan, run: Path, directory: PipelineDirectory, publisher: Publisher
 ) -> State[StageOutcome]:
     """Judge a trained stage and publish its report."""
-    outcome = stages.judge(stage, run, directory)
+    outcome = stages.judge(stage, run, directory, publisher.say)
     publisher.report(outcome)
     publisher.checks(outcome)
     publisher.event(VERDICT, outcome)

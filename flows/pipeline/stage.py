@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from flows.decisions.judged import Judged
+from flows.judging.judge_run import Judged as JudgedRun
 from flows.judging.judge_run import judge_directory
 from flows.judging.pipeline_report import save_pipeline_report
 from flows.judging.rules import Asked, Rules
 from flows.judging.stage_context import baseline_of, stage_context
+from flows.judging.until_decided import judge_until_decided
 from flows.pipeline.outcome import StageOutcome
 from flows.records.decisions import newest_decision
 from flows.records.pipeline_record import RunRecord
@@ -153,17 +156,29 @@ def _train(
     return folder
 
 
-def judge(stage: StagePlan, folder: Path, directory: PipelineDirectory) -> StageOutcome:
+def judge(
+    stage: StagePlan,
+    folder: Path,
+    directory: PipelineDirectory,
+    say: Callable[[str], None] = lambda _: None,
+) -> StageOutcome:
     """Judge a trained run, write its report and record the verdict.
+
+    Args:
+        stage: The stage.
+        folder: The run.
+        directory: The pipeline.
+        say: Told when more episodes are run because something is not decided.
 
     Raises:
         GatesError: The run left nothing that can be judged.
         OutputError: The report cannot be written.
     """
     run = next(r for r in directory.record.stages[stage.name].runs if r.run == folder.name)
-    try:
+
+    def judged_once() -> JudgedRun:
         with _ONE_AT_A_TIME:
-            judged = judge_directory(
+            return judge_directory(
                 folder,
                 Rules(stage=stage.name, gate=stage.gate, planned_steps=stage.steps),
                 Asked(),
@@ -172,6 +187,9 @@ def judge(stage: StagePlan, folder: Path, directory: PipelineDirectory) -> Stage
                 baseline=baseline_of(directory, stage.name),
                 live_stop=run.live_stop,
             )
+
+    try:
+        judged = judge_until_decided(stage, folder, judged_once, training_s=run.training_s, say=say)
     except BaseException as error:
         _record_unjudged(stage, run, directory, error)
         raise

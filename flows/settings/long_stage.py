@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -15,11 +15,16 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
-class EarlyStopSettings(_Part):
-    """A training whose evaluations stopped to improve is ended; its gate then judges it as any other."""
+EarlyStopMode = Literal["warn", "stop"]
 
+
+class EarlyStopSettings(_Part):
+    """A training whose evaluations stopped to improve: say so, or end it, so that its gate judges it as any other."""
+
+    mode: EarlyStopMode = "warn"
+    """`warn` says what ending would save, and how to end it; `stop` ends it. The plan asked for all steps."""
     steps: Count | None = None
-    """Environment steps without an improvement of the best evaluation; unset: never ended early."""
+    """Environment steps without an improvement of the best evaluation; unset: never said nor ended."""
     evaluations: Count = 4
     """Evaluations that these steps must hold at least."""
     window: Count = 3

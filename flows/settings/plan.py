@@ -57,6 +57,8 @@ class StagePlan:
     """What no other training on this machine may use meanwhile."""
     long: LongStage = field(default_factory=LongStage)
     """What ends or judges the training on its way."""
+    until_decided: float = 0.0
+    """Share of the stage's time that more episodes may take where learning is not decided."""
     begin: WarmMode = "fresh"
     """What the stage takes over from the stage before it; `flows.training.warm_start` finds it."""
 
@@ -213,6 +215,7 @@ def _stage_plan(
         code=answer.code,
         slots=derived_slots(answer.needs) if preset.slots is None else preset.slots,
         long=draft.file.long,
+        until_decided=draft.file.eval.until_decided,
         begin=draft.file.warm_start,
     )
 

@@ -41,6 +41,10 @@ class EvaluationCadence(_File):
     """Episodes at the end: of the last, the best and the untrained policy, and on training and held-out routes in
     environments with routes in config/routes; unset: as many as `episodes`."""
 
+    until_decided: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Share of the stage's time that further episodes may take after training, where a required learning check lies
+    within its noise; 0: none."""
+
     @property
     def at_the_end(self) -> int:
         """Episodes of each policy, and on each set of routes, at the end of the stage."""

@@ -123,7 +123,7 @@ def _supervise(
         planned_steps=stage.steps,
         settings=with_limits_of(stage.trainer, stage.supervision),
         watch=watch,
-        plateau_rule=stage.long.early_stop.rule,
+        early_stop=stage.long.early_stop,
         listener=Listener(
             tick=tick,
             say=lambda text: reporter.say(f"{stage.name}: {text}"),

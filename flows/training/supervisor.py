@@ -15,11 +15,17 @@ from flows.records.trainer_files import (
     log_tail,
     newest_checkpoint,
 )
+from flows.settings.long_stage import EarlyStopSettings
+from flows.settings.shell_path import shell_path
 from flows.settings.supervision import Supervision
 from flows.training.health.resources import ResourceWatch
 from flows.training.health.stalls import Stall, StallWatch
 from flows.training.health.traces import capture_traces
-from flows.training.live.early_stop import forget_ended_early, write_ended_early
+from flows.training.live.early_stop import (
+    forget_ended_early,
+    is_allowed,
+    write_ended_early,
+)
 from flows.training.live.interim import InterimJudgement
 from flows.training.live.watch import News, RunWatch
 from flows.training.process import stopping
@@ -27,7 +33,7 @@ from flows.training.process.attempt_ends import JUDGED, End, Ending, kernel_oom_
 from flows.training.process.process import GRACE_S, ChildProcess
 from flows.training.process.restarts import Progress, Restart, RestartPolicy
 from flows.training.trainers.launch import Launch
-from gates.runs.ended_early import EndedEarly, PlateauRule
+from gates.runs.ended_early import EndedEarly
 from gates.runs.heartbeat import PREPARING
 
 POLL_S = 0.1
@@ -81,7 +87,7 @@ class Supervisor:
         planned_steps: int,
         settings: Supervision,
         watch: RunWatch | None,
-        plateau_rule: PlateauRule | None = None,
+        early_stop: EarlyStopSettings | None = None,
         listener: Listener,
         keep_open: Iterable[int] = (),
         grace_s: float = GRACE_S,
@@ -95,7 +101,7 @@ class Supervisor:
         self._planned_steps = planned_steps
         self._settings = settings
         self._watch = watch
-        self._plateau_rule = plateau_rule
+        self._early_stop = early_stop or EarlyStopSettings()
         self._listener = listener
         self._keep_open = tuple(keep_open)
         self._grace_s = grace_s
@@ -103,6 +109,8 @@ class Supervisor:
         self._clock = clock
         self._sleep = sleep
         self._warned: set[str] = set()
+        self._would_end: EndedEarly | None = None
+        """What early stopping would say, as long as nobody allows it."""
         self._resources = ResourceWatch(run, settings.resources, clock)
 
     def supervise(self, *, resume: bool = False) -> Supervised:
@@ -246,12 +254,14 @@ class Supervisor:
             if news is not None:
                 self._tell(news)
                 step = max(news.step, status.step if status else 0)
-                reason = self._to_end(news, step, speed.per_s(step, now))
-                if isinstance(reason, EndedEarly):
-                    # Before the request to stop: our trainer evaluates for the last time then.
-                    write_ended_early(self._run, reason)
-                if reason is not None:
-                    return child.stop(), reason
+                lost = self._lost(news, step, speed.per_s(step, now))
+                if lost is not None:
+                    return child.stop(), lost
+                self._would_end = self._plateau(news, step, speed.per_s(step, now))
+            if self._would_end is not None and self._may_end_early(self._would_end):
+                # Before the request to stop: our trainer evaluates for the last time then.
+                write_ended_early(self._run, self._would_end)
+                return child.stop(), self._would_end
             self._resources.sample_when_due(child.pid, status.step if status else 0)
             stall = stalls.observe(status, now, self._trainer.signs())
             if stall is not None:
@@ -289,45 +299,58 @@ class Supervisor:
             self._listener.say(_capitalised(judged.verdict.sentence))
             self._listener.interim(judged)
 
-    def _to_end(
-        self, news: News, step: int, steps_per_s: float
-    ) -> LiveStopRecord | EndedEarly | None:
-        """Return why the run is to be ended now; None when it is not."""
-        left = max(0, self._planned_steps - step)
-        saved_s = None if left else 0.0
-        if steps_per_s > 0:
-            saved_s = round(left / steps_per_s, 1)
+    def _lost(self, news: News, step: int, steps_per_s: float) -> LiveStopRecord | None:
+        """Return why the run is lost and to be ended now; None when it is not."""
         lost = news.verdict.lost if news.verdict is not None else None
         if lost is not None and self._settings.live.mode != "stop":
             text = f"Warning: this run is lost at step {step:,}. {lost.title}: {lost.reason}"
             self._say_once(lost.check, text)
             lost = None
         found = lost or news.hopeless
-        if found is not None:
-            record = LiveStopRecord(
-                step=step,
-                planned_steps=self._planned_steps,
-                saved_s=saved_s,
-                check=found.check,
-                title=found.title,
-                group=found.group,
-                reason=found.reason,
-                fact=found.statement,
-            )
-            self._listener.say(f"{record.sentence}. Stopping the trainer.")
-            return record
-        if news.plateau is None or self._plateau_rule is None or not left:
+        if found is None:
             return None
-        ended = EndedEarly(
+        record = LiveStopRecord(
+            step=step,
+            planned_steps=self._planned_steps,
+            saved_s=self._left_s(step, steps_per_s),
+            check=found.check,
+            title=found.title,
+            group=found.group,
+            reason=found.reason,
+            fact=found.statement,
+        )
+        self._listener.say(f"{record.sentence}. Stopping the trainer.")
+        return record
+
+    def _plateau(self, news: News, step: int, steps_per_s: float) -> EndedEarly | None:
+        """Return what early stopping says of this run; None while it may still improve."""
+        rule = self._early_stop.rule
+        if news.plateau is None or rule is None or step >= self._planned_steps:
+            return None
+        return EndedEarly(
             step=step,
             planned_steps=self._planned_steps,
             since_step=news.plateau.since_step,
             best=news.plateau.best,
-            rule=self._plateau_rule,
-            saved_s=saved_s,
+            rule=rule,
+            saved_s=self._left_s(step, steps_per_s),
         )
-        self._listener.say(f"{_capitalised(ended.sentence)}. Stopping the trainer.")
-        return ended
+
+    def _may_end_early(self, found: EndedEarly) -> bool:
+        """Say what was found, and whether the stage or a person allows to end the run by it."""
+        if self._early_stop.mode == "stop" or is_allowed(self._run):
+            self._listener.say(f"{_capitalised(found.sentence)}. Stopping the trainer.")
+            return True
+        command = f"gonogo end {shell_path(self._run)}"
+        self._say_once("plateau", f"{_capitalised(found.would_end)}. To end it: {command}")
+        return False
+
+    def _left_s(self, step: int, steps_per_s: float) -> float | None:
+        """Return the time that the rest of the plan takes; None while the speed is unknown."""
+        left = max(0, self._planned_steps - step)
+        if steps_per_s > 0:
+            return round(left / steps_per_s, 1)
+        return None if left else 0.0
 
     def _say_once(self, key: str, text: str) -> None:
         if key not in self._warned:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gates.errors import InputError
-from gates.findings import Finding, Outcome
-from gates.metrics import sign_flip_p
+from gates.findings import Certainty, Finding, Outcome
+from gates.probability import sign_flip_p
 from gates.runs.afresh import Afresh, PolicyAfresh
 from gates.series import FloatArray
 from gates.text import format_number
@@ -64,6 +64,8 @@ class Comparison:
     p_lost: float
     """How often equal policies lose as much or more, by luck."""
     p_gained: float
+    choices: tuple[int, int]
+    """Policies of which the own and the earlier one are the best: the best is partly lucky."""
     tolerated: float
     """Loss that does not matter."""
 
@@ -118,6 +120,7 @@ def compare_stages(own: StageAfresh, before: Sequence[StageAfresh]) -> Compariso
         bought=bought,
         p_lost=p_lost,
         p_gained=p_gained,
+        choices=(len(own.candidates), len(earlier)),
         tolerated=tolerated,
     )
 
@@ -149,6 +152,17 @@ def stage_gain(own: StageAfresh, before: Sequence[StageAfresh]) -> Finding | Non
         statistic=f"difference of returns over {count} episodes, evaluated afresh",
         points=count,
         last_step=found.own.policy.step,
+        certainty=_certainty(found),
+    )
+
+
+def _certainty(found: Comparison) -> Certainty:
+    gained, (own, earlier) = found.mean >= 0, found.choices
+    return Certainty(
+        claim=f"a policy {'no better' if gained else 'no worse'} than {found.earlier.words}",
+        p=min(1.0, found.p_gained * own if gained else found.p_lost * earlier),
+        model=f"signs of {len(found.differences)} paired differences",
+        decided=found.bought != "kept",
     )
 
 

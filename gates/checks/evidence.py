@@ -41,6 +41,8 @@ class Sound(Strict):
     """Sound runs that it did not apply to."""
     false_alarms: int = Field(ge=0)
     """Judged ones that it did not pass."""
+    nearest: float | None = None
+    """Largest share of its level that the value of a PASS came to; none where values have no scale."""
 
 
 class Evidence(Strict):

@@ -8,6 +8,7 @@ never stands in for the other. Returns come as single episodes, as evaluations, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -49,6 +50,8 @@ class Sample:
     """Standard error; 0 when the log shows no spread, which says nothing about it."""
     spread: float
     """Standard deviation of single episodes; 0 when unknown."""
+    episodes: float = 0.0
+    """Episodes behind the mean; 0 when unknown."""
     words: str
     """What was averaged: `8 exploring episodes`."""
 
@@ -90,6 +93,16 @@ class Progress:
         means = np.convolve(self.later.values, np.ones(size) / size, mode="valid")
         away = float(np.max(np.abs(means - self.before.mean), initial=0.0))
         return self.error > 0 and away >= max(CLEARLY * self.error, least)
+
+    def more(self, level: float) -> int | None:
+        """Return how many further episodes of either policy make this gain `level` standard errors.
+
+        None where single episodes are unknown, or none can be run any more.
+        """
+        if not self.tag.startswith(EVALUATIONS) or not self.before.spread or not self.gain:
+            return None
+        variance = self.before.spread**2 + self.after.spread**2
+        return max(1, ceil(level**2 * variance / self.gain**2 - self.after.episodes))
 
     @property
     def direction(self) -> int:
@@ -190,14 +203,16 @@ def _evaluations(tag: str, facts: RunFacts, until: float, last_points: int) -> P
 def _evaluated(cut: Series, facts: RunFacts, noise: float, words: str) -> Sample:
     """Take the largest of three errors: logged within evaluations, between these, between all neighbours."""
     count = len(cut)
-    spread, own = _logged_spread(facts, cut)
+    spread, episodes = _logged_spread(facts, cut)
+    own = spread / float(np.sqrt(episodes)) if episodes else 0.0
     between = float(np.std(cut.values, ddof=1)) if count > 1 else 0.0
     error = max(own, max(between, 0.0 if own else noise) / float(np.sqrt(count)))
-    return Sample(mean=float(np.mean(cut.values)), error=error, spread=spread, words=words)
+    mean = float(np.mean(cut.values))
+    return Sample(mean=mean, error=error, spread=spread, episodes=episodes, words=words)
 
 
 def _logged_spread(facts: RunFacts, cut: Series) -> tuple[float, float]:
-    """Return the spread of single returns and the error of the mean; an unknown number of episodes counts as one."""
+    """Return the spread of single returns and their number; an unknown number of episodes counts as one."""
     deviation, episodes = facts.series("eval/std_reward"), facts.series("eval/episodes")
     if deviation is None or cut.tag != EVALUATION:
         return 0.0, 0.0
@@ -205,11 +220,10 @@ def _logged_spread(facts: RunFacts, cut: Series) -> tuple[float, float]:
     spreads = spreads[np.isfinite(spreads)]
     if not len(spreads):
         return 0.0, 0.0
-    spread = float(np.sqrt(np.mean(spreads**2)))
     total = float(len(spreads))
     if episodes is not None:
         total = max(total, float(np.nansum(episodes.values[np.isin(episodes.steps, cut.steps)])))
-    return spread, spread / float(np.sqrt(total))
+    return float(np.sqrt(np.mean(spreads**2))), total
 
 
 def _training(tag: str, facts: RunFacts, until: float) -> Progress | None:

@@ -20,6 +20,7 @@ from gates.facts.bounds import (
 from gates.facts.episodes import Episodes, time_limit
 from gates.facts.values import Fact, Missing
 from gates.metrics import align
+from gates.runs.afresh import Afresh
 from gates.runs.drives import FinalEvaluation
 from gates.runs.run_info import RunInfo
 from gates.runs.schedule import update_schedule
@@ -69,6 +70,7 @@ class RunFacts:
         planned_source: str = "",
         next_steps: int | None = None,
         final: FinalEvaluation | None = None,
+        afresh: Afresh | None = None,
     ) -> None:
         self.log = log
         self.run = run
@@ -79,6 +81,8 @@ class RunFacts:
         """Environment steps of the stage that a GO would start."""
         self.final = final
         """How the policy and others drove at the end of the stage; None where that was not recorded."""
+        self.afresh = afresh
+        """Episodes of the untrained, the last and the best policy that compare stages; None where they were not run."""
 
     @property
     def own_trainer(self) -> bool:

@@ -45,6 +45,15 @@ class Afresh(RecordModel):
     format: Literal[1]
     first_seed: int
     policies: tuple[PolicyAfresh, ...]
+    rounds: tuple[int, ...] = ()
+    """Episodes of each round, of every policy; files of earlier versions hold one round and do not say so."""
+    seconds: float | None = None
+    """Time that all of them took; None in files of earlier versions."""
+
+    @property
+    def rounds_made(self) -> int:
+        """How often episodes were added, the first time included."""
+        return max(1, len(self.rounds))
 
     @property
     def trained(self) -> tuple[PolicyAfresh, ...]:

@@ -48,10 +48,22 @@ class EndedEarly:
     def sentence(self) -> str:
         """Where it ended, why and what that saved, without capital letter and full stop."""
         saved = f", saved about {format_duration(self.saved_s)}" if self.saved_s is not None else ""
-        return (
-            f"ended early at step {self.step:,} of {self.planned_steps:,}, no improvement since step "
-            f"{self.since_step:,} (best mean return {format_number(self.best)}){saved}"
+        return f"ended by rule at step {self.step:,} of {self.planned_steps:,}, {self._why}{saved}"
+
+    @property
+    def would_end(self) -> str:
+        """The same of a training that goes on, since nobody allowed to end it."""
+        saves = (
+            f", ending here would save about {format_duration(self.saved_s)}"
+            if self.saved_s is not None
+            else ""
         )
+        return f"{self._why} at step {self.step:,} of {self.planned_steps:,}{saves}"
+
+    @property
+    def _why(self) -> str:
+        best = format_number(self.best)
+        return f"no improvement since step {self.since_step:,} (best mean return {best})"
 
     def to_json(self) -> str:
         """Render the file."""

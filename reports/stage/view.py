@@ -15,6 +15,7 @@ from gates.judge import Judgement
 from gates.text import format_bytes, format_count, format_plural
 from reports.context import DecisionNote, StageContext
 from reports.stage.plots import PlotFile, explored_steps
+from reports.stage.sections.certainty import CertaintyView, certainty_view
 from reports.stage.sections.changes import Changes, describe_changes
 from reports.stage.sections.checks import CheckRow, check_rows, last_go
 from reports.stage.sections.driving import DrivingView, driving_view
@@ -93,6 +94,7 @@ class StageView:
     """Name of the last run that ended GO; empty when there is none."""
     no_reference: str
     """Why the table has no column for it."""
+    certainty: CertaintyView
     integrity: Rows
     overview: PlotFile | None
     plotted: tuple[CheckPlot, ...]
@@ -145,6 +147,7 @@ def build_stage_view(
         passed_rows=passed,
         last_go=reference.name if reference is not None else "",
         no_reference=_no_reference(context) if reference is None else "",
+        certainty=certainty_view(result),
         integrity=(
             *integrity_rows(result, log, judgement.run_info),
             *context.supervision,

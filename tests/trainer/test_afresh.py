@@ -7,6 +7,7 @@ import pytest
 from gates.runs.afresh import read_afresh
 from tests.trainer.test_final_evaluation import request
 from trainer import __main__ as command_line
+from trainer import afresh
 from trainer.afresh import SHARE, episodes_within
 from trainer.run import checkpoint
 
@@ -70,3 +71,23 @@ def test_episodes_cost_a_share_of_the_stage(wanted, length, episodes):
     assert found == episodes
     if found > 10:
         assert found * length <= SHARE * 50_000
+
+
+def test_further_episodes_follow_those_that_were_run(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(afresh, "SHARE", 1.0)
+    run = train(tmp_path / "run", final_episodes=3)
+    at_once = train(tmp_path / "at once", final_episodes=5)
+    assert command_line.main(["evaluate", "--run", str(run), "--episodes", "2"]) == 0
+    assert json.loads(capsys.readouterr().out)["episodes"] == 2
+    found, whole = read_afresh(run), read_afresh(at_once)
+    assert found.rounds == (3, 2)
+    assert found.seconds > 0
+    # The same episodes as those of a run that ran five at once, but for rounding.
+    for more, once in zip(found.policies, whole.policies, strict=True):
+        assert (more.policy, more.step) == (once.policy, once.step)
+        assert more.returns == pytest.approx(once.returns, rel=1e-3, abs=1e-3)
+
+
+def test_a_run_without_such_episodes_is_refused(runs, tmp_path, capsys):
+    assert command_line.main(["evaluate", "--run", str(runs["none"]), "--episodes", "2"]) == 2
+    assert "afresh.json cannot be used" in capsys.readouterr().err

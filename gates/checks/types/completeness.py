@@ -111,7 +111,7 @@ class CompletenessCheck(Check):
             limit_source="rule of early stopping, in place of the planned steps",
             ended_early=passed,
         )
-        return replace(found, title="Ended by early stopping")
+        return replace(found, title=f"Ended by rule at {early.step:,} of {early.planned_steps:,}")
 
     def describe(self) -> Description:
         """Say what is compared with the plan."""

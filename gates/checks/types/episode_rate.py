@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
@@ -15,10 +16,14 @@ from gates.facts.breach import Breach
 from gates.facts.driving import EpisodeRate, episode_rate
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
-from gates.findings import Outcome
+from gates.findings import Certainty, Outcome
 from gates.metrics import Reduced
+from gates.probability import binomial_p
 from gates.tags import DRIVING_MEASURES
 from gates.text import format_share
+
+SQUARED = 1.96**2
+"""Standard errors of a 95 % interval, squared."""
 
 
 def _known(measure: str) -> str:
@@ -73,7 +78,36 @@ class EpisodeRateCheck(TwoSided):
         )
         finding = self.compare(facts, measured, self.sides())
         decided = finding.outcome is not Outcome.INCONCLUSIVE
-        return Ruling(finding=replace(finding, required=finding.required and decided))
+        return Ruling(
+            finding=replace(
+                finding,
+                required=finding.required and decided,
+                certainty=self._certainty(found) if decided else None,
+            )
+        )
+
+    def _certainty(self, found: EpisodeRate) -> Certainty | None:
+        """Say how far luck may explain that the rate lies on its side of the level that warns."""
+        side = self.sides()[0]
+        level = side.warn if side.warn is not None else side.fail
+        rate = found.interval.estimate
+        if level is None or not 0.0 < level < 1.0 or rate == level:
+            return None
+        above = rate > level
+        p = (
+            binomial_p(found.hits, found.episodes, level)
+            if above
+            else binomial_p(found.episodes - found.hits, found.episodes, 1.0 - level)
+        )
+        decided = found.interval.low > level if above else found.interval.high < level
+        needed = SQUARED * level * (1.0 - level) / (rate - level) ** 2
+        return Certainty(
+            claim=f"a {self.name} of {'at most' if above else 'at least'} {format_share(level)}",
+            p=p,
+            model="binomial",
+            decided=decided,
+            more=None if decided else max(1, math.ceil(needed - found.episodes)),
+        )
 
     def describe(self) -> Description:
         """Name the measures."""

@@ -11,6 +11,12 @@ from pydantic import Field
 from gates.checks.check import Check, Description, Peers, Ruling, levels_text
 from gates.checks.keys import Levels, Tag
 from gates.checks.measured import Measured
+from gates.facts.afresh import (
+    ERROR_OF_ALL_LOOKS,
+    MOST_LOOKS,
+    AfreshProgress,
+    afresh_progress,
+)
 from gates.facts.learning import (
     CLEARLY,
     EFFECT_IN_RETURNS,
@@ -24,9 +30,9 @@ from gates.facts.learning import (
 )
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
-from gates.findings import Outcome, Side
+from gates.findings import Certainty, Outcome, Side
 from gates.metrics import Reduced
-from gates.text import as_sentence, format_number
+from gates.text import as_sentence, format_number, format_plural
 
 
 class ImprovementCheck(Check):
@@ -34,9 +40,10 @@ class ImprovementCheck(Check):
 
     The baseline is what came before the first update, in the same measurement: evaluations of the untrained policy;
     else training returns, from the exploring episodes or, where updates may have begun, from the first ones; else the
-    first evaluations. Where evaluations rose within their error, training returns that rose clearly decide. Returns
-    that stay as they were, after a baseline that may have learned already or where nothing shows that the policy
-    matters in the task, are undecided: WARN.
+    first evaluations. Where evaluations rose within their error, training returns that rose clearly decide; where those
+    leave it open, the episodes that last and untrained policy ran afresh, of which more can be run. Returns that stay
+    as they were, after a baseline that may have learned already or where nothing shows that the policy matters in the
+    task, are undecided: WARN.
     """
 
     assumes: ClassVar[tuple[str, ...]] = (
@@ -70,19 +77,14 @@ class ImprovementCheck(Check):
         if isinstance(found, Missing):
             absent = self.only_if_logged and facts.series(self.tag) is None
             return self.missing(facts, replace(found, not_applicable=absent))
-        judged = [(one, _outcome(self, one)) for one in found]
-        one, outcome = judged[0]
-        if one.tag == self.tag and not one.learned_before:
-            # Evaluations of the untrained policy are the measure itself: others only confirm what they show.
-            if outcome is not Outcome.PASS and one.gain >= _smallest(self, one):
-                one, outcome = next((p for p in judged if p[1] is Outcome.PASS), judged[0])
-        else:
-            one, outcome = next((pair for pair in judged if pair[1] is not None), judged[0])
-        measured = self._measured(one, found, facts)
+        one, outcome = self._deciding(found, facts)
+        beside = tuple(other for other in found if other is not one)
+        measured = self._measured(one, beside, facts)
         side = Side(direction="min", warn=self.min.warn, fail=self.min.fail)
         finding = self.compare(facts, measured, (side,))
         if finding.outcome is Outcome.INCONCLUSIVE:
             return Ruling(finding=finding)
+        finding = replace(finding, certainty=_certainty(self, one, outcome, facts))
         if outcome is None:
             why = _why_undecided(self, one)
             return Ruling(
@@ -102,9 +104,27 @@ class ImprovementCheck(Check):
         fact = "" if outcome is Outcome.PASS else _fact(finding.value or 0.0)
         return Ruling(finding=replace(finding, outcome=outcome, required=required, fact=fact))
 
-    def _measured(self, one: Progress, found: tuple[Progress, ...], facts: RunFacts) -> Measured:
+    def _deciding(
+        self, found: tuple[Progress, ...], facts: RunFacts
+    ) -> tuple[Progress, Outcome | None]:
+        """Return the measurement that decides and what it says, None where none does."""
+        judged = [(one, _outcome(self, one)) for one in found]
+        one, outcome = judged[0]
+        if one.tag == self.tag and not one.learned_before:
+            # Evaluations of the untrained policy are the measure itself: others only confirm what they show.
+            if outcome is not Outcome.PASS and one.gain >= _smallest(self, one):
+                one, outcome = next((p for p in judged if p[1] is Outcome.PASS), judged[0])
+        else:
+            one, outcome = next((pair for pair in judged if pair[1] is not None), judged[0])
+        if outcome in (None, Outcome.WARN) and one.tag == self.tag == EVALUATION:
+            afresh = afresh_progress(facts)
+            if afresh is not None:
+                return afresh, _afresh_outcome(self, afresh)
+        return one, outcome
+
+    def _measured(self, one: Progress, others: tuple[Progress, ...], facts: RunFacts) -> Measured:
         scale = _scale(self, one)
-        beside = "".join(f"; {o.tag}: {described(o)}" for o in found if o is not one)
+        beside = "".join(f"; {o.tag}: {described(o)}" for o in others)
         start = "first results" if one.learned_before else first_policy(facts)
         return Measured(
             reduced=Reduced(
@@ -116,7 +136,7 @@ class ImprovementCheck(Check):
             ),
             series=one.cut,
             subject=f"improvement of {one.tag} over the {start}",
-            statistic="in standard errors",
+            statistic=_measured_in(one),
             note=(
                 f"{described(one)}, standard error {format_number(one.error)}, smallest effect that matters "
                 f"{format_number(_smallest(self, one))}{beside}; one seed gives no interval across seeds"
@@ -129,6 +149,13 @@ class ImprovementCheck(Check):
         return Description(
             value=value, levels=levels_text("below {}", self.min.warn, self.min.fail)
         )
+
+
+def _measured_in(one: Progress) -> str:
+    if not isinstance(one, AfreshProgress):
+        return "in standard errors"
+    rounds = format_plural(one.rounds, "round")
+    return f"in standard errors, over {one.after.episodes:.0f} paired episodes in {rounds}"
 
 
 def _smallest(check: ImprovementCheck, one: Progress) -> float:
@@ -155,6 +182,42 @@ def _outcome(check: ImprovementCheck, one: Progress) -> Outcome | None:
     if levels.warn is not None and value < levels.warn:
         return Outcome.WARN if abs(one.gain) >= _smallest(check, one) else None
     return Outcome.PASS
+
+
+def _afresh_outcome(check: ImprovementCheck, one: AfreshProgress) -> Outcome | None:
+    """Return what paired episodes say, None where luck may explain it: luck is asked at every look."""
+    value = one.gain / _scale(check, one) if one.error > 0 else 0.0
+    level = abs(check.min.warn or check.min.fail or CLEARLY)
+    if abs(value) < level or one.p > ERROR_OF_ALL_LOOKS / MOST_LOOKS:
+        return None
+    return Outcome.PASS if value > 0 else Outcome.FAIL
+
+
+def _certainty(
+    check: ImprovementCheck, one: Progress, outcome: Outcome | None, facts: RunFacts
+) -> Certainty | None:
+    """Say how far luck may explain the gain, and what more would rule it out.
+
+    Only the same episodes of both policies allow a probability; means of evaluations are too few for one.
+    """
+    decided = outcome in (Outcome.PASS, Outcome.FAIL)
+    start = "first results" if one.learned_before else first_policy(facts)
+    paired = afresh_progress(facts) if check.tag == one.tag == EVALUATION else None
+    if paired is not None:
+        p, model = paired.p, f"signs of {paired.after.episodes:.0f} paired differences"
+    elif one.error > 0:
+        p, model = None, f"{format_number(abs(one.gain) / one.error)} standard errors"
+    else:
+        return None
+    gain = one.gain if paired is None else paired.gain
+    level = abs(check.min.warn or check.min.fail or CLEARLY)
+    return Certainty(
+        claim=f"a policy {'no better' if gain >= 0 else 'no worse'} than the {start}",
+        p=p,
+        model=model,
+        decided=decided,
+        more=None if decided or abs(one.gain) < _smallest(check, one) else one.more(level),
+    )
 
 
 def _worse(one: Progress, scale: float) -> bool:

@@ -83,7 +83,7 @@ def _row(finding: Finding, earlier: Finding | None) -> CheckRow:
         notes.append(f"derived from {finding.derived_from}")
     return CheckRow(
         finding=finding,
-        outcome=finding.outcome.value,
+        outcome="BY RULE" if finding.ended_early else finding.outcome.value,
         kind=kind_of(finding),
         title=finding.title,
         value=value if finding.value is None else _with_unit(value, finding.unit),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from flows.errors import ConfigError
+from flows.commands.end import end_early
+from flows.errors import ConfigError, UsageError
 from flows.pipeline import stage as stages
 from flows.pipeline.request import RunRequest
 from flows.records.run_dir import PipelineDirectory
@@ -381,8 +383,11 @@ class Notes(SilentReporter):
         self.said.append(text)
 
 
+EARLY_STOP = "{mode: stop, steps: 200, evaluations: 2, window: 1}"
+
+
 def long_stage(opened: Opened, files: Path, act: str):
-    stage = stage_file(files, interim="[200]", early_stop="{steps: 200, evaluations: 2, window: 1}")
+    stage = stage_file(files, interim="[200]", early_stop=EARLY_STOP)
     gate = files / "loss.yaml"
     gate.write_text(
         gate.read_text()
@@ -407,14 +412,17 @@ def test_a_run_that_no_longer_improves_is_ended_and_judged_as_any(
     folder = stages.train(stage, directory, notes)
     outcome = stages.judge(stage, folder, directory)
     assert outcome.verdict is Verdict.GO
-    assert "early stopping ended the run at step 350" in outcome.deciding
+    assert outcome.deciding.startswith("ended by rule at 350 of 400 steps, all other")
     (run,) = directory.record.stages["one"].runs
     assert [a.end for a in run.attempts] == ["ended early"]
     assert any(t.startswith("one: Interim gate at step 200: GO, all") for t in notes.said)
-    assert any("Ended early at step 350 of 400" in t for t in notes.said)
+    assert any("Ended by rule at step 350 of 400" in t for t in notes.said)
     report = outcome.report.read_text()
-    assert "early stopping ended the run at step 350" in report
-    assert "| Ended by early stopping | 300 steps | steps without an improvement" in report
+    assert "ended by rule at 350 of 400 steps" in report
+    assert (
+        "| **BY RULE** | Ended by rule at 350 of 400 | 300 steps | steps without an improvement"
+        in report
+    )
     assert "| ≥ 200: rule of early stopping, in place of the planned steps |" in report
     assert "All steps" not in report, "the plan was not reached"
     assert "## Interim gates" in report
@@ -422,11 +430,9 @@ def test_a_run_that_no_longer_improves_is_ended_and_judged_as_any(
     page = (folder / "interim-200.md").read_text()
     assert page.startswith("# one at step 200 of 400: GO\n")
     reasons = [f["reason"] for f in json.loads((outcome.run / GATE_FILE).read_text())["findings"]]
-    assert any("ended early at step 350 of 400" in reason for reason in reasons)
+    assert any("ended by rule at step 350 of 400" in reason for reason in reasons)
     # It stands, but only as long as the stage ends by the same rule.
     assert stages.reason_to_train(stage, directory) is None
-    from dataclasses import replace
-
     other = replace(stage, long=LongStage())
     why = stages.reason_to_train(other, directory)
     assert why == "run-001 was ended early by another rule than the stage's"
@@ -438,4 +444,28 @@ def test_without_a_plateau_the_same_stage_goes_on_to_its_end(opened: Opened, fil
     outcome = stages.judge(stage, folder, directory)
     assert outcome.verdict is Verdict.GO
     assert not (folder / "ended-early.json").exists()
-    assert "early stopping" not in outcome.deciding
+    assert "by rule" not in outcome.deciding
+
+
+def test_a_plateau_is_only_said_until_somebody_lets_it_end_the_run(
+    opened: Opened, files: Path
+) -> None:
+    stage, directory = long_stage(opened, files, "plateau")
+    warns = stage.long.early_stop.model_copy(update={"mode": "warn"})
+    stage = replace(stage, long=stage.long.model_copy(update={"early_stop": warns}))
+
+    class Allowing(Notes):
+        def say(self, text: str) -> None:
+            super().say(text)
+            if "To end it: gonogo end " in text:
+                assert end_early(Path(text.split()[-1])) == 0
+
+    notes = Allowing()
+    folder = stages.train(stage, directory, notes)
+    assert len([t for t in notes.said if "To end it" in t]) == 1
+    assert (folder / "ended-early.json").exists()
+    assert stages.judge(stage, folder, directory).verdict is Verdict.GO
+    with pytest.raises(UsageError, match="is not training"):
+        end_early(folder)
+    with pytest.raises(UsageError, match="is no run of a pipeline"):
+        end_early(folder.parent)

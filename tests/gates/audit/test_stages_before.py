@@ -11,7 +11,7 @@ from gates.audit.stages_before import (
     stage_gain,
 )
 from gates.findings import Outcome
-from gates.metrics import sign_flip_p
+from gates.probability import sign_flip_p
 from gates.runs.afresh import Afresh, PolicyAfresh
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gates.findings import Finding, NotApplicable, Outcome
+from gates.runs.afresh import Afresh, PolicyAfresh
 from gates.runs.run_info import RunInfo
 from gates.series import Series
 from tests.gates.checks.test_checks import check, facts_of, finding
@@ -368,3 +369,69 @@ def test_a_loss_smaller_than_what_matters_is_none() -> None:
     found = check(facts_of(*evaluations(values, spread=30.0)), type="retention", min={"fail": 0.99})
     assert isinstance(found, NotApplicable)
     assert "less than what matters" in found.reason
+
+
+def afresh_of(last: list[float], *, rounds: int = 1) -> Afresh:
+    untrained = PolicyAfresh(policy="untrained", step=0, returns=tuple([100.0] * len(last)))
+    policy = PolicyAfresh(policy="last", step=5_000, returns=tuple(last))
+    return Afresh(format=1, first_seed=1, policies=(untrained, policy), rounds=(5,) * rounds)
+
+
+def with_afresh(values: list[float], record: Afresh) -> Finding:
+    facts = facts_of(*evaluations(values))
+    facts.afresh = record
+    return finding(facts, type="improvement", min_points=1, min=LEVELS_50K, last_points=3)
+
+
+SPREAD = [float(x) for x in np.linspace(-4.0, 4.0, 20)]
+WITHIN_NOISE = [100.0, 100, 101, 99, 101]
+
+
+@pytest.mark.parametrize(
+    ("gain", "outcome", "claim"),
+    [
+        (8.0, PASS, "a policy no better than the untrained policy"),
+        (-8.0, FAIL, "a policy no worse than the untrained policy"),
+        (0.2, WARN, "a policy no better than the untrained policy"),
+    ],
+)
+def test_episodes_afresh_decide_what_evaluations_leave_open(
+    gain: float, outcome: Outcome, claim: str
+) -> None:
+    found = with_afresh(WITHIN_NOISE, afresh_of([100.0 + gain + s for s in SPREAD]))
+    assert found.outcome is outcome, found.reason
+    assert found.certainty is not None
+    assert found.certainty.claim == claim
+    assert found.certainty.decided is (outcome is not WARN)
+    assert "over 20 paired episodes in 1 round" in found.statistic
+
+
+def test_what_evaluations_decide_is_not_asked_again() -> None:
+    found = with_afresh([100.0, 120, 200, 190, 210], afresh_of([100.0 - s for s in SPREAD]))
+    assert found.outcome is PASS
+    assert found.statistic.endswith("in standard errors")
+
+
+def test_who_looks_too_often_decides_nothing() -> None:
+    better = [108.0 + s for s in SPREAD]
+    assert with_afresh(WITHIN_NOISE, afresh_of(better, rounds=5)).outcome is PASS
+    assert with_afresh(WITHIN_NOISE, afresh_of(better, rounds=6)).outcome is WARN
+
+
+def test_the_number_of_episodes_that_would_decide() -> None:
+    # A gain of one standard error of five needs nine times as many for three.
+    differences = [-10.0, 0.0, 10.0, 20.0, 30.0]
+    found = with_afresh(WITHIN_NOISE, afresh_of([100.0 + d for d in differences]))
+    error = float(np.std(differences, ddof=1)) / math.sqrt(5)
+    assert found.outcome is WARN
+    assert found.certainty is not None
+    assert found.certainty.more == math.ceil(5 * (3 * error / 10.0) ** 2 - 5)
+    # All patterns of five signs: the mean is as large in few of 32.
+    assert found.certainty.p == pytest.approx(5 / 32, abs=2 / 32)
+
+
+def test_without_paired_episodes_there_is_no_probability() -> None:
+    found = learning(*evaluations([100.0, 120, 200, 190, 210]), last_points=3)
+    assert found.certainty is not None
+    assert found.certainty.p is None
+    assert found.certainty.model.endswith("standard errors")

@@ -143,7 +143,7 @@ def test_a_run_that_early_stopping_ended_is_complete() -> None:
     outcome, reason = completeness(told)
     assert outcome is Outcome.PASS
     assert reason == (
-        "ended early at step 250 of 1,000, no improvement since step 150 (best mean return 9.5), "
+        "ended by rule at step 250 of 1,000, no improvement since step 150 (best mean return 9.5), "
         "saved about 2 h 1 min."
     )
     ended = run_finished(told)
