@@ -1,7 +1,10 @@
-"""TD3 in one file, in the style of CleanRL, as an example of a trainer by command.
+"""TD3 in one file, in the style of CleanRL.
 
 Fujimoto, van Hoof, Meger 2018, Algorithm 1. It logs the tags of CleanRL's scripts and saves nothing:
-after an interruption it starts from scratch.
+after an interruption it starts from scratch. With `--evidence DIR` it also collects what a verdict needs:
+
+    python cleanrl_td3.py --total-timesteps 5000 --log-dir logs --gamma 0.98 --evidence runs/mine
+    gonogo gate runs/mine --stage 5k
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
+
+import gonogo
 
 
 class QNetwork(nn.Module):
@@ -58,6 +63,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--total-timesteps", type=int, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log-dir", type=Path, required=True)
+    parser.add_argument("--evidence", type=Path, help="run directory for gonogo")
     parser.add_argument("--learning-rate", type=float, default=3e-4)
     parser.add_argument("--gamma", type=float, default=0.99)
     parser.add_argument("--tau", type=float, default=0.005)
@@ -93,6 +99,22 @@ def main() -> None:
     q_optimizer = torch.optim.Adam(q_parameters, lr=args.learning_rate)
     actor_optimizer = torch.optim.Adam(actor.parameters(), lr=args.learning_rate)
 
+    watch = None
+    if args.evidence:
+        watch = gonogo.watch(
+            args.evidence,
+            actor=actor,
+            critics=[qf1, qf2],
+            actor_optimizer=actor_optimizer,
+            critic_optimizer=q_optimizer,
+            action_low=space.low,
+            action_high=space.high,
+            gamma=args.gamma,
+            planned_steps=args.total_timesteps,
+            config={"tau": args.tau, "batch_size": args.batch_size},
+            seed=args.seed,
+        )
+
     capacity = args.total_timesteps
     observations = np.zeros((capacity, obs_dim), np.float32)
     next_observations = np.zeros((capacity, obs_dim), np.float32)
@@ -116,8 +138,11 @@ def main() -> None:
         actions[index], rewards[index], terminations[index] = action, reward, terminated
         obs = next_obs
         if terminated or truncated:
-            writer.add_scalar("charts/episodic_return", info["episode"]["r"], global_step)
-            writer.add_scalar("charts/episodic_length", info["episode"]["l"], global_step)
+            length, earned = info["episode"]["l"], info["episode"]["r"]
+            writer.add_scalar("charts/episodic_return", earned, global_step)
+            writer.add_scalar("charts/episodic_length", length, global_step)
+            if watch:
+                watch.episode(global_step, length=length, reward=earned, terminated=terminated)
             obs, _ = env.reset()
 
         if global_step <= args.learning_starts:
@@ -128,6 +153,9 @@ def main() -> None:
             torch.as_tensor(next_observations)[batch],
         )
         b_action, b_reward = torch.as_tensor(actions)[batch], torch.as_tensor(rewards)[batch]
+        b_terminated = torch.as_tensor(terminations)[batch]
+        if watch:
+            watch.batch(global_step, rewards=b_reward, terminated=b_terminated)
         with torch.no_grad():
             noise = (torch.randn_like(b_action) * args.policy_noise).clamp(
                 -args.noise_clip, args.noise_clip
@@ -135,8 +163,7 @@ def main() -> None:
             low, high = torch.as_tensor(space.low), torch.as_tensor(space.high)
             next_action = (target_actor(b_next) + noise).clamp(low, high)
             next_q = torch.min(qf1_target(b_next, next_action), qf2_target(b_next, next_action))
-            not_ended = 1.0 - torch.as_tensor(terminations)[batch]
-            target = b_reward + args.gamma * not_ended * next_q
+            target = b_reward + args.gamma * (1.0 - b_terminated) * next_q
         q1, q2 = qf1(b_obs, b_action), qf2(b_obs, b_action)
         qf1_loss, qf2_loss = F.mse_loss(q1, target), F.mse_loss(q2, target)
         q_optimizer.zero_grad()
@@ -162,6 +189,8 @@ def main() -> None:
             writer.add_scalar("losses/actor_loss", actor_loss.item(), global_step)
             speed = global_step / (time.time() - start)
             writer.add_scalar("charts/SPS", int(speed), global_step)
+    if watch:
+        watch.close()
     env.close()
     writer.close()
 

@@ -102,6 +102,8 @@ def main() -> None:
         critic_encoder=online["critic_encoder"],
         actor_optimizer=actor_optimizer,
         critic_optimizer=critic_optimizer,
+        action_low=-1.0,
+        action_high=1.0,
         gamma=GAMMA,
         planned_steps=args.total_timesteps,
         config={"tau": TAU, "batch_size": BATCH, "learning_starts": STARTS, "train_freq": 2},

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gates.audit.algorithm import algorithm_known
 from gates.audit.config import config_applied
 from gates.audit.writers import one_clock
 from gates.facts.run_facts import UPDATE_GROUPS, RunFacts
@@ -26,6 +27,7 @@ def audit(facts: RunFacts) -> tuple[Finding, ...]:
     found = (
         run_finished(facts),
         evidence_whole(facts),
+        algorithm_known(facts),
         config_applied(facts),
         steps_rise(facts),
         one_clock(facts),

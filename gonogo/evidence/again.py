@@ -37,8 +37,8 @@ class View:
     """Weights of `actor` and `critic`, those that are trained and those of their targets."""
     rate: Callable[[str], float]
     """Learning rate of a part by its name."""
-    kind: str
-    """Of observations: `vector` or `camera`."""
+    others: Mapping[str, Callable[[Any], Any]]
+    """By kind, `vector` or `camera`: observations whose part of that kind is another row's."""
     outputs: Callable[[Any], Tensor] | None = None
     """What a deterministic actor says before its tanh, `float[rows, action_dim]`; None for a stochastic one."""
     target_act: Callable[[Any], Tensor] | None = None
@@ -79,8 +79,9 @@ class Again:
         size = q[0].abs().mean() + TINY
         other = view.values(obs, action.roll(1, dims=0))
         self.values["sees/q_action"] = (other[0] - q[0]).abs().mean() / size
-        other = view.values(obs.roll(1, dims=0), action)
-        self.values[f"sees/q_{view.kind}"] = (other[0] - q[0]).abs().mean() / size
+        for kind, of_other_rows in view.others.items():
+            other = view.values(of_other_rows(obs), action)
+            self.values[f"sees/q_{kind}"] = (other[0] - q[0]).abs().mean() / size
         asked = torch.stack([each[:ROWS] for each in seen.replay_q.values()])
         self.values["bellman/q_error"] = (asked - q).abs().max() / (q.abs().mean() + TINY)
         if targets is None or seen.next_action is None:
@@ -95,7 +96,7 @@ class Again:
             if drawn.preactivation is not None:
                 error = log_prob_error(drawn, ROWS, next_obs, view.log_prob)
                 self.values["bellman/log_prob_error"] = error
-            if seen.temperature is not None and len(drawn.log_prob) == len(drawn.action):
+            if seen.temperature is not None and len(drawn.log_prob) == drawn.count:
                 bonus = -seen.temperature.abs() * drawn.log_prob.flatten()[:ROWS]
                 self._of_targets(targets[:ROWS], view.target_values(next_obs, next_action), bonus)
 
@@ -142,9 +143,10 @@ class Again:
         with torch.no_grad():
             z = view.outputs(batch.obs)
             distance = (batch.action - torch.tanh(z)).abs().mean()
-            other = torch.tanh(view.outputs(obs.roll(1, dims=0)))
             self.values["replay/policy_distance"] = distance
-            self.values[f"sees/policy_{view.kind}"] = (other - torch.tanh(z[:ROWS])).abs().mean()
+            for kind, of_other_rows in view.others.items():
+                other = torch.tanh(view.outputs(of_other_rows(obs)))
+                self.values[f"sees/policy_{kind}"] = (other - torch.tanh(z[:ROWS])).abs().mean()
         rows = self._z = z[:ROWS].detach()
         tried = rows.clone().requires_grad_()
         with torch.enable_grad():
@@ -188,6 +190,8 @@ class Again:
 
 
 def _rows(values: Any) -> Any:
+    if isinstance(values, Mapping):
+        return {key: part[:ROWS] for key, part in values.items()}
     return values[:ROWS]
 
 

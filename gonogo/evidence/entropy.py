@@ -16,11 +16,11 @@ TINY = 1e-12
 class Drawn:
     """Actions that a stochastic actor drew in an update."""
 
-    action: Tensor
-    """`float[batch, action_dim]`."""
     log_prob: Tensor
     """What the update holds for their log-probability; `float[batch]` where it is right."""
-    preactivation: Tensor | None
+    count: int = 0
+    """How many were drawn; 0 where nothing is computed again."""
+    preactivation: Tensor | None = None
     """Before the tanh, `float[batch, action_dim]`."""
     gradient: Tensor | None = None
     """Of the actor's loss at `log_prob`; None where the loss does not hold it."""
@@ -52,7 +52,7 @@ def log_prob_error(
     assert drawn.preactivation is not None
     again = log_prob(obs, drawn.preactivation[:rows])
     said = drawn.log_prob.detach().flatten()
-    said = said[:rows] if len(said) == len(drawn.action) else said.mean().expand_as(again)
+    said = said[:rows] if len(said) == drawn.count else said.mean().expand_as(again)
     return (said - again).abs().max() / (again.abs().mean() + TINY)
 
 

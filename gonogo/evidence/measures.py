@@ -13,6 +13,8 @@ from gonogo.evidence.entropy import Drawn
 
 SATURATED = 0.99
 """An action entry counts as saturated when |tanh(z)| exceeds this."""
+LIKE = 0.01
+"""Difference, relative, up to which critics' gradients are those of squared errors."""
 Values = dict[str, "Tensor | float"]
 """By tag; tensors have one element."""
 
@@ -71,7 +73,7 @@ class Seen:
 
 @torch.no_grad()
 def tags_of(
-    seen: Seen, *, low: Tensor | float, high: Tensor | float, loss_weight: float
+    seen: Seen, *, low: Tensor | float, high: Tensor | float, loss_weight: float | None
 ) -> dict[str, float]:
     """Return the value of each tag that can be told from what was seen; one transfer to the host."""
     values: Values = {
@@ -101,29 +103,52 @@ def _of_batch(batch: Batch | None) -> Values:
     }
 
 
-def _of_critics(seen: Seen, loss_weight: float) -> Values:
+def _of_critics(seen: Seen, loss_weight: float | None) -> Values:
     """The target follows from the loss itself: its gradient at Q is 2 w (Q - target) / batch.
 
     So it is the target that was trained on, whatever made it.
     """
     values: Values = {f"train/q{i + 1}_value": q.mean() for i, q in seen.replay_q.items() if i < 2}
-    errors = td_errors(seen, loss_weight)
-    if not errors:
+    weight = _weight_of_squares(seen) if loss_weight is None else loss_weight
+    errors = td_errors(seen, weight)
+    if weight is None or not errors:
         return values
     values |= {f"debug/td_error_q{i + 1}": e.abs().mean() for i, e in errors.items() if i < 2}
     squares = torch.stack([error.square().mean() for error in errors.values()])
-    values["train/critic_loss"] = loss_weight * squares.sum()
+    values["train/critic_loss"] = weight * squares.sum()
     first = min(errors)
     return values | _spread("debug/target_q", seen.replay_q[first] - errors[first])
 
 
-def td_errors(seen: Seen, loss_weight: float) -> dict[int, Tensor]:
-    """Return Q - target by the critic's number, as the loss has it."""
+def td_errors(seen: Seen, loss_weight: float | None) -> dict[int, Tensor]:
+    """Return Q - target by the critic's number, as the loss has it; nothing where its weight is not known."""
+    if loss_weight is None:
+        return {}
     return {
         i: seen.replay_q_gradient[i] * (q.numel() / (2.0 * loss_weight))
         for i, q in seen.replay_q.items()
         if i in seen.replay_q_gradient
     }
+
+
+def _weight_of_squares(seen: Seen) -> float | None:
+    """Return the factor of the mean squared errors in the critics' loss; None where it is made of something else.
+
+    Where critics learn one target, their gradients at Q differ by 2 w / batch times what their values differ. Of a
+    single critic nothing shows, so that the factor counts as 1, and so it does where critics are equal.
+    """
+    known = [i for i in seen.replay_q if i in seen.replay_q_gradient]
+    if len(known) < 2:
+        return 1.0
+    first, second = known[:2]
+    apart = (seen.replay_q[first] - seen.replay_q[second]).double()
+    steeper = (seen.replay_q_gradient[first] - seen.replay_q_gradient[second]).double()
+    size = float(apart @ apart)
+    if size == 0.0:
+        return 1.0
+    slope = float(steeper @ apart) / size
+    unlike = float((steeper - slope * apart).norm())
+    return slope * len(apart) / 2.0 if unlike <= LIKE * float(steeper.norm()) else None
 
 
 def _of_actor(seen: Seen) -> Values:
@@ -138,22 +163,28 @@ def _of_actor(seen: Seen) -> Values:
     drawn, temperature = seen.drawn, seen.temperature
     if drawn is None or temperature is None:
         return values | {"train/actor_loss": loss}
-    return values | {
+    values |= {
         "train/actor_loss": loss + drawn.term,
         "train/ent_coef": temperature,
         "policy/entropy": -drawn.log_prob.detach().mean(),
         "policy/q_weight": -torch.stack([g.sum() for g in seen.actor_q_gradient.values()]).sum(),
-        "policy/entropy_weight": drawn.weight / temperature.abs(),
     }
+    if bool(temperature != 0):
+        values["policy/entropy_weight"] = drawn.weight / temperature.abs()
+    return values
 
 
 def _of_policy(seen: Seen, low: Tensor | float, high: Tensor | float) -> Values:
     values: Values = {}
     if seen.action is not None:
-        size = ((2.0 * seen.action.detach() - low - high) / (high - low)).abs()
+        action = seen.action.detach()
+        low, high = (torch.as_tensor(limit).to(action) for limit in (low, high))
+        size = ((2.0 * action - low - high) / (high - low)).abs()
         values["policy/tanh_saturation"] = (size > SATURATED).float().mean()
         values["policy/action_abs"] = size.mean()
-    if seen.preactivation is not None:
+    if seen.preactivation is not None and (
+        seen.action is None or seen.action.shape == seen.preactivation.shape
+    ):
         values["policy/preact_abs"] = seen.preactivation.detach().abs().mean()
     return values
 

@@ -32,16 +32,22 @@ class Networks:
     action_low: float | Tensor = -1.0
     """Smallest action as the networks see it."""
     action_high: float | Tensor = 1.0
-    critic_loss_weight: float = 1.0
-    """Factor of each critic's mean squared error in the critic's loss: 1 in TD3, one half in SAC."""
+    critic_loss_weight: float | None = 1.0
+    """Factor of each critic's mean squared error in the critic's loss: 1 in TD3, one half in Stable-Baselines3's SAC.
+    None: what two critics that learn one target show."""
 
     def parts(self) -> dict[str, list[Tensor]]:
-        """Return the trained parameters by the part's name in tags; parts without one are left out."""
-        encoders = [
+        """Return the trained parameters by the part's name in tags; parts without one are left out.
+
+        An encoder that both share is the critic's alone, unless the actor's optimiser steps it too.
+        """
+        steps = {id(p) for g in self.actor_optimizer.param_groups for p in g["params"]}
+        of_actor, of_critic = (
             [] if encoder is None else [*encoder.parameters()]
             for encoder in (self.actor_encoder, self.critic_encoder)
-        ]
-        in_encoders = {id(p) for encoder in encoders for p in encoder}
+        )
+        encoders = [[p for p in of_actor if id(p) in steps], of_critic]
+        in_encoders = {id(p) for p in (*of_actor, *of_critic)}
         actor = [p for p in self.actor.parameters() if id(p) not in in_encoders]
         every = self.critic_parameters or [
             p for critic in self.critics for p in critic.parameters()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gonogo.evidence.again import Again
+from gonogo.evidence.entropy import Drawn
 from gonogo.evidence.guard import Guard
 from gonogo.evidence.measures import Batch, Seen, on_host, tags_of, td_errors
 from gonogo.evidence.parts import Networks
@@ -35,6 +36,7 @@ class Recorder:
         self._again: Again | None = None
         self._tags: dict[str, float] | None = None
         """Of an update whose targets have not followed yet."""
+        self._actor_went_first = False
 
     @property
     def has_encoder(self) -> bool:
@@ -50,7 +52,18 @@ class Recorder:
         """Look at the update that begins with this batch, and compute it again if so asked."""
         self.cancel()
         self.seen, self._again = Seen(batch=batch), again
+        self._actor_went_first = False
         self._attach()
+
+    def draws(self, drawn: Drawn, temperature: Tensor) -> None:
+        """Keep the actions that a stochastic actor drew for its own loss, before that goes backward."""
+        seen = self.seen
+        if seen is None or seen.drawn is not None:
+            return
+        seen.drawn, seen.temperature = drawn, temperature
+        if drawn.log_prob.requires_grad:
+            keep = self._guard.hook(lambda gradient: setattr(drawn, "gradient", gradient))
+            drawn.log_prob.register_hook(keep)  # type: ignore[no-untyped-call]
 
     def finish(self) -> None:
         """Hand over the tags of the update, whose targets have followed; nothing when none is looked at."""
@@ -103,6 +116,7 @@ class Recorder:
                 work = _numbered(self._gradient, part, number)
                 keep(parameter.register_post_accumulate_grad_hook(hook(work)))  # type: ignore[no-untyped-call]
         keep(networks.critic_optimizer.register_step_pre_hook(hook(self._critic_steps)))
+        keep(networks.critic_optimizer.register_step_post_hook(hook(self._critic_stepped)))
         keep(networks.actor_optimizer.register_step_pre_hook(hook(self._actor_steps)))
         keep(networks.actor_optimizer.register_step_post_hook(hook(self._actor_stepped)))
         if networks.target_critic is not None:
@@ -136,6 +150,8 @@ class Recorder:
             if of_actor
             else (seen.replay_q, seen.replay_q_gradient)
         )
+        if of_actor and len(inputs) > 1 and not seen.actor_q:
+            seen.action = inputs[-1]
         for index, q in enumerate(outputs, start=number):
             if not isinstance(q, Tensor) or not q.requires_grad or index in values:
                 continue
@@ -182,8 +198,15 @@ class Recorder:
         self._compute(lambda again, seen: again.of_actor_loss(seen))
 
     def _actor_stepped(self, *_: object) -> None:
+        """The update is over, unless a loop trains its actor before its critics."""
         self._compute(lambda again, _: again.of_steps())
-        self._close()
+        self._actor_went_first = self.seen is not None and not self.seen.replay_q_gradient
+        if not self._actor_went_first:
+            self._close()
+
+    def _critic_stepped(self, *_: object) -> None:
+        if self._actor_went_first:
+            self._close()
 
     def _compute(self, work: Callable[[Again, Seen], None]) -> None:
         """Compute something again, where that is asked for; the networks' calls in it are none of the update."""

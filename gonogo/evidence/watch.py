@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from gates.runs.heartbeat import Phase
+from gonogo.evidence.entropy import Drawn
 from gonogo.evidence.guard import Guard
 from gonogo.evidence.measures import Batch
 from gonogo.evidence.parts import Networks, last_tanh
@@ -46,6 +49,9 @@ class Watch:
         self._guard = Guard(self._note)
         self._gamma, self._every = gamma, every
         self._step = self._updates = self._actor_updates = self._due = self._waited = 0
+        self._stride = 0
+        """Largest number of steps between two batches."""
+        self._closed = False
         self._networks = networks
         self._files: RunFiles | None = None
         self._recorder = Recorder(networks, self._guard, self._done)
@@ -71,8 +77,8 @@ class Watch:
         self,
         step: int,
         *,
-        rewards: Tensor,
-        terminated: Tensor,
+        rewards: ArrayLike | Tensor,
+        terminated: ArrayLike | Tensor,
         gamma: Tensor | float | None = None,
     ) -> None:
         """Say which batch the update that follows learns from; call it before the update.
@@ -83,10 +89,21 @@ class Watch:
             terminated: 1 where an episode ended by a termination, not by a time limit, `float[batch]`.
             gamma: Discount of each transition where it is not that of the run (n-step returns).
         """
-        self._guard.call(
-            lambda: self._batch(step, rewards, terminated, self._gamma if gamma is None else gamma),
-            None,
-        )
+        self._guard.call(lambda: self._batch(step, rewards, terminated, gamma), None)
+
+    def entropy(self, *, log_prob: Tensor, temperature: Tensor | float) -> None:
+        """Hand over what SAC's actor loss holds beside Q; call it before that loss goes backward.
+
+        Args:
+            log_prob: Of the actions that the actor drew for its loss, with its graph, `float[batch]`.
+            temperature: Factor of `log_prob` in the loss.
+        """
+
+        def draw() -> None:
+            weight = torch.as_tensor(temperature, device=log_prob.device).detach().reshape(())
+            self._recorder.draws(Drawn(log_prob=log_prob), weight)
+
+        self._guard.call(draw, None)
 
     def episode(self, step: int, *, length: int, reward: float, terminated: bool) -> None:
         """Log a training episode that ended.
@@ -97,12 +114,14 @@ class Watch:
             reward: Sum of its rewards, undiscounted and unscaled.
             terminated: Whether it ended by a termination, not by a time limit.
         """
-        tags = {
-            "train/episode_length": float(length),
-            "train/episode_reward": float(reward),
-            "train/episode_terminated": float(terminated),
-        }
-        self._guard.call(lambda: self._write(step, tags), None)
+        self.scalars(
+            step,
+            {
+                "train/episode_length": length,
+                "train/episode_reward": reward,
+                "train/episode_terminated": terminated,
+            },
+        )
 
     def evaluation(self, step: int, *, returns: Sequence[float], lengths: Sequence[int]) -> None:
         """Log an evaluation without noise; the first one belongs before the first update.
@@ -112,22 +131,16 @@ class Watch:
             returns: Of each episode.
             lengths: Of each episode.
         """
-        rewards = torch.tensor([float(r) for r in returns], dtype=torch.float64)
-        tags = {
-            "eval/mean_reward": float(rewards.mean()),
-            "eval/std_reward": float(rewards.std(correction=0)),
-            "eval/mean_episode_length": sum(map(float, lengths)) / max(1, len(lengths)),
-            "eval/episodes": float(len(rewards)),
-        }
-        self._guard.call(lambda: self._write(step, tags), None)
+        self._guard.call(lambda: self._evaluation(step, returns, lengths), None)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Log further numbers of the loop under tags of docs/run-directory.md, such as `agent/exploration_noise`."""
         self._guard.call(lambda: self._write(step, {t: float(v) for t, v in values.items()}), None)
 
     def close(self) -> None:
-        """End the run; `with gonogo.watch(...)` does it too."""
-        self._guard.call(self._end, None)
+        """End the run; `with gonogo.watch(...)` does it too. What comes later is not logged."""
+        if not self._closed:
+            self._guard.call(self._end, None)
         self._let_go()
 
     def __enter__(self) -> Watch:
@@ -141,14 +154,42 @@ class Watch:
         else:
             self._let_go()
 
-    def _batch(self, step: int, rewards: Tensor, terminated: Tensor, gamma: Tensor | float) -> None:
+    def _batch(
+        self,
+        step: int,
+        rewards: ArrayLike | Tensor,
+        terminated: ArrayLike | Tensor,
+        gamma: Tensor | float | None,
+    ) -> None:
+        if self._closed:
+            return
         self._close_update()
+        if self._updates:
+            self._stride = max(self._stride, step - self._step)
         self._step = step
         self._updates += 1
         if self._updates < self._due:
             return
         self._waited += 1
-        self._recorder.begin(Batch(reward=rewards, terminated=terminated, gamma=gamma))
+        self._recorder.begin(
+            Batch(
+                reward=torch.as_tensor(rewards),
+                terminated=torch.as_tensor(terminated),
+                gamma=self._gamma if gamma is None else gamma,
+            )
+        )
+
+    def _evaluation(self, step: int, returns: Sequence[float], lengths: Sequence[int]) -> None:
+        if not len(returns) or not len(lengths):
+            return
+        rewards = np.array([float(r) for r in returns])
+        tags = {
+            "eval/mean_reward": float(rewards.mean()),
+            "eval/std_reward": float(rewards.std()),
+            "eval/mean_episode_length": float(np.mean([float(n) for n in lengths])),
+            "eval/episodes": float(len(rewards)),
+        }
+        self._write(step, tags)
 
     def _close_update(self) -> None:
         """Log the update before; one whose actor was not stepped is logged after a long wait only."""
@@ -173,18 +214,21 @@ class Watch:
         self._write(self._step, tags)
 
     def _write(self, step: int, tags: Mapping[str, float]) -> None:
-        if self._files is not None:
+        if self._files is not None and not self._closed:
             self._files.write(step, tags)
             self._step = max(self._step, step)
 
     def _end(self) -> None:
+        """Finish; a loop that counts from 0, or learns every few steps, ends a few steps before its plan."""
         self._close_update()
         if self._files is not None:
-            self._files.step = self._step
-            whole = self._step >= self._files.planned_steps
+            planned = self._files.planned_steps
+            whole = self._step + self._stride >= planned
+            self._files.step = max(self._step, planned) if whole else self._step
             self._files.close(Phase.FINISHED if whole else Phase.STOPPED)
 
     def _let_go(self) -> None:
+        self._closed = True
         self._recorder.cancel()
         self._counting.remove()
 
@@ -203,11 +247,12 @@ def watch(
     critic_optimizer: torch.optim.Optimizer,
     planned_steps: int,
     gamma: float,
+    action_low: ArrayLike | Tensor,
+    action_high: ArrayLike | Tensor,
     actor_encoder: nn.Module | None = None,
     critic_encoder: nn.Module | None = None,
+    critic_loss_weight: float | None = None,
     algorithm: str = "td3",
-    action_low: float | Tensor = -1.0,
-    action_high: float | Tensor = 1.0,
     config: Mapping[str, Any] | None = None,
     seed: int | None = None,
     stage: str = "",
@@ -224,21 +269,29 @@ def watch(
         critic_optimizer: Steps the critics.
         planned_steps: Environment steps that the training is to reach.
         gamma: Discount.
+        action_low: Smallest actions as the critics see them: `env.action_space.low`, or -1 where the loop scales them.
+        action_high: Largest actions.
         actor_encoder: Turns observations into features for the actor, part of it or beside it.
         critic_encoder: The same for the critics.
-        algorithm: `td3` or `ddpg`.
-        action_low: Smallest action.
-        action_high: Largest action.
+        critic_loss_weight: Factor of each critic's mean squared error in the critics' loss: 0.5 for a half of it. None:
+            measured where two critics learn one target, 1 for a single one.
+        algorithm: `td3`, `ddpg` or `sac`.
         config: Further hyperparameters by the names of docs/keys.md (`tau`, `batch_size`, `learning_starts`, ...).
         seed: Of the training.
         stage: Name of the stage that this training is.
         every: Updates between two that are logged.
 
     Raises:
-        ValueError: A number is not above 0, or there is no critic.
+        ValueError: A number is not above 0, there is no critic, or the bounds of the actions are not finite numbers.
     """
     if planned_steps < 1 or every < 1 or not critics:
         raise ValueError("planned_steps and every must be above 0, and there must be a critic")
+    low, high = (torch.as_tensor(limit).float() for limit in (action_low, action_high))
+    if not (low.isfinite().all() and high.isfinite().all() and (low < high).all()):
+        raise ValueError(
+            "action_low must be below action_high, both finite, "
+            f"got {action_low!r} and {action_high!r}"
+        )
     networks = Networks(
         actor=actor,
         critics=critics,
@@ -248,8 +301,9 @@ def watch(
         critic_encoder=critic_encoder,
         critic_parameters=[p for g in critic_optimizer.param_groups for p in g["params"]],
         squash=last_tanh(actor),
-        action_low=action_low,
-        action_high=action_high,
+        action_low=low,
+        action_high=high,
+        critic_loss_weight=critic_loss_weight,
     )
     return Watch(
         networks,

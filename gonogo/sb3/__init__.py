@@ -5,7 +5,9 @@
     model.learn(50_000, callback=Evidence("runs/mine", eval_env=env))
 
     evidence       the callback
-    off_policy     TD3, DDPG and SAC: which networks are watched, and when
+    off_policy     TD3, DDPG and SAC: which updates are looked at
+    networks       their networks, and how they are asked again
+    observations   parts of an observation by the kinds that tags name
     reported       PPO, A2C and DQN: what Stable-Baselines3 says itself, and the gradient before clipping
     ledger         what the environment received and gave, a witness for the buffer's batches
     configuration  hyperparameters of a model by the names of docs/run-directory.md

@@ -6,15 +6,27 @@ import math
 from typing import Any
 
 import numpy as np
+from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFrequencyUnit
 
+_ALGORITHMS: tuple[type[Any], ...] = (A2C, DDPG, DQN, PPO, SAC, TD3)
 _AS_THEY_ARE = (
     "gamma", "tau", "batch_size", "buffer_size", "learning_starts", "policy_delay", "target_policy_noise",
     "target_noise_clip", "n_steps", "ent_coef", "target_entropy", "n_epochs", "gae_lambda", "vf_coef", "max_grad_norm",
     "target_kl", "exploration_fraction", "exploration_final_eps", "target_update_interval", "use_sde",
 )  # fmt: skip
+
+
+def algorithm(model: BaseAlgorithm) -> str:
+    """Return the name of the library's algorithm whose update a model makes; one of its own is none of those."""
+    mine: Any = type(model)
+    for kin in mine.__mro__:
+        if kin in _ALGORITHMS and kin.train is mine.train:
+            return str(kin.__name__).lower()
+    name = "".join(filter(str.isalnum, mine.__name__)).lower()
+    return f"own{name}" if issubclass(mine, _ALGORITHMS) else name
 
 
 def hyperparameters(model: BaseAlgorithm) -> dict[str, Any]:
@@ -42,7 +54,9 @@ def environment(model: BaseAlgorithm) -> dict[str, Any]:
         "observation_space": str(model.observation_space),
         "action_space": str(model.action_space),
     }
-    spec = model.env.get_attr("spec", 0)[0] if model.env is not None else None
+    # An environment in another process is not asked: it dies of an answer that cannot be pickled.
+    here = getattr(getattr(model.env, "unwrapped", None), "envs", ())
+    spec = getattr(getattr(here[0], "unwrapped", None), "spec", None) if here else None
     if spec is not None:
         found |= {"id": str(spec.id)}
     return found

@@ -19,6 +19,9 @@ from stable_baselines3.common.vec_env import (
 
 from gonogo.evidence.generators import untouched_generators
 
+LONGEST_EPISODE = 100_000
+"""Steps after which an episode counts as one that never ends."""
+
 
 class Evaluation:
     """Evaluates a model now and then."""
@@ -34,6 +37,9 @@ class Evaluation:
         Args:
             model: Its policy is asked without noise and stays as it was.
             reward_scale: Factor between the environment's reward and the critic's.
+
+        Raises:
+            ValueError: An episode does not end, for which the training must not wait.
         """
         with untouched_generators(), _same_mode(model):
             returns, discounted, lengths, cut = self._play(model)
@@ -73,6 +79,10 @@ class Evaluation:
             total += rewards
             weighted += rewards * gamma**lengths
             lengths += 1
+            if lengths.max() > LONGEST_EPISODE:
+                raise ValueError(
+                    f"an episode of eval_env goes on after {LONGEST_EPISODE:,} steps; give it a time limit"
+                )
             for i in np.flatnonzero(dones):
                 if left[i] > 0:
                     returns.append(float(total[i]))

@@ -20,7 +20,7 @@ from gonogo.evidence.finite import first_not_finite
 from gonogo.evidence.guard import Guard
 from gonogo.evidence.live import LiveGate
 from gonogo.evidence.run_files import RunFiles, free_folder
-from gonogo.sb3.configuration import environment, hyperparameters
+from gonogo.sb3.configuration import algorithm, environment, hyperparameters
 from gonogo.sb3.evaluation import Evaluation, reward_factor
 from gonogo.sb3.off_policy import OffPolicyUpdates, is_watched
 from gonogo.sb3.reported import REPORTED, ReportedUpdates, reports
@@ -124,6 +124,7 @@ class Evidence(BaseCallback):
         going_on = now > 0 and (self.directory / "run.json").is_file()
         if not going_on:
             self.directory = free_folder(self._wanted)
+        self._updates = None
         if is_watched(model):
             self._updates = OffPolicyUpdates(model, self._guard, self._write_update, self._every)
         elif reports(model):
@@ -131,7 +132,7 @@ class Evidence(BaseCallback):
         self._files = RunFiles(
             self.directory,
             trainer=f"Stable-Baselines3 {stable_baselines3.__version__}",
-            algorithm=type(model).__name__.lower(),
+            algorithm=algorithm(model),
             planned_steps=int(model._total_timesteps),
             train=hyperparameters(model) | {"log_every_updates": self._every},
             env=environment(model),

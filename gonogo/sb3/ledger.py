@@ -5,52 +5,45 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
-from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
+
+from gonogo.sb3.observations import Marks, is_known, on_host
 
 STEPS = 16_384
 """Environment steps that are remembered."""
 FRESH_STEPS = 1_000
 """Newest of them that are described."""
-ENTRIES = 32
-"""Entries of an observation that are compared; all where there are fewer."""
 
 
 def can_witness(model: Any) -> bool:
     """Whether a transition's place in the buffer is known, and what it holds is what the environment gave."""
     buffer = model.replay_buffer
     return (
-        type(buffer) is ReplayBuffer
+        type(buffer) in (ReplayBuffer, DictReplayBuffer)
         and model.n_envs == 1
         and model.get_vec_normalize_env() is None
         and not buffer.optimize_memory_usage
-        and isinstance(model.observation_space, spaces.Box)
+        and is_known(model.observation_space)
     )
 
 
 class Ledger:
     """The newest steps of one environment."""
 
-    def __init__(self, model: Any, kind: str) -> None:
-        """Reserve the memory.
-
-        Args:
-            model: That trains; its buffer is filled from now on.
-            kind: Of observation in the tags, `vector` or `camera`.
-        """
-        shape, actions = model.observation_space.shape, model.action_space.shape
-        size = int(np.prod(shape))
-        self._entries = np.sort(np.random.default_rng(0).permutation(size)[:ENTRIES])
-        self._scale = 255.0 if model.observation_space.dtype == np.uint8 else 1.0
-        self._kind, self._ring = kind, model.replay_buffer.buffer_size
+    def __init__(self, model: Any) -> None:
+        """Reserve the memory for a model that trains; its buffer is filled from now on."""
+        self._marks = Marks(model.observation_space)
+        self._ring = model.replay_buffer.buffer_size
         self._slots = min(STEPS, self._ring)
         self._first = model.replay_buffer.pos
         """Place of the first step in the buffer."""
         self._count = 0
-        marks = (self._slots, len(self._entries))
+        marks = (self._slots, self._marks.size)
         self._obs, self._next_obs = (np.zeros(marks, dtype=np.float32) for _ in range(2))
-        self._action = np.zeros((self._slots, int(np.prod(actions))), dtype=np.float32)
+        self._action = np.zeros(
+            (self._slots, int(np.prod(model.action_space.shape))), dtype=np.float32
+        )
         self._reward = np.zeros(self._slots, dtype=np.float32)
         self._terminated = np.zeros(self._slots, dtype=bool)
         self._begins = np.zeros(self._slots, dtype=bool)
@@ -61,8 +54,10 @@ class Ledger:
         here, info = self._count % self._slots, seen["infos"][0]
         done = bool(seen["dones"][0])
         last = info.get("terminal_observation") if done else None
-        self._obs[here] = self._marks(model._last_obs)
-        self._next_obs[here] = self._marks(seen["new_obs"] if last is None else last)
+        marks = self._marks
+        self._obs[here] = marks.of(model._last_obs)[0]
+        following = marks.of(seen["new_obs"])[0] if last is None else marks.of_one(last)
+        self._next_obs[here] = following
         self._action[here] = model.policy.scale_action(seen["actions"]).ravel()
         self._reward[here] = seen["rewards"][0]
         self._terminated[here] = done and not info.get("TimeLimit.truncated", False)
@@ -77,15 +72,15 @@ class Ledger:
             batch: What the buffer made of them.
         """
         obs, next_obs = (
-            self._marks_of(each.cpu().numpy())
-            for each in (batch.observations, batch.next_observations)
+            self._marks.of(on_host(each)) for each in (batch.observations, batch.next_observations)
         )
         going_on = batch.dones.cpu().numpy().ravel() == 0
         found = self._fresh()
-        found[f"replay/{self._kind}_std"] = float(obs.std(axis=0).mean())
-        if going_on.any():
-            change = np.abs(next_obs - obs)[going_on]
-            found[f"replay/{self._kind}_change"] = float(change.mean())
+        change = np.abs(next_obs - obs)[going_on]
+        for kind, places_of_kind in self._marks.kinds.items():
+            found[f"replay/{kind}_std"] = float(obs[:, places_of_kind].std(axis=0).mean())
+            if len(change):
+                found[f"replay/{kind}_change"] = float(change[:, places_of_kind].mean())
         newest = self._count - 1
         numbers = newest - (self._first + newest - places) % self._ring
         known = np.flatnonzero((numbers >= 0) & (numbers >= self._count - self._slots))
@@ -128,13 +123,7 @@ class Ledger:
         if not len(slots):
             return {}
         change = np.abs(self._next_obs[slots] - self._obs[slots])
-        return {f"env/{self._kind}_change": float(change.mean())}
-
-    def _marks(self, obs: Any) -> NDArray[np.float32]:
-        marks: NDArray[np.float32] = self._marks_of(np.asarray(obs).reshape(1, -1))[0]
-        return marks
-
-    def _marks_of(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        marks = batch.reshape(len(batch), -1)[:, self._entries] / self._scale
-        found: NDArray[np.float32] = marks.astype(np.float32)
-        return found
+        return {
+            f"env/{kind}_change": float(change[:, places].mean())
+            for kind, places in self._marks.kinds.items()
+        }

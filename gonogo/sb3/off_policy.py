@@ -1,25 +1,23 @@
-"""What is looked at of TD3, DDPG and SAC: which updates, and which networks."""
+"""Which updates of TD3, DDPG and SAC are looked at, and what is taken down beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import torch
-from gymnasium import spaces
 from stable_baselines3 import SAC, TD3
-from torch import Tensor, nn
+from torch import Tensor
 
-from gonogo.evidence.again import Again, View, next_again
+from gonogo.evidence.again import Again, next_again
 from gonogo.evidence.entropy import Drawn
 from gonogo.evidence.guard import Guard
 from gonogo.evidence.measures import Batch
-from gonogo.evidence.parts import Networks
 from gonogo.evidence.recorder import Recorder
 from gonogo.evidence.replaced import Replaced
 from gonogo.sb3.configuration import exploration_noise
 from gonogo.sb3.evaluation import reward_factor
 from gonogo.sb3.ledger import Ledger, can_witness
+from gonogo.sb3.networks import networks, rate, view
 
 
 def is_watched(model: object) -> bool:
@@ -40,19 +38,17 @@ class OffPolicyUpdates:
         """Take the model, who guards each hook, what to do with an update's tags, and updates between two logs."""
         self._model, self._guard, self._write, self._every = model, guard, write, every
         self._stochastic = hasattr(model.actor, "action_log_prob")
-        self._recorder = Recorder(_networks(model, stochastic=self._stochastic), guard, self._done)
+        self._recorder = Recorder(networks(model, stochastic=self._stochastic), guard, self._done)
         self._delay = int(getattr(model, "policy_delay", 1))
         self._update = int(model._n_updates)
         """Number of the update that is made."""
         self._due = 0
         """Number of the next update to be looked at."""
         self._replaced: list[Replaced] = []
-        self._view = _view(model, stochastic=self._stochastic)
+        self._view = view(model, stochastic=self._stochastic)
         self._again_due = 0
-        """Number of updates after which one is computed again."""
-        self._ledger: Ledger | None = None
-        if self._view is not None and can_witness(model):
-            self._ledger = Ledger(model, self._view.kind)
+        """Number of updates after which one is computed again and its batch held against the ledger."""
+        self._ledger = Ledger(model) if can_witness(model) else None
         self._witnessed: dict[str, float] = {}
         self._places: Any = None
 
@@ -119,9 +115,10 @@ class OffPolicyUpdates:
             next_obs=batch.next_observations,
         )
         again = None
-        if self._view is not None and self._update >= self._again_due:
-            again = Again(self._view, seen, self._recorder.parts)
+        if self._update >= self._again_due:
             self._again_due = next_again(self._update)
+            if self._view is not None:
+                again = Again(self._view, seen, self._recorder.parts)
             if self._ledger is not None and self._places is not None:
                 self._witnessed = self._ledger.tags(self._places, batch)
         self._places = None
@@ -134,15 +131,14 @@ class OffPolicyUpdates:
             return
         model = self._model
         before_tanh = getattr(model.actor.action_dist, "gaussian_actions", None)
-        drawn = Drawn(action=action, log_prob=log_prob, preactivation=before_tanh)
+        drawn = Drawn(log_prob=log_prob, count=len(action), preactivation=before_tanh)
         if not action.requires_grad:
             seen.next_drawn = drawn
         elif seen.drawn is None:
-            seen.drawn, seen.action, seen.preactivation = drawn, action, before_tanh
+            seen.action, seen.preactivation = action, before_tanh
             learned = getattr(model, "log_ent_coef", None)
-            seen.temperature = model.ent_coef_tensor if learned is None else learned.detach().exp()
-            if log_prob.requires_grad:
-                log_prob.register_hook(self._guarded(lambda g: setattr(drawn, "gradient", g)))  # type: ignore[no-untyped-call]
+            temperature = model.ent_coef_tensor if learned is None else learned.detach().exp()
+            self._recorder.draws(drawn, temperature)
 
     def _done(self, tags: dict[str, float]) -> None:
         model = self._model
@@ -153,8 +149,8 @@ class OffPolicyUpdates:
             "agent/total_updates": float(self._update),
             "agent/actor_updates": float(self._update // self._delay),
             "agent/buffer_size": float(buffer.size() * buffer.n_envs),
-            "agent/actor_lr": _rate(model.actor.optimizer),
-            "agent/critic_lr": _rate(model.critic.optimizer),
+            "agent/actor_lr": rate(model.actor.optimizer),
+            "agent/critic_lr": rate(model.critic.optimizer),
             "agent/reward_scale": reward_factor(model.get_vec_normalize_env()),
         }
         if noise is not None:
@@ -162,90 +158,3 @@ class OffPolicyUpdates:
         tags |= self._witnessed
         self._witnessed = {}
         self._write(tags)
-
-
-def _networks(model: Any, *, stochastic: bool) -> Networks:
-    actor, critic = model.actor, model.critic
-    of_actor, of_critic = _encoder(actor), _encoder(critic)
-    return Networks(
-        actor=actor,
-        critics=list(critic.q_networks),
-        critic_parameters=list(critic.parameters()),
-        actor_optimizer=actor.optimizer,
-        critic_optimizer=critic.optimizer,
-        actor_encoder=of_actor,
-        critic_encoder=None if of_critic is of_actor else of_critic,
-        target_critic=model.critic_target,
-        squash=None if stochastic else actor.mu[-1],
-        critic_loss_weight=0.5 if stochastic else 1.0,
-    )
-
-
-def _view(model: Any, *, stochastic: bool) -> View | None:
-    """Return how the networks are asked again; None where that would change them or is not known."""
-    changing = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
-    if any(isinstance(module, changing) for module in model.policy.modules()):
-        return None
-    if not isinstance(model.observation_space, spaces.Box):
-        return None
-    actor, critic, target = model.actor, model.critic, model.critic_target
-    pairs = {"critic": (list(critic.parameters()), list(target.parameters()))}
-    outputs = target_act = None
-    if not stochastic and isinstance(actor.mu[-1], nn.Tanh):
-        pairs["actor"] = (list(actor.parameters()), list(model.actor_target.parameters()))
-        outputs, target_act = _outputs(actor), _actions(model.actor_target)
-    if getattr(model, "target_update_interval", 1) != 1:
-        pairs = {}  # Not every update that is looked at is followed by one of the targets.
-    rates = {"actor": actor.optimizer, "critic": critic.optimizer}
-    return View(
-        values=_values(critic),
-        target_values=_values(target),
-        pairs=pairs,
-        rate=lambda part: _rate(rates[part.partition("_")[0]]),
-        kind="camera" if _encoder(actor) is not None else "vector",
-        outputs=outputs,
-        target_act=target_act,
-        log_prob=_log_prob(actor) if stochastic and not actor.use_sde else None,
-    )
-
-
-def _values(critic: Any) -> Callable[[Any, Tensor], Tensor]:
-    def values(obs: Any, action: Tensor) -> Tensor:
-        inputs = torch.cat([critic.extract_features(obs, critic.features_extractor), action], dim=1)
-        return torch.stack([layers(inputs).flatten() for layers in critic.q_networks])
-
-    return values
-
-
-def _outputs(actor: Any) -> Callable[[Any], Tensor]:
-    def outputs(obs: Any) -> Tensor:
-        z: Tensor = actor.mu[:-1](actor.extract_features(obs, actor.features_extractor))
-        return z
-
-    return outputs
-
-
-def _actions(actor: Any) -> Callable[[Any], Tensor]:
-    outputs = _outputs(actor)
-    return lambda obs: torch.tanh(outputs(obs))
-
-
-def _log_prob(actor: Any) -> Callable[[Any, Tensor], Tensor]:
-    def log_prob(obs: Any, z: Tensor) -> Tensor:
-        mean, log_std, _ = actor.get_action_dist_params(obs)
-        normal = torch.distributions.Normal(mean, log_std.exp())
-        squashing = torch.log(1.0 - torch.tanh(z).square() + actor.action_dist.epsilon)
-        density: Tensor = normal.log_prob(z)  # type: ignore[no-untyped-call]
-        found: Tensor = (density - squashing).sum(dim=1)
-        return found
-
-    return log_prob
-
-
-def _encoder(network: Any) -> nn.Module | None:
-    encoder: nn.Module = network.features_extractor
-    return encoder if any(True for _ in encoder.parameters()) else None
-
-
-def _rate(optimizer: torch.optim.Optimizer) -> float:
-    return float(optimizer.param_groups[0]["lr"])

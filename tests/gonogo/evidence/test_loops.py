@@ -1,0 +1,228 @@
+"""Loops of one's own as people write them: other losses, orders, ranges and encoders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+import gonogo
+from gonogo.evidence.watch import Watch
+
+BATCH, GAMMA = 32, 0.9
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class Critic(nn.Module):
+    """Q of features and action."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 1))
+
+    def forward(self, features: Tensor, action: Tensor) -> Tensor:
+        """`float32[batch, 3]`, `float32[batch, 2]` -> `float32[batch, 1]`."""
+        q: Tensor = self.layers(torch.cat([features, action], dim=1))
+        return q
+
+
+class Loop:
+    """Updates of random batches; knows the targets that its critics learned."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        loss: Loss = F.mse_loss,
+        critics: int = 2,
+        stepped_by: str = "",
+        scale: float = 1.0,
+        **options: Any,
+    ) -> None:
+        torch.manual_seed(0)
+        self.loss, self.scale = loss, scale
+        self.actor = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2), nn.Tanh())
+        self.critics = [Critic() for _ in range(critics)]
+        self.encoder = nn.Linear(4, 3)
+        of_critics = [p for critic in self.critics for p in critic.parameters()]
+        of_actor = list(self.actor.parameters())
+        of_critics += list(self.encoder.parameters()) if "critic" in stepped_by else []
+        of_actor += list(self.encoder.parameters()) if "actor" in stepped_by else []
+        self.actor_optimizer = torch.optim.Adam(of_actor, lr=1e-3)
+        self.critic_optimizer = torch.optim.Adam(of_critics, lr=1e-3)
+        shared = {"actor_encoder": self.encoder, "critic_encoder": self.encoder}
+        self.watch: Watch = gonogo.watch(
+            folder,
+            actor=self.actor,
+            critics=self.critics,
+            actor_optimizer=self.actor_optimizer,
+            critic_optimizer=self.critic_optimizer,
+            action_low=np.full(2, -scale),
+            action_high=np.full(2, scale),
+            gamma=GAMMA,
+            planned_steps=100,
+            every=1,
+            **(shared if stepped_by else {}),
+            **options,
+        )
+        self.targets: list[float] = []
+
+    def update(self, step: int, *, actor_first: bool = False) -> None:
+        """Make one update of critics and actor."""
+        obs, action = torch.randn(BATCH, 4), self.scale * torch.rand(BATCH, 2)
+        reward, target = torch.randn(BATCH), torch.randn(BATCH, 1)
+        self.targets.append(float(target.mean()))
+        self.watch.batch(step, rewards=reward.numpy(), terminated=reward > 1.0)
+        for of_actor in (True, False) if actor_first else (False, True):
+            if of_actor:
+                self._update_actor(obs)
+            else:
+                features = self.encoder(obs)
+                losses = [self.loss(critic(features, action), target) for critic in self.critics]
+                self.critic_optimizer.zero_grad()
+                torch.stack(losses).sum().backward()
+                self.critic_optimizer.step()
+
+    def _update_actor(self, obs: Tensor) -> None:
+        action = self.scale * self.actor(self.encoder(obs).detach())
+        self.actor_optimizer.zero_grad()
+        (-self.critics[0](self.encoder(obs), action).mean()).backward()
+        self.actor_optimizer.step()
+
+    def run(self, steps: int = 6, **options: Any) -> dict[str, list[float]]:
+        """Make updates, close the watch, and return what was logged."""
+        for step in range(1, steps + 1):
+            self.update(step, **options)
+        self.watch.close()
+        table = gonogo.read_events(self.watch.directory)
+        return {str(tag): list(values) for tag, values in table.groupby("tag")["value"]}
+
+
+def _half(q: Tensor, target: Tensor) -> Tensor:
+    return 0.5 * F.mse_loss(q, target)
+
+
+def _weighted(q: Tensor, target: Tensor) -> Tensor:
+    return (torch.linspace(0.1, 1.0, BATCH)[:, None] * (q - target).square()).mean()
+
+
+def _summed(q: Tensor, target: Tensor) -> Tensor:
+    return (q - target).square().sum()
+
+
+@pytest.mark.parametrize("loss", [F.mse_loss, _half, _summed])
+def test_two_critics_tell_the_factor_of_their_squared_errors(tmp_path: Path, loss: Loss) -> None:
+    loop = Loop(tmp_path / "run", loss=loss)
+    found = loop.run()
+    assert np.allclose(found["debug/target_q_mean"], loop.targets, atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", [F.smooth_l1_loss, _weighted])
+def test_of_another_loss_no_target_is_made_up(tmp_path: Path, loss: Loss) -> None:
+    found = Loop(tmp_path / "run", loss=loss).run()
+    assert not {"debug/target_q_mean", "train/critic_loss", "debug/td_error_q1"} & found.keys()
+    assert {"train/q1_value", "train/actor_loss", "gradients/critic_mlp_norm"} <= found.keys()
+
+
+def test_the_factor_of_a_single_critic_is_what_it_is_said_to_be(tmp_path: Path) -> None:
+    loop = Loop(tmp_path / "run", loss=_half, critics=1, critic_loss_weight=0.5)
+    assert np.allclose(loop.run()["debug/target_q_mean"], loop.targets, atol=1e-5)
+
+
+def test_an_actor_may_be_trained_before_its_critics(tmp_path: Path) -> None:
+    loop = Loop(tmp_path / "run")
+    found = loop.run(actor_first=True)
+    assert np.allclose(found["debug/target_q_mean"], loop.targets, atol=1e-5)
+    assert len(found["train/actor_loss"]) == len(loop.targets)
+
+
+def test_actions_are_those_that_the_critics_judge(tmp_path: Path) -> None:
+    found = Loop(tmp_path / "run", scale=2.0).run()
+    assert max(found["policy/action_abs"]) <= 1.0
+    raw = Loop(tmp_path / "raw", scale=1.0).run()
+    assert found["policy/action_abs"][0] == pytest.approx(raw["policy/action_abs"][0])
+
+
+def test_a_shared_encoder_leaks_only_where_the_actor_s_optimiser_steps_it(tmp_path: Path) -> None:
+    of_critic = Loop(tmp_path / "critic", stepped_by="critic").run()
+    assert "probe/actor_encoder_leak" not in of_critic
+    assert "gradients/actor_cnn_norm" not in of_critic
+    assert min(of_critic["gradients/critic_cnn_norm"]) > 0.0
+    of_both = Loop(tmp_path / "both", stepped_by="actor, critic").run()
+    assert min(of_both["probe/actor_encoder_leak"]) > 0.0
+
+
+def test_a_loop_that_counts_from_0_reaches_its_plan(tmp_path: Path) -> None:
+    loop = Loop(tmp_path / "run")
+    for step in range(100):
+        loop.update(step)
+    loop.watch.close()
+    loop.update(100)
+    loop.watch.episode(100, length=1, reward=1.0, terminated=True)
+    status = json.loads((loop.watch.directory / "status.json").read_text())
+    assert (status["phase"], status["step"]) == ("finished", 100)
+    assert not (loop.watch.directory / "evidence-end.json").exists()
+
+
+def test_a_loop_that_ends_before_its_plan_was_stopped(tmp_path: Path) -> None:
+    loop = Loop(tmp_path / "run")
+    loop.run(steps=50)
+    status = json.loads((loop.watch.directory / "status.json").read_text())
+    assert (status["phase"], status["step"]) == ("stopped", 50)
+
+
+def test_an_evaluation_without_an_episode_says_nothing(tmp_path: Path) -> None:
+    loop = Loop(tmp_path / "run")
+    loop.watch.evaluation(0, returns=[], lengths=[])
+    loop.watch.evaluation(1, returns=[1.0, 3.0], lengths=[5, 7])
+    found = loop.run()
+    assert found["eval/mean_reward"] == [2.0]
+    assert found["eval/mean_episode_length"] == [6.0]
+
+
+def test_what_entropy_adds_to_the_loss_of_an_actor_is_told_apart(tmp_path: Path) -> None:
+    loop = Loop(tmp_path / "run", algorithm="sac")
+    obs, temperature = torch.randn(BATCH, 4), torch.tensor([0.3])
+    loop.watch.batch(1, rewards=torch.randn(BATCH), terminated=torch.zeros(BATCH))
+    for critic in loop.critics:
+        critic(loop.encoder(obs).detach(), torch.rand(BATCH, 2)).square().mean().backward()
+    loop.critic_optimizer.step()
+    action = loop.actor(loop.encoder(obs).detach())
+    log_prob = -action.square().sum(dim=1)
+    loop.watch.entropy(log_prob=log_prob, temperature=temperature)
+    q = torch.min(*(critic(loop.encoder(obs).detach(), action) for critic in loop.critics))
+    loss = (temperature * log_prob - q.flatten()).mean()
+    loss.backward()
+    loop.actor_optimizer.step()
+    loop.watch.close()
+    table = gonogo.read_events(loop.watch.directory).set_index("tag")["value"]
+    assert table["train/actor_loss"] == pytest.approx(float(loss.detach()), rel=1e-5)
+    assert table["policy/entropy_weight"] == pytest.approx(1.0)
+    assert table["policy/q_weight"] == pytest.approx(1.0)
+    assert table["policy/entropy"] == pytest.approx(-float(log_prob.mean().detach()))
+
+
+@pytest.mark.parametrize(("low", "high"), [(-np.inf, np.inf), (1.0, -1.0), (np.zeros(2), 0.0)])
+def test_bounds_that_are_none_are_refused(tmp_path: Path, low: Any, high: Any) -> None:
+    parameters = nn.Linear(1, 1)
+    optimizer = torch.optim.Adam(parameters.parameters())
+    with pytest.raises(ValueError, match="action_low must be below action_high"):
+        gonogo.watch(
+            tmp_path / "run",
+            actor=parameters,
+            critics=[parameters],
+            actor_optimizer=optimizer,
+            critic_optimizer=optimizer,
+            action_low=low,
+            action_high=high,
+            gamma=GAMMA,
+            planned_steps=10,
+        )
+    assert not (tmp_path / "run").exists()
