@@ -22,6 +22,7 @@ WORKS = (
     "update",
     "replay",
     "environment",
+    "evaluation",
     "end_to_end",
     "event_writing",
     "event_reading",

@@ -11,7 +11,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from trainer.run.event_writer import EventWriter
-from trainer.run.tags import EPISODE_TAGS, EVALUATION_TAGS, UPDATE_TAGS
+from trainer.run.tags import DRIVING_TAGS, EPISODE_TAGS, EVALUATION_TAGS, UPDATE_TAGS
 
 SCALARS = 1_100_000
 TAGS = tuple(tag.name for tag in UPDATE_TAGS)
@@ -50,8 +50,12 @@ def write_as_ours(folder: Path, scalars: int) -> None:
             writer.write(number * 100, dict(zip(TAGS, row, strict=True)))
 
 
-def write_a_run(folder: Path, steps: int, every: int = 50) -> None:
+def write_a_run(folder: Path, steps: int, every: int = 50, *, driving: bool = False) -> None:
     """Write all tags of a run of `steps` environment steps: an update every `every`, episodes, evaluations."""
+    driven = {
+        when: tuple(tag.name for tag in DRIVING_TAGS if driving and tag.when == when)
+        for when in ("episode", "evaluation")
+    }
     rng = np.random.default_rng(0)
     updates = values(steps // every, len(TAGS)).tolist()
     episode, evaluation = (
@@ -63,6 +67,8 @@ def write_a_run(folder: Path, steps: int, every: int = 50) -> None:
             writer.write(step, dict(zip(TAGS, row, strict=True)))
             if step % 300 == 0:
                 writer.write(step, dict(zip(episode, (300.0, 200.0, 0.0), strict=True)))
+                writer.write(step, dict.fromkeys(driven["episode"], 1.0))
             if step % max(every, steps // 40) == 0:
                 drawn = rng.normal(200.0, 5.0, len(evaluation)).tolist()
                 writer.write(step, dict(zip(evaluation, drawn, strict=True)))
+                writer.write(step, dict.fromkeys(driven["evaluation"], 1.0))

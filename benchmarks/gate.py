@@ -8,10 +8,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks.event_files import write_a_run
 from benchmarks.measure import CHILDREN, side_by_side
 from benchmarks.rows import Row, against_limit
+from flows.settings.routes import evaluation_routes
 from gates.events.reader import read_events
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,7 +25,7 @@ _COMPILED = tempfile.TemporaryDirectory(prefix="compiled-")
 def measure(short: bool) -> list[Row]:
     steps = STEPS // 50 if short else STEPS
     with tempfile.TemporaryDirectory() as name:
-        run = a_run(Path(name) / "run", steps)
+        run = a_run(Path(name) / "run", steps, routes=100)
         scalars = sum(len(series) for series in read_events(run).series.values())
         timings = side_by_side(
             {"gonogo": lambda: judge(run), "unchecked": lambda: judge(run, "--no-cross-check")},
@@ -38,11 +40,14 @@ def measure(short: bool) -> list[Row]:
     ]
 
 
-def a_run(folder: Path, steps: int) -> Path:
-    """Train a few steps, so that everything beside the events is real, and give it events of `steps` steps."""
+def a_run(folder: Path, steps: int, *, routes: int = 0) -> Path:
+    """Train a few steps, so that everything beside the events is real, and give it events of `steps` steps.
+
+    With `routes` its drivers drive that many at the end, and episodes have all tags of driving.
+    """
     folder.mkdir(parents=True)
     train = {"encoder": "small", "learning_starts": 100, "eval_episodes": 1}
-    request = {
+    request: dict[str, Any] = {
         "format": 1,
         "preset": "drive",
         "stage": "1m",
@@ -51,11 +56,13 @@ def a_run(folder: Path, steps: int) -> Path:
         "env": {"id": "drive", "max_episode_steps": 50},
         "train": train,
     }
+    if routes:
+        request["routes"] = evaluation_routes(request["env"], routes)
     (folder / "request.json").write_text(json.dumps(request))
     _run("-m", "trainer", "run", "--run", str(folder))
     for file in (folder / "events").iterdir():
         file.unlink()
-    write_a_run(folder / "events", steps)
+    write_a_run(folder / "events", steps, driving=routes > 0)
     told = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps(told | {"planned_steps": steps}))
     return folder

@@ -116,11 +116,12 @@ class RaisedAlert:
     limit: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class PassedRun:
-    """How an earlier run of the stage drove."""
+@dataclass(frozen=True)
+class DrivenBeside:
+    """How another run of the stage drove the same routes."""
 
-    name: str
+    driver: str
+    """Who drove, for people: `last GO, run-001`."""
     final: FinalEvaluation
 
 
@@ -164,8 +165,8 @@ class StageContext:
     """In the order in which they were raised."""
     final_evaluation: FinalEvaluation | None = None
     """Routes that were driven at the end of the run; None where none were."""
-    passed: PassedRun | None = None
-    """The last run of the stage that passed, as far as it drove; None without one."""
+    driven_beside: tuple[DrivenBeside, ...] = ()
+    """Other runs of the stage that drove the same routes."""
     final_pictures: EpisodePictures | None = None
     """What the camera saw there in the best and the worst episode; None where it was not kept."""
     lost: tuple[str, ...] = ()

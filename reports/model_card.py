@@ -75,13 +75,19 @@ def model_card(
             action=about["action"],
             meaning=about["meaning"],
             env=tuple(json.dumps(about["env"], indent=2).splitlines()),
-            call=(f"about, act = load_policy({json.dumps(file)})", "actions = act(vector, camera)"),
+            call=(f"about, act = load_policy({json.dumps(file)})", _call(about["observation"])),
             loader=Safe(f"```python\n{policy.loader.strip()}\n```"),
             rows=[_row(kind, values) for kind, values in policy.evaluations.items()],
             result=result,
             driving=driving_view(empty, final) if final is not None else None,
         )
     )
+
+
+def _call(observation: Mapping[str, Any]) -> str:
+    """Write how actions are asked for."""
+    seen = [name for name, has in observation.items() if has and has["shape"][0]]
+    return f"actions = act({', '.join(f'{name}={name}' for name in seen)})"
 
 
 def _row(kind: str, values: Mapping[str, float]) -> _Row:

@@ -30,7 +30,10 @@ def drive(
         int, typer.Option(help="Seed of the first episode; the next ones count up.", min=0)
     ] = 600_000,
     video: Annotated[
-        Path | None, typer.Option(help="Show what the camera saw, as a GIF.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="Show what the camera saw: a name that ends in .gif or .mp4.", metavar="FILE"
+        ),
     ] = None,
     debug: Debug = False,
 ) -> None:

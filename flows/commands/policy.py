@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -114,8 +115,8 @@ def drive_policy(
         OutputError: The video cannot be written.
     """
     _require_run(run)
-    if video is not None and video.suffix.lower() != ".gif":
-        raise UsageError(f"--video {video}: name a file that ends in .gif.")
+    if video is not None:
+        _require_format(video)
     with tempfile.TemporaryDirectory(prefix="gonogo-drive-") as pictures:
         answer = _ask_trainer(
             *("drive", "--run", str(run.absolute()), "--checkpoint", checkpoint),
@@ -136,7 +137,7 @@ def drive_policy(
 
 
 def _show(video: Path, pictures: Path, driven: _Driven) -> None:
-    from reports.plots.film import Scene, film
+    from reports.plots.film import FILMS, Scene
 
     files = sorted(pictures.glob("episode-*.npz"))
     if not files:
@@ -145,9 +146,22 @@ def _show(video: Path, pictures: Path, driven: _Driven) -> None:
     for path, episode in zip(files, driven.episodes, strict=True):
         with np.load(path, allow_pickle=False) as arrays:
             scenes.append(Scene(pictures=arrays["camera"], caption=episode.outcome))
-    content = film(scenes, step_s=driven.step_s or 0.05)
+    content = FILMS[video.suffix.lower()](scenes, step_s=driven.step_s or 0.05)
     with writing("The video", video):
         write_atomically(video.absolute(), content)
+
+
+def _require_format(video: Path) -> None:
+    """Refuse a name that says no format, or one whose extra is missing, before anything is driven."""
+    from reports.plots.film import FILMS
+
+    suffix = video.suffix.lower()
+    if suffix not in FILMS:
+        raise UsageError(f"--video {video}: name a file that ends in {' or '.join(FILMS)}.")
+    if suffix == ".mp4" and find_spec("av") is None:
+        raise UsageError(
+            f"--video {video}: an MP4 needs the extra video (pip install 'gonogo[video]'); a GIF does not."
+        )
 
 
 def _require_run(run: Path) -> None:

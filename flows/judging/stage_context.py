@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flows.judging.driven_beside import driven_beside
 from flows.judging.next_commands import next_commands, next_stage
 from flows.records.decisions import Decision, read_decisions
 from flows.records.json_file import read_json
@@ -22,7 +23,6 @@ from reports.context import (
     ChangeNote,
     ConfigChange,
     DecisionNote,
-    PassedRun,
     PreviousRun,
     Speed,
     StageContext,
@@ -85,8 +85,8 @@ def stage_context(
         alerts=alerts,
         final_evaluation=driven,
         final_pictures=seen,
-        passed=losses.guard(
-            "How the last passed run drove", lambda: _passed(stage, earlier, directory), None
+        driven_beside=losses.guard(
+            "How other runs drove", lambda: driven_beside(stage, run, directory), ()
         ),
         lost=tuple(losses.sentences),
     )
@@ -121,17 +121,6 @@ def _earlier_runs(
     before = runs[: [r.run for r in runs].index(run.run)]
     found = ((r, read_result(directory.folder_of(stage, r))) for r in before)
     return [(r, result) for r, result in found if result is not None]
-
-
-def _passed(
-    stage: str, earlier: Sequence[tuple[RunRecord, GateResult]], directory: PipelineDirectory
-) -> PassedRun | None:
-    """Return how the last run before this one that ended GO drove."""
-    for run, _ in reversed(earlier):
-        if run.state is StageState.GO:
-            final = read_final_evaluation(directory.folder_of(stage, run))
-            return None if final is None else PassedRun(name=run.run, final=final)
-    return None
 
 
 def _changes(before: dict[str, object], after: dict[str, object]) -> tuple[ConfigChange, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,8 @@ from PIL import Image, ImageDraw
 SIDE_PX = 256
 """Least height of a picture of the film."""
 BAR_PX = 18
-FRAME_S = 0.2
-"""Time between two pictures of a film at most; more of them make it large."""
+GIF_FRAME_S = 0.2
+"""Time between two pictures of a GIF at least; more of them make it large."""
 END_S = 1.5
 """How long the last picture of an episode is shown."""
 STRIP_PICTURES, STRIP_SIDE_PX, GAP_PX = 8, 96, 4
@@ -30,26 +31,46 @@ class Scene:
     caption: str
 
 
-def film(scenes: Sequence[Scene], *, step_s: float) -> bytes:
+def gif(scenes: Sequence[Scene], *, step_s: float) -> bytes:
     """Return a GIF that plays in real time.
 
     Args:
         scenes: At least one, all with pictures of one size.
         step_s: Time between two pictures.
     """
-    every = max(1, round(FRAME_S / step_s))
-    frames: list[Image.Image] = []
-    durations: list[int] = []
-    for scene in scenes:
-        steps = list(range(0, len(scene.pictures), every))
-        for step in steps:
-            frames.append(_frame(scene.pictures[step], f"{step * step_s:.1f} s"))
-            durations.append(round(1000 * every * step_s))
-        frames.append(_frame(scene.pictures[-1], scene.caption))
-        durations.append(round(1000 * END_S))
+    shown = list(_frames(scenes, step_s, every=max(1, round(GIF_FRAME_S / step_s))))
+    frames = [frame for frame, _ in shown]
+    durations = [round(1000 * seconds) for _, seconds in shown]
     file = io.BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
     return file.getvalue()
+
+
+def mp4(scenes: Sequence[Scene], *, step_s: float) -> bytes:
+    """Return an MP4 (H.264) that plays in real time and shows every step; arguments as for `gif`.
+
+    Raises:
+        ImportError: PyAV is not installed.
+    """
+    import av
+
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=Fraction(1.0 / step_s).limit_denominator(100))
+        stream.pix_fmt = "yuv420p"  # what browsers play; it wants even sides
+        width, height = _frame(scenes[0].pictures[0], "").size
+        stream.width, stream.height = width + width % 2, height + height % 2
+        for image, seconds in _frames(scenes, step_s, every=1):
+            even = image.crop((0, 0, stream.width, stream.height))
+            for _ in range(max(1, round(seconds / step_s))):
+                frame = av.VideoFrame.from_ndarray(np.asarray(even), format="gray")
+                container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return file.getvalue()
+
+
+FILMS: Mapping[str, Callable[..., bytes]] = {".gif": gif, ".mp4": mp4}
+"""By the ending of the file's name."""
 
 
 def strip(pictures: npt.NDArray[np.uint8]) -> Image.Image:
@@ -64,6 +85,16 @@ def strip(pictures: npt.NDArray[np.uint8]) -> Image.Image:
         )
         sheet.paste(shown, (number * (STRIP_SIDE_PX + GAP_PX), 0))
     return sheet.convert("RGB")
+
+
+def _frames(
+    scenes: Sequence[Scene], step_s: float, *, every: int
+) -> Iterator[tuple[Image.Image, float]]:
+    """Yield each picture that is shown, and for how many seconds."""
+    for scene in scenes:
+        for step in range(0, len(scene.pictures), every):
+            yield _frame(scene.pictures[step], f"{step * step_s:.1f} s"), every * step_s
+        yield _frame(scene.pictures[-1], scene.caption), END_S
 
 
 def _frame(picture: npt.NDArray[np.uint8], caption: str) -> Image.Image:

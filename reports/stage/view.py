@@ -162,7 +162,7 @@ def build_stage_view(
         changes=describe_changes(result, context, config),
         reward_split=reward_split(log),
         quarters=episode_quarters(log),
-        driving=driving_view(log, context.final_evaluation, context.passed),
+        driving=driving_view(log, context.final_evaluation, context.driven_beside),
         driving_plots=tuple(plot for plot in drawn if plot.section == "driving"),
         evaluations=notable_evaluations(points, explored_steps(config)),
         evaluation_count=len(points),

@@ -62,6 +62,7 @@ def test_the_loader_and_the_call_can_be_copied():
     text = card()
     assert 'load_policy("policy.npz")' in text
     assert "```python\ndef load_policy(path):\n    pass\n```" in text
+    assert "actions = act(camera=camera, vector=vector)" in text
     assert "float32[n, 53]" in text
 
 
@@ -79,6 +80,6 @@ def test_a_task_without_driving_has_no_columns_of_driving():
     assert "too favourable" not in text
 
 
-def test_rounding_is_said():
-    assert "at most 3.1e-08" in card(largest_difference=3.1e-8)
+def test_a_difference_is_said():
+    assert "at most 3.1e-08." in card(largest_difference=3.1e-8)
     assert "bit for bit" in card()

@@ -1,4 +1,4 @@
-"""A linear layer that multiplies with oneDNN, in both directions, where that is quicker on a processor.
+"""A linear layer whose updates multiply with oneDNN, in both directions, where that is quicker on a processor.
 
 torch gives fp32 matrix products to MKL, which does not use the widest registers of every vendor's processors. oneDNN,
 which torch's convolutions use, does, and is about twice as quick there. The results differ by rounding.
@@ -50,6 +50,7 @@ def _is_quicker(rows: Tensor, columns: Tensor) -> bool:
     return (
         _ONEDNN is not None
         and not torch.compiler.is_compiling()
+        and not torch.is_inference_mode_enabled()  # actions: the same without the trainer
         and rows.dim() == 2
         and rows.shape[0] * columns.numel() >= _WORTH_IT
         and rows.dtype is columns.dtype is torch.float32

@@ -37,7 +37,7 @@ def export(saved: SavedPolicy, path: Path, *, episodes: int) -> dict[str, Any]:
 
     def from_file(obs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
         nonlocal difference
-        action: NDArray[np.float32] = act(obs["vector"], obs.get("camera"))
+        action: NDArray[np.float32] = act(**obs)
         difference = max(difference, float(np.max(np.abs(action - saved.act(obs)))))
         return action
 

@@ -12,7 +12,7 @@ from gates.runs.drives import Drives, Episode, FinalEvaluation
 from gates.series import EventLog
 from gates.tags import ENDINGS
 from gates.text import format_number, format_share
-from reports.context import PassedRun
+from reports.context import DrivenBeside
 from reports.plots.panels import DrivenRoute
 
 _DRIVERS = {
@@ -60,14 +60,14 @@ class DrivingView:
 
 
 def driving_view(
-    log: EventLog, final: FinalEvaluation | None, passed: PassedRun | None = None
+    log: EventLog, final: FinalEvaluation | None, beside: Sequence[DrivenBeside] = ()
 ) -> DrivingView | None:
     """Collect rows of the evaluation at the end, and the last and first ones on the way; None without any.
 
     Args:
         log: The run's series.
         final: What its drivers drove at the end.
-        passed: The last run of the stage that passed, shown beside it.
+        beside: Other runs that drove the same routes.
     """
     drives = final.drives if final is not None else ()
     rows = tuple(_row(each) for each in drives if each.episodes)
@@ -75,12 +75,12 @@ def driving_view(
         rows += tuple(_on_the_way(log))
     if not rows:
         return None
-    if passed is not None:
-        rows += tuple(
-            replace(_row(d), driver=f"last GO, {passed.name}")
-            for d in passed.final.drives
-            if d.driver == "policy" and d.routes == "held_out" and d.episodes
-        )
+    rows += tuple(
+        replace(_row(d), driver=other.driver)
+        for other in beside
+        for d in other.final.drives
+        if d.driver == "policy" and d.routes == "held_out" and d.episodes
+    )
     return DrivingView(
         headline=_headline(rows),
         rows=rows,

@@ -5,6 +5,7 @@ import json
 import pytest
 from PIL import Image
 
+from flows.commands import policy
 from flows.commands.policy import drive_policy, export_policy
 from flows.errors import UsageError
 
@@ -86,6 +87,21 @@ def test_the_same_seed_drives_the_same(run, capsys):
     assert said[:2] == said[2:]
 
 
-def test_a_film_is_a_gif(run, tmp_path):
-    with pytest.raises(UsageError, match=r"ends in \.gif"):
-        drive_policy(run, checkpoint="best", episodes=1, first_seed=5, video=tmp_path / "a.avi")
+def test_a_film_is_an_mp4_where_its_name_says_so(run, tmp_path):
+    pytest.importorskip("av", reason="the extra video is not installed")
+    video = tmp_path / "drive.MP4"
+    assert drive_policy(run, checkpoint="last", episodes=1, first_seed=9, video=video) == 0
+    assert video.read_bytes()[4:8] == b"ftyp"
+
+
+def test_a_film_that_cannot_be_made_is_refused_before_anything_is_driven(
+    run, tmp_path, monkeypatch
+):
+    def never(*_):
+        raise AssertionError("driven")
+
+    monkeypatch.setattr(policy, "_ask_trainer", never)
+    monkeypatch.setattr(policy, "find_spec", lambda _: None)
+    for name, said in (("a.avi", r"ends in \.gif or \.mp4"), ("a.mp4", r"extra video .* a GIF")):
+        with pytest.raises(UsageError, match=said):
+            drive_policy(run, checkpoint="best", episodes=1, first_seed=5, video=tmp_path / name)

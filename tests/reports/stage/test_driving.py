@@ -13,7 +13,7 @@ from PIL import Image
 
 from gates.runs.drives import EpisodePictures, FinalEvaluation
 from gates.tags import ENDINGS
-from reports.context import PassedRun
+from reports.context import DrivenBeside
 from reports.plots.endings import COLOURS, endings_picture
 from reports.stage.html import render_html
 from reports.stage.latex import render_latex
@@ -231,9 +231,9 @@ def test_pictures_of_the_end_are_in_every_form_of_the_report(healthy_case, line)
     assert render_html(judgement, context, plots).count("data:image/png") >= 4
 
 
-def test_the_last_passed_run_stands_beside_this_one():
-    passed = PassedRun(name="run-001", final=final(drives("policy", "held_out", 20, 10, 150.0)))
-    row = driving_view(log_of(), WHOLE, passed).rows[-1]
-    assert (row.driver, row.routes) == ("last GO, run-001", "held-out")
+def test_other_runs_stand_beside_this_one():
+    other = DrivenBeside("DDPG, ddpg/run-001", final(drives("policy", "held_out", 20, 10, 150.0)))
+    row = driving_view(log_of(), WHOLE, (other,)).rows[-1]
+    assert (row.driver, row.routes) == ("DDPG, ddpg/run-001", "held-out")
     assert (row.success.estimate, row.mean_return) == (0.5, 150.0)
-    assert driving_view(log_of(), None, passed) is None
+    assert driving_view(log_of(), None, (other,)) is None

@@ -1,8 +1,9 @@
 """A policy outside its training: the file acts as the checkpoint does, bit for bit."""
 
-import importlib.util
 import json
-from pathlib import Path
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -34,6 +35,8 @@ RECIPES = {
     "drive with LayerNorm": (DRIVE, {"layer_norm": True}, ROUTES),
     "drive": (DRIVE, {}, ROUTES),
     "nature": (DRIVE | {"camera_size": 40}, {"encoder": "nature", "layer_norm": True}, ROUTES),
+    "large layers": (DRIVE, {"hidden_sizes": [512, 512]}, ROUTES),
+    "one picture at a time": (DRIVE | {"frame_stack": 1}, {"layer_norm": True}, ROUTES),
     "without a camera": (PENDULUM, {}, None),
 }
 
@@ -64,6 +67,14 @@ def export(run, capsys, *options):
     return code, out, said
 
 
+def observations(spec, count):
+    rng = np.random.default_rng(count)
+    obs = {"vector": rng.normal(size=(count, spec.vector_dim)).astype(np.float32)}
+    if spec.camera_shape:
+        obs["camera"] = rng.integers(0, 256, (count, *spec.camera_shape), dtype=np.uint8)
+    return obs
+
+
 @pytest.mark.parametrize("checkpoint", ["best", "last", "100"])
 def test_the_file_acts_as_the_checkpoint_does_bit_for_bit(run, checkpoint, capsys):
     code, out, said = export(run, capsys, "--checkpoint", checkpoint, "--episodes", "3")
@@ -73,13 +84,10 @@ def test_the_file_acts_as_the_checkpoint_does_bit_for_bit(run, checkpoint, capsy
     about, act = loader_module.load_policy(out)
     saved = load_saved(run, checkpoint)
     assert about["training"]["step"] == saved.step
-    spec, rng = saved.task.spec, np.random.default_rng(0)
     for count in (1, 2, 10):
-        obs = {"vector": rng.normal(size=(count, spec.vector_dim)).astype(np.float32)}
-        if spec.camera_shape:
-            obs["camera"] = rng.integers(0, 256, (count, *spec.camera_shape), dtype=np.uint8)
-        actions = act(obs["vector"], obs.get("camera"))
-        assert actions.shape == (count, spec.action_dim)
+        obs = observations(saved.task.spec, count)
+        actions = act(**obs)
+        assert actions.shape == (count, saved.task.spec.action_dim)
         assert actions.tobytes() == saved.act(obs).tobytes()
 
 
@@ -116,12 +124,38 @@ def test_a_checkpoint_that_is_not_there_is_a_mistake(run, checkpoint, said, caps
     assert said in output.err
 
 
-def test_the_loader_needs_nothing_but_torch_and_numpy():
-    spec = importlib.util.find_spec("trainer.policy.load_policy")
-    source = Path(spec.origin).read_text()
-    imported = [
-        line.split()[1] for line in source.splitlines() if line.startswith(("import", "from"))
-    ]
-    assert {name.partition(".")[0] for name in imported} == {
-        "__future__", "collections", "json", "numpy", "torch", "typing",
-    }  # fmt: skip
+def test_the_loader_needs_nothing_but_torch_and_numpy(run, tmp_path, capsys):
+    _, policy, _ = export(run, capsys, "--episodes", "1")
+    shutil.copy(loader_module.__file__, tmp_path / "theirs.py")
+    obs = observations(load_saved(run, "best").task.spec, count=3)
+    np.savez(tmp_path / "obs.npz", **obs)
+    program = f"""
+import sys
+import json, numpy, torch
+before = set(sys.modules)
+sys.path.insert(0, {str(tmp_path)!r})
+import theirs
+print(*(set(sys.modules) - before))
+_, act = theirs.load_policy({str(policy)!r})
+with numpy.load("obs.npz") as file:
+    print(act(**dict(file)).tobytes().hex())
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    imported, actions = done.stdout.split()
+    assert imported == "theirs"
+    assert actions == load_saved(run, "best").act(obs).tobytes().hex()
+
+
+def test_a_file_calls_no_function_but_those_of_layers(run, tmp_path, capsys):
+    _, policy, _ = export(run, capsys, "--episodes", "1")
+    with np.load(policy, allow_pickle=False) as file:
+        stored = dict(file)
+    about = json.loads(str(stored["about"]))
+    about["steps"] = [["action", "load", ["somewhere"]]]
+    np.savez(tmp_path / "evil.npz", **(stored | {"about": np.array(json.dumps(about))}))
+    _, act = loader_module.load_policy(tmp_path / "evil.npz")
+    with pytest.raises(KeyError):
+        act()
