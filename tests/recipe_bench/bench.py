@@ -25,6 +25,9 @@ STAGES: dict[str, dict[str, int]] = {
     "5k": {"steps": 5_000, "eval_every_steps": 2_500},
     "50k": {"steps": 50_000, "eval_every_steps": 5_000},
 }
+"""Those with a gate."""
+LONG = {"200k": {"steps": 200_000, "eval_every_steps": 5_000}}
+"""Shows what a recipe becomes when nothing stops it; judged by no gate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +63,7 @@ def train(case: Case, folder: Path) -> Path:
         return run
     shutil.rmtree(run, ignore_errors=True)
     run.mkdir(parents=True)
-    stage = STAGES[case.stage]
+    stage = (STAGES | LONG)[case.stage]
     cadence = {
         "eval_every_steps": stage["eval_every_steps"],
         "eval_episodes": 10,
