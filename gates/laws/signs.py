@@ -9,6 +9,7 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.laws.law import Law
 from gates.laws.quantity import Quantity, derived, of_run, pair_tags
+from gates.laws.witness import any_of
 from gates.metrics import align
 from gates.series import FloatArray, IntArray
 from gates.text import format_limit, format_number
@@ -141,7 +142,7 @@ def critics_disagree(facts: RunFacts) -> Quantity | Missing:
 
 def dormant_units(facts: RunFacts) -> Quantity | Missing:
     """Share of hidden units that hardly answer to any state; the larger one of actor's and critic's."""
-    found = facts.need("units/actor_dormant", "units/critic_dormant")
+    found = any_of(facts, "units/actor_dormant", "units/critic_dormant")
     if isinstance(found, Missing):
         return found
     steps, shares = align(*found)
@@ -152,7 +153,7 @@ def dormant_units(facts: RunFacts) -> Quantity | Missing:
 
 def feature_rank(facts: RunFacts) -> Quantity | Missing:
     """Directions that the last hidden layer fills, over those at first; the smaller one of actor's and critic's."""
-    found = facts.need("features/actor_rank", "features/critic_rank")
+    found = any_of(facts, "features/actor_rank", "features/critic_rank")
     if isinstance(found, Missing):
         return found
     steps, ranks = align(*found)

@@ -120,7 +120,7 @@ class OffPolicyUpdates:
         )
         again = None
         if self._view is not None and self._update >= self._again_due:
-            again = Again(self._view, seen, self._recorder.parts)
+            again = Again(self._view, seen, self._recorder.parts, self._recorder.networks)
             self._again_due = next_again(self._update)
             if self._ledger is not None and self._places is not None:
                 self._witnessed = self._ledger.tags(self._places, batch)
