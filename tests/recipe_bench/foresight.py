@@ -6,14 +6,16 @@ import argparse
 import itertools
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from flows.settings.long_stage import HopelessSettings
 from flows.training.live.hopeless import stand_still
 from gates.metrics import wilson_interval
 from tests.generate_docs import replace_between
-from tests.recipe_bench.bench import UNJUDGED, Case, Score, cases, scores, train
+from tests.recipe_bench.bench import STAGES, UNJUDGED, Case, Score, cases, scores, train
 from tests.recipe_bench.curves import Curve, of_recipes, published
+from tests.recipe_bench.outcome import Outcome
 from tests.recipe_bench.recipes import TASKS, draw
 from tests.recipe_bench.runs import Trained, load
 from tests.recipe_bench.signs import table_of_signs
@@ -32,6 +34,8 @@ GRID = [
     HopelessSettings(goal_return=0.0, goal_evaluations=count, goal_tolerance=tolerance)
     for count, tolerance in itertools.product((5, 8, 12), (0.0, 0.002, 0.01, 0.05))
 ]
+ALL_STAGES = STAGES | UNJUDGED
+WORDS = ("learned", "unclear", "did not")
 Key = tuple[str, int]
 """Task and index of a recipe."""
 
@@ -65,31 +69,70 @@ def _key(score: Score) -> Key:
     return score.case.task, score.case.index
 
 
-def table_of_verdicts(judged: Sequence[Score], long: Sequence[Trained]) -> str:
-    """Render what recipes became by 200k, whatever their verdict at 5k and at 50k was."""
-    became = {(run.case.task, run.case.index): run.became for run in long}
-    chosen = set(drawn())
+@dataclass(frozen=True, kw_only=True)
+class Foretold:
+    """A verdict, and what the recipe became later."""
+
+    gate: str
+    later: str
+    """Stage at whose end it was looked at again."""
+    verdict: str
+    became: Outcome
+    saved: int
+    """Environment steps that a NO_GO saves."""
+
+
+def foretold(judged: Sequence[Score], long: Sequence[Trained]) -> list[Foretold]:
+    """Pair verdicts at 5k with what recipes became by 50k and by 200k, and those at 50k with 200k.
+
+    Of the recipes of 200k those that were drawn count, and of NO_GO at 50k all, since all were trained on.
+    """
+    chosen, became = set(drawn()), {(run.case.task, run.case.index): run.became for run in long}
+    at_50k = {_key(s) for s in judged if s.case.stage == "50k"}
+    found = []
+    for s in judged:
+        key, gate = _key(s), s.case.stage
+        everyone = (gate, s.verdict) == ("50k", "NO_GO")
+        ends: dict[str, Outcome] = {}
+        if gate == "5k" and key in at_50k:
+            ends["50k"] = s.became
+        if key in became and (key in chosen or everyone):
+            ends["200k"] = became[key]
+        for later, end in ends.items():
+            word = "undecidable" if s.refused else s.verdict
+            saved = ALL_STAGES[later]["steps"] - ALL_STAGES[gate]["steps"]
+            found.append(Foretold(gate=gate, later=later, verdict=word, became=end, saved=saved))
+    return found
+
+
+def table_of_verdicts(pairs: Sequence[Foretold]) -> str:
+    """Render what recipes became whatever their verdict was, with 95 % intervals, and what a stop would have saved."""
     rows = [
-        "| gate | verdict | recipes | learned by 200k | unclear | did not | learned, 95 % | did not, 95 % |",
-        "|---|---|---|---|---|---|---|---|",
+        "| gate | verdict | recipes | became by | learned | unclear | did not | learned, 95 % | did not, 95 % |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    for stage, verdict in itertools.product(("5k", "50k"), ("GO", "CONDITIONAL", "NO_GO")):
-        group = [
-            became[_key(s)]
-            for s in judged
-            if s.case.stage == stage
-            and s.verdict == verdict
-            and not s.refused
-            # NO_GO at 50k were all trained on; of the others, and at 5k, those that were drawn count.
-            and _key(s) in became
-            and (_key(s) in chosen or (stage, verdict) == ("50k", "NO_GO"))
-        ]
-        counts = [group.count(word) for word in ("learned", "unclear", "did not")]
-        rates = f"{_rate(counts[0], len(group))} | {_rate(counts[2], len(group))}"
-        rows.append(
-            f"| {stage} | {verdict} | {len(group)} | {' | '.join(map(str, counts))} | {rates} |"
-        )
-    return "\n".join(rows)
+    sentences = []
+    for gate, later in (("5k", "50k"), ("5k", "200k"), ("50k", "200k")):
+        of_gate = [p for p in pairs if (p.gate, p.later) == (gate, later)]
+        for verdict in ("GO", "CONDITIONAL", "NO_GO", "undecidable"):
+            ends = [p.became for p in of_gate if p.verdict == verdict]
+            counts = [ends.count(word) for word in WORDS]
+            if ends:
+                rates = " | ".join(_interval(counts[n], len(ends)) for n in (0, 2))
+                cells = " | ".join(map(str, counts))
+                rows.append(f"| {gate} | {verdict} | {len(ends)} | {later} | {cells} | {rates} |")
+        stopped = [p for p in of_gate if p.verdict == "NO_GO"]
+        if of_gate:
+            learned, _, failed = (
+                (sum(p.became == word for p in stopped), sum(p.became == word for p in of_gate))
+                for word in WORDS
+            )
+            saved = sum(p.saved for p in stopped)
+            sentences.append(
+                f"- NO_GO at {gate} stopped {failed[0]} of the {failed[1]} that did not learn by {later} and "
+                f"{learned[0]} of the {learned[1]} that did, which saves {saved:,} environment steps."
+            )
+    return "\n".join([*rows, "", *sentences])
 
 
 def table_of_hopeless(curves: Sequence[Curve]) -> str:
@@ -147,10 +190,13 @@ def stopped_at(curve: Curve, settings: HopelessSettings) -> float:
 
 
 def _rate(hits: int, of: int) -> str:
-    if not of:
-        return "-"
+    return f"{hits} of {of} ({_interval(hits, of)})" if of else "-"
+
+
+def _interval(hits: int, of: int) -> str:
+    """Return Wilson's interval."""
     interval = wilson_interval(hits, of)
-    return f"{hits} of {of} ({interval.low:.0%} to {interval.high:.0%})"
+    return f"{interval.low:.0%} to {interval.high:.0%}"
 
 
 def draw_curve(curves: Sequence[Curve], path: Path) -> None:
@@ -201,7 +247,7 @@ def main() -> None:
     often = {(run.case.task, run.case.index): run for run in fine}
     plain = {(run.case.task, run.case.index): run for run in load(options.runs, "50k")}
     parts = {
-        "verdicts": table_of_verdicts(judged, long),
+        "verdicts": table_of_verdicts(foretold(judged, long)),
         "signs": table_of_signs({"50k": [*(plain | often).values()], "200k": long}),
         "hopeless": table_of_hopeless(curves),
     }

@@ -139,10 +139,15 @@ def test_a_recipe_of_200k_counts_by_how_it_was_chosen():
             (37, "50k", "NO_GO"),
         )
     ]
-    text = foresight.table_of_verdicts(judged, list(runs.values()))
-    assert "| 5k | GO | 1 | 1 | 0 | 0 |" in text
-    assert "| 50k | GO | 1 | 1 | 0 | 0 |" in text
-    assert "| 50k | NO_GO | 1 | 0 | 0 | 1 |" in text
+    text = foresight.table_of_verdicts(foresight.foretold(judged, list(runs.values())))
+    assert "| 5k | GO | 2 | 50k | 2 | 0 | 0 |" in text
+    assert "| 5k | GO | 1 | 200k | 1 | 0 | 0 |" in text
+    assert "| 50k | GO | 1 | 200k | 1 | 0 | 0 |" in text
+    assert "| 50k | NO_GO | 1 | 200k | 0 | 0 | 1 | 0% to 79% | 21% to 100% |" in text
+    assert (
+        "NO_GO at 50k stopped 1 of the 1 that did not learn by 200k and 0 of the 1 that did" in text
+    )
+    assert "150,000 environment steps" in text
 
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "curves"
