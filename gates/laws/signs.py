@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gates.algorithms import TD3_AND_SAC, TD3_KIN
@@ -9,9 +11,9 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.laws.law import Law
 from gates.laws.quantity import Quantity, derived, of_run, pair_tags
-from gates.laws.witness import any_of
+from gates.laws.witness import any_of, of_tag
 from gates.metrics import align
-from gates.series import FloatArray, IntArray
+from gates.series import FloatArray, IntArray, Series
 from gates.text import format_limit, format_number
 
 ENOUGH = 5
@@ -130,36 +132,37 @@ def overestimation_at_start(facts: RunFacts) -> Quantity | Missing:
     return Quantity(series=series, points=len(series), tags=pair_tags(found))
 
 
-def critics_disagree(facts: RunFacts) -> Quantity | Missing:
-    """Mean distance of both critics' values of a batch, over the spread of their targets."""
-    found = facts.need("critics/disagreement")
-    if isinstance(found, Missing):
-        return found
-    steps, (apart,) = align(found[0])
-    series = derived("critics_disagree", steps, apart, "critics/disagreement")
-    return Quantity(series=series, points=len(steps), tags=pair_tags(found))
+critics_disagree = of_tag("critics_disagree", "critics/disagreement")
 
 
 def dormant_units(facts: RunFacts) -> Quantity | Missing:
     """Share of hidden units that hardly answer to any state; the larger one of actor's and critic's."""
     found = any_of(facts, "units/actor_dormant", "units/critic_dormant")
-    if isinstance(found, Missing):
-        return found
-    steps, shares = align(*found)
-    formula = "the larger one of units/actor_dormant and units/critic_dormant"
-    series = derived("dormant_units", steps, np.max(shares, axis=0), formula)
-    return Quantity(series=series, points=len(steps), tags=pair_tags(found))
+    return _together("dormant_units", found, lambda shares: np.asarray(np.max(shares, axis=0)))
 
 
 def feature_rank(facts: RunFacts) -> Quantity | Missing:
     """Directions that the last hidden layer fills, over those at first; the smaller one of actor's and critic's."""
     found = any_of(facts, "features/actor_rank", "features/critic_rank")
+    return _together("feature_rank", found, _least_kept)
+
+
+def _least_kept(ranks: tuple[FloatArray, ...]) -> FloatArray:
+    return np.asarray(np.min([rank / rank[:1] for rank in ranks], axis=0))
+
+
+def _together(
+    name: str,
+    found: tuple[Series, ...] | Missing,
+    reduce: Callable[[tuple[FloatArray, ...]], FloatArray],
+) -> Quantity | Missing:
+    """Make one series of those of several networks, at the steps that they share."""
     if isinstance(found, Missing):
         return found
-    steps, ranks = align(*found)
-    kept = np.min([rank / rank[:1] for rank in ranks], axis=0)
-    series = derived("feature_rank", steps, kept, "features/*_rank / its first value")
-    return Quantity(series=series, points=len(steps), tags=pair_tags(found))
+    steps, values = align(*found)
+    tags = pair_tags(found)
+    series = derived(name, steps, reduce(values), " and ".join(tags))
+    return Quantity(series=series, points=len(steps), tags=tags)
 
 
 SIGNS: tuple[Law, ...] = (
