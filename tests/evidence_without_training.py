@@ -41,6 +41,18 @@ def _learned_and_lost(run: Run) -> None:
     _evaluations(run, [10.0, *[100.0] * 5, *[12.0] * 5])
 
 
+def _stands_still(run: Run) -> None:
+    """Evaluations repeat to the last bit, below those of the untrained policy, while the actor is updated."""
+    _evaluations(run, [12.34567, *[10.98765] * 10])
+    run.tags["eval/mean_reward"] = series(
+        "eval/mean_reward", run.tags["eval/std_reward"].steps, [12.34567, *[10.98765] * 10]
+    )
+    run.tags["eval/mean_episode_length"] = series(
+        "eval/mean_episode_length", run.tags["eval/std_reward"].steps, [20.3, *[17.9] * 10]
+    )
+    run.set("agent/actor_updates", run.updates)
+
+
 def _evaluations(run: Run, means: list[float]) -> None:
     steps = np.linspace(0, run.recipe.steps, len(means)).astype(np.int64)
     noise = run.rng.normal(0.0, 1.0, len(means))
@@ -131,6 +143,7 @@ SYNTHETIC = {
     "dead_encoders": _dead_encoders,
     "no_learning": _without_learning,
     "learned_and_lost": _learned_and_lost,
+    "policy_stands_still": _stands_still,
     "crashes": _crashes,
     "leaves_the_road": _leaves_the_road,
 }

@@ -16,6 +16,8 @@ from trainer.envs.environment import DrivingTask
 from trainer.envs.finite import refuse_not_finite
 
 Policy = Callable[[Mapping[str, NDArray[np.generic]]], NDArray[np.float32]]
+Value = Policy
+"""What a critic expects from observations on, `float32[batch]`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,8 @@ class EvaluatedEpisode:
     time_limit: bool
     driven: DrivenEpisode | None
     """How it was driven; None where the environment is no driving task."""
+    start_q: float | None = None
+    """What the critic expected of it at its first observation; None where it was not asked."""
     pictures: tuple[NDArray[np.uint8], ...] = ()
     """What the camera saw now and then, `uint8[height, width]` each; empty where nobody asked."""
 
@@ -44,6 +48,7 @@ def evaluate(
     driving: DrivingTask | None = None,
     alive: Callable[[], None] = lambda: None,
     picture_every: int | None = None,
+    value: Value | None = None,
 ) -> tuple[EvaluatedEpisode, ...]:
     """Run episodes.
 
@@ -58,6 +63,7 @@ def evaluate(
         driving: The environments' driving task.
         alive: Called once per step.
         picture_every: Steps between two pictures of the camera that are kept, besides the last one.
+        value: The critic, asked about first observations.
 
     Raises:
         NotFiniteError: The environment returned NaN or infinity.
@@ -72,7 +78,7 @@ def evaluate(
         else:
             # Environments without an episode of their own repeat one, which is dropped.
             seeds = [seed[(at + i) % len(seed)] for i in range(env.num_envs)]
-        found += _one_round(env, policy, seeds, gamma, driving, alive, picture_every)
+        found += _one_round(env, policy, seeds, gamma, driving, alive, picture_every, value)
     return tuple(found[:episodes])
 
 
@@ -81,7 +87,10 @@ def evaluation_tags(
 ) -> dict[str, float]:
     """Return the `eval/*` tags; `reward_factor` is that of rewards as the critic sees them."""
     total = np.array([e.total for e in episodes])
+    expected = [e.start_q for e in episodes if e.start_q is not None]
+    of_critic = {"eval/start_q": float(np.mean(expected))} if expected else {}
     return {
+        **of_critic,
         "eval/mean_reward": float(total.mean()),
         "eval/std_reward": float(total.std()),
         "eval/mean_episode_length": float(np.mean([e.length for e in episodes])),
@@ -105,6 +114,7 @@ def _one_round(
     driving: DrivingTask | None,
     alive: Callable[[], None],
     picture_every: int | None,
+    value: Value | None,
 ) -> list[EvaluatedEpisode]:
     """Run one episode in each environment."""
     total, discounted = np.zeros(env.num_envs), np.zeros(env.num_envs)
@@ -117,6 +127,7 @@ def _one_round(
     obs, _ = env.reset(seed=seed)  # type: ignore[arg-type]
     refuse_not_finite(env, obs)
     pictures: list[list[NDArray[np.uint8]]] = [[] for _ in range(env.num_envs)]
+    expected = None if value is None else value(obs).tolist()
     watched = picture_every is not None and "camera" in obs
     while running.any():
         if watched and picture_every is not None and int(length.max()) % picture_every == 0:
@@ -145,6 +156,7 @@ def _one_round(
             length=int(length[i]),
             time_limit=bool(truncations[i]),
             driven=driven[i],
+            start_q=None if expected is None else expected[i],
             pictures=tuple(pictures[i]),
         )
         for i in range(env.num_envs)

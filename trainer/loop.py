@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from trainer import afresh
-from trainer.agents.agent import Agent
+from trainer.agents.agent import Agent, Valued
 from trainer.drives import Drives, RouteKind, discard_after, write_drives, write_pictures
 from trainer.envs.errors import NotFiniteError
 from trainer.envs.finite import refuse_not_finite
@@ -276,11 +276,17 @@ class Trainer:
         """
         return self._act(self.agent, obs)
 
-    def _act(self, agent: Agent, obs: Arrays) -> NDArray[np.float32]:
-        device = agent.device
+    def _value(self, agent: Valued, obs: Arrays) -> NDArray[np.float32]:
+        return agent.value(self._seen(obs)).cpu().numpy()
+
+    def _seen(self, obs: Arrays) -> Observation:
+        device = self.agent.device
         camera = torch.from_numpy(obs["camera"]).to(device) if "camera" in obs else None
         vector = torch.from_numpy(np.asarray(obs["vector"], dtype=np.float32)).to(device)
-        action: NDArray[np.float32] = agent.act(Observation(camera, vector)).cpu().numpy()
+        return Observation(camera, vector)
+
+    def _act(self, agent: Agent, obs: Arrays) -> NDArray[np.float32]:
+        action: NDArray[np.float32] = agent.act(self._seen(obs)).cpu().numpy()
         if not np.isfinite(action).all():
             raise DivergedError(f"the policy returned a non-finite action at step {self.step}")
         return action
@@ -296,6 +302,7 @@ class Trainer:
             gamma=self.config.gamma,
             driving=self._driving,
             alive=lambda: self._beat("evaluating"),
+            value=partial(self._value, self.agent) if isinstance(self.agent, Valued) else None,
         )
         results = evaluation_tags(episodes, reward_factor=self.agent.rewards.factor)
         self._episode_length = results["eval/mean_episode_length"]

@@ -54,9 +54,11 @@ class HopelessSettings(_Part):
     interim_no_go: Count | None = None
     """Interim gates in a row that a required check marked `live` must fail, the same one in all of them."""
     goal_return: float | None = None
-    """Mean evaluation return that the last evaluations must be able to reach by the planned end."""
-    goal_from_share: float = Field(default=0.5, ge=0.1, lt=1)
-    """Share of the stage before which the goal is not asked for."""
+    """Mean evaluation return below which a policy may not stand still."""
+    goal_evaluations: Annotated[int, Field(ge=5, strict=True)] = 8
+    """Evaluations in a row, all below the goal, that show whether it does."""
+    goal_tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.002
+    """Share of what is missing to the goal up to which their returns count as the same."""
 
 
 class LongStage(_Part):

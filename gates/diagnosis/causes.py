@@ -469,11 +469,14 @@ CAUSES: Mapping[str, Cause] = {
     ),
     "policy_collapse": Cause(
         title="The policy does the same in every episode",
-        meaning="The last episodes are short and of nearly one length: the policy no longer reacts to what it sees.",
+        meaning=(
+            "The last episodes are short and of nearly one length, or evaluations repeat to the last bit: the policy "
+            "no longer reacts to what it sees, or what acts is not what is trained."
+        ),
         refuted_by="Episode lengths or evaluations that differ again.",
         instruction=(
-            "Find why the policy stopped reacting before changing the recipe; more exploration noise alone rarely "
-            "cures it."
+            "Make sure that the network that acts is the one that is trained, and find why the policy stopped reacting "
+            "before changing the recipe; more exploration noise alone rarely cures it."
         ),
         found_by={
             "policy/tanh_saturation": "whether the actor is dead",

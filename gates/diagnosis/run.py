@@ -64,8 +64,9 @@ def _reward_not_finite(signs: Signs) -> str | None:
 
 
 def policy_collapse(signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | None:
-    """The last episodes are short and of one length."""
-    finding = _failed(findings, "collapse")
+    """The last episodes are short and of one length, or evaluations repeat to the last bit."""
+    repeats = (f for f in findings if f.law == "evaluations_repeat" and f.outcome is Outcome.FAIL)
+    finding = _failed(findings, "collapse") or next(repeats, None)
     if finding is None:
         return None
     evidence = list(finding.evidence)

@@ -30,3 +30,5 @@ class Law:
     """Algorithms that it holds for; empty: all."""
     of_updates: bool = True
     """Each logged update gives it a point; otherwise it needs no update."""
+    only_if_logged: bool = False
+    """It does not apply where it cannot be computed: no trainer promises its tags, and few points are no fault."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from gates.algorithms import ON_POLICY, TD3_AND_SAC, TD3_KIN, holds_for, why_not
@@ -14,6 +15,7 @@ from gates.laws.entropy_table import OF_SAC
 from gates.laws.law import Law
 from gates.laws.measured_again import MEASURED_AGAIN, rarely_measured
 from gates.laws.quantity import Quantity
+from gates.laws.signs import SIGNS
 from gates.text import format_limit
 
 ANY: tuple[str, ...] = ()
@@ -339,6 +341,7 @@ LAWS: Mapping[str, Law] = {
         ),
         *MEASURED_AGAIN,
         *OF_SAC,
+        *SIGNS,
         Law(
             name="entropy_over_start",
             words="entropy of the policy / its start",
@@ -369,4 +372,6 @@ def evaluate(name: LawName, facts: RunFacts) -> Quantity | Missing:
     if not holds_for(law.algorithms, facts.algorithms):
         return Missing(reason=why_not(law.algorithms, facts.algorithms), not_applicable=True)
     found = law.quantity(facts)
+    if law.only_if_logged and isinstance(found, Missing):
+        return replace(found, not_applicable=True)
     return rarely_measured(found, facts) if law in (*MEASURED_AGAIN, *OF_SAC) else found

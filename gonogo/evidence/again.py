@@ -15,6 +15,8 @@ from torch import Tensor
 
 from gonogo.evidence.entropy import log_prob_error, weight_in_targets
 from gonogo.evidence.measures import Batch, Seen, Values
+from gonogo.evidence.parts import Networks
+from gonogo.evidence.units import of_units
 
 ROWS = 64
 """Rows of the batch that are computed again."""
@@ -55,11 +57,14 @@ def next_again(updates: int) -> int:
 class Again:
     """One update, in its own order: losses, steps, targets."""
 
-    def __init__(self, view: View, batch: Batch, parts: Mapping[str, list[Tensor]]) -> None:
+    def __init__(
+        self, view: View, batch: Batch, parts: Mapping[str, list[Tensor]], networks: Networks
+    ) -> None:
         """Remember the weights before the update."""
         self.values: Values = {}
         """By tag."""
         self._view, self._batch, self._parts = view, batch, parts
+        self._networks = networks
         self._weights = {name: _sample(parameters) for name, parameters in parts.items()}
         self._z: Tensor | None = None
         self._uphill: Tensor | None = None
@@ -82,7 +87,12 @@ class Again:
         for kind, of_other_rows in view.others.items():
             other = view.values(of_other_rows(obs), action)
             self.values[f"sees/q_{kind}"] = (other[0] - q[0]).abs().mean() / size
+        self._of_units(obs, action)
         asked = torch.stack([each[:ROWS] for each in seen.replay_q.values()])
+        if targets is not None and len(asked) > 1 and bool((targets != targets[0]).any()):
+            first, second, *_ = seen.replay_q.values()
+            apart = (first - second).abs().mean() / targets.std(correction=0)
+            self.values["critics/disagreement"] = apart
         self.values["bellman/q_error"] = (asked - q).abs().max() / (q.abs().mean() + TINY)
         if targets is None or seen.next_action is None:
             return
@@ -99,6 +109,14 @@ class Again:
             if seen.temperature is not None and len(drawn.log_prob) == drawn.count:
                 bonus = -seen.temperature.abs() * drawn.log_prob.flatten()[:ROWS]
                 self._of_targets(targets[:ROWS], view.target_values(next_obs, next_action), bonus)
+
+    def _of_units(self, obs: Any, action: Tensor) -> None:
+        view, networks = self._view, self._networks
+        critic = (networks.critics[0], networks.critic_encoder)
+        self.values |= of_units("critic", critic, lambda: view.values(obs, action))
+        if view.outputs is not None:
+            outputs, actor = view.outputs, (networks.actor, networks.actor_encoder)
+            self.values |= of_units("actor", actor, lambda: outputs(obs))
 
     def _of_targets(self, targets: Tensor, following: Tensor, bonus: Tensor | None) -> None:
         """Hold the targets of the loss against their definition.

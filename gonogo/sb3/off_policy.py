@@ -118,7 +118,7 @@ class OffPolicyUpdates:
         if self._update >= self._again_due:
             self._again_due = next_again(self._update)
             if self._view is not None:
-                again = Again(self._view, seen, self._recorder.parts)
+                again = Again(self._view, seen, self._recorder.parts, self._recorder.networks)
             if self._ledger is not None and self._places is not None:
                 self._witnessed = self._ledger.tags(self._places, batch)
         self._places = None

@@ -503,6 +503,16 @@ FAULTS |= {
 }
 """The trainer does what it should; what is paid is not what is wanted."""
 FAULTS |= {
+    f"{recipe}: untrained copy acts": Fault(
+        cause="policy_collapse",
+        patch=injections.untrained_copy_acts,
+        recipe=recipe,
+        stage="50k",
+        steps=8_000,
+    )
+    for recipe in ("drive", "pendulum: plain", "point goal: plain")
+}
+FAULTS |= {
     "pendulum: critic frozen": Fault(
         cause="critic_frozen", patch=critic_frozen, recipe="pendulum: plain"
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -369,3 +370,15 @@ def updates_stop() -> AbstractContextManager[Any]:
             learn(trainer)
 
     return mock.patch.object(Trainer, "_learn", half)
+
+
+def untrained_copy_acts() -> AbstractContextManager[Any]:
+    """Act with a copy of the actor that no update reaches."""
+    build = TD3.__init__
+
+    def build_with_copy(agent: TD3, *arguments: Any) -> None:
+        build(agent, *arguments)
+        copied = copy.deepcopy(agent.actor)
+        agent.act = lambda obs: copied(obs).detach()
+
+    return mock.patch.object(TD3, "__init__", build_with_copy)

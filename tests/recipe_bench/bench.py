@@ -25,6 +25,12 @@ STAGES: dict[str, dict[str, int]] = {
     "5k": {"steps": 5_000, "eval_every_steps": 2_500},
     "50k": {"steps": 50_000, "eval_every_steps": 5_000},
 }
+"""Those with a gate."""
+UNJUDGED = {
+    "200k": {"steps": 200_000, "eval_every_steps": 5_000},
+    "fine": {"steps": 50_000, "eval_every_steps": 1_000},
+}
+"""Trained on without a gate, to see what recipes become; or 50k with evaluations in close succession."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +66,7 @@ def train(case: Case, folder: Path) -> Path:
         return run
     shutil.rmtree(run, ignore_errors=True)
     run.mkdir(parents=True)
-    stage = STAGES[case.stage]
+    stage = (STAGES | UNJUDGED)[case.stage]
     cadence = {
         "eval_every_steps": stage["eval_every_steps"],
         "eval_episodes": 10,

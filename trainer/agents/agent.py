@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -67,4 +67,13 @@ class Agent(Protocol):
             state: Its `state_dict`.
             optimizers: Take over their moments too. Learning rates and weight decay stay our own.
         """
+        ...
+
+
+@runtime_checkable
+class Valued(Protocol):
+    """An agent with a critic, which evaluations ask what it expects."""
+
+    def value(self, obs: Observation) -> Tensor:
+        """Return what the critic says of the policy's actions without noise, `float32[batch]`."""
         ...

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from trainer.agents.instruments import Measured, Values
 from trainer.agents.networks import Actor, Critic
+from trainer.agents.units import dormant_share, effective_rank, hidden
 from trainer.observation import Observation
 from trainer.replay.buffer import Batch
 from trainer.replay.ledger import Witness
@@ -94,6 +95,11 @@ class Evidence:
         again = _heads(agent.critic, _encode(agent.critic, self._obs), batch.action[:ROWS])
         asked = torch.stack([q[:ROWS] for q in q_values])
         self.values["bellman/q_error"] = (asked - again).abs().max() / (again.abs().mean() + TINY)
+        self.values |= self._of_units()
+        spread = target_q.std(correction=0)
+        if len(q_values) > 1 and bool(spread > 0):
+            apart = (q_values[0] - q_values[1]).abs().mean()
+            self.values["critics/disagreement"] = apart / spread
         square = torch.stack([(q - target_q).square().mean() for q in q_values]).sum()
         self.values["bellman/loss_error"] = (loss - square).abs() / (square + TINY)
 
@@ -210,6 +216,24 @@ class Evidence:
         }
         if both.any():
             values["replay/next_obs_error"] = float(other_next[both].mean())
+        return values
+
+    def _of_units(self) -> Values:
+        """Measure which units of actor and first critic answer, and how many directions their last features fill."""
+        agent, obs = self._agent, self._obs
+        acting, judging = (_encode(network, obs) for network in (agent.actor, agent.critic))
+        judged = torch.cat([judging, self._batch.action[:ROWS]], dim=1)
+        values: Values = {}
+        for name, network, mlp, inputs in (
+            ("actor", agent.actor, agent.actor.mlp, acting),
+            ("critic", agent.critic, agent.critic.heads[0], judged),
+        ):
+            encoder = None if network.cnn is None else network.cnn.layers
+            last = hidden(mlp, inputs)
+            values[f"units/{name}_dormant"] = dormant_share([*hidden(encoder, obs.camera), *last])
+            rank = effective_rank(last[-1])
+            if rank is not None:
+                values[f"features/{name}_rank"] = rank
         return values
 
     def _of_sight(self, features: Tensor) -> Values:

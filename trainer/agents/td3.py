@@ -89,6 +89,12 @@ class TD3:
         with torch.compiler.set_stance("force_eager") if self.config.compile else nullcontext():
             return self.actor(obs)  # type: ignore[no-any-return]
 
+    @torch.inference_mode()
+    def value(self, obs: Observation) -> Tensor:
+        """Return Q1 of the policy's actions without noise, `float32[batch]`."""
+        with torch.compiler.set_stance("force_eager") if self.config.compile else nullcontext():
+            return self.critic.q1(self.critic.encode(obs), self.actor(obs))
+
     def update(self, batch: Batch, *, log: bool = False) -> TD3Stats | None:
         """Do one critic update and, when it is due, one actor and target update.
 

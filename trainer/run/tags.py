@@ -202,6 +202,23 @@ EVIDENCE_TAGS: tuple[Tag, ...] = (
         "J: what the configured actor loss is minus, z: output before the tanh",
     ),
     _evidence("policy/ascent", "1", "cosine of u and of the change of z in this actor update"),
+    *(
+        _evidence(
+            f"units/{network}_dormant",
+            "share",
+            f"hidden units of {network} whose mean output over the rows is at most 0.025 of their layer's",
+        )
+        for network in _NETWORKS
+    ),
+    *(
+        _evidence(
+            f"features/{network}_rank",
+            "1",
+            f"exp of the entropy of the singular values of the last hidden layer of {network}, a row each",
+        )
+        for network in _NETWORKS
+    ),
+    _evidence("critics/disagreement", "spreads", "mean |q_1 - q_2| / std(y)"),
     _evidence(
         "sees/q_action", "share", "mean |Q1(s, a_j) - Q1(s, a)| / mean |Q1(s, a)|; j: another row"
     ),
@@ -257,6 +274,12 @@ EVALUATION_TAGS: tuple[Tag, ...] = (
         "evaluation",
         "value",
         "mean discounted return from the first step, scaled as the critic sees it",
+    ),
+    Tag(
+        "eval/start_q",
+        "evaluation",
+        "value",
+        "mean Q1 of the first observation of these episodes and the policy's action",
     ),
     Tag("eval/episodes", "evaluation", "count", "episodes of this evaluation"),
 )

@@ -13,7 +13,7 @@ from flows.settings.long_stage import LongStage
 from flows.settings.supervision import LiveSettings
 from flows.training.live.alerts import Alert, AlertLog
 from flows.training.live.growing_run import GrowingRun
-from flows.training.live.hopeless import goal_out_of_reach, lost_at_interim_gates
+from flows.training.live.hopeless import lost_at_interim_gates, stands_still_below_goal
 from flows.training.live.interim import InterimGates, InterimJudgement
 from flows.training.live.rules import LiveRules, LiveVerdict
 from gates.checks.gate_file import GateSpec
@@ -168,10 +168,13 @@ class RunWatch:
             return _hopeless(
                 check.id, check.title, check.group, lost[1], f"{check.id} failed at {times}"
             )
-        reason = goal_out_of_reach(facts, settings, self._growing.planned_steps)
+        reason = stands_still_below_goal(facts, settings)
         if reason is None:
             return None
-        title, fact = "Goal of the stage within reach", "the goal is out of reach"
+        title, fact = (
+            "Policy still changes below its goal",
+            "the policy stands still below its goal",
+        )
         return _hopeless("goal_return", title, "learning", reason, fact)
 
 

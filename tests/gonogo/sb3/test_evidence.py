@@ -51,6 +51,11 @@ def test_losses_are_those_that_were_trained(tmp_path: Path) -> None:
         logged = gonogo.read_events(folder / "run").groupby("tag")["value"]
         actor = logged.get_group("train/actor_loss").tolist()
         assert actor == pytest.approx([a for a, _ in seen], rel=1e-4, abs=1e-5)
+        networks = ("actor", "critic") if algorithm is TD3 else ("critic",)
+        for network in networks:
+            assert logged.get_group(f"units/{network}_dormant").between(0.0, 1.0).all()
+            assert logged.get_group(f"features/{network}_rank").min() >= 1.0
+        assert logged.get_group("critics/disagreement").min() > 0.0
         if algorithm is SAC:  # of TD3 the own value is a mean over two updates
             critic = logged.get_group("train/critic_loss").tolist()
             assert critic == pytest.approx([c for _, c in seen], rel=1e-3)
