@@ -60,6 +60,9 @@ def judge_pairs(pairs: Sequence[Pair], *, looks: Looks = LOOKS, last: bool) -> R
             pairs, looks, "undecided", f"{names} can be trained only before the change: {lost[0].broken}",
             test, table,
         )  # fmt: skip
+    if not table.names:
+        text = "the revisions log nothing in common"
+        return _result(pairs, looks, "undecided", text, test, table)
     if test.looks < len(looks.sizes):
         shown = format_plural(len(pairs), "seed")
         text = (

@@ -86,7 +86,9 @@ def measures(pairs: Sequence[Pair]) -> Measures:
             )
         rows.append(found)
     names = sorted(set.intersection(*(set(row) for row in rows))) if rows else []
-    table = np.array([[row[name] for name in names] for row in rows]).reshape(-1, len(names), 2)
+    table = np.array([[row[name] for name in names] for row in rows]).reshape(
+        len(rows), len(names), 2
+    )
     return Measures(names=tuple(names), base=table[:, :, 0], head=table[:, :, 1])
 
 
