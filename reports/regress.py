@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gates.findings import Verdict
@@ -61,8 +62,14 @@ def render_regress(context: RegressContext, result: Regression) -> str:
         r=result,
         headline=regress_headline(result),
         meaning=_MEANING[result.answer],
-        seeds=seed_names(result.seeds),
+        seeds=_trained(result.seeds),
         seed_names=seed_names,
         passed=result.verdict is Verdict.GO,
     )
     return tidy_lines(text)
+
+
+def _trained(seeds: Sequence[int]) -> str:
+    if len(seeds) < 4:
+        return seed_names(seeds)
+    return f"{len(seeds)} seeds from {seeds[0]} to {seeds[-1]}"

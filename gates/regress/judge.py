@@ -69,10 +69,7 @@ def judge_pairs(pairs: Sequence[Pair], *, looks: Looks = LOOKS, last: bool) -> R
             f"{shown} showed no difference, {looks.sizes[-1]} are needed to say that there is none"
         )
         return _result(pairs, looks, "undecided", text, test, table)
-    text = (
-        f"no difference in {len(table.names)} measures over {len(pairs)} seeds; one as large as the spread between "
-        "seeds would have shown"
-    )
+    text = f"no difference in {len(table.names)} measures over {len(pairs)} seeds"
     return _result(pairs, looks, "no_difference", text, test, table)
 
 
@@ -153,10 +150,13 @@ def _result(
     *,
     moved: tuple[Moved, ...] = (),
 ) -> Regression:
-    one_side = tags_of_one_side(pairs)
+    one_side = tags_of_one_side([pair for pair in pairs if not pair[1].broken])
+    text = (
+        text if "/" in text.split(" ", 1)[0] else f"{text[:1].upper()}{text[1:]}"
+    )  # a tag stays as it is written
     return Regression(
         answer=answer,
-        deciding=f"{text[:1].upper()}{text[1:].rstrip('.')}.",
+        deciding=f"{text.rstrip('.')}.",
         seeds=tuple(head.seed for _, head in pairs),
         most=looks.sizes[-1],
         error=looks.error,

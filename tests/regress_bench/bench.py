@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
@@ -18,6 +20,8 @@ from flows.regress.compare import compare  # noqa: E402
 from flows.regress.revisions import Repository, Tree  # noqa: E402
 from flows.regress.side import Side  # noqa: E402
 from gates.regress.evidence import RunEvidence  # noqa: E402
+from gates.regress.judge import LOOKS  # noqa: E402
+from gates.seeds.sign_flips import sign_flip_test  # noqa: E402
 from tests.regress_bench.changes import CHANGES, Change, apply  # noqa: E402
 
 RESULT_HEADING = "## Last result"
@@ -134,6 +138,25 @@ def table(found: Sequence[tuple[Change, Row]]) -> str:
     return "\n".join(lines)
 
 
+def power(draws: int = 100, number: int = 250) -> str:
+    """Render how often a shift of one of many measures is found, as Markdown; all measures are normal."""
+    rng = np.random.default_rng(0)
+    lines = [
+        "| shift, in standard deviations of the difference | found | mean seeds |",
+        "|--:|--:|--:|",
+    ]
+    for shift in (0.0, 1.0, 1.5, 2.0, 3.0, 5.0):
+        found, seeds = [], []
+        for _ in range(draws):
+            values = rng.normal(size=(LOOKS.sizes[-1], number))
+            values[:, 0] += shift
+            test = sign_flip_test(values, LOOKS, two_sided=True)
+            found.append(test.found)
+            seeds.append(test.observations)
+        lines.append(f"| {shift:g} | {np.mean(found):.0%} | {np.mean(seeds):.1f} |")
+    return "\n".join([f"One of {number} measures is shifted, {draws} draws each:", "", *lines])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs; kept, reused")
@@ -151,6 +174,7 @@ def main() -> int:
     text = table(rows(out))
     print(text)
     if options.table:
+        text += f"\n\n### How small a difference is found\n\n{power()}"
         head = options.table.read_text(encoding="utf-8").split(RESULT_HEADING)[0]
         options.table.write_text(f"{head}{RESULT_HEADING}\n\n{text}\n", encoding="utf-8")
     return 0
