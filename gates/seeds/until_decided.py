@@ -12,7 +12,7 @@ from gates.seeds.result import SeedsAnswer, SeedVerdict, seeds_finding
 from gates.seeds.sign_flips import Looks, sign_flip_test
 from gates.seeds_needed import SeedsNeeded, seeds_needed_of
 from gates.series import FloatArray
-from gates.text import format_number, format_share
+from gates.text import format_share
 
 
 def seeds_answer(
@@ -45,15 +45,14 @@ def seeds_answer(
 
     total = max(most, len(seeds))
     needed_in_all = seeds_needed_of(rule, total)
+    failed = len(seeds) - passed - open_
     if passed + open_ + left < needed_in_all:
         return answer(
             "fails",
-            f"{len(seeds) - passed - open_} of {len(seeds)} failed, so {needed_in_all} of {total} cannot pass",
+            f"{failed} of {len(seeds)} failed, so that {needed_in_all} of {total} are out of reach",
         )
     if test.found and passed >= seeds_needed_of(rule, len(seeds)):
-        return answer(
-            "passes", f"{passed} of {len(seeds)} passed, p = {format_number(test.p, digits=2)}"
-        )
+        return answer("passes", f"{passed} of {len(seeds)} passed")
     if left == 0:
         return answer("undecided", f"all {most} seeds of the budget are trained")
     if not test.found and not test.can_find:
@@ -87,18 +86,18 @@ def enough_seeds(answer: SeedsAnswer) -> Finding:
     if answer.answer == "passes":
         about = "returns over the untrained policy" if answer.counted == "gains" else "verdicts"
         sure = (
-            f" Sign-flip test on {about}: luck alone does as well in {format_share(answer.p)} of cases, "
-            f"{format_share(answer.error)} are allowed over all rounds."
+            f", which luck alone reaches in {format_share(answer.p)} of cases (sign-flip test on {about}; "
+            f"{format_share(answer.error)} are allowed over all rounds)"
         )
         if answer.failure_rate_most is not None:
-            sure += f" With 95 %, at most {format_share(answer.failure_rate_most)} of this recipe's seeds fail."
-    word = {"passes": "decided", "fails": "decided"}.get(answer.answer, "not decided")
+            most = format_share(answer.failure_rate_most)
+            sure += f". With 95% confidence, at most {most} of this recipe's seeds fail"
     return seeds_finding(
         "seeds_decide",
         "Enough seeds to decide",
         outcome=Outcome.PASS if decided else Outcome.WARN,
         required=True,
-        reason=f"{word} after {took}: {answer.why}.{sure}",
+        reason=f"{'' if decided else 'not '}decided after {took}: {answer.why}{sure}.",
         fact="" if decided else f"not decided after {answer.seeds} seeds",
         value=answer.p,
         limit=answer.error,

@@ -109,7 +109,7 @@ def test_seeds_are_added_until_the_verdict_is_no_luck(ask: Callable[..., RunRequ
     assert [p.name for p in (request.out / "one").iterdir()] == ["joint-001"]
     report = outcome.stages[0].report.read_text()
     assert "decided after 6 of at most 7" in report.splitlines()[0]
-    assert "Sign-flip test on verdicts" in report
+    assert "sign-flip test on verdicts" in report
     again = run(request)
     assert all(stage.kept for stage in again.stages)
     assert trained(request, "one") == [f"seed-{seed}/run-001" for seed in range(6)]
