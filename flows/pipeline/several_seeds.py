@@ -27,6 +27,7 @@ from flows.pipeline.work import Work
 from flows.records.group_dir import GroupDirectory
 from flows.settings.plan import StagePlan
 from flows.settings.seeds import seeds_text
+from flows.settings.setting_files import known_stages
 from gates.seeds.sign_flips import Looks
 
 
@@ -56,7 +57,7 @@ class SeveralSeeds(Work):
         of a round.
         """
         group, looks = self.directory, stage.auto_seeds.looks
-        order = group.record.seeds if self.request.single_stage else self.request.seeds
+        order = self._may_be_taken(stage)
         begun = [seed for seed in order if (group.seed_path(seed) / stage.name).is_dir()]
         so_far = order.index(begun[-1]) + 1 if begun else 0
         broken: dict[int, str] = {}
@@ -79,6 +80,12 @@ class SeveralSeeds(Work):
                 return self._judge(stage, seeds, broken) if kept is None else kept
             self.reporter.say(f"{stage.name}: not decided after {size} seeds, {answer.why}")
         raise AssertionError("the last round decides")
+
+    def _may_be_taken(self, stage: StagePlan) -> tuple[int, ...]:
+        """Return the seeds that may train a stage; a later stage by itself takes those that trained the ones before."""
+        first = next(iter(known_stages(self.directory.record.stages_asked)), None)
+        alone = self.request.single_stage and first is not None and first.name != stage.name
+        return self.directory.record.seeds if alone else self.request.seeds
 
     def _bring_along(self, stage: StagePlan, seeds: Sequence[int]) -> None:
         """Take seeds into the group, and through the stages before this one."""

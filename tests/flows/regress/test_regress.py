@@ -148,9 +148,3 @@ def test_what_cannot_be_compared_is_said_in_one_sentence(
     monkeypatch.chdir(outside)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     assert "is in no git repository" in refused()
-
-
-def test_minutes_that_are_spent_leave_it_undecided(regress, repository: Path) -> None:
-    change(repository, 'request["seed"]', '-1 - request["seed"]')
-    result = regress("--minutes", "0.001")
-    assert result.exit_code in (2, 4), result.output
