@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from flows.settings.plan import StagePlan, resolve_plan
 from flows.settings.setting_files import is_path
 from flows.settings.trainers.own_trainer import DIVERGED, FINISHED, callers_environment
 from flows.training.process.process import ChildProcess
+from flows.training.process.slots import hold_slots
 from flows.training.process.stopping import sleep
 from gates.checks.gate_file import load_gate
 from gates.errors import GatesError
@@ -106,6 +108,7 @@ class Side:
         request: dict[str, Any] = {**self.stage.request, "seed": seed}
         (run / "request.json").write_text(strict_json(request), encoding="utf-8")
         why = self._train(run)
+        shutil.rmtree(run / "checkpoints", ignore_errors=True)  # those of many seeds fill a disk
         return broken_run(seed, why) if why else self.judged(seed, run)
 
     def judged(self, seed: int, run: Path) -> RunEvidence:
@@ -125,14 +128,19 @@ class Side:
     def _train(self, run: Path) -> str:
         """Train in a run directory; return why it did not come to its end, else nothing."""
         command = [sys.executable, "-m", "trainer", "run", "--run", str(run)]
-        started = time.monotonic()
-        with ChildProcess(
-            command,
-            cwd=run,
-            log=run / LOG_NAME,
-            environment=self._environment,
-            grace_s=_GRACE_S,
-        ) as child:
+        # Whoever holds a GPU or a simulator is waited for, be it the other side.
+        with (
+            hold_slots(self.stage.slots, who=str(run), waiting=lambda *_: None) as slots,
+            ChildProcess(
+                command,
+                cwd=run,
+                log=run / LOG_NAME,
+                environment=self._environment,
+                grace_s=_GRACE_S,
+                keep_open=slots,
+            ) as child,
+        ):
+            started = time.monotonic()
             while (code := child.poll()) is None:
                 if time.monotonic() - started > self.most_s:
                     return f"its training took more than {self.most_s:,.0f} s"

@@ -53,7 +53,6 @@ class Kept:
             return self.side.judged(seed, run)
         shutil.rmtree(run, ignore_errors=True)
         found = self.side.evidence(seed)
-        shutil.rmtree(run / "checkpoints", ignore_errors=True)
         (run / "trained").touch()
         return found
 
