@@ -1,4 +1,4 @@
-"""`gonogo run`, `stage`, `end` and `rollback`: the commands that train."""
+"""`gonogo run`, `stage`, `end`, `regress` and `rollback`: the commands that train."""
 
 from __future__ import annotations
 
@@ -112,6 +112,78 @@ def end(
         return end_early(directory)
 
     run_and_exit(work, debug=debug)
+
+
+@app.command()
+def regress(
+    base: Annotated[
+        str,
+        typer.Option(help="Revision before the change, such as main or HEAD~1.", metavar="REV"),
+    ],
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="Recipe to train: a name in config/presets or a path to a .yaml file.",
+            metavar="NAME",
+        ),
+    ] = "drive",
+    stage: Annotated[
+        str, typer.Option(help="Stage: a name, or a path to a .yaml file.", metavar="STAGE")
+    ] = "5k",
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Change a key of the preset for both revisions. Repeat it as often as you need.",
+            metavar="KEY=VALUE",
+        ),
+    ] = None,
+    minutes: Annotated[
+        float, typer.Option(help="Begin no further seeds after so many minutes.", min=0.1)
+    ] = 10.0,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            help="Trainings at the same time. (default: as many as the cores allow)", min=1
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for regress.md and regress.json.", metavar="DIR")
+    ] = Path("gonogo-reports/regress"),
+    debug: Debug = False,
+) -> None:
+    """Train a short stage with two revisions of the trainer and say whether the change made it worse.
+
+    Run it inside a checkout of gonogo: the files as they are now, also those
+    that are not committed, against the revision of --base. Both are copied
+    into a temporary folder; the checkout is not touched.
+
+    Exit codes: 0 no regression, 3 regression, 4 training moved or not decided, 2 wrong usage.
+
+    [bold]Examples[/]
+
+      gonogo regress --base main
+
+      gonogo regress --base HEAD~1 --preset pendulum
+    """
+
+    def work() -> int:
+        from flows.commands.terminal import EXIT_CODES, say
+        from flows.regress.command import RegressRequest
+        from flows.regress.command import regress as compare_revisions
+
+        request = RegressRequest(
+            base=base,
+            preset=preset,
+            stage=stage,
+            overrides=tuple(overrides or ()),
+            out=out,
+            jobs=jobs,
+            minutes=minutes,
+        )
+        return EXIT_CODES[compare_revisions(request, say, Path.cwd())]
+
+    run_and_exit(work, debug=debug, needs="torch")
 
 
 @app.command()

@@ -30,15 +30,21 @@ from flows.settings.run_options import DEFAULT_STAGES, Existing
 @flow(name="staged-validation", persist_result=False, retries=0)
 @in_one_sentence
 @with_run_fields("run")
-def staged_validation(given: Given) -> State[Any]:
+def staged_validation(  # noqa: D417  # the options of a run are described by themselves
+    *, given: Given, seeds_auto: bool = False
+) -> State[Any]:
     """Train a recipe stage by stage; the next stage starts only after a GO.
 
     Each stage ends with a report: verdict, checks, plots, likely cause and what to do next.
+
+    Args:
+        seeds_auto: Add seeds until their joint verdict is decided, as many as the stage's auto_seeds
+            allows; leave seeds empty.
     """
     from flows.cockpit.form_requests import whole_pipeline
     from flows.pipeline.flow import validate
 
-    return validate(whole_pipeline(given))
+    return validate(whole_pipeline(given, seeds_auto=seeds_auto))
 
 
 @flow(name="single-stage", persist_result=False, retries=0)

@@ -14,7 +14,6 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from flows.cockpit.choices import presets, stages
-from flows.settings.plan import SEED_LIMIT
 from flows.settings.run_options import (
     DEFAULT_PRESET,
     DEFAULT_STAGES,
@@ -23,6 +22,7 @@ from flows.settings.run_options import (
     RunOption,
     run_options,
 )
+from flows.settings.seeds import SEED_LIMIT
 
 OWN_STAGE: Final = "as the run says"
 """Choice of a stage: the one that the run itself names."""

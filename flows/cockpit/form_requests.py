@@ -14,11 +14,12 @@ from flows.pipeline.request import RunRequest
 from flows.records.group_dir import read_group
 from flows.records.run_dir import read_record
 from flows.records.stored_result import GROUP_FILE, PIPELINE_FILE
+from flows.settings.seeds import AUTO
 
 _SHOWN = 5
 
 
-def whole_pipeline(given: Given) -> RunRequest:
+def whole_pipeline(given: Given, *, seeds_auto: bool = False) -> RunRequest:
     """Return the request of `staged-validation`.
 
     A flow run has one new directory, however often it is retried.
@@ -27,6 +28,10 @@ def whole_pipeline(given: Given) -> RunRequest:
         FlowsError: The pipeline to continue does not exist, or the options do not fit it.
     """
     options = _options(given)
+    if seeds_auto and "seeds" in options:
+        raise UsageError("seeds_auto chooses the seeds; leave seeds empty, or seeds_auto off.")
+    if seeds_auto:
+        options["seeds"] = AUTO
     if "out" in options:
         options["out"] = existing_pipeline(options["out"])
     stamp = f"{created_at().astimezone():%Y%m%d-%H%M%S}-{str(flow_run_id())[:4]}"

@@ -13,7 +13,6 @@ from flows.prefect_server import prefect_server
 from flows.records.run_dir import PipelineDirectory
 from flows.records.stored_result import read_joint, read_result
 from flows.settings.plan import PipelinePlan
-from flows.settings.seeds import seeds_text
 from flows.settings.setting_files import known_stages
 from flows.settings.shell_path import shell_path
 from flows.surroundings import refuse_dead_server
@@ -37,7 +36,7 @@ def run(request: RunRequest, *, show_prefect: bool) -> int:
     # Opened once now: a problem with the folder should show before a server is started.
     note = _look_into_group(request, plan) if group else _look_into_pipeline(request, plan)
     names = ", ".join(f"{stage.name} ({stage.steps:,} steps)" for stage in plan.stages)
-    seeds = f"seed{'s' if group else ''} {seeds_text(request.seeds)}"
+    seeds = f"seed{'s' if group else ''} {request.seeds_text}"
     say(f"Preset {plan.preset}, {seeds}. Stages: {names}.")
     for text in plan.overrides:
         say(f"  --set {text}")

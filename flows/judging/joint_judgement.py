@@ -22,8 +22,9 @@ from gates.files import write_atomically
 from gates.progress import StageState
 from gates.seeds import result_file as joint_file
 from gates.seeds.judge import judge_seeds
-from gates.seeds.result import SeedRun
+from gates.seeds.result import JointResult, SeedRun, SeedsAnswer
 from gates.seeds.scores import seed_score
+from gates.seeds.sign_flips import Looks
 from reports.seeds.joint import write_joint_report
 
 
@@ -66,6 +67,7 @@ def judge_jointly(
     *,
     failed_before: Mapping[int, str],
     broken: Mapping[int, str],
+    looks: Looks | None = None,
 ) -> JointRecord:
     """Judge a stage over all seeds; write joint.json, report.md and the plot, and record the verdict.
 
@@ -74,18 +76,14 @@ def judge_jointly(
         stages: The stage's plan of each seed.
         failed_before: Seeds that an earlier stage ended, with its verdict.
         broken: Seeds whose training did not end as it should just now, with the reason.
+        looks: The rounds in which seeds were added until it was decided.
 
     Raises:
         OutputError: The group's folder cannot be written.
     """
     stage = next(iter(stages.values()))
     gate = load_gate(stage.gate)
-    found = {seed: seed_on_disk(group, seed, plan) for seed, plan in stages.items()}
-    runs = [
-        _seed_run(found[seed], stage, group.path, failed_before.get(seed, ""), broken.get(seed, ""))
-        for seed in sorted(found)
-    ]
-    result = judge_seeds(runs, stage=stage.name, needed=gate.seeds_needed)
+    found, result = _judged(group, stages, failed_before, broken, looks)
     spent = [seed.run.training_s for seed in found.values() if seed.run and seed.run.training_s]
     folder = group.new_folder(stage.name)
     record = JointRecord(
@@ -103,6 +101,37 @@ def judge_jointly(
         write_joint_report(joint_context(group, record, result), folder)
     group.save_entry(stage, record)
     return record
+
+
+def answer_so_far(
+    group: GroupDirectory,
+    stages: Mapping[int, StagePlan],
+    *,
+    failed_before: Mapping[int, str],
+    broken: Mapping[int, str],
+    looks: Looks,
+) -> SeedsAnswer:
+    """Say whether the seeds trained so far decide the joint verdict; writes nothing."""
+    _, result = _judged(group, stages, failed_before, broken, looks)
+    assert result.answer is not None, "looks were given"
+    return result.answer
+
+
+def _judged(
+    group: GroupDirectory,
+    stages: Mapping[int, StagePlan],
+    failed_before: Mapping[int, str],
+    broken: Mapping[int, str],
+    looks: Looks | None,
+) -> tuple[dict[int, SeedOnDisk], JointResult]:
+    stage = next(iter(stages.values()))
+    found = {seed: seed_on_disk(group, seed, plan) for seed, plan in stages.items()}
+    runs = [
+        _seed_run(found[seed], stage, group.path, failed_before.get(seed, ""), broken.get(seed, ""))
+        for seed in sorted(found)
+    ]
+    needed = load_gate(stage.gate).seeds_needed
+    return found, judge_seeds(runs, stage=stage.name, needed=needed, looks=looks)
 
 
 def show_joint(group: GroupDirectory, stage: str, name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -10,6 +9,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from flows.errors import UsageError
 from flows.pipeline.request import RunRequest
 from flows.settings.plan import PipelinePlan
+from flows.training.health.needs import available_cores
 
 
 def default_jobs(plan: PipelinePlan, seeds: int) -> int:
@@ -22,13 +22,6 @@ def default_jobs(plan: PipelinePlan, seeds: int) -> int:
     if any(needs.device == "cuda" or needs.exclusive_simulator for needs in every):
         return 1
     return max(1, min(seeds, *(available_cores() // needs.threads for needs in every)))
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def task_runner(request: RunRequest, jobs: int) -> TaskRunner[Any]:

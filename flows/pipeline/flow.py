@@ -24,7 +24,6 @@ from flows.pipeline.several_seeds import SeveralSeeds
 from flows.pipeline.work import Work
 from flows.records.json_file import read_json
 from flows.settings.plan import PipelinePlan, StagePlan
-from flows.settings.seeds import seeds_text
 from flows.training.progress import Reporter, SilentReporter
 from gates.findings import Verdict
 
@@ -64,7 +63,7 @@ def validate(
         or CONDITIONAL. A failed state of any other name is a crash.
     """
     plans = plans or request.plans()
-    plan, seeds = plans[request.seeds[0]], seeds_text(request.seeds)
+    plan, seeds = plans[request.seeds[0]], request.seeds_text
     page = RunPage(f"{plan.preset} seed{'s' if request.is_group else ''} {seeds}")
     page.tag(preset=plan.preset, **({"seeds": seeds} if request.is_group else {}))
     try:

@@ -20,8 +20,8 @@ from flows.records.run_dir import PipelineDirectory, read_record
 from flows.settings.mistakes import message_of
 from flows.settings.plan import PipelinePlan, resolve_plan
 from flows.settings.run_options import RunOptions, run_options
-from flows.settings.seeds import checked_seeds, parse_seeds, seeds_text
-from flows.settings.setting_files import is_path, reference, stages_of
+from flows.settings.seeds import AUTO, AutoSeeds, checked_seeds, parse_seeds, seeds_text
+from flows.settings.setting_files import is_path, known_stages, reference, stages_of
 from flows.settings.trainers.placeholders import names_in
 from flows.settings.warm_start import WarmStartOption, parse_warm_start
 from gates.checks.gate_file import load_gate
@@ -43,6 +43,8 @@ class RunRequest(RunOptions, BaseModel):
     """One stage by itself: which stages the pipeline consists of stays as it is."""
     only: tuple[int, ...] = ()
     """Seeds of a group to train now, all when empty; the others keep what they have."""
+    auto_seeds: bool = False
+    """`seeds` are those that may be trained, in this order; they are added until it is decided."""
 
     @classmethod
     def asked(cls, options: Mapping[str, Any]) -> RunRequest:
@@ -56,6 +58,14 @@ class RunRequest(RunOptions, BaseModel):
             return cls.model_validate(options)
         except ValidationError as error:
             raise ConfigError(_mistake(item) for item in error.errors()) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _auto(cls, options: object) -> object:
+        if not isinstance(options, Mapping) or options.get("seeds") not in (AUTO, [AUTO], (AUTO,)):
+            return options
+        # How many there may be, the stages say; see `completed`.
+        return {**options, "seeds": tuple(range(AutoSeeds().most)), "auto_seeds": True}
 
     @field_validator("stages", mode="before")
     @classmethod
@@ -99,6 +109,11 @@ class RunRequest(RunOptions, BaseModel):
     def is_group(self) -> bool:
         """True for several seeds, which are judged together."""
         return len(self.seeds) > 1
+
+    @property
+    def seeds_text(self) -> str:
+        """The seeds as `--seeds` takes them."""
+        return AUTO if self.auto_seeds else seeds_text(self.seeds)
 
     @property
     def override_signed(self) -> Signed | None:
@@ -155,7 +170,13 @@ class RunRequest(RunOptions, BaseModel):
                 "--override-no-go needs --out with a pipeline: only an existing verdict can be "
                 "overridden."
             )
-        if group is not None and "seeds" in said and not set(self.seeds) >= set(group.seeds):
+        auto = self.auto_seeds or (group is not None and group.auto_seeds and "seeds" not in said)
+        if auto:
+            stages = found.get("stages", self.stages)
+            most = max((stage.auto_seeds.most for stage in known_stages(stages)), default=0)
+            known = group.seeds if group is not None else ()
+            found |= {"seeds": _candidates(known, most or len(self.seeds)), "auto_seeds": True}
+        elif group is not None and "seeds" in said and not set(self.seeds) >= set(group.seeds):
             found |= {"seeds": group.seeds, "only": self._some_of(group)}
         request = self.model_copy(update={"out": out.absolute(), **found})
         request._check_together()
@@ -164,7 +185,7 @@ class RunRequest(RunOptions, BaseModel):
     def _new_folder(self, runs: Path, stamp: str) -> Path:
         recipe = Path(self.preset).stem if is_path(self.preset) else self.preset
         when = stamp or time.strftime("%Y%m%d-%H%M%S")
-        seeds = f"seed{'s' if self.is_group else ''}{seeds_text(self.seeds).replace(',', '_')}"
+        seeds = f"seed{'s' if self.is_group else ''}{self.seeds_text.replace(',', '_')}"
         folder = runs / f"{recipe}-{seeds}-{when}"[:120]
         return folder if stamp else _unused(folder)
 
@@ -226,7 +247,8 @@ class RunRequest(RunOptions, BaseModel):
         """Return what one seed is asked to do in its own pipeline directory."""
         if not self.is_group:
             return self
-        update = {"seeds": (seed,), "only": (), "out": seed_folder(self.out, seed)}
+        out = seed_folder(self.out, seed)
+        update = {"seeds": (seed,), "only": (), "auto_seeds": False, "out": out}
         return self.model_copy(update=update)
 
     def plan(self) -> PipelinePlan:
@@ -286,7 +308,13 @@ class RunRequest(RunOptions, BaseModel):
             UsageError: It is in use, or holds something else.
             OutputError: It cannot be written.
         """
-        return GroupDirectory.open(self.out, plan, seeds=self.seeds, **self._sources)
+        seeds = self.seeds
+        if self.auto_seeds:
+            known = read_group(self.out)
+            seeds = known.seeds if known is not None else seeds[: plan.stages[0].auto_seeds.round]
+        return GroupDirectory.open(
+            self.out, plan, seeds=seeds, auto_seeds=self.auto_seeds, **self._sources
+        )
 
     @property
     def _sources(self) -> dict[str, Any]:
@@ -308,6 +336,12 @@ def _mistake(item: Mapping[str, Any]) -> str:
     name = str(item["loc"][0])
     option = options[name].flag if name in options else name
     return f"{option}: {message_of(item)}"
+
+
+def _candidates(known: Sequence[int], most: int) -> tuple[int, ...]:
+    """Return the seeds that may be trained: those of a group, and then those that follow."""
+    first = max(known, default=-1) + 1
+    return (*known, *range(first, first + most - len(known)))
 
 
 def _unused(path: Path) -> Path:

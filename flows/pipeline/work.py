@@ -13,7 +13,6 @@ from flows.pipeline.request import RunRequest
 from flows.records.group_dir import GroupDirectory
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import PipelinePlan, StagePlan
-from flows.settings.seeds import seeds_text
 
 
 class Work(ABC):
@@ -32,7 +31,7 @@ class Work(ABC):
         self.plan = plans[request.seeds[0]]
         self.publisher = Publisher(
             preset=self.plan.preset,
-            seeds=seeds_text(request.seeds),
+            seeds=request.seeds_text,
             is_group=request.is_group,
             say=reporter.say,
         )

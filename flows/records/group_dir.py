@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ class GroupDirectory(StateFolder[GroupRecord]):
         plan: PipelinePlan,
         *,
         seeds: tuple[int, ...],
+        auto_seeds: bool = False,
         preset_source: str,
         stages_asked: tuple[str, ...] = (),
     ) -> GroupDirectory:
@@ -57,13 +59,13 @@ class GroupDirectory(StateFolder[GroupRecord]):
             preset=plan.preset,
             preset_source=preset_source,
             seeds=seeds,
+            auto_seeds=auto_seeds,
             overrides=plan.overrides,
             stages_asked=stages_asked,
             created_at=utc_now(),
         )
-        return cls._opened(
-            path, new, lambda known: new.taking_up(known).model_copy(update={"seeds": seeds})
-        )
+        own = {"seeds": seeds, "auto_seeds": auto_seeds}
+        return cls._opened(path, new, lambda known: new.taking_up(known).model_copy(update=own))
 
     @classmethod
     def why_not(cls, known: GroupRecord, new: GroupRecord) -> str:
@@ -77,6 +79,12 @@ class GroupDirectory(StateFolder[GroupRecord]):
             f"seeds {seeds_text(known.seeds)}, and --seeds {seeds_text(new.seeds)} leaves out "
             f"{seeds_text(gone)}. A seed can be added, not removed; choose another --out."
         )
+
+    def take_in(self, seeds: Iterable[int]) -> None:
+        """Add seeds to the group, before the first of them trains."""
+        every = tuple(sorted({*self.record.seeds, *seeds}))
+        if every != self.record.seeds:
+            self.save(self.record.model_copy(update={"seeds": every}))
 
     def seed_path(self, seed: int) -> Path:
         """Return the pipeline directory of one seed."""

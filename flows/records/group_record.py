@@ -40,3 +40,5 @@ class GroupRecord(StateRecord[JointRecord, StageJoints]):
     """The content of group.json."""
 
     seeds: tuple[int, ...]
+    auto_seeds: bool = False
+    """Seeds are added until it is decided; `seeds` are those so far."""

@@ -12,6 +12,7 @@ from flows.settings.long_stage import LongStage
 from flows.settings.mistakes import Mistake
 from flows.settings.overrides import ROOTS, Override, parse_overrides
 from flows.settings.run_options import DEFAULT_PRESET, DEFAULT_STAGES, LiveMode
+from flows.settings.seeds import SEED_LIMIT, AutoSeeds
 from flows.settings.setting_files import (
     PresetFile,
     StageFile,
@@ -27,8 +28,6 @@ from flows.settings.trainers.slots import derived_slots
 from flows.settings.trainers.trainer_check import CheckResult, Needs, check_requests
 from flows.settings.warm_start import WarmMode
 from gates.errors import GateConfigError
-
-SEED_LIMIT = 2**31
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +58,8 @@ class StagePlan:
     """What ends or judges the training on its way."""
     until_decided: float = 0.0
     """Share of the stage's time that more episodes may take where learning is not decided."""
+    auto_seeds: AutoSeeds = field(default_factory=AutoSeeds)
+    """What `--seeds auto` may add."""
     begin: WarmMode = "fresh"
     """What the stage takes over from the stage before it; `flows.training.warm_start` finds it."""
 
@@ -216,6 +217,7 @@ def _stage_plan(
         slots=derived_slots(answer.needs) if preset.slots is None else preset.slots,
         long=draft.file.long,
         until_decided=draft.file.eval.until_decided,
+        auto_seeds=draft.file.auto_seeds,
         begin=draft.file.warm_start,
     )
 

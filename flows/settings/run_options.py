@@ -87,7 +87,8 @@ class RunOptions:
         tuple[int, ...],
         Option(
             help="Seed of the training, or several, such as 0-4 or 0,1,7: trained in parallel and "
-            "judged together before the next stage starts.",
+            "judged together before the next stage starts. auto adds seeds until their verdict is "
+            "decided.",
             default="those of the pipeline in --out, else 0",
             metavar="SEEDS",
             spellings=("--seed",),

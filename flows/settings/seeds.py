@@ -1,14 +1,22 @@
-"""`--seeds 0-4` and `--seeds 0,1,7`: from text to seeds and back."""
+"""`--seeds 0-4`, `--seeds 0,1,7` and `--seeds auto`: from text to seeds and back."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flows.errors import UsageError
-from flows.settings.plan import SEED_LIMIT
 
+if TYPE_CHECKING:
+    from gates.seeds.sign_flips import Looks
+
+SEED_LIMIT = 2**31
 MOST_SEEDS = 100
+AUTO = "auto"
+"""In place of seeds: as many as it takes."""
 _PART = re.compile(r"(\d{1,10})(?:\s*-\s*(\d{1,10}))?")
 
 
@@ -64,3 +72,31 @@ def seeds_text(seeds: Iterable[int]) -> str:
     return ",".join(
         f"{run[0]}-{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs
     )
+
+
+class AutoSeeds(BaseModel):
+    """How many seeds `--seeds auto` may add, part of a stage file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+
+    round: Annotated[int, Field(ge=1, strict=True)] = 3
+    """Seeds that are added at a time."""
+    most: Annotated[int, Field(ge=2, le=MOST_SEEDS, strict=True)] = 10
+    """Seeds after which it ends without an answer."""
+    error: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    """Probability, over all rounds together, that a recipe passes whose seeds pass and fail alike."""
+
+    @model_validator(mode="after")
+    def _can_decide(self) -> AutoSeeds:
+        if 0.5**self.most > self.error:
+            raise ValueError(
+                f"most: {self.most} seeds can never decide at an error of {self.error:g}; allow more seeds"
+            )
+        return self
+
+    @property
+    def looks(self) -> Looks:
+        """When the test looks at the seeds."""
+        from gates.seeds.sign_flips import Looks
+
+        return Looks.in_rounds(self.round, self.most, self.error)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from flows.errors import ConfigError
 from flows.settings.long_stage import LongStage
 from flows.settings.mistakes import did_you_mean, mistake_text
+from flows.settings.seeds import AutoSeeds
 from flows.settings.supervision import Supervision
 from flows.settings.trainers.slots import Slot
 from flows.settings.warm_start import WarmMode
@@ -74,6 +75,8 @@ class StageFile(LongStage):
     warm_start: WarmMode = "fresh"
     """What is taken over from the newest checkpoint of the stage before: nothing, the weights, or the
     optimisers' moments as well."""
+    auto_seeds: AutoSeeds = AutoSeeds()
+    """What `--seeds auto` may add; docs/seeds.md."""
     supervision: Supervision = Supervision()
     """How the training is watched; docs/supervision.md."""
 

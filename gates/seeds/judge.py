@@ -12,13 +12,17 @@ from gates.seeds.findings import enough_passed, every_seed_judged, verdicts_agre
 from gates.seeds.recipe import really_different, same_recipe
 from gates.seeds.result import JointResult, SeedRun, SeedVerdict
 from gates.seeds.returns import returns_agree
+from gates.seeds.sign_flips import Looks
 from gates.seeds.statistics import bootstrap_interval, interquartile_mean
+from gates.seeds.until_decided import enough_seeds, seeds_answer
 from gates.seeds_needed import SeedsNeeded, seeds_needed_of
 from gates.text import format_number
 from gates.verdict import decide
 
 
-def judge_seeds(runs: Sequence[SeedRun], *, stage: str, needed: SeedsNeeded) -> JointResult:
+def judge_seeds(
+    runs: Sequence[SeedRun], *, stage: str, needed: SeedsNeeded, looks: Looks | None = None
+) -> JointResult:
     """Judge the seeds of a stage together.
 
     The verdict is the worst of its parts, as within one run: too few seeds that passed are a NO_GO,
@@ -29,6 +33,7 @@ def judge_seeds(runs: Sequence[SeedRun], *, stage: str, needed: SeedsNeeded) -> 
         runs: Every seed that was asked for, also those that crashed or were never started.
         stage: Name that the result bears.
         needed: `seeds_needed` of the stage's gate.
+        looks: When seeds were added until it was decided: the plan of the rounds.
 
     Raises:
         ValueError: Fewer than two seeds, or one named twice; one run is judged by its gate alone.
@@ -40,13 +45,20 @@ def judge_seeds(runs: Sequence[SeedRun], *, stage: str, needed: SeedsNeeded) -> 
     results = [run.result for run in runs if run.result is not None]
     scores = np.array([seed.score.value for seed in seeds if seed.score is not None])
     returns = bootstrap_interval([scores]) if len(scores) else None
+    learning_judged = _judges_learning(results)
+    answer = (
+        None
+        if looks is None
+        else seeds_answer(seeds, needed, looks, learning_judged=learning_judged)
+    )
     found: list[Finding | None] = [
         enough_passed(seeds, count),
+        None if answer is None else enough_seeds(answer),
         every_seed_judged(seeds, count),
         same_recipe(runs),
         really_different(runs),
         verdicts_agree(seeds),
-        returns_agree(seeds, returns, learning_judged=_judges_learning(results)),
+        returns_agree(seeds, returns, learning_judged=learning_judged),
     ]
     findings = tuple(finding for finding in found if finding is not None)
     decision = decide(findings)
@@ -55,6 +67,10 @@ def judge_seeds(runs: Sequence[SeedRun], *, stage: str, needed: SeedsNeeded) -> 
     deciding = decision.deciding
     if decision.verdict is Verdict.GO:
         deciding = _why_go(seeds, count, mean_return, findings)
+        if answer is not None:
+            deciding = (
+                f"{deciding.rstrip('.')}; decided after {answer.seeds} of at most {answer.most}."
+            )
     planned = {result.planned_steps for result in results}
     return JointResult(
         verdict=decision.verdict,
@@ -69,6 +85,7 @@ def judge_seeds(runs: Sequence[SeedRun], *, stage: str, needed: SeedsNeeded) -> 
         gate_sha256=results[0].gate_sha256 if results else "",
         preset=results[0].preset if results else "",
         planned_steps=planned.pop() if len(planned) == 1 else None,
+        answer=answer,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from gates.findings import Finding, GateResult, Verdict
 from gates.metrics import Interval
@@ -49,6 +49,31 @@ class SeedVerdict:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeedsAnswer:
+    """What the seeds so far say, and how sure that is."""
+
+    answer: Literal["passes", "fails", "undecided", "open"]
+    """`open` asks for another round; `undecided` is the end without an answer."""
+    why: str
+    """Half a sentence."""
+    counted: Literal["gains", "verdicts"]
+    """What the test is about: each seed's return over its untrained policy, or GO against everything else."""
+    seeds: int
+    most: int
+    error: float
+    """Probability, over all rounds together, to find that a recipe passes whose seeds pass and fail alike."""
+    p: float | None
+    """Of the newest look; None before the first."""
+    failure_rate_most: float | None
+    """With 95 %, no more of the recipe's seeds fail; None when one failed already."""
+
+    @property
+    def ended(self) -> bool:
+        """No further seed is needed, or allowed."""
+        return self.answer != "open"
+
+
+@dataclass(frozen=True, kw_only=True)
 class JointResult:
     """Everything that a joint judgement decided: the content of joint.json."""
 
@@ -69,6 +94,8 @@ class JointResult:
     gate_sha256: str
     preset: str = ""
     planned_steps: int | None = None
+    answer: SeedsAnswer | None = None
+    """Where the number of seeds was left open: how it was decided."""
 
     def with_verdict(self, verdict: Verdict | None) -> tuple[SeedVerdict, ...]:
         """Return the seeds of one verdict; None: those without any."""

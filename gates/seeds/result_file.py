@@ -10,7 +10,7 @@ from gates.errors import InputError
 from gates.findings import Verdict
 from gates.metrics import Interval
 from gates.result_file import read_finding, strict_json
-from gates.seeds.result import JointResult, SeedVerdict
+from gates.seeds.result import JointResult, SeedsAnswer, SeedVerdict
 from gates.seeds.scores import SeedScore
 
 FORMAT = 1
@@ -36,6 +36,7 @@ def from_json(text: str) -> JointResult:
         data["findings"] = tuple(map(read_finding, data["findings"]))
         data["seeds"] = tuple(_seed(seed) for seed in data["seeds"])
         data["returns"] = Interval(**data["returns"]) if data.get("returns") else None
+        data["answer"] = SeedsAnswer(**data["answer"]) if data.get("answer") else None
         return JointResult(**data)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"not a joint.json that can be read: {error}") from error

@@ -182,6 +182,17 @@ def test_a_group_has_one_folder_and_a_name_without_an_override_means_nothing(
 
 
 @pytest.mark.usefixtures("flow_run")
+def test_seeds_are_added_as_needed_or_chosen_never_both(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = asked_by_form("staged-validation", monkeypatch, seeds_auto=True)
+    assert (request.auto_seeds, request.is_group) == (True, True)
+    assert request.out.name.startswith("drive-seedsauto-")
+    with pytest.raises(UsageError, match="seeds_auto chooses the seeds"):
+        asked_by_form("staged-validation", monkeypatch, seeds_auto=True, seeds=[1])
+
+
+@pytest.mark.usefixtures("flow_run")
 def test_an_existing_pipeline_says_what_the_form_leaves_alone(
     runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from flows.settings.run_options import Command, Option, run_options
 FORMS = {"run": "staged-validation", "stage": "single-stage"}
 OF_THE_PIPELINE = {"stage": {"preset"}}
 """A form for one stage always belongs to a pipeline, which has its preset."""
-NOT_AN_OPTION = {"single_stage", "only"}
+NOT_AN_OPTION = {"single_stage", "only", "auto_seeds"}
 
 
 def flags(command: Command) -> dict[str, list[str]]:
