@@ -33,8 +33,8 @@ RETURNS: Mapping[str, Draw] = {
 
 def paired(draws: int, seed: int = 0) -> Iterator[tuple[str, list[float]]]:
     """Yield, for each kind of returns, how often p of paired differences was at or below each nominal error."""
-    for name, draw in RETURNS.items():
-        rng = np.random.default_rng(seed)
+    for number, (name, draw) in enumerate(RETURNS.items()):
+        rng = np.random.default_rng((seed, number))
         found = np.array([sign_flip_p(draw(rng, PAIRS) - draw(rng, PAIRS)) for _ in range(draws)])
         yield name, [float(np.mean(found <= level)) for level in NOMINAL]
 
