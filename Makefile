@@ -26,8 +26,8 @@ $(VENV)/installed-dev: $(VENV)/installed
 install: $(VENV)/installed  ## Create .venv and install the product
 install-dev: $(VENV)/installed-dev  ## Install also what tests and checks need
 
-run: install  ## Train and judge 5K, 50K and 1M steps; more options: make run ARGS="--preset drive-84"
-	$(BIN)/gonogo run $(ARGS)
+run: install  ## Train and judge 5K, 50K and up to 1M steps; more options: make run ARGS="--preset drive-84"
+	$(BIN)/gonogo run --on-plateau stop $(ARGS)
 
 test: install-dev  ## Run the default tests (under 5 minutes on two cores)
 	$(BIN)/python -m pytest -n 2 -m "not slow and not browser and not carla and not gpu" $(ARGS)

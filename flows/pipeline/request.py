@@ -263,6 +263,7 @@ class RunRequest(RunOptions, BaseModel):
             seed=self.seeds[0],
             overrides=self.overrides,
             live=self.live,
+            on_plateau=self.on_plateau,
         )
 
     def plans(self) -> dict[int, PipelinePlan]:

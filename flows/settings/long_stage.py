@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from flows.settings.run_options import PlateauMode
 from gates.runs.ended_early import PlateauRule
 
 Count = Annotated[int, Field(ge=1, strict=True)]
@@ -15,13 +16,10 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
-EarlyStopMode = Literal["warn", "stop"]
-
-
 class EarlyStopSettings(_Part):
     """A training whose evaluations stopped to improve: say so, or end it, so that its gate judges it as any other."""
 
-    mode: EarlyStopMode = "warn"
+    mode: PlateauMode = "warn"
     """`warn` says what ending would save, and how to end it; `stop` ends it. The plan asked for all steps."""
     steps: Count | None = None
     """Environment steps without an improvement of the best evaluation; unset: never said nor ended."""
@@ -70,6 +68,14 @@ class LongStage(_Part):
     """Environment steps at which the stage's gate says what it would say; nothing stops or starts."""
     hopeless: HopelessSettings = HopelessSettings()
     """Stopping a training that can no longer earn a GO."""
+
+    def with_plateau_mode(self, mode: PlateauMode | None) -> LongStage:
+        """Return the same with another mode of early stopping; None changes nothing."""
+        if mode is None:
+            return self
+        return self.model_copy(
+            update={"early_stop": self.early_stop.model_copy(update={"mode": mode})}
+        )
 
     @model_validator(mode="after")
     def _consistent(self) -> LongStage:

@@ -11,7 +11,7 @@ from flows.errors import ConfigError
 from flows.settings.long_stage import LongStage
 from flows.settings.mistakes import Mistake
 from flows.settings.overrides import ROOTS, Override, parse_overrides
-from flows.settings.run_options import DEFAULT_PRESET, DEFAULT_STAGES, LiveMode
+from flows.settings.run_options import DEFAULT_PRESET, DEFAULT_STAGES, LiveMode, PlateauMode
 from flows.settings.seeds import SEED_LIMIT, AutoSeeds
 from flows.settings.setting_files import (
     PresetFile,
@@ -86,6 +86,14 @@ class _Stage:
     request: dict[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Modes:
+    """What was asked for in place of what stage files say."""
+
+    live: LiveMode | None
+    on_plateau: PlateauMode | None
+
+
 def resolve_plan(
     *,
     preset: str = DEFAULT_PRESET,
@@ -93,11 +101,12 @@ def resolve_plan(
     seed: int = 0,
     overrides: Sequence[str] = (),
     live: LiveMode | None = None,
+    on_plateau: PlateauMode | None = None,
 ) -> PipelinePlan:
     """Load and check everything before anything is started.
 
     Values come from the preset, the stage file's cadence and the overrides; the later one wins.
-    `live` replaces the stage files' live mode.
+    `live` and `on_plateau` replace the stage files' modes.
 
     Raises:
         ConfigError: With all mistakes at once, each with its file or option and its key.
@@ -118,7 +127,8 @@ def resolve_plan(
         mistakes += [mistake for mistake in odd if mistake not in mistakes]
         drafts.append(_Stage(path=stage_path, file=file, gate=gate, request=request))
     askable = content.by_command or not (misfits or _seed_mistakes(seed))
-    planned = _planned(drafts, content, path, live) if askable else []
+    modes = _Modes(live=live, on_plateau=on_plateau)
+    planned = _planned(drafts, content, path, modes) if askable else []
     mistakes += _with_origin((m for _, found in planned for m in found), path, parsed)
     if not mistakes:
         mistakes += _too_short([stage for stage, _ in planned])
@@ -165,7 +175,7 @@ def _gate(path: Path, stage: StageFile, mistakes: list[str]) -> str:
 
 
 def _planned(
-    drafts: Sequence[_Stage], preset: PresetFile, path: Path, live: LiveMode | None
+    drafts: Sequence[_Stage], preset: PresetFile, path: Path, modes: _Modes
 ) -> list[tuple[StagePlan, tuple[Mistake, ...]]]:
     """Check the requests; return each stage with what the trainer says against it."""
     folder = path.absolute().parent
@@ -174,7 +184,7 @@ def _planned(
     else:
         checked = [(None, answer) for answer in check_requests([d.request for d in drafts])]
     return [
-        (_stage_plan(draft, preset, answer, trainer, live), answer.mistakes)
+        (_stage_plan(draft, preset, answer, trainer, modes), answer.mistakes)
         for draft, (trainer, answer) in zip(drafts, checked, strict=True)
     ]
 
@@ -201,7 +211,7 @@ def _stage_plan(
     preset: PresetFile,
     answer: CheckResult,
     trainer: TrainerCommand | None,
-    live: LiveMode | None,
+    modes: _Modes,
 ) -> StagePlan:
     return StagePlan(
         name=draft.file.name,
@@ -211,11 +221,11 @@ def _stage_plan(
         request=draft.request,
         resolved=answer.resolved,
         trainer=trainer,
-        supervision=draft.file.supervision.with_live(live),
+        supervision=draft.file.supervision.with_live(modes.live),
         needs=answer.needs,
         code=answer.code,
         slots=derived_slots(answer.needs) if preset.slots is None else preset.slots,
-        long=draft.file.long,
+        long=draft.file.long.with_plateau_mode(modes.on_plateau),
         until_decided=draft.file.eval.until_decided,
         auto_seeds=draft.file.auto_seeds,
         begin=draft.file.warm_start,

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 Command = Literal["run", "stage"]
 Existing = Literal["keep", "resume", "retrain"]
 LiveMode = Literal["off", "warn", "stop"]
+PlateauMode = Literal["warn", "stop"]
 Carry = Literal["weights", "learner"]
 """What a warm start loads: networks, targets and reward normalization; `learner` adds the optimizers."""
 OnConditional = Literal["stop", "wait", "continue"]
@@ -134,6 +135,14 @@ class RunOptions:
         Option(
             help="What to do with a run that is certain to fail its gate while it still trains.",
             default="as the stage file says, normally stop",
+        ),
+    ] = None
+    on_plateau: Annotated[
+        PlateauMode | None,
+        Option(
+            help="What to do with a training whose evaluations stopped to improve, where the stage "
+            "has a rule for it: say so, or end it and judge it.",
+            default="as the stage file says, normally warn",
         ),
     ] = None
     on_conditional: Annotated[

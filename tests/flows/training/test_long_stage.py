@@ -478,3 +478,12 @@ def test_a_plateau_is_only_said_until_somebody_lets_it_end_the_run(
         end_early(folder)
     with pytest.raises(UsageError, match="is no run of a pipeline"):
         end_early(folder.parent)
+
+
+def test_one_command_may_let_plateaus_end_its_runs(opened: Opened, files: Path) -> None:
+    stage, _ = long_stage(opened, files, "plateau")
+    warns = stage.long.with_plateau_mode("warn")
+    assert warns.early_stop.mode == "warn"
+    assert warns.with_plateau_mode(None) is warns
+    assert warns.with_plateau_mode("stop") == stage.long
+    assert RunRequest.asked({"stages": ("1m",), "on_plateau": "stop"}).on_plateau == "stop"
