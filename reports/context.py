@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from gates.audit.stages_before import StageAfresh
-from gates.findings import GateResult
-from gates.progress import EvaluationPoint, StageState
-from gates.runs.drives import EpisodePictures, FinalEvaluation
-from gates.seeds.result import JointResult
-from gates.series import EventLog
+if TYPE_CHECKING:
+    from gates.audit.stages_before import StageAfresh
+    from gates.findings import GateResult
+    from gates.progress import EvaluationPoint, StageState
+    from gates.runs.drives import EpisodePictures, FinalEvaluation
+    from gates.seeds.result import JointResult
+    from gates.series import EventLog
 
 
 @dataclass(frozen=True, kw_only=True)

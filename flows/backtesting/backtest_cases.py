@@ -12,7 +12,8 @@ from flows.errors import ConfigError, FlowsError, UsageError
 from flows.judging.rules import Asked, foreign_folder, own_run, rules_for
 from flows.records.json_file import read_json
 from flows.records.stored_result import GATE_FILE, RUN_FILE, read_result
-from flows.settings.setting_files import is_path, load_stage
+from flows.settings.setting_files import load_stage
+from flows.settings.stage_rules import is_path
 from flows.stored.find import find_runs
 from gates.checks.gate_file import load_gate
 from gates.findings import GateResult

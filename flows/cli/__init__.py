@@ -3,24 +3,23 @@
 In: `sys.argv`. Out: one call of `flows.commands`, and its exit code.
 
     train, decide, judge, policy, serve, machine    the commands, grouped as in the help
+    every_command    the application that they make together
+    gate       `gonogo gate` as most people type it, without that application
     options    makes the options of `run` and `stage` from `RunOptions`
     exit       errors become one sentence, verdicts exit codes
 
 `gonogo --help` answers without importing pydantic, Prefect or numpy.
 """
-# ruff: isort: skip_file
 
 from __future__ import annotations
 
 import io
 import sys
 
-# Each of these modules adds its commands to `app`; the help lists them in this order.
-from flows.cli import train, decide, judge, policy, serve, machine  # noqa: F401
 from flows.cli import exit as leaving
-from flows.cli.app import app
+from flows.cli import gate
 
-__all__ = ["app", "main"]
+__all__ = ["main"]
 
 
 def main() -> None:
@@ -30,4 +29,9 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal may not know our characters, and a file name may not be one of text at all.
             stream.reconfigure(errors="backslashreplace")
+    asked = gate.plain(sys.argv[1:])
+    if asked is not None:
+        sys.exit(leaving.as_typer_ends(lambda: gate.judge_and_show(**asked)))
+    from flows.cli.every_command import app
+
     sys.exit(app())

@@ -7,8 +7,6 @@ import os
 import sys
 from collections.abc import Callable
 
-import typer
-
 _OFTEN_ENOUGH = 100_000
 """New objects between two collections of cyclic garbage, in a process that ends within seconds."""
 
@@ -45,7 +43,20 @@ def after_the_command(work: Callable[[], None]) -> None:
 def run_and_exit(
     work: Callable[[], int], *, debug: bool, brief: bool = False, needs: str = ""
 ) -> None:
-    """Do the work of one command and leave the command line with its exit code.
+    """Do the work of one command as `exit_code_of` does, and leave the command line with its exit code.
+
+    Raises:
+        typer.Exit: Always.
+    """
+    import typer
+
+    raise typer.Exit(exit_code_of(work, debug=debug, brief=brief, needs=needs))
+
+
+def exit_code_of(
+    work: Callable[[], int], *, debug: bool, brief: bool = False, needs: str = ""
+) -> int:
+    """Do the work of one command; return its exit code, also where it goes wrong.
 
     Args:
         work: Imports what it needs, does the work and returns the exit code.
@@ -54,10 +65,9 @@ def run_and_exit(
         needs: Package of an extra without which the command cannot start.
 
     Raises:
-        typer.Exit: Always.
+        BrokenPipeError: Nobody reads standard output.
     """
     from flows.commands.terminal import Ended, one_sentence_for_errors
-    from flows.settings.extras import require
 
     ends = brief and process_ends_with_the_command
     if ends:
@@ -67,6 +77,8 @@ def run_and_exit(
     try:
         with one_sentence_for_errors(debug=debug):
             if needs:
+                from flows.settings.extras import require
+
                 require(needs)
             code = work()
             sys.stdout.flush()
@@ -74,4 +86,15 @@ def run_and_exit(
         code = ended.code
     if ends:
         gc.freeze()  # nor are the imported modules searched at the end
-    raise typer.Exit(code)
+    return code
+
+
+def as_typer_ends(command: Callable[[], int]) -> int:
+    """Return the exit code of a command, quietly also where nobody reads it or waits for it any more."""
+    try:
+        return command()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130

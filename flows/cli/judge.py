@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from flows.cli.app import app
-from flows.cli.exit import after_the_command, run_and_exit
+from flows.cli.exit import run_and_exit
+from flows.cli.gate import judge_and_show
 from flows.cli.options import AsJson, Debug
 
 
@@ -80,31 +81,21 @@ def gate(
 
       gonogo gate logs/td3_5k --stage 5k --json > gate.json
     """
-    from gates.second_reader.process import second_reader
-
-    # First of all: loading it takes longer than judging a short run.
-    with second_reader(wanted=not no_cross_check) as reader:
-
-        def work() -> int:
-            from flows.commands.gate import judge_with, show_verdict
-            from flows.judging.rules import Asked
-
-            asked = Asked(
-                stage=stage,
-                gate=gate_file,
-                planned_steps=planned_steps,
-                config=config,
-                dialect=dialect,
-                cross_check=not no_cross_check,
-                second_reader=reader,
-            )
-            judged = judge_with(directory, asked, out=out, plots_later=not wait)
-            code = show_verdict(judged, as_json=as_json)
-            if judged.draw is not None:
-                after_the_command(judged.draw)
-            return code
-
-        run_and_exit(work, debug=debug, brief=True)
+    raise typer.Exit(
+        judge_and_show(
+            directory,
+            stage=stage,
+            planned_steps=planned_steps,
+            as_json=as_json,
+            out=out,
+            no_cross_check=no_cross_check,
+            gate_file=gate_file,
+            config=config,
+            dialect=dialect,
+            wait=wait,
+            debug=debug,
+        )
+    )
 
 
 @app.command()

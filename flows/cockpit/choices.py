@@ -11,7 +11,8 @@ from pathlib import Path
 
 from flows.errors import ConfigError, UsageError
 from flows.settings.run_options import DEFAULT_STAGES
-from flows.settings.setting_files import PresetFile, StageFile, load_file, shipped
+from flows.settings.setting_files import PresetFile, StageFile, load_file
+from flows.settings.stage_rules import shipped
 
 OWN_PRESETS, OWN_STAGES = "GONOGO_PRESETS", "GONOGO_STAGES"
 """Environment variables: paths of the user's own files, with os.pathsep between them."""

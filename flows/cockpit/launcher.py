@@ -17,7 +17,7 @@ from flows.commands.terminal import say
 from flows.errors import FlowsError, ServerError, UsageError, writing
 from flows.prefect_environment import prepare_environment
 from flows.prefect_server import LOOPBACK, PrefectServer, free_port
-from flows.records.state_folder import try_lock
+from flows.records.folder_lock import try_lock
 from flows.settings.shell_path import shell_path
 from flows.surroundings import without_password
 from flows.training.process.stopping import StopRequested, raise_on_stop_signals

@@ -9,8 +9,7 @@ from typing import Any
 from flows.commands.terminal import say
 from flows.errors import writing
 from flows.judging.rules import REPORTS_FOLDER
-from flows.records.json_file import finding_content, read_json, strict_json
-from flows.records.state_record import utc_now
+from flows.records.json_file import finding_content, read_json, strict_json, utc_now
 from flows.settings.shell_path import shell_path
 from flows.stored.compared import find_run, load_run, stage_of
 from gates.files import write_atomically

@@ -17,7 +17,7 @@ from flows.commands.facts import Fact
 from flows.errors import ConfigError, FlowsError
 from flows.settings.extras import MissingExtraError, require
 from flows.settings.plan import resolve_plan
-from flows.settings.setting_files import shipped
+from flows.settings.stage_rules import shipped
 
 LEAST_FREE_GIB = 2.0
 """Replay, checkpoints and events of the default preset stay well below this."""

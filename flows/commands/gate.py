@@ -13,12 +13,11 @@ from flows.judging.rules import (
     foreign_folder,
     live_stop_of,
     own_run,
+    pipeline_of,
     recorded_run,
     rules_for,
 )
-from flows.judging.stage_context import stage_context
-from flows.records.run_dir import PipelineDirectory
-from flows.records.state_record import utc_now
+from flows.records.json_file import utc_now
 from flows.records.stored_result import GATE_FILE, read_result
 from flows.settings.shell_path import shell_path
 from gates.audit.trainer import MAPPING_FILE
@@ -79,8 +78,12 @@ def context_of(
     """
     asked = asked or Asked()
     run = own_run(directory)
-    pipeline = PipelineDirectory.view(run.absolute().parents[1]) if run else None
-    if run and pipeline and (recorded := recorded_run(run, pipeline.record)):
+    record = pipeline_of(run)
+    if run and record and (recorded := recorded_run(run, record)):
+        from flows.judging.stage_context import stage_context
+        from flows.records.run_dir import PipelineDirectory
+
+        pipeline = PipelineDirectory(run.absolute().parents[1], record, lock=-1)
         return stage_context(run.absolute().parent.name, recorded, pipeline, judgement)
     info = judgement.run_info
     planned = judgement.result.planned_steps

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from flows.commands.terminal import say
 from flows.errors import OutputError, UsageError
-from flows.records.json_file import read_json
+from flows.records.folder_lock import is_gone
+from flows.records.json_file import read_json, utc_now
 from flows.records.pipeline_record import AttemptRecord
 from flows.records.run_dir import PipelineDirectory, read_record
-from flows.records.state_folder import is_gone
-from flows.records.state_record import utc_now
 from flows.records.trainer_files import best_step, read_status
 from flows.settings.shell_path import shell_path
 from flows.training.live.early_stop import forget_ended_early

@@ -18,7 +18,8 @@ from flows.records.decisions import (
     signed,
     write_decision,
 )
-from flows.records.state_record import WaitRecord, utc_now
+from flows.records.json_file import utc_now
+from flows.records.state_record import WaitRecord
 from flows.settings.run_options import RunOptions
 from flows.settings.shell_path import shell_path
 from reports.stage.markdown import REPORT_NAME

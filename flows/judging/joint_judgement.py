@@ -10,10 +10,10 @@ from flows.errors import UsageError, writing
 from flows.judging.joint_context import joint_context
 from flows.records.group_dir import GroupDirectory
 from flows.records.group_record import JointRecord
+from flows.records.json_file import utc_now
 from flows.records.pipeline_record import RunRecord
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
-from flows.records.state_record import utc_now
 from flows.records.stored_result import JOINT_FILE, read_joint, read_result
 from flows.settings.plan import StagePlan
 from flows.training.warm_start import warm_started

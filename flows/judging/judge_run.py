@@ -6,21 +6,23 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.errors import writing
-from flows.judging.rules import Asked, Rules, live_stop_of, own_run, rules_for
-from flows.judging.stages_afresh import gain_of
-from flows.records.pipeline_record import LiveStopRecord
-from flows.records.state_folder import alone_in
-from flows.records.state_record import utc_now
+from flows.judging.rules import Asked, Rules, live_stop_of, own_run, pipeline_of, rules_for
+from flows.records.folder_lock import alone_in
+from flows.records.json_file import utc_now
 from flows.records.stored_result import GATE_FILE
 from flows.settings.shell_path import shell_path
 from gates.checks.gate_file import load_gate
-from gates.findings import GateResult
+from gates.findings import Finding, GateResult
 from gates.judge import Judgement, judge
 from reports.context import StageContext
 from reports.losses import Losses
 from reports.stage.plots import PlotFile, not_drawn_yet, same_plots
+
+if TYPE_CHECKING:
+    from flows.records.pipeline_record import LiveStopRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,9 +172,18 @@ def _judge(
         baseline=baseline,
         before=(
             *(() if live_stop is None else (live_stop.finding,)),
-            *gain_of(own_run(directory), rules),
+            *_gain(own_run(directory), rules),
         ),
         read=None if asked.second_reader is None else asked.second_reader.read,
         meanwhile=meanwhile,
     )
     return _with_live_stop(judgement, live_stop)
+
+
+def _gain(run: Path | None, rules: Rules) -> tuple[Finding, ...]:
+    """Say what a run of a pipeline bought."""
+    if pipeline_of(run) is None:
+        return ()
+    from flows.judging.stages_afresh import gain_of
+
+    return gain_of(run, rules)

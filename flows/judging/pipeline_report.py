@@ -13,10 +13,9 @@ from flows.judging.stages_afresh import stage_afresh
 from flows.records.command_run import gonogo_version
 from flows.records.group_dir import GroupDirectory, seed_folder
 from flows.records.group_record import GroupRecord, JointRecord
-from flows.records.json_file import read_json
+from flows.records.json_file import read_json, utc_now
 from flows.records.pipeline_record import RunRecord
 from flows.records.run_dir import PipelineDirectory, read_record
-from flows.records.state_record import utc_now
 from flows.records.stored_result import RUN_FILE, read_joint, read_result
 from flows.settings.seeds import seeds_text
 from flows.settings.setting_files import known_stages

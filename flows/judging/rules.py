@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.errors import ConfigError, UsageError
 from flows.records.json_file import read_json
-from flows.records.pipeline_record import LiveStopRecord, PipelineRecord, RunRecord
-from flows.records.run_dir import read_record
-from flows.records.stored_result import read_result
-from flows.settings.setting_files import gate_of, is_path, load_stage
+from flows.records.stored_result import PIPELINE_FILE, read_result
+from flows.settings.stage_rules import StageRules, gate_reference, is_path, shipped_rules
 from gates.second_reader.process import SecondReader
+
+if TYPE_CHECKING:
+    from flows.records.pipeline_record import LiveStopRecord, PipelineRecord, RunRecord
 
 REPORTS_FOLDER = "gonogo-reports"
 
@@ -68,17 +71,31 @@ def rules_for(run: Path | None, asked: Asked) -> Rules:
     if planned_steps is None and same_stage and isinstance(told_steps, int):
         planned_steps = told_steps
     try:
-        path, stage_file = load_stage(name)
+        known = shipped_rules(name) or _rules_of_file(name)
     except ConfigError:
         recorded = _recorded_gate(run, name) if run and same_stage and not is_path(name) else None
         if gate is None and recorded is None:
             raise
         return Rules(stage=name, gate=gate or recorded or "", planned_steps=planned_steps)
     return Rules(
-        stage=stage_file.name,
-        gate=gate or gate_of(path, stage_file),
-        planned_steps=planned_steps or stage_file.steps,
+        stage=known.name,
+        gate=gate or known.gate,
+        planned_steps=planned_steps or known.steps,
     )
+
+
+def pipeline_of(run: Path | None) -> PipelineRecord | None:
+    """Read the state of the pipeline that a run folder belongs to; None outside of pipelines.
+
+    Raises:
+        UsageError: The state cannot be understood.
+    """
+    folder = run.absolute().parents[1] if run else None
+    if folder is None or not os.path.lexists(folder / PIPELINE_FILE):
+        return None
+    from flows.records.run_dir import read_record  # outside of pipelines nobody waits for it
+
+    return read_record(folder)
 
 
 def recorded_run(run: Path, record: PipelineRecord) -> RunRecord | None:
@@ -89,7 +106,7 @@ def recorded_run(run: Path, record: PipelineRecord) -> RunRecord | None:
 
 def live_stop_of(run: Path | None, rules: Rules) -> LiveStopRecord | None:
     """Return where the live gate stopped a run, as long as the run is judged for the same stage and steps."""
-    record = read_record(run.absolute().parents[1]) if run else None
+    record = pipeline_of(run)
     recorded = recorded_run(run, record) if run and record else None
     stop = recorded.live_stop if recorded else None
     if run is None or stop is None or run.absolute().parent.name != rules.stage:
@@ -109,8 +126,15 @@ def foreign_folder(directory: Path) -> Path:
         number += 1
 
 
+def _rules_of_file(name: str) -> StageRules:
+    from flows.settings.setting_files import load_stage  # finds every mistake in it
+
+    path, stage = load_stage(name)
+    return StageRules(name=stage.name, gate=gate_reference(path, stage.gate), steps=stage.steps)
+
+
 def _recorded_gate(run: Path, stage: str) -> str | None:
     """Return the gate that the run's pipeline recorded for a stage of the user's own."""
-    record = read_record(run.absolute().parents[1])
+    record = pipeline_of(run)
     found = record.stages.get(stage) if record else None
     return found.gate if found else None

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from flows.judging.driven_beside import driven_beside
 from flows.judging.next_commands import next_commands, next_stage
 from flows.records.decisions import Decision, read_decisions
-from flows.records.json_file import read_json
+from flows.records.json_file import read_json, utc_now
 from flows.records.pipeline_record import RunRecord
 from flows.records.recipe import flat_config
 from flows.records.run_dir import PipelineDirectory
-from flows.records.state_record import utc_now
 from flows.records.stored_result import read_result
 from flows.settings.setting_files import known_stages
 from flows.settings.shell_path import shell_path

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flows.judging.rules import Rules, recorded_run
-from flows.records.pipeline_record import PipelineRecord, RunRecord
-from flows.records.run_dir import read_record
+from flows.judging.rules import Rules, pipeline_of, recorded_run
 from gates.audit.stages_before import StageAfresh, stage_gain, unreadable
 from gates.errors import InputError
 from gates.findings import Finding
 from gates.runs.afresh import read_afresh
 
+if TYPE_CHECKING:
+    from flows.records.pipeline_record import PipelineRecord, RunRecord
+
 
 def gain_of(run: Path | None, rules: Rules) -> tuple[Finding, ...]:
     """Say what a run bought, as long as it is judged for its own stage; nothing for a first stage."""
-    record = read_record(run.absolute().parents[1]) if run else None
+    record = pipeline_of(run)
     recorded = recorded_run(run, record) if run and record else None
     if run is None or record is None or recorded is None:
         return ()

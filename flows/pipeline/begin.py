@@ -15,9 +15,9 @@ from pathlib import Path
 from flows.errors import UsageError
 from flows.pipeline import stage as stages
 from flows.pipeline.request import RunRequest
+from flows.records.json_file import utc_now
 from flows.records.pipeline_record import RunRecord
 from flows.records.run_dir import PipelineDirectory
-from flows.records.state_record import utc_now
 from flows.settings.plan import PipelinePlan, StagePlan
 from flows.settings.run_options import Existing
 from flows.settings.shell_path import shell_path

@@ -21,7 +21,8 @@ from flows.settings.mistakes import message_of
 from flows.settings.plan import PipelinePlan, resolve_plan
 from flows.settings.run_options import RunOptions, run_options
 from flows.settings.seeds import AUTO, AutoSeeds, checked_seeds, parse_seeds, seeds_text
-from flows.settings.setting_files import is_path, known_stages, reference, stages_of
+from flows.settings.setting_files import known_stages, reference, stages_of
+from flows.settings.stage_rules import is_path
 from flows.settings.trainers.placeholders import names_in
 from flows.settings.warm_start import WarmStartOption, parse_warm_start
 from gates.checks.gate_file import load_gate

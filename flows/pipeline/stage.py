@@ -15,10 +15,10 @@ from flows.judging.stage_context import baseline_of, stage_context
 from flows.judging.until_decided import judge_until_decided
 from flows.pipeline.outcome import StageOutcome
 from flows.records.decisions import newest_decision
+from flows.records.json_file import utc_now
 from flows.records.pipeline_record import RunRecord
 from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
-from flows.records.state_record import utc_now
 from flows.records.stored_result import read_result
 from flows.records.trainer_files import newest_checkpoint
 from flows.settings.plan import StagePlan

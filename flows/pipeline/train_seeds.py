@@ -19,7 +19,7 @@ from flows.pipeline.seed_task import seed_task
 from flows.pipeline.seeds_display import heartbeats, newest_status, seeds_display
 from flows.pipeline.work import Work
 from flows.records.group_dir import GroupDirectory
-from flows.records.state_record import utc_now
+from flows.records.json_file import utc_now
 from flows.settings.plan import StagePlan
 from flows.settings.run_options import Existing
 from flows.training.process.stopping import StopSwitch, stopped_by

@@ -11,8 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from flows.records.json_file import read_json, write_json
-from flows.records.state_record import utc_now
+from flows.records.json_file import read_json, utc_now, write_json
 from flows.settings.trainers.command_trainer import TrainerCommand
 
 DISCARDED = "attempt-"

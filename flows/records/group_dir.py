@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from flows.errors import UsageError
 from flows.records.group_record import GroupRecord, StageJoints
+from flows.records.json_file import utc_now
 from flows.records.state_folder import StateFolder
-from flows.records.state_record import utc_now
 from flows.records.stored_result import GROUP_FILE, PIPELINE_FILE
 from flows.settings.seeds import seeds_text
 

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flows.errors import UsageError, writing
-from flows.settings.mistakes import mistake_text
 from gates.files import write_atomically
 from gates.findings import Finding
 from gates.result_file import finite_or_text
 
-Model = TypeVar("Model", bound=BaseModel)
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Model = TypeVar("Model", bound="BaseModel")
+
+
+def utc_now() -> str:
+    """Return the time as the project's files hold it: UTC, ISO 8601, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -55,13 +61,20 @@ def read_state(path: Path, model: type[Model]) -> Model | None:
         NotADirectoryError: Its parent is not a folder.
     """
     try:
-        return model.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
     except NotADirectoryError:
         raise
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+
+    from pydantic import ValidationError
+
+    from flows.settings.mistakes import mistake_text
+
+    try:
+        return model.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"{path} is not a valid {path.name}: {mistake_text(first)}.") from None

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.errors import UsageError, writing
-from flows.records.json_file import read_json, write_json
+from flows.records.json_file import read_json, utc_now, write_json
 from flows.records.pipeline_record import AttemptRecord, PipelineRecord, RunRecord, StageRecord
 from flows.records.state_folder import StateFolder
-from flows.records.state_record import utc_now
 from flows.records.stored_result import PIPELINE_FILE, REQUEST_FILE
 from flows.settings.run_options import DEFAULT_STAGES
 from gates.progress import StageState

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -123,8 +122,3 @@ class StateRecord(Record, Generic[E, AnyStage]):
     def with_stage(self: AnyState, name: str, stage: StageEntries[Any]) -> AnyState:
         """Return the record with a stage added or replaced."""
         return self.model_copy(update={"stages": {**self.stages, name: stage}})
-
-
-def utc_now() -> str:
-    """Return the time as the project's files hold it."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from gates import result_file
 from gates.errors import InputError
 from gates.findings import GateResult
-from gates.seeds import result_file as joint_file
-from gates.seeds.result import JointResult
+
+if TYPE_CHECKING:
+    from gates.seeds.result import JointResult
 
 PIPELINE_FILE = "pipeline.json"
 """State of a pipeline directory."""
@@ -35,6 +36,8 @@ def read_result(folder: Path) -> GateResult | None:
 
 def read_joint(folder: Path) -> JointResult | None:
     """Read joint.json of a joint judgement; None when there is none that can be read."""
+    from gates.seeds import result_file as joint_file
+
     return _read(folder / JOINT_FILE, joint_file.from_json)
 
 

@@ -16,7 +16,7 @@ from flows.records.json_file import strict_json
 from flows.records.trainer_files import LOG_NAME, log_tail
 from flows.regress.revisions import Tree
 from flows.settings.plan import StagePlan, resolve_plan
-from flows.settings.setting_files import is_path
+from flows.settings.stage_rules import is_path
 from flows.settings.trainers.own_trainer import DIVERGED, FINISHED, callers_environment
 from flows.training.process.process import ChildProcess
 from flows.training.process.slots import hold_slots

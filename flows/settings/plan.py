@@ -16,12 +16,11 @@ from flows.settings.seeds import SEED_LIMIT, AutoSeeds
 from flows.settings.setting_files import (
     PresetFile,
     StageFile,
-    gate_of,
     load_file,
     load_stage,
-    shipped,
 )
 from flows.settings.stage_request import check_by_command, stage_request
+from flows.settings.stage_rules import gate_reference, shipped
 from flows.settings.supervision import Supervision
 from flows.settings.trainers.command_trainer import TrainerCommand
 from flows.settings.trainers.slots import derived_slots
@@ -166,7 +165,7 @@ def _load_stages(stages: Sequence[str], mistakes: list[str]) -> list[tuple[Path,
 def _gate(path: Path, stage: StageFile, mistakes: list[str]) -> str:
     from gates.checks.gate_file import load_gate
 
-    gate = gate_of(path, stage)
+    gate = gate_reference(path, stage.gate)
     try:
         load_gate(gate)
     except GateConfigError as error:

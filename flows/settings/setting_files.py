@@ -12,11 +12,11 @@ from flows.errors import ConfigError
 from flows.settings.long_stage import LongStage
 from flows.settings.mistakes import did_you_mean, mistake_text
 from flows.settings.seeds import AutoSeeds
+from flows.settings.stage_rules import is_path, shipped, shipped_file
 from flows.settings.supervision import Supervision
 from flows.settings.trainers.slots import Slot
 from flows.settings.warm_start import WarmMode
 from flows.settings.yaml_file import YamlError, non_finite_keys, read_mapping
-from gates.runs.config_files import config_dir
 
 SLUG = r"^[a-z0-9][a-z0-9-]*$"
 
@@ -168,26 +168,9 @@ def stages_of(names: Iterable[str], references: Iterable[str]) -> tuple[str, ...
     return tuple(own.get(name, name) for name in names)
 
 
-def gate_of(path: Path, stage: StageFile) -> str:
-    """Return the stage's gate as `gates.checks.gate_file.load_gate` takes it."""
-    if stage.gate.endswith((".yaml", ".yml")):
-        return str((path.parent / stage.gate).resolve())
-    return stage.gate
-
-
 def reference(name: str) -> str:
     """Return a preset's or stage's name, or its path in a form that holds in every folder."""
     return str(Path(name).absolute()) if is_path(name) else name
-
-
-def is_path(name: str) -> bool:
-    """Tell a path from a name."""
-    return name.endswith((".yaml", ".yml")) or "/" in name
-
-
-def shipped(kind: str) -> tuple[str, ...]:
-    """Names of the presets or stages that come with the product."""
-    return tuple(sorted(path.stem for path in (config_dir() / f"{kind}s").glob("*.yaml")))
 
 
 def load_file(
@@ -208,7 +191,7 @@ def load_file(
                 f"There are {', '.join(known)}; a path to a .yaml file works as well."
             )
             return None
-        path = config_dir() / f"{kind}s" / f"{name}.yaml"
+        path = shipped_file(kind, name)
     try:
         data = read_mapping(path)
     except YamlError as error:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from flows.records.json_file import utc_now
 from flows.records.pipeline_record import AttemptRecord, LiveStopRecord
-from flows.records.state_record import utc_now
 from flows.records.trainer_files import (
     LOG_NAME,
     TrainerStatus,

@@ -13,7 +13,7 @@ from gates.errors import InputError
 class RecordModel(BaseModel):
     """Base of the records; a later trainer may record more."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 _Model = TypeVar("_Model", bound=RecordModel)

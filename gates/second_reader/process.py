@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from gates.second_reader.tbparse_reader import FileToRead, Reading
 
 _PROGRAM = """
-import sys
+import gc, sys
+gc.disable()  # it lives for a second
 sys.path[:] = sys.argv[1:]
 from gates.second_reader.worker import main
 main()

@@ -23,6 +23,8 @@ from gates.text import error_in_words
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gates.second_reader.columns import Columns
+
 READER = "tbparse"
 
 Rows = NDArray[np.void]
@@ -103,17 +105,18 @@ def _read(file: FileToRead, reading: Reading) -> None:
         )
 
 
-def _by_tag(frame: pd.DataFrame, is_tensor: bool) -> Iterator[tuple[str, Rows]]:
+def _by_tag(frame: pd.DataFrame | Columns, is_tensor: bool) -> Iterator[tuple[str, Rows]]:
     """Yield the points of each tag; only tensors of one real number count."""
     if not len(frame):
         return
-    for tag, group in frame.groupby("tag", sort=False):
-        steps, values = group["step"].to_numpy(), group["value"].to_numpy()
-        if is_tensor:
-            real = np.array([isinstance(v, (bool, int, float)) for v in values], dtype=np.bool_)
-            steps, values = steps[real], values[real]
-        if len(values):
-            yield str(tag), rows_of(steps, values.astype(np.float64))
+    points: dict[str, tuple[list[int], list[float]]] = {}
+    for tag, step, value in zip(frame["tag"], frame["step"], frame["value"], strict=True):
+        if not is_tensor or isinstance(value, (bool, int, float)):
+            steps, values = points.setdefault(str(tag), ([], []))
+            steps.append(step)
+            values.append(value)
+    for tag, (steps, values) in points.items():
+        yield tag, rows_of(np.array(steps, np.int64), np.array(values, np.float64))
 
 
 def rows_of(steps: NDArray[np.int64], values: NDArray[np.float64]) -> Rows:

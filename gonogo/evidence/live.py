@@ -7,7 +7,8 @@ from pathlib import Path
 
 from flows.commands.gate import judge_with, show_verdict
 from flows.judging.rules import Asked
-from flows.settings.setting_files import gate_of, load_stage
+from flows.settings.setting_files import load_stage
+from flows.settings.stage_rules import gate_reference
 from flows.training.live.growing_run import GrowingRun
 from flows.training.live.rules import LiveRules
 from gates.checks.gate_file import load_gate
@@ -26,7 +27,7 @@ class LiveGate:
             GateConfigError: Its gate has mistakes.
         """
         path, self._stage = load_stage(stage)
-        self._gate = load_gate(gate_of(path, self._stage))
+        self._gate = load_gate(gate_reference(path, self._stage.gate))
         self._settings = self._stage.supervision.live
         self._rules = LiveRules(self._gate, self._settings)
         self._growing: GrowingRun | None = None

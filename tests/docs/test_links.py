@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from flows.cli import main as _all_commands  # noqa: F401
-from flows.cli.app import app
+from flows.cli.every_command import app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -54,7 +54,7 @@ def test_judging_needs_neither_torch_nor_prefect_nor_matplotlib(logs: Path) -> N
 
 
 def test_a_judgement_is_what_the_command_writes(logs: Path, tmp_path: Path) -> None:
-    from flows.cli import app
+    from flows.cli.every_command import app
 
     gate = write_gate(tmp_path / "mine.yaml", fail=0.5)
     with pytest.raises(SystemExit) as ended:

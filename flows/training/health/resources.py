@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from flows.records.state_record import utc_now
+from flows.records.json_file import utc_now
 from flows.records.trainer_files import LOG_NAME
 from flows.settings.supervision import ResourceSettings
 from flows.training.health.events import ResourceEvents

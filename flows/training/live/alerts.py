@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from flows.records.state_record import utc_now
+from flows.records.json_file import utc_now
 from flows.settings.supervision import LiveSettings
 from gates.checks.gate_file import GateSpec
 from gates.checks.types.derived_limit import DerivedLimitCheck

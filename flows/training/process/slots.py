@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from flows.errors import writing
-from flows.records.state_folder import try_lock
-from flows.records.state_record import utc_now
+from flows.records.folder_lock import try_lock
+from flows.records.json_file import utc_now
 from flows.training.process.stopping import sleep as sleep_or_stop
 from reports.text.escaping import one_line
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.records.json_file import write_json
-from flows.records.state_record import utc_now
+from flows.records.json_file import utc_now, write_json
 from flows.records.trainer_files import TrainerStatus
 from gates.errors import GatesError
 from gates.events.tail import EventTail

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from flows.backtesting.judge_again import flip_causes
 from flows.backtesting.labels import load_labels
-from flows.cli import app
+from flows.cli.every_command import app
 from gates.checks.gate_file import load_gate
 from gates.findings import Finding, GateResult, Outcome, Verdict
 from gates.judge import judge

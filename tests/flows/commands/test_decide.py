@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from flows.cli import app
+from flows.cli.every_command import app
 from flows.decisions import waiting as deciding
 from flows.decisions.judged import Judged
 from flows.errors import UsageError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.every_command import app
 from flows.judging.judge_run import Judged, judge_directory
 from flows.judging.rules import Asked, Rules
 from gates.findings import Outcome, Verdict

@@ -109,8 +109,8 @@ def test_a_judgement_imports_no_more_than_it_needs(tmp_path: Path) -> None:
     code = (
         f"import sys; sys.argv = {command!r}\n"
         "import flows.cli\n"
-        "import flows.cli.judge as judge\n"
-        "judge.after_the_command = lambda work: None\n"
+        "import flows.cli.gate as gate\n"
+        "gate.after_the_command = lambda work: None\n"
         "try: flows.cli.main()\n"
         "except SystemExit as end: print(end.code, file=sys.stderr)\n"
         f"print(sorted({heavy!r} & set(sys.modules)), file=sys.stderr)\n"

@@ -9,7 +9,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.every_command import app
 from gates.events.framing import frame
 
 

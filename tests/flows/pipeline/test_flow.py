@@ -23,7 +23,7 @@ from prefect.settings import (
 from prefect.states import AwaitingRetry, Failed
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.every_command import app
 from flows.errors import UsageError
 from flows.pipeline import stage as stages
 from flows.pipeline.begin import head_start

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.every_command import app
 from flows.cockpit.deployed import DEPLOYED
 from flows.pipeline.request import RunRequest
 from flows.settings.run_options import Command, Option, run_options

@@ -7,7 +7,8 @@ import pytest
 
 from flows.errors import ConfigError
 from flows.settings.plan import resolve_plan
-from flows.settings.setting_files import load_stage, shipped
+from flows.settings.setting_files import load_stage
+from flows.settings.stage_rules import shipped
 from gates.runs.config_files import config_dir
 
 

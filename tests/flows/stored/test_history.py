@@ -14,7 +14,7 @@ import pytest
 from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
-from flows.cli import app
+from flows.cli.every_command import app
 from flows.commands.history import show_history
 from flows.records.group_record import GroupRecord, JointRecord, StageJoints
 from flows.records.json_file import write_state

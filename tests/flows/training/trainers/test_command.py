@@ -18,7 +18,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.every_command import app
 from flows.errors import TrainingBrokenError
 from flows.judging.next_commands import next_commands
 from flows.pipeline import stage as stages
