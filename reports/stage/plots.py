@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -170,8 +171,11 @@ def _of_final(final: FinalEvaluation | None, pictures: EpisodePictures | None) -
 
     routes = driven_routes(final)
     if routes:
-        count = len({route.ending for route in routes})
-        title = f"{format_plural(len(routes), 'held-out route')} from above, {format_plural(count, 'ending')}"
+        endings = Counter(route.ending.replace("_", " ") for route in routes).most_common()
+        title = (
+            f"{format_plural(len(routes), 'held-out route')} from above: "
+            f"{', '.join(f'{count} {ending}' for ending, count in endings)}"
+        )
         yield _Wanted(
             name="routes",
             alt=f"{title}: the policy's lines, and where and why each ended",
