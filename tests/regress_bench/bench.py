@@ -145,7 +145,7 @@ def table(found: Sequence[tuple[Change, Row]]) -> str:
     return "\n".join(lines)
 
 
-def power(draws: int = 100, number: int = 250) -> str:
+def power(draws: int = 100, number: int = 560) -> str:
     """Render how often a shift of one of many measures is found, as Markdown; all measures are normal."""
     rng = np.random.default_rng(0)
     lines = [
