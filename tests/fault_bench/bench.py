@@ -103,6 +103,13 @@ def cases(seeds: int, healthy_seeds: int) -> list[Case]:
     return faulty + sound
 
 
+def task_of(case: Case) -> str:
+    """Return the id of a case's environment."""
+    from recipes import HEALTHY
+
+    return str(HEALTHY[case.recipe]["env"]["id"])
+
+
 def train(case: Case, folder: Path) -> Path:
     """Train a case into a run directory and return it."""
     from faults import FAULTS

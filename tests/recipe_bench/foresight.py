@@ -18,7 +18,7 @@ from tests.recipe_bench.curves import Curve, of_recipes, published
 from tests.recipe_bench.outcome import Outcome
 from tests.recipe_bench.recipes import TASKS, draw
 from tests.recipe_bench.runs import Trained, load
-from tests.recipe_bench.signs import table_of_signs
+from tests.recipe_bench.signs import table_of_faults, table_of_signs
 
 RECIPES = 38
 """Of each task in the recipe bench."""
@@ -227,6 +227,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, required=True, help="folder of the recipe bench")
     parser.add_argument("--unjudged", type=Path, required=True, help="folder of its other stages")
+    parser.add_argument("--faults", type=Path, help="folder of the fault bench")
     parser.add_argument("--curves", type=Path, help="folder with published curves")
     parser.add_argument("--train", action="store_true", help="train what is not there yet; hours")
     parser.add_argument("--page", type=Path, help="page whose tables are replaced")
@@ -251,6 +252,8 @@ def main() -> None:
         "signs": table_of_signs({"50k": [*(plain | often).values()], "200k": long}),
         "hopeless": table_of_hopeless(curves),
     }
+    if options.faults:
+        parts["faults"] = table_of_faults(options.faults)
     for name, text in parts.items():
         print(text, end="\n\n")
         if options.page:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 
+from gates.events.reader import read_events
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.laws.table import LawName, evaluate
 from gates.metrics import align
+from gates.runs.run_info import load_run_info
 from tests.recipe_bench.auc import Auc, Told, auc
 from tests.recipe_bench.runs import Trained, mean_between
 
+SEEDS = 5
+"""Of each run of the fault bench that are looked for."""
 SHARES = (0.1, 0.2, 0.5)
 """Of the budget, at which a sign is read; it holds the points since half of that."""
 ENOUGH = 0.8
@@ -121,3 +126,24 @@ def _cell(area: Auc | None) -> str:
         return "-"
     text = f"{area.value:.2f} ({area.low:.2f} to {area.high:.2f})"
     return f"**{text}**" if area.low >= ENOUGH else text
+
+
+def table_of_faults(folder: Path) -> str:
+    """Render how well each sign, at the end of the runs of the fault bench, tells faulty from sound ones of a task."""
+    from tests.fault_bench import bench
+
+    rows = ["| sign | faulty / sound | area |", "|---|---|---|"]
+    runs = []
+    for case in bench.cases(SEEDS, SEEDS):
+        info = load_run_info(folder / case.slug)
+        if info is not None and info.planned_steps is not None:
+            log = read_events(folder / case.slug)
+            steps, stage = info.planned_steps, info.stage or "5k"
+            facts = RunFacts(log=log, run=info, stage=stage, planned_steps=steps)
+            runs.append((case.fault is not None, bench.task_of(case), steps, facts))
+    for name, sign in SIGNS.items():
+        values = [(t, sign(f, n / 2.0, n), faulty) for faulty, t, n, f in runs]
+        area = auc([Told(group=t, value=v, failed=bad) for t, v, bad in values if v is not None])
+        if area is not None:
+            rows.append(f"| {name} | {area.failed} / {area.learned} | {_cell(area)} |")
+    return "\n".join(rows)
