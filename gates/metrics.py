@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -219,6 +220,24 @@ def wilson_interval(hits: int, of: int) -> Interval:
     middle = (share + 0.5 * square) / (1.0 + square)
     half = float(np.sqrt(square * (share * (1.0 - share) + 0.25 * square))) / (1.0 + square)
     return Interval(estimate=share, low=max(0.0, middle - half), high=min(1.0, middle + half))
+
+
+def binomial_p(hits: int, of: int, rate: float) -> float:
+    """Return the probability of `hits` or more of `of`, each with the same rate."""
+    if hits <= 0 or rate >= 1.0:
+        return 1.0
+    if rate <= 0.0:
+        return 0.0
+    log_all = math.lgamma(of + 1)
+    logs = (
+        log_all
+        - math.lgamma(k + 1)
+        - math.lgamma(of - k + 1)
+        + k * math.log(rate)
+        + (of - k) * math.log1p(-rate)
+        for k in range(hits, of + 1)
+    )
+    return min(1.0, math.fsum(map(math.exp, logs)))
 
 
 def bootstrap_ratio(

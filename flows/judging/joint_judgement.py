@@ -24,7 +24,7 @@ from gates.seeds import result_file as joint_file
 from gates.seeds.judge import judge_seeds
 from gates.seeds.result import JointResult, SeedRun, SeedsAnswer
 from gates.seeds.scores import seed_score
-from gates.seeds.sign_flips import Looks
+from gates.sign_flips import Looks
 from reports.seeds.joint import write_joint_report
 
 

@@ -28,7 +28,7 @@ from flows.records.group_dir import GroupDirectory
 from flows.settings.plan import StagePlan
 from flows.settings.seeds import seeds_text
 from flows.settings.setting_files import known_stages
-from gates.seeds.sign_flips import Looks
+from gates.sign_flips import Looks
 
 
 class SeveralSeeds(Work):

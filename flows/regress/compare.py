@@ -12,7 +12,7 @@ from gates.regress.evidence import RunEvidence
 from gates.regress.judge import LOOKS, judge_pairs
 from gates.regress.measures import Pair
 from gates.regress.result import Regression
-from gates.seeds.sign_flips import Looks
+from gates.sign_flips import Looks
 
 _FIRST_ROUNDS = (1, 2, 3)
 """Seeds after which equal runs and new faults are looked for."""

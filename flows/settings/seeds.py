@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from flows.errors import UsageError
 
 if TYPE_CHECKING:
-    from gates.seeds.sign_flips import Looks
+    from gates.sign_flips import Looks
 
 SEED_LIMIT = 2**31
 MOST_SEEDS = 100
@@ -97,6 +97,6 @@ class AutoSeeds(BaseModel):
     @property
     def looks(self) -> Looks:
         """When the test looks at the seeds."""
-        from gates.seeds.sign_flips import Looks
+        from gates.sign_flips import Looks
 
         return Looks.in_rounds(self.round, self.most, self.error)

@@ -8,9 +8,9 @@ from typing import Literal
 
 from gates.errors import InputError
 from gates.findings import Certainty, Finding, Outcome
-from gates.probability import sign_flip_p
 from gates.runs.afresh import Afresh, PolicyAfresh
 from gates.series import FloatArray
+from gates.sign_flips import sign_flip_p
 from gates.text import format_number
 
 LOST_BY_LUCK = 0.01
@@ -103,7 +103,7 @@ def compare_stages(own: StageAfresh, before: Sequence[StageAfresh]) -> Compariso
         return None
     count = min(len(mine.policy.returns), len(theirs.policy.returns))
     differences = mine.policy.values[:count] - theirs.policy.values[:count]
-    p_lost, p_gained = sign_flip_p(differences), sign_flip_p(-differences)
+    p_lost, p_gained = sign_flip_p(-differences), sign_flip_p(differences)
     untrained = own.afresh.untrained
     gained = abs(theirs.policy.mean - untrained.mean) if untrained is not None else 0.0
     tolerated = MATTERS * gained

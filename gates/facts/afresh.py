@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 
 import numpy as np
 
 from gates.facts.learning import EVALUATION, Progress, Sample
 from gates.facts.run_facts import RunFacts
-from gates.probability import sign_flip_p
-from gates.runs.afresh import PolicyAfresh
+from gates.runs.afresh import Afresh, PolicyAfresh
+from gates.sign_flips import Looks, SignFlips, sign_flip_test
 
 MOST_LOOKS = 5
-"""Rounds of episodes after which the question may be asked, the first one included."""
+"""Rounds of episodes after which the question may be asked, the first one included; each doubles the episodes."""
 ERROR_OF_ALL_LOOKS = 0.01
-"""How often equal policies may be told apart, whenever one looks; each look has its share (Bonferroni)."""
+"""How often equal policies may be told apart in either direction, over all looks."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AfreshProgress(Progress):
     """A gain over the same episodes: its error is that of the paired differences."""
 
-    p: float
-    """How often equal policies differ as much, by the signs of the differences."""
+    test: SignFlips
+    """Of the differences, in the direction of the gain."""
     rounds: int
 
     def more(self, level: float) -> int | None:
@@ -34,39 +35,60 @@ class AfreshProgress(Progress):
         return max(1, ceil(have * (level * self.error / self.gain) ** 2 - have))
 
 
+def looks(first: int) -> Looks:
+    """Return when is asked, of a first round of so many episodes."""
+    sizes = tuple(first * 2**look for look in range(MOST_LOOKS))
+    return Looks(sizes=sizes, error=ERROR_OF_ALL_LOOKS)
+
+
 def afresh_progress(facts: RunFacts) -> AfreshProgress | None:
     """Compare the last policy with the untrained one; None where they ran no two episodes, or too often."""
-    found, evaluations = facts.afresh, facts.series(EVALUATION)
-    if found is None or evaluations is None or found.rounds_made > MOST_LOOKS:
+    evaluations = facts.series(EVALUATION)
+    if facts.afresh is None or evaluations is None:
         return None
-    last = next((p for p in found.policies if p.policy == "last"), None)
-    untrained = found.untrained
-    if last is None or untrained is None:
+    pair = _last_and_untrained(facts.afresh)
+    if pair is None or facts.afresh.rounds_made > MOST_LOOKS:
         return None
-    count = min(len(last.returns), len(untrained.returns))
-    if count < 2:
-        return None
-    after, before = last.values[:count], untrained.values[:count]
-    differences = after - before
-    low, high = sign_flip_p(differences), sign_flip_p(-differences)
+    last, untrained = pair
+    count = len(last.returns)
+    error = float((last.values - untrained.values).std(ddof=1)) / float(np.sqrt(count))
     return AfreshProgress(
         tag=EVALUATION,
-        before=_sample(untrained, count, 0.0),
-        after=_sample(last, count, float(differences.std(ddof=1)) / float(np.sqrt(count))),
+        before=_sample(untrained, 0.0),
+        after=_sample(last, error),
         learned_before=False,
         cut=evaluations.where(slice(len(evaluations) - 1, None)),
         later=evaluations,
-        p=min(low, high),
-        rounds=found.rounds_made,
+        test=_test(facts.afresh),
+        rounds=facts.afresh.rounds_made,
     )
 
 
-def _sample(policy: PolicyAfresh, count: int, error: float) -> Sample:
-    values = policy.values[:count]
+@lru_cache(maxsize=8)
+def _test(found: Afresh) -> SignFlips:
+    """Ask at every look whether luck explains the difference."""
+    pair = _last_and_untrained(found)
+    assert pair is not None
+    differences = pair[0].values - pair[1].values
+    direction = 1.0 if differences.sum() >= 0 else -1.0
+    first = found.rounds[0] if found.rounds else len(differences)
+    return sign_flip_test(direction * differences, looks(first), foresee=False)
+
+
+def _last_and_untrained(found: Afresh) -> tuple[PolicyAfresh, PolicyAfresh] | None:
+    last = next((p for p in found.policies if p.policy == "last"), None)
+    untrained = found.untrained
+    if last is None or untrained is None or len(last.returns) < 2:
+        return None
+    return (last, untrained) if len(last.returns) == len(untrained.returns) else None
+
+
+def _sample(policy: PolicyAfresh, error: float) -> Sample:
+    count = len(policy.returns)
     return Sample(
-        mean=float(values.mean()),
+        mean=policy.mean,
         error=error,
-        spread=float(values.std(ddof=1)),
+        spread=float(policy.values.std(ddof=1)),
         episodes=float(count),
         words=f"{policy.policy} policy, {count} episodes afresh",
     )

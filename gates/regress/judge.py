@@ -16,8 +16,8 @@ from gates.regress.measures import (
 )
 from gates.regress.result import Answer, Moved, NewFault, Regression
 from gates.seeds.result import few_seeds, seed_names
-from gates.seeds.sign_flips import Looks, SignFlips, sign_flip_test
 from gates.series import FloatArray
+from gates.sign_flips import Looks, SignFlips, sign_flip_test
 from gates.text import format_number, format_plural
 
 LOOKS = Looks(sizes=(8, 12, 16), error=0.02)

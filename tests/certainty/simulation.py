@@ -11,16 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from gates.facts.afresh import ERROR_OF_ALL_LOOKS, MOST_LOOKS
-from gates.probability import binomial_p, sign_flip_p
+from gates.facts.afresh import looks
+from gates.metrics import binomial_p
 from gates.series import FloatArray
+from gates.sign_flips import sign_flip_p, sign_flip_test
 
 Draw = Callable[[np.random.Generator, int], FloatArray]
 """From a generator and a number of episodes to returns."""
 
 NOMINAL = (0.05, 0.01, 0.001)
 PAIRS = 12
-LOOK_EPISODES = 10
+FIRST_ROUND = 10
 
 RETURNS: Mapping[str, Draw] = {
     "normal": lambda rng, n: rng.normal(100.0, 20.0, n),
@@ -49,20 +50,17 @@ def rates(draws: int, seed: int = 0) -> Iterator[tuple[str, list[float]]]:
         yield f"{episodes} episodes", [float(np.mean(found <= level)) for level in NOMINAL]
 
 
-def looks(
-    rng: np.random.Generator, draw: Draw, gain: float, episodes: int = LOOK_EPISODES
+def until_decided(
+    rng: np.random.Generator, draw: Draw, gain: float, first: int = FIRST_ROUND
 ) -> tuple[int, int]:
     """Evaluate until it is decided; return 1, 0 or -1 (better, open, worse) and the episodes of each policy."""
-    differences = np.empty(0)
-    for look in range(MOST_LOOKS):
-        more = episodes * 2 ** max(0, look - 1)
-        fresh = draw(rng, more) + gain - draw(rng, more)
-        differences = np.concatenate([differences, fresh])
-        allowed = ERROR_OF_ALL_LOOKS / MOST_LOOKS
-        if sign_flip_p(-differences, flips=1_999) <= allowed:
-            return 1, len(differences)
-        if sign_flip_p(differences, flips=1_999) <= allowed:
-            return -1, len(differences)
+    differences, plan = np.empty(0), looks(first)
+    for size in plan.sizes:
+        more = size - len(differences)
+        differences = np.concatenate([differences, draw(rng, more) + gain - draw(rng, more)])
+        direction = 1 if differences.sum() >= 0 else -1
+        if sign_flip_test(direction * differences, plan, foresee=False).found:
+            return direction, size
     return 0, len(differences)
 
 
@@ -74,8 +72,8 @@ def sequential(
         spread = float(np.std(draw(np.random.default_rng(1), 100_000)))
         for gain in (0.0, 0.25, 0.5, 1.0):
             rng = np.random.default_rng(seed)
-            count = draws if gain == 0.0 else max(1, draws // 10)
-            found = [looks(rng, draw, gain * spread) for _ in range(count)]
+            count = draws // len(RETURNS) if gain == 0.0 else max(1, draws // 100)
+            found = [until_decided(rng, draw, gain * spread) for _ in range(count)]
             said = np.array([each[0] for each in found])
             used = float(np.mean([each[1] for each in found]))
             yield (

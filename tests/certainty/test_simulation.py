@@ -7,7 +7,7 @@ import math
 import pytest
 
 from gates.facts.afresh import ERROR_OF_ALL_LOOKS
-from tests.certainty.simulation import NOMINAL, RETURNS, looks, np, paired, rates
+from tests.certainty.simulation import NOMINAL, RETURNS, np, paired, rates, until_decided
 
 
 def most(level: float, draws: int) -> float:
@@ -25,12 +25,12 @@ def test_probabilities_hold(simulated) -> None:
 
 @pytest.mark.parametrize("kind", list(RETURNS))
 def test_looking_again_keeps_the_error(kind: str) -> None:
-    draws, rng = 150, np.random.default_rng(3)
-    said = [looks(rng, RETURNS[kind], 0.0)[0] for _ in range(draws)]
+    draws, rng = 40, np.random.default_rng(3)
+    said = [until_decided(rng, RETURNS[kind], 0.0)[0] for _ in range(draws)]
     for side in (1, -1):
         assert said.count(side) / draws <= most(ERROR_OF_ALL_LOOKS, draws)
 
 
 def test_a_gain_that_matters_is_found() -> None:
     rng = np.random.default_rng(4)
-    assert sum(looks(rng, RETURNS["normal"], 20.0)[0] == 1 for _ in range(50)) >= 49
+    assert sum(until_decided(rng, RETURNS["normal"], 20.0)[0] == 1 for _ in range(20)) >= 19

@@ -24,7 +24,7 @@ from flows.regress.revisions import Repository, Tree  # noqa: E402
 from flows.regress.side import Side  # noqa: E402
 from gates.regress.evidence import RunEvidence  # noqa: E402
 from gates.regress.judge import LOOKS  # noqa: E402
-from gates.seeds.sign_flips import sign_flip_test  # noqa: E402
+from gates.sign_flips import sign_flip_test  # noqa: E402
 from tests.regress_bench.changes import CHANGES, Change, apply  # noqa: E402
 
 RESULT_HEADING = "## Last result"

@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from flows.settings.seeds import AutoSeeds  # noqa: E402
 from gates.seeds.scores import END_SHARE  # noqa: E402
-from gates.seeds.sign_flips import Looks, sign_flip_test  # noqa: E402
+from gates.sign_flips import Looks, sign_flip_test  # noqa: E402
 
 BEGIN, END = "<!-- seeds bench -->", "<!-- /seeds bench -->"
 SHARES = (0.02, 0.05, 0.1, 0.25, 1.0)

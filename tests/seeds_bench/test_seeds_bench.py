@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gates.seeds.sign_flips import Looks
+from gates.sign_flips import Looks
 from tests.seeds_bench import bench
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "curves" / "td3-authors.npz"

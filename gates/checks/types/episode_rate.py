@@ -17,8 +17,7 @@ from gates.facts.driving import EpisodeRate, episode_rate
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.findings import Certainty, Outcome
-from gates.metrics import Reduced
-from gates.probability import binomial_p
+from gates.metrics import Reduced, binomial_p
 from gates.tags import DRIVING_MEASURES
 from gates.text import format_share
 

@@ -11,12 +11,7 @@ from pydantic import Field
 from gates.checks.check import Check, Description, Peers, Ruling, levels_text
 from gates.checks.keys import Levels, Tag
 from gates.checks.measured import Measured
-from gates.facts.afresh import (
-    ERROR_OF_ALL_LOOKS,
-    MOST_LOOKS,
-    AfreshProgress,
-    afresh_progress,
-)
+from gates.facts.afresh import AfreshProgress, afresh_progress
 from gates.facts.learning import (
     CLEARLY,
     EFFECT_IN_RETURNS,
@@ -188,7 +183,7 @@ def _afresh_outcome(check: ImprovementCheck, one: AfreshProgress) -> Outcome | N
     """Return what paired episodes say, None where luck may explain it: luck is asked at every look."""
     value = one.gain / _scale(check, one) if one.error > 0 else 0.0
     level = abs(check.min.warn or check.min.fail or CLEARLY)
-    if abs(value) < level or one.p > ERROR_OF_ALL_LOOKS / MOST_LOOKS:
+    if abs(value) < level or not one.test.found:
         return None
     return Outcome.PASS if value > 0 else Outcome.FAIL
 
@@ -204,7 +199,7 @@ def _certainty(
     start = "first results" if one.learned_before else first_policy(facts)
     paired = afresh_progress(facts) if check.tag == one.tag == EVALUATION else None
     if paired is not None:
-        p, model = paired.p, f"signs of {paired.after.episodes:.0f} paired differences"
+        p, model = paired.test.p, f"signs of {paired.after.episodes:.0f} paired differences"
     elif one.error > 0:
         p, model = None, f"{format_number(abs(one.gain) / one.error)} standard errors"
     else:

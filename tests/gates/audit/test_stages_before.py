@@ -11,8 +11,8 @@ from gates.audit.stages_before import (
     stage_gain,
 )
 from gates.findings import Outcome
-from gates.probability import sign_flip_p
 from gates.runs.afresh import Afresh, PolicyAfresh
+from gates.sign_flips import sign_flip_p
 
 
 def stage(name, *, seed=7, untrained=(0.0, 1.0), **policies):
@@ -89,7 +89,7 @@ def test_equal_policies_are_called_lost_no_more_often_than_allowed():
 
 
 def test_the_sign_test_counts_every_pattern_of_few_pairs():
-    assert sign_flip_p(np.array([-1.0, -2.0, -3.0])) == 1 / 8
-    assert sign_flip_p(np.array([1.0, 2.0, 3.0])) == 1.0
+    assert sign_flip_p(np.array([1.0, 2.0, 3.0])) == 1 / 8
+    assert sign_flip_p(np.array([-1.0, -2.0, -3.0])) == 1.0
     assert sign_flip_p(np.zeros(40)) == 1.0
-    assert sign_flip_p(-np.ones(60)) < 1e-3
+    assert sign_flip_p(np.ones(60)) < 1e-3

@@ -9,8 +9,8 @@ from gates.seeds.judge import judge_seeds
 from gates.seeds.result import JointResult, SeedRun, SeedVerdict
 from gates.seeds.result_file import from_json, to_json
 from gates.seeds.scores import SeedScore
-from gates.seeds.sign_flips import Looks
 from gates.seeds.until_decided import enough_seeds, seeds_answer
+from gates.sign_flips import Looks
 
 LOOKS = Looks.in_rounds(3, 10)
 VERDICTS = {"G": Verdict.GO, "C": Verdict.CONDITIONAL, "N": Verdict.NO_GO, "x": None}

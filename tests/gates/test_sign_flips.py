@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gates.seeds.sign_flips import Looks, sign_flip_test
+from gates.sign_flips import Looks, sign_flip_test
 
 ROUNDS = Looks.in_rounds(3, 10)
 

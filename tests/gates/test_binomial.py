@@ -1,10 +1,10 @@
-"""Probabilities: exact where they are exact, and honest where luck is all there is."""
+"""The binomial probability of counts, held against its tables."""
 
 from __future__ import annotations
 
 import pytest
 
-from gates.probability import binomial_p
+from gates.metrics import binomial_p
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from gates.series import FloatArray
 
 _MOST_EXACT = 14
 """Observations up to which every pattern of signs is tried; of more, so many patterns are drawn."""
+_BLOCK = 1024
+"""Patterns that are tried at a time."""
 _ROUNDING = 1.0e-9
 """Sums that differ by less are equal: the same numbers were added in another order."""
 
@@ -60,7 +62,15 @@ class SignFlips:
     """`float64[measures]`, p-value of each measure alone, corrected for their number (Westfall and Young 1993)."""
 
 
-def sign_flip_test(values: FloatArray, looks: Looks, *, two_sided: bool = False) -> SignFlips:
+def sign_flip_p(values: FloatArray) -> float:
+    """Return the share of patterns whose sum is as high as that of the observations, or higher; 1 without any."""
+    found = sign_flip_test(values, Looks(sizes=(len(values),), error=1.0)).p
+    return 1.0 if found is None else found
+
+
+def sign_flip_test(
+    values: FloatArray, looks: Looks, *, two_sided: bool = False, foresee: bool = True
+) -> SignFlips:
     """Test whether observations lie above 0, or with `two_sided` away from 0, at every look that they reach.
 
     Of several measures the most extreme counts: each is divided by its root mean square, which a flip leaves as it is.
@@ -69,6 +79,8 @@ def sign_flip_test(values: FloatArray, looks: Looks, *, two_sided: bool = False)
         values: `float64[n]`, or `float64[n, measures]`; in the order in which they were observed. All finite.
         looks: The plan. Observations behind the last look are left out.
         two_sided: Effects of both signs count.
+        foresee: Find out whether observations to come can still show an effect, which takes as long as a test of
+            all of them; without it they are thought to.
 
     Raises:
         ValueError: A value is not finite; what is missing has to be counted by the caller, against the effect.
@@ -78,7 +90,7 @@ def sign_flip_test(values: FloatArray, looks: Looks, *, two_sided: bool = False)
     if not np.isfinite(table).all():
         raise ValueError("every observation must be finite")
     result = _test(table, looks, two_sided=two_sided)
-    if not result.can_find:
+    if not result.can_find or not foresee:
         return result
     return replace(result, can_find=_could_find(table, looks, two_sided=two_sided))
 
@@ -141,12 +153,14 @@ def _ends(extremes: FloatArray, ended: NDArray[np.bool_], may_spend: float) -> N
 
 
 def _statistics(
-    table: FloatArray, signs: FloatArray, *, two_sided: bool
+    table: FloatArray, signs: NDArray[np.int8], *, two_sided: bool
 ) -> tuple[FloatArray, FloatArray]:
     """Return the statistic of each measure as observed, and the largest of all measures under each pattern."""
     size = np.sqrt(np.sum(np.square(table), axis=0))
     scaled = np.divide(table, size, out=np.zeros_like(table), where=size > 0)
-    flipped, observed = signs @ scaled, scaled.sum(axis=0)
+    # In blocks: all signs as numbers of 64 bits would take much memory.
+    blocks = [signs[at : at + _BLOCK] @ scaled for at in range(0, len(signs), _BLOCK)]
+    flipped, observed = np.concatenate(blocks), scaled.sum(axis=0)
     if two_sided:
         flipped, observed = np.abs(flipped), np.abs(observed)
     return observed, flipped.max(axis=1, initial=-np.inf)
@@ -160,12 +174,13 @@ def _could_find(table: FloatArray, looks: Looks, *, two_sided: bool) -> bool:
     return _test(np.concatenate([table, coming]), looks, two_sided=two_sided).found
 
 
-def _patterns(count: int) -> FloatArray:
-    """Return patterns of signs, `float64[patterns, count]`: all of them, or many; the first changes nothing."""
+def _patterns(count: int) -> NDArray[np.int8]:
+    """Return patterns of signs, `int8[patterns, count]`: all of them, or many; the first changes nothing."""
     if count <= _MOST_EXACT:
-        bits = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
+        bits = ((np.arange(2**count)[:, None] >> np.arange(count)) & 1).astype(np.int8)
     else:
-        bits = np.random.default_rng(0).integers(0, 2, size=(2**_MOST_EXACT, count))
+        rng = np.random.default_rng(0)
+        bits = rng.integers(0, 2, size=(2**_MOST_EXACT, count)).astype(np.int8)
         bits[0] = 0
-    patterns: FloatArray = 1.0 - 2.0 * bits.astype(np.float64)
+    patterns: NDArray[np.int8] = 1 - 2 * bits
     return patterns
