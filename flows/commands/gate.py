@@ -19,12 +19,14 @@ from flows.judging.rules import (
 )
 from flows.records.json_file import utc_now
 from flows.records.stored_result import GATE_FILE, read_result
+from flows.settings.run_options import DEFAULT_STAGES
+from flows.settings.setting_files import stage_after
 from flows.settings.shell_path import shell_path
 from gates.audit.trainer import MAPPING_FILE
 from gates.findings import GateResult
 from gates.judgement import Judgement
 from gates.runs.drives import read_final_evaluation, read_pictures
-from reports.context import Command, StageContext
+from reports.context import Command, NextStage, StageContext
 from reports.losses import Losses
 
 
@@ -106,6 +108,7 @@ def context_of(
                 text=f"{again} --dialect {MAPPING_FILE}", purpose="judge it by the mapping file"
             ),
         )
+    following = stage_after(stage, DEFAULT_STAGES)
     losses = Losses()
     driven = losses.guard(
         "The evaluation at the end", lambda: read_final_evaluation(directory), None
@@ -119,6 +122,7 @@ def context_of(
         config={"env": dict(info.env), "train": dict(info.train)} if info else {},
         git_revision=info.git_revision if info else None,
         next_commands=commands,
+        next_stage=NextStage(name=following.name, steps=following.steps) if following else None,
         final_evaluation=driven,
         final_pictures=seen,
         lost=tuple(losses.sentences),

@@ -10,7 +10,7 @@ from flows.records.group_dir import GroupDirectory
 from flows.records.run_dir import PipelineDirectory
 from flows.records.state_record import StateRecord
 from flows.settings.run_options import DEFAULT_STAGES
-from flows.settings.setting_files import known_stages
+from flows.settings.setting_files import stage_after
 from flows.settings.shell_path import shell_path
 from gates.findings import Verdict
 from reports.context import Command, NextStage
@@ -18,12 +18,8 @@ from reports.context import Command, NextStage
 
 def next_stage(name: str, record: StateRecord[Any, Any]) -> NextStage | None:
     """Return the stage that follows in the pipeline's order; None after the last one."""
-    stages = known_stages(record.stages_asked)
-    names = [stage.name for stage in stages]
-    if name not in names or names.index(name) + 1 == len(names):
-        return None
-    following = stages[names.index(name) + 1]
-    return NextStage(name=following.name, steps=following.steps)
+    following = stage_after(name, record.stages_asked)
+    return NextStage(name=following.name, steps=following.steps) if following else None
 
 
 def next_commands(

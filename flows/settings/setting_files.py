@@ -159,6 +159,14 @@ def known_stages(references: Iterable[str]) -> list[StageFile]:
     return found
 
 
+def stage_after(name: str, references: Iterable[str]) -> StageFile | None:
+    """Return the stage that follows one of the given ones; None after the last one, and of another stage."""
+    stages = known_stages(references)
+    names = [stage.name for stage in stages]
+    following = names.index(name) + 1 if name in names else len(names)
+    return stages[following] if following < len(names) else None
+
+
 def stages_of(names: Iterable[str], references: Iterable[str]) -> tuple[str, ...]:
     """Return what names of stages stand for in a pipeline that was asked for `references`: its own files come first."""
     own: dict[str, str] = {}

@@ -179,6 +179,19 @@ CAUSES: Mapping[str, Cause] = {
         ),
         rank=2,
     ),
+    "one_target_for_all": Cause(
+        title="Every transition of a batch has the same target",
+        meaning=(
+            "The critic's loss holds each Q against all targets of the batch, so that it learns their mean and no "
+            "difference between states."
+        ),
+        refuted_by="A batch whose debug/target_q_std is as large as its debug/reward_std.",
+        instruction=(
+            "Print the shapes in the critic's loss: Q of shape [batch, 1] less targets of shape [batch] broadcasts to "
+            "[batch, batch]. Give rewards, terminal flags and targets the shape of Q."
+        ),
+        rank=0,
+    ),
     "blind_agent": Cause(
         title="The networks do not see the state",
         meaning="Q is the same for every state of a batch, so neither critic nor policy can depend on what happens.",

@@ -12,6 +12,8 @@ from gates.text import format_number
 
 FROZEN = 1e-7
 """Relative spread of a weight norm that is rounding."""
+SAME_TARGET = 0.01
+"""Spread of the targets over that of the rewards below which targets are one."""
 BLIND = 1e-5
 """Relative spread of Q within a batch that is rounding."""
 ALWAYS = 0.99
@@ -50,6 +52,21 @@ def same_batch(signs: Signs) -> Suspicion | None:
         f"The rewards of all {points} logged batches have the mean {mean.first:.9g} and one spread.",
     )
     return Suspicion(cause="same_batch", evidence=evidence)
+
+
+def one_target_for_all(signs: Signs) -> Suspicion | None:
+    """Targets do not differ within batches whose rewards do."""
+    quantity = signs.law("targets_over_rewards_spread")
+    if quantity is None or quantity.points < FEW:
+        return None
+    value = float(np.median(quantity.series.values))
+    if value >= SAME_TARGET:
+        return None
+    evidence = (
+        f"Within a batch targets spread {format_number(value)} times as much as rewards do, in the median of "
+        f"{quantity.points} logged updates.",
+    )
+    return Suspicion(cause="one_target_for_all", evidence=evidence)
 
 
 def _always(signs: Signs, law: str) -> int | None:
@@ -95,6 +112,7 @@ IDENTITY_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (
     critic_frozen,
     identical_critics,
     same_batch,
+    one_target_for_all,
     blind_agent,
     terminal_flag_invented,
 )

@@ -50,6 +50,24 @@ def batches_repeat(facts: RunFacts) -> Quantity | Missing:
     return Quantity(series=series, points=len(series), tags=pair_tags(found))
 
 
+def targets_over_rewards_spread(facts: RunFacts) -> Quantity | Missing:
+    """Spread of the TD target within a batch, over that of its rewards.
+
+    Each target holds its own reward, so that targets are the same only where values take back what rewards give.
+    """
+    found = facts.need("debug/target_q_std", "debug/reward_std")
+    if isinstance(found, Missing):
+        return found
+    steps, (target, reward) = align(*found)
+    usable = np.isfinite(target) & (reward > 0)
+    if not usable.any():
+        return Missing(reason="rewards are the same within every batch", not_applicable=True)
+    formula = "debug/target_q_std / debug/reward_std"
+    ratio = target[usable] / reward[usable]
+    series = derived("targets_over_rewards_spread", steps[usable], ratio, formula)
+    return Quantity(series=series, points=len(series), tags=pair_tags(found))
+
+
 def q_spread_in_batch(facts: RunFacts) -> Quantity | Missing:
     """Largest spread of actor Q within a batch, over its mean there.
 

@@ -176,6 +176,16 @@ LAWS: Mapping[str, Law] = {
             algorithms=TD3_KIN,
         ),
         Law(
+            name="targets_over_rewards_spread",
+            words="spread of the TD targets in a batch / spread of its rewards",
+            quantity=identities.targets_over_rewards_spread,
+            fact=lambda b: f"targets spread {b.share} as much as rewards within a batch",
+            assumes=(
+                "Next values do not take back, to a hundredth, what each transition's reward gives.",
+            ),
+            algorithms=TD3_AND_SAC,
+        ),
+        Law(
             name="action_without_tanh",
             words="share of updates in which the action is unbounded",
             quantity=actor.action_without_tanh,

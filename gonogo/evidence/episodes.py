@@ -27,9 +27,11 @@ class EpisodeCounter:
             ends: `bool[environments]`, terminated or truncated.
             truncated: Whether an end was none of the task, such as a time limit.
         """
-        self._returns += np.asarray(rewards, dtype=np.float64)
+        self._returns += np.asarray(rewards)
         self._lengths += 1
-        for index in np.flatnonzero(np.asarray(ends)).tolist():
+        for index, ended in enumerate(np.asarray(ends).tolist()):
+            if not ended:
+                continue
             if not self._partial[index]:
                 yield {
                     "train/episode_length": float(self._lengths[index]),

@@ -147,6 +147,7 @@ class Evidence(BaseCallback):
         self._left_out = LOGGED_BY_SB3 if self._beside_sb3() else ()
         self._episodes = EpisodeCounter(model.n_envs, running=now > 0)
         self._clock = (time.perf_counter(), now)
+        self._normaliser = model.get_vec_normalize_env()
         if self._eval_env is not None:
             if any(each is self._eval_env for each in _wrapped(model.env)):
                 raise ValueError(
@@ -156,7 +157,7 @@ class Evidence(BaseCallback):
             self._evaluate(now)
 
     def _step(self) -> None:
-        normaliser = self.model.get_vec_normalize_env()
+        normaliser = self._normaliser
         rewards = self.locals["rewards"] if normaliser is None else normaliser.get_original_reward()
         dones, infos = self.locals["dones"], self.locals["infos"]
         truncated = [bool(info.get("TimeLimit.truncated", False)) for info in infos]
@@ -185,7 +186,7 @@ class Evidence(BaseCallback):
             return
         every = self._eval_every or max(self._files.planned_steps // 10, 2_500)
         self._evaluated_at, self._evaluate_at = step, step + every
-        scale = reward_factor(self.model.get_vec_normalize_env())
+        scale = reward_factor(self._normaliser)
         self._write(self._evaluation.tags(self.model, scale))
 
     def _write_update(self, tags: dict[str, float]) -> None:

@@ -34,13 +34,30 @@ def test_an_example_with_evidence_is_go(gonogo, tmp_path):
     assert {f["outcome"] for f in result["findings"] if f["required"]} == {"PASS"}
 
 
-def test_a_script_that_judges_itself_is_go(tmp_path):
+@pytest.mark.parametrize("script", ["sb3_sac", "sb3_drive"])
+def test_a_script_that_judges_itself_is_go(tmp_path, script):
     pytest.importorskip("stable_baselines3", reason="needs Stable-Baselines3 ([dev])")
-    script = [sys.executable, str(EXAMPLES / "sb3_sac.py"), str(tmp_path / "run")]
-    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    command = [sys.executable, str(EXAMPLES / f"{script}.py"), str(tmp_path / "run")]
+    done = subprocess.run(command, cwd=EXAMPLES.parents[1], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "GO  5k: all" in done.stdout
     assert json.loads((tmp_path / "run" / "gate.json").read_text())["verdict"] == "GO"
+
+
+@pytest.mark.parametrize(
+    ("script", "options"),
+    [
+        ("watched_td3", "--out {run}"),
+        ("cleanrl_td3", "--evidence {run} --log-dir {run}-log --total-timesteps 5000 --gamma 0.98"),
+    ],
+)
+def test_a_loop_of_one_s_own_is_go(gonogo, tmp_path, script, options):
+    run = tmp_path / "run"
+    command = [sys.executable, str(EXAMPLES / f"{script}.py"), *options.format(run=run).split()]
+    done = subprocess.run(command, cwd=EXAMPLES.parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    judged = gonogo("gate", str(run), "--stage", "5k")
+    assert judged.returncode == GO, judged.stdout + judged.stderr
 
 
 def test_a_sound_example_is_conditional_because_of_what_it_does_not_log(gonogo, tmp_path):

@@ -341,6 +341,11 @@ def same_batch(run: Run) -> None:
         run.set(tag, run.get(tag)[0])
 
 
+def one_target_for_all(run: Run) -> None:
+    """Each Q is held against the mean of all targets."""
+    run.set("debug/target_q_std", 1e-6 * run.get("debug/reward_std"))
+
+
 def blind_agent(run: Run) -> None:
     """Q is the same for every state."""
     run.set_actor_q(run.get("debug/actor_q_mean"), 1e-7 * np.abs(run.get("debug/actor_q_mean")))
@@ -419,6 +424,7 @@ FAULTS: Mapping[str, Callable[[Run], None]] = {
     "critic_frozen": critic_frozen,
     "identical_critics": identical_critics,
     "same_batch": same_batch,
+    "one_target_for_all": one_target_for_all,
     "blind_agent": blind_agent,
     "terminal_flag_invented": terminal_flag_invented,
     "dead_actor": dead_actor,

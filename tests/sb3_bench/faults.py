@@ -13,7 +13,6 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
-from stable_baselines3 import SAC
 from torch import nn
 
 
@@ -133,15 +132,15 @@ def _tiny_gradients(model: Any) -> None:
     )
 
 
-def _sac_with(*changes: tuple[str, str]) -> Callable[[Any], None]:
-    """Train with the lines of SAC's own update, some of them mistaken."""
+def _mistaken(*changes: tuple[str, str]) -> Callable[[Any], None]:
+    """Train with the lines of the model's own update, some of them mistaken."""
 
     def inject(model: Any) -> None:
-        source = textwrap.dedent(inspect.getsource(SAC.train))
+        source = textwrap.dedent(inspect.getsource(type(model).train))
         for right, wrong in changes:
             assert right in source, right
             source = source.replace(right, wrong)
-        scope = dict(vars(sys.modules[SAC.__module__]))
+        scope = dict(vars(sys.modules[type(model).__module__]))
         exec(source, scope)  # noqa: S102
         model.train = types.MethodType(scope["train"], model)
 
@@ -238,6 +237,16 @@ FAULTS: dict[str, Fault] = {
     "running sums": Fault(causes=("reward_accumulated",), inject=_sums()),
     "no exploration": Fault(causes=("exploration_off",), recipe={"noise": 0.0}),
     "equal critics": Fault(causes=("identical_critics",), inject=_twins),
+    "loss broadcast": Fault(
+        causes=("one_target_for_all",),
+        inject=_mistaken(
+            (
+                "F.mse_loss(current_q, target_q_values)",
+                "F.mse_loss(*th.broadcast_tensors(current_q, target_q_values.flatten()))",
+            )
+        ),
+        algorithms=TD3_AND_SAC,
+    ),
     "one batch for ever": Fault(causes=("same_batch",), inject=_same_batch, algorithms=TD3_AND_SAC),
     "discount of 1": Fault(causes=("target_discount", "critic_divergence"), recipe={"gamma": 1.0}),
     "target times 1.5": Fault(
@@ -269,7 +278,7 @@ FAULTS: dict[str, Fault] = {
 FAULTS |= {
     "SAC: entropy with the wrong sign": Fault(
         causes=("entropy_term_wrong",),
-        inject=_sac_with(
+        inject=_mistaken(
             (_IN_TARGETS, "next_q_values + ent_coef * next_log_prob.reshape(-1, 1)"),
             (_IN_ACTOR_LOSS, "(-ent_coef * log_prob - min_qf_pi)"),
         ),
@@ -278,13 +287,13 @@ FAULTS |= {
     ),
     "SAC: target without entropy": Fault(
         causes=("entropy_term_wrong",),
-        inject=_sac_with((_IN_TARGETS, "next_q_values")),
+        inject=_mistaken((_IN_TARGETS, "next_q_values")),
         tasks=("pendulum", "reacher"),
         algorithms=("sac",),
     ),
     "SAC: actor descends": Fault(
         causes=("actor_descends",),
-        inject=_sac_with((_IN_ACTOR_LOSS, "(ent_coef * log_prob + min_qf_pi)")),
+        inject=_mistaken((_IN_ACTOR_LOSS, "(ent_coef * log_prob + min_qf_pi)")),
         tasks=("pendulum", "reacher"),
         algorithms=("sac",),
     ),
