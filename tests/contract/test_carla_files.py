@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 from trainer.envs.carla.config import CarlaConfig, CarlaServerConfig
 from trainer.envs.carla.server import server_command
+from trainer.envs.drive.config import STEP_S
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "carla.md").read_text(encoding="utf-8")
@@ -27,8 +29,14 @@ def compose():
     return yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 
 
-def test_carla_has_the_recipe_of_drive_84():
-    assert preset("carla")["train"] == preset("drive-84")["train"]
+def test_carla_has_the_recipe_of_drive_84_and_looks_as_many_seconds_ahead():
+    carla, drive = preset("carla"), preset("drive-84")
+    ahead_s = [
+        step_s / (1.0 - found["train"].pop("gamma"))
+        for found, step_s in ((carla, CarlaConfig(**carla["env"]).step_s), (drive, STEP_S))
+    ]
+    assert ahead_s == pytest.approx([2.0, 2.0])
+    assert carla["train"] == drive["train"]
 
 
 def test_the_double_is_the_same_preset_but_for_the_server():

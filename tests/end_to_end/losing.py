@@ -1,6 +1,7 @@
-"""The real command and trainer, but in one stage learning rates rise: `LOSE=1m:100000:30 losing.py run ...`.
+"""The real command and trainer, but in one stage steps become too large: `LOSE=1m:100000:30 losing.py run ...`.
 
-From step 100,000 of the stage 1m on, they are thirty times what the recipe says.
+From step 100,000 of the stage 1m on, steps of Adam are thirty times as large as the configured rates make them. Rates
+stay: another rate in the events than in the configuration would be found out as what it is.
 """
 
 from __future__ import annotations
@@ -16,17 +17,23 @@ TRAIN = "--train"
 def train(arguments: list[str]) -> int:
     """Be the trainer."""
     from trainer import __main__ as command_line
+    from trainer.agents.adam import Adam
     from trainer.loop import Trainer
 
     stage, step, factor = os.environ["LOSE"].split(":")
-    learn, raised = Trainer._learn, []
+    learn, plain_step = Trainer._learn, Adam.step
+
+    def large_step(optimizer: Adam) -> None:
+        rates = [group["lr"] for group in optimizer.param_groups]
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * float(factor)
+        plain_step(optimizer)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
 
     def losing(trainer: Trainer) -> None:
-        if trainer.request.stage == stage and trainer.step >= int(step) and not raised:
-            raised.append(trainer.step)
-            for optimizer in (trainer.agent.actor_optimizer, trainer.agent.critic_optimizer):
-                for group in optimizer.param_groups:
-                    group["lr"] *= float(factor)
+        if trainer.request.stage == stage and trainer.step >= int(step):
+            Adam.step = large_step  # type: ignore[method-assign]
         learn(trainer)
 
     Trainer._learn = losing  # type: ignore[method-assign]
