@@ -240,16 +240,19 @@ def main() -> None:
         for case in to_train(judged):
             train(case, options.unjudged)
     long, fine = (load(options.unjudged, stage) for stage in ("200k", "fine"))
-    curves = [
-        *of_recipes(fine, "recipes, 50k"),
-        *of_recipes(long, "recipes, 200k"),
-        *(published(options.curves) if options.curves else ()),
-    ]
     often = {(run.case.task, run.case.index): run for run in fine}
     plain = {(run.case.task, run.case.index): run for run in load(options.runs, "50k")}
+    rarely = [run for key, run in plain.items() if key not in often]
+    external = published(options.curves) if options.curves else []
+    curves = [
+        *of_recipes(fine, "recipes, 50k, 50 evaluations"),
+        *of_recipes(rarely, "recipes, 50k, 10 evaluations"),
+        *of_recipes(long, "recipes, 200k, 40 evaluations"),
+        *external,
+    ]
     parts = {
         "verdicts": table_of_verdicts(foretold(judged, long)),
-        "signs": table_of_signs({"50k": [*(plain | often).values()], "200k": long}),
+        "signs": table_of_signs({"50k": [*(plain | often).values()], "200k": long}, external),
         "hopeless": table_of_hopeless(curves),
     }
     if options.faults:

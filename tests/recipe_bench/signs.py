@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,16 @@ from gates.facts.values import Missing
 from gates.laws.table import LawName, evaluate
 from gates.metrics import align
 from gates.runs.run_info import load_run_info
+from gates.series import FloatArray
 from tests.recipe_bench.auc import Auc, Told, auc
+from tests.recipe_bench.curves import Curve
 from tests.recipe_bench.runs import Trained, mean_between
 
 SEEDS = 5
 """Of each run of the fault bench that are looked for."""
 SHARES = (0.1, 0.2, 0.5)
 """Of the budget, at which a sign is read; it holds the points since half of that."""
+ROUNDING = 1e-9
 ENOUGH = 0.8
 """Area from which a sign counts as foretelling."""
 Sign = Callable[[RunFacts, float, float], float | None]
@@ -44,11 +47,14 @@ def _equal_evaluations(facts: RunFacts, _: float, high: float) -> float | None:
     series, start = facts.series("eval/mean_reward"), facts.learning_starts
     if series is None or start is None:
         return None
-    values = series.values[(series.steps > start.value) & (series.steps <= high)]
-    if len(values) < 2:
+    return _equal_share(series.values[(series.steps > start.value) & (series.steps <= high)])
+
+
+def _equal_share(returns: FloatArray) -> float | None:
+    if len(returns) < 2:
         return None
-    different = np.flatnonzero(values != values[-1])
-    return (len(values) - (int(different[-1]) + 1 if len(different) else 0)) / len(values)
+    different = np.flatnonzero(returns != returns[-1])
+    return (len(returns) - (int(different[-1]) + 1 if len(different) else 0)) / len(returns)
 
 
 def _means_apart(facts: RunFacts, low: float, high: float) -> float | None:
@@ -70,6 +76,10 @@ def _actor_q_above_return(facts: RunFacts, low: float, high: float) -> float | N
     return (expected - earned) / max(abs(expected), abs(earned))
 
 
+def _saturated(facts: RunFacts, low: float, high: float) -> float | None:
+    return mean_between(facts, "policy/tanh_saturation", low, high)
+
+
 def _low_return(facts: RunFacts, low: float, high: float) -> float | None:
     found = mean_between(facts, "eval/mean_reward", low, high)
     return None if found is None else -found
@@ -83,6 +93,7 @@ SIGNS: dict[str, Sign] = {
     "dormant units": _of_law("dormant_units"),
     "low feature rank": _of_law("feature_rank", -1.0),
     "equal evaluations": _equal_evaluations,
+    "saturated actions, for comparison": _saturated,
     "low return, for comparison": _low_return,
 }
 
@@ -100,16 +111,36 @@ def told(runs: Iterable[Trained], sign: Sign, share: float) -> list[Told]:
     return found
 
 
-def table_of_signs(budgets: dict[str, list[Trained]]) -> str:
-    """Render the area of each sign at each share of each budget."""
+def _of_curves(curves: Iterable[Curve], share: float) -> dict[str, list[Told]]:
+    """Return what returns alone say of curves at a share of the budget, by the name of the sign."""
+    found: dict[str, list[Told]] = {"equal evaluations": [], "low return, for comparison": []}
+    for curve in curves:
+        if curve.became == "unclear":
+            continue
+        until = curve.returns[curve.shares <= share + ROUNDING]
+        since = curve.returns[(curve.shares > share / 2) & (curve.shares <= share + ROUNDING)]
+        values = (_equal_share(until), -float(since.mean()) if len(since) else None)
+        for told_so_far, value in zip(found.values(), values, strict=True):
+            if value is not None:
+                failed = curve.became == "did not"
+                told_so_far.append(Told(group=curve.task, value=value, failed=failed))
+    return found
+
+
+def table_of_signs(budgets: dict[str, list[Trained]], curves: Sequence[Curve]) -> str:
+    """Render the area of each sign at each share of each budget, and of published curves."""
     shares = " | ".join(f"at {share:.0%}" for share in SHARES)
     rows = [
         f"| sign | budget | failed / learned | {shares} |",
         "|---|---|---|" + "---|" * len(SHARES),
     ]
     for name, sign in SIGNS.items():
-        for budget, runs in budgets.items():
-            areas = [auc(told(runs, sign, share)) for share in SHARES]
+        every = {
+            budget: [auc(told(runs, sign, share)) for share in SHARES]
+            for budget, runs in budgets.items()
+        }
+        every["published"] = [auc(_of_curves(curves, share).get(name, [])) for share in SHARES]
+        for budget, areas in every.items():
             counts = [f"{a.failed} / {a.learned}" for a in areas if a is not None]
             if counts:
                 cells = " | ".join(map(_cell, areas))
