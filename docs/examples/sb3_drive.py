@@ -21,7 +21,7 @@ folder = sys.argv[1] if len(sys.argv) > 1 else "runs/sb3-drive"
 model = TD3(
     "MultiInputPolicy",
     drive(),
-    learning_rate=3e-4,
+    learning_rate=1e-4,
     batch_size=64,
     buffer_size=10_000,
     learning_starts=1_000,
