@@ -28,6 +28,7 @@ def options(small: Path, out: Path) -> tuple[str, ...]:
     return ("--preset", str(small / "small.yaml"), "--stages", stages, "--out", str(out))
 
 
+@pytest.mark.slow
 def test_go_leads_from_stage_to_stage_and_is_kept(
     gonogo: Gonogo, small: Path, tmp_path: Path
 ) -> None:

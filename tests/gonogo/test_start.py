@@ -116,6 +116,7 @@ def test_a_trainer_gets_the_pythonpath_of_the_caller(monkeypatch: pytest.MonkeyP
     assert callers_environment()["PYTHONPATH"] == os.environ["PYTHONPATH"]
 
 
+@pytest.mark.slow
 def test_the_doctor_checks_every_preset(tmp_path: Path) -> None:
     done = gonogo(tmp_path, "doctor")
     assert done.stderr == ""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -88,14 +90,28 @@ SHAPES = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None, phases=NO_SHRINKING)
-@given(
+drawn = given(
     shapes=st.dictionaries(st.sampled_from([*SOUND, *OTHERS]), SHAPES, max_size=8),
     others=st.booleans(),
     stage=st.sampled_from(["5k", "50k", "1m"]),
     planned=st.sampled_from([None, 1, 2000, 2**60]),
 )
-def test_any_series_end_with_a_verdict_and_a_whole_report(
+
+
+@settings(max_examples=6, deadline=None, phases=NO_SHRINKING)
+@drawn
+def test_any_series_end_with_a_verdict_and_a_whole_report(**case: Any) -> None:
+    judged_and_reported(**case)
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, phases=NO_SHRINKING)
+@drawn
+def test_many_series_end_with_a_verdict_and_a_whole_report(**case: Any) -> None:
+    judged_and_reported(**case)
+
+
+def judged_and_reported(
     shapes: dict[str, Shape], others: bool, stage: str, planned: int | None
 ) -> None:
     found = {} if others else dict(SOUND)

@@ -50,9 +50,9 @@ class Blind:
 
 
 def test_the_loop_learns_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = train(monkeypatch, tmp_path / "run")
+    watched = train(monkeypatch, tmp_path / "run", steps=700)
     monkeypatch.setattr(gonogo, "watch", lambda *_, **__: Blind(), raising=False)
-    assert weights(watched) == weights(train(monkeypatch, tmp_path / "none"))
+    assert weights(watched) == weights(train(monkeypatch, tmp_path / "none", steps=700))
 
 
 def test_right_wiring_has_no_leak_and_a_leak_is_named_at_the_first_logged_update(

@@ -83,6 +83,7 @@ def test_a_second_training_takes_a_folder_beside_the_first(tmp_path: Path) -> No
         assert (tmp_path / name / "run.json").exists()
 
 
+@pytest.mark.slow
 def test_a_training_that_goes_on_stays_one_run(tmp_path: Path) -> None:
     model, evidence = small(TD3), Evidence(tmp_path / "run", every=4, stage="5k")
     model.learn(400, callback=evidence)

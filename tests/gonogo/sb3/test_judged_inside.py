@@ -34,6 +34,7 @@ def test_a_run_that_is_lost_ends_and_is_judged_the_same_afterwards(
     assert "dead_actor" in [d.cause for d in again.diagnoses]
 
 
+@pytest.mark.slow
 def test_live_judging_changes_nothing_of_what_is_learned(tmp_path: Path) -> None:
     alone = small(TD3)
     alone.learn(600)
