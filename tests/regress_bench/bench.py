@@ -78,14 +78,16 @@ def run(change: Change, out: Path, jobs: int) -> Row:
         Side.planned(
             tree,
             root=ROOT,
-            preset="drive",
+            preset=change.preset,
             stage="5k",
             overrides=(),
             folder=folder,
             most_s=_MOST_S,
         )
         for tree, folder in zip(
-            trees(out, change), (out / "base-runs", out / change.slug / "runs"), strict=True
+            trees(out, change),
+            (out / "base-runs" / change.preset, out / change.slug / "runs"),
+            strict=True,
         )
     )
     earlier = _seconds_before(out / f"{change.slug}.json")
@@ -134,11 +136,12 @@ def table(found: Sequence[tuple[Change, Row]]) -> str:
             "",
             f"### {heading}",
             "",
-            "| change | kind | verdict | seeds | what decided |",
-            "|:--|:--|:--|--:|:--|",
+            "| change | kind | preset | verdict | seeds | what decided |",
+            "|:--|:--|:--|:--|--:|:--|",
         ]
         lines += [
-            f"| {change.name} | {change.kind} | {row.verdict} | {row.seeds} | {row.deciding.replace('|', '/')} |"
+            f"| {change.name} | {change.kind} | {change.preset} | {row.verdict} | {row.seeds} "
+            f"| {row.deciding.replace('|', '/')} |"
             for change, row in found
             if change.harmless is harmless_ones
         ]

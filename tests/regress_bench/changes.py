@@ -28,6 +28,8 @@ class Change:
     kind: str
     """`mistake`; of harmless ones `refactoring`, `logging`, `float order` or `random draws`."""
     edits: tuple[Edit, ...]
+    preset: str = "drive"
+    """That exercises it."""
 
     @property
     def harmless(self) -> bool:
@@ -54,8 +56,8 @@ def apply(change: Change, tree: Path) -> None:
         path.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
 
 
-def _mistake(name: str, file: str, old: str, new: str) -> Change:
-    return Change(name, "mistake", (Edit(file, old, new),))
+def _mistake(name: str, file: str, old: str, new: str, preset: str = "drive") -> Change:
+    return Change(name, "mistake", (Edit(file, old, new),), preset)
 
 
 MISTAKES = (
@@ -71,6 +73,7 @@ MISTAKES = (
         LOOP,
         "            reward,\n            terminated,\n            truncated,\n            _newest_frame(last),",
         "            reward,\n            done,\n            truncated,\n            _newest_frame(last),",
+        preset="pendulum",  # within 5,000 steps of drive every episode ends in a crash
     ),
     _mistake("gamma squared", TD3, "discount = config.gamma *", "discount = config.gamma**2 *"),
     _mistake(
