@@ -8,7 +8,7 @@ INSTALL := $(BIN)/pip install --quiet --constraint constraints.txt --editable
 ALL_EXTRAS := bench,browser,carla,dask,dev,gpu,run
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test test-carla test-browser check format lint types imports docs fault-bench recipe-bench foresight regress-bench fault-matrix command-matrix carla-faults test-slow bench bench-short constraints clean
+.PHONY: help install install-dev run test test-carla test-browser check format lint types imports docs fault-bench recipe-bench foresight certainty regress-bench fault-matrix command-matrix carla-faults test-slow bench bench-short constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -77,6 +77,9 @@ recipe-bench: install-dev  ## Train recipes drawn at random, judge them, write d
 foresight: install-dev  ## Train a part of them on, and write what verdicts and signs foretell to docs/foresight.md
 	$(BIN)/python -m tests.recipe_bench.foresight --train --runs runs/recipe-bench --unjudged runs/foresight \
 	  --page docs/foresight.md --plot docs/images/foresight.png $(ARGS)
+
+certainty: install-dev  ## Simulate whether the probabilities of reports hold, write docs/certainty.md's tables
+	$(BIN)/python -m tests.certainty.simulation --table docs/certainty.md $(ARGS)
 
 regress-bench: install-dev  ## Compare the trainer with 20 mistakes and 20 harmless changes, write docs/regress.md's table
 	$(BIN)/python tests/regress_bench/bench.py --out runs/regress-bench --table docs/regress.md $(ARGS)
