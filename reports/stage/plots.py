@@ -173,8 +173,8 @@ def _of_final(final: FinalEvaluation | None, pictures: EpisodePictures | None) -
     if routes:
         endings = Counter(route.ending.replace("_", " ") for route in routes).most_common()
         title = (
-            f"{format_plural(len(routes), 'held-out route')} from above: "
-            f"{', '.join(f'{count} {ending}' for ending, count in endings)}"
+            f"{format_plural(len(routes), 'held-out route')} from above "
+            f"({', '.join(f'{count} {ending}' for ending, count in endings)})"
         )
         yield _Wanted(
             name="routes",
