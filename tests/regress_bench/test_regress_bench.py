@@ -11,9 +11,9 @@ from tests.regress_bench.changes import CHANGES, HARMLESS, MISTAKES, Change, Edi
 ROOT = Path(__file__).resolve().parents[2]
 FEW = {
     "actor descends": ("NO_GO", "CONDITIONAL"),
-    "momentum 0.5": ("NO_GO", "CONDITIONAL"),
+    "terminations not in the target": ("NO_GO", "CONDITIONAL"),
     "variable renamed": ("GO",),
-    "targets moved by sums": ("GO",),
+    "losses added one by one": ("GO",),
 }
 
 
