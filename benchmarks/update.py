@@ -14,6 +14,7 @@ from benchmarks.peers import cleanrl_style, sb3, sbx
 from benchmarks.rows import Row, against_floor, against_peer
 from benchmarks.tasks import BATCH, CNN, MLP, Task
 from benchmarks.update_floor import Floor
+from trainer.agents.linear import multiply_with, quicker_library
 from trainer.agents.td3 import TD3
 from trainer.observation import Observation
 from trainer.replay.buffer import Batch
@@ -26,6 +27,7 @@ SBX = "SBX"
 
 def measure(short: bool) -> list[Row]:
     torch.set_num_threads(1)
+    multiply_with(quicker_library())
     rows = []
     for task, rounds, calls, peers in (
         (CNN, 2 if short else 15, 1, {SB3: 1.5, SCRIPT: 2.3}),

@@ -181,17 +181,27 @@ def _quick_imports() -> Iterator[None]:
 
 def _train(run: Path, task: Task, stop_requested: Callable[[], bool], *, resume: bool) -> int:
     """Train; heartbeat, standard error and exit code say how it ended."""
+    from trainer.agents.linear import multiply_with
     from trainer.envs.errors import EnvironmentSetupError, NotFiniteError, SimulatorLostError
     from trainer.loop import DivergedError, StopRequestedError, Trainer
     from trainer.run import checkpoint
     from trainer.run.heartbeat import Heartbeat
+    from trainer.run.products import library_of
     from trainer.run.run_json import write_run_json
 
     heartbeat = Heartbeat(run, task.request.planned_steps)
     try:
         manifest = _resumable(run) if resume else None
         resumed_from_step = manifest.step if manifest else None
-        write_run_json(run, task, resume=resume, resumed_from_step=resumed_from_step)
+        library = library_of(run)
+        write_run_json(
+            run,
+            task,
+            resume=resume,
+            resumed_from_step=resumed_from_step,
+            matrix_products=library,
+        )
+        multiply_with(library)
         if resume:
             checkpoint.discard_after(run / "checkpoints", manifest.step if manifest else -1)
         Trainer(run, task, heartbeat, stop_requested, resume=resume, checkpoint=manifest).train()

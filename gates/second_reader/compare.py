@@ -5,10 +5,8 @@ tbparse takes some ten microseconds a point. Of logs that are too long for it, s
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +23,7 @@ from gates.second_reader.tbparse_reader import (
     judged_bytes,
     one_line,
     read_files,
+    reader_and_version,
     rows_of,
 )
 from gates.series import EventFile, EventLog, Series
@@ -68,14 +67,12 @@ def cross_check(log: EventLog, directory: Path, read: Read = read_files) -> Cros
     Of a log with more than `WHOLE_POINTS` points, `STRETCHES` stretches of each file are compared:
     both readers read the stretches alone, and every point that they find there must be in `log`.
     """
-    reader = READER
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        reader = f"{READER} {metadata.version(READER)}"
     try:
         if sum(map(len, log.series.values())) > WHOLE_POINTS:
-            return _compare_stretches(log, reader, read)
-        return _compare(log, reader, read)
+            return _compare_stretches(log, read)
+        return _compare(log, read)
     except Exception as error:  # an independent reader may fail in any way: that is a result
+        reader = reader_and_version()
         reason = f"{reader} failed on {directory}: {one_line(error)}"
         return CrossCheck(
             agrees=False,
@@ -87,7 +84,7 @@ def cross_check(log: EventLog, directory: Path, read: Read = read_files) -> Cros
         )
 
 
-def _compare_stretches(log: EventLog, reader: str, read: Read) -> CrossCheck:
+def _compare_stretches(log: EventLog, read: Read) -> CrossCheck:
     share = _SAMPLED_POINTS / sum(map(len, log.series.values()))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -101,7 +98,7 @@ def _compare_stretches(log: EventLog, reader: str, read: Read) -> CrossCheck:
                     stretch_bytes=int(file.size_bytes * share / STRETCHES) + 4096,
                 )
         sample = read_events(folder)
-        check = _compare(sample, reader, read)
+        check = _compare(sample, read)
     valid_to = _first_void(log) if _first_void(sample) != _first_void(log) else None
     lost = [
         f"{tag!r}: points of a stretch that is read alone are not among those that were judged"
@@ -131,7 +128,7 @@ def _is_read(part: Series, whole: Series | None, valid_to: int | None) -> bool:
     return _contains(rows_of(whole.steps[nearby], whole.values[nearby]), rows_of(steps, values))
 
 
-def _compare(log: EventLog, reader: str, read: Read) -> CrossCheck:
+def _compare(log: EventLog, read: Read) -> CrossCheck:
     damaged = {damage.path for damage in log.damage}
     files = []
     for index, file in enumerate(log.files):
@@ -172,7 +169,7 @@ def _compare(log: EventLog, reader: str, read: Read) -> CrossCheck:
         compared_tags=len(log.series),
         compared_points=points,
         differences=differences,
-        reader=reader,
+        reader=reading.reader,
     )
 
 

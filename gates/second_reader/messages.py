@@ -30,7 +30,12 @@ def answer_line(answer: Reading | Exception) -> bytes:
         tag: base64.b64encode(b"".join(part.tobytes() for part in parts)).decode("ascii")
         for tag, parts in answer.parts.items()
     }
-    told = {"points": points, "explained": answer.explained, "failed": answer.failed}
+    told = {
+        "points": points,
+        "explained": answer.explained,
+        "failed": answer.failed,
+        "reader": answer.reader,
+    }
     return json.dumps(told).encode() + b"\n"
 
 
@@ -51,4 +56,5 @@ def read_answer(line: bytes) -> Reading:
         },
         explained=told["explained"],
         failed=told["failed"],
+        reader=told["reader"],
     )

@@ -11,6 +11,8 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +56,8 @@ class Reading:
     explained: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     """Files that tbparse could not read, one sentence each."""
+    reader: str = READER
+    """Who read: tbparse and its version."""
 
 
 Read = Callable[[Sequence[FileToRead]], Reading]
@@ -72,11 +76,19 @@ def read_files(files: Sequence[FileToRead]) -> Reading:
         OSError: A file cannot be opened.
         ImportError: tbparse is not installed.
     """
-    reading = Reading()
+    reading = Reading(reader=reader_and_version())
     with quiet():
         for file in files:
             _read(file, reading)
     return reading
+
+
+@cache
+def reader_and_version() -> str:
+    """Name tbparse with its version, where that is known."""
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return f"{READER} {metadata.version(READER)}"
+    return READER
 
 
 def _read(file: FileToRead, reading: Reading) -> None:

@@ -15,7 +15,13 @@ import threading
 
 from gates.second_reader.columns import instead_of_pandas
 from gates.second_reader.messages import answer_line, read_request
-from gates.second_reader.tbparse_reader import READER, Reading, quiet, read_files
+from gates.second_reader.tbparse_reader import (
+    READER,
+    Reading,
+    quiet,
+    read_files,
+    reader_and_version,
+)
 
 _NEVER_NEEDED = ("fsspec", "tensorflow")
 """Files are local and events plain; TensorBoard and tbparse would load them where they are installed."""
@@ -44,6 +50,7 @@ def _read(requests: queue.SimpleQueue[bytes]) -> Reading:
     with instead_of_pandas(READER):
         with quiet(), contextlib.suppress(Exception):  # it is loaded again when it is used
             importlib.import_module(READER)
+            reader_and_version()
         files = read_request(requests.get())
         with contextlib.suppress(Exception):
             reading = read_files(files)

@@ -1,17 +1,22 @@
 """A linear layer whose updates multiply with oneDNN, in both directions, where that is quicker on a processor.
 
 torch gives fp32 matrix products to MKL, which does not use the widest registers of every vendor's processors. oneDNN,
-which torch's convolutions use, does, and is about twice as quick there. The results differ by rounding.
+which torch's convolutions use, does, and is about twice as quick there; on others it is a third slower. The results
+differ by rounding, so a run stays with the library that it began with.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
+
+Library = Literal["onednn", "torch"]
 
 _WORTH_IT = 1_500_000
 """Multiplications from which oneDNN's preparations pay."""
@@ -25,6 +30,34 @@ def _find_onednn() -> Any:
 
 
 _ONEDNN = _find_onednn()
+_library: Library = "onednn"
+
+
+def multiply_with(library: Library) -> None:
+    """Let this library do the large products of this process; torch does all where oneDNN is not to be had."""
+    global _library
+    _library = library
+
+
+def quicker_library(rounds: int = 7) -> Library:
+    """Time the products of a layer, forward and backward, with each library: some ten milliseconds in all."""
+    if _ONEDNN is None:
+        return "torch"
+    rows, weight, gradient = torch.randn(3, 256, 256, generator=torch.Generator()).unbind()
+
+    def took(product: Callable[..., Tensor]) -> float:
+        began = time.thread_time()
+        for a, b in ((rows, weight), (gradient, weight.t()), (gradient.t(), rows.t())):
+            product(a, b)
+        return time.thread_time() - began
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.no_grad():
+        pairs = [(took(_onednn), took(functional.linear)) for _ in range(rounds + 1)][1:]
+    torch.set_num_threads(threads)
+    onednn, own = map(min, zip(*pairs, strict=True))
+    return "onednn" if onednn < own else "torch"
 
 
 class Linear(nn.Linear):
@@ -40,15 +73,20 @@ class Linear(nn.Linear):
 
 
 def matmul_transposed(rows: Tensor, columns: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Multiply `float32[n, k]` by the transpose of `float32[m, k]` with the quicker library, plus `float32[m]`."""
+    """Multiply `float32[n, k]` by the transpose of `float32[m, k]`, plus `float32[m]`."""
     if _is_quicker(rows, columns):
-        return _ONEDNN(rows, columns, bias, "none", [], "")  # type: ignore[no-any-return]
+        return _onednn(rows, columns, bias)
     return functional.linear(rows, columns, bias)
+
+
+def _onednn(rows: Tensor, columns: Tensor, bias: Tensor | None = None) -> Tensor:
+    return _ONEDNN(rows, columns, bias, "none", [], "")  # type: ignore[no-any-return]
 
 
 def _is_quicker(rows: Tensor, columns: Tensor) -> bool:
     return (
         _ONEDNN is not None
+        and _library == "onednn"
         and not torch.compiler.is_compiling()
         and not torch.is_inference_mode_enabled()  # actions: the same without the trainer
         and rows.dim() == 2

@@ -20,7 +20,12 @@ _PACKAGES = ("torch", "numpy", "gymnasium", "gonogo")
 
 
 def write_run_json(
-    run: Path, task: Task, *, resume: bool = False, resumed_from_step: int | None = None
+    run: Path,
+    task: Task,
+    *,
+    resume: bool = False,
+    resumed_from_step: int | None = None,
+    matrix_products: str = "onednn",
 ) -> None:
     """Write run.json at the start of an attempt; a resumed attempt is added to the earlier ones.
 
@@ -54,6 +59,7 @@ def write_run_json(
             "git_revision": _git_revision(),
             "versions": _versions(task.environment.packages),
             "started_at": attempts[0]["started_at"],
+            "matrix_products": matrix_products,
             "attempts": attempts,
         },
     )
