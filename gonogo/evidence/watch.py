@@ -216,7 +216,7 @@ class Watch:
         if "train/q1_value" in tags and "train/critic_loss" not in tags and not self._told:
             self._told = True
             warnings.warn(
-                "the critics' loss is not made of squared errors of one target, so that targets are not known to gonogo; "
+                "the critics' loss is not made of squared errors of one target, so that gonogo does not know targets; "
                 "log the loss with scalars(step, {'train/critic_loss': loss})",
                 RuntimeWarning,
                 stacklevel=2,
