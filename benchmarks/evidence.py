@@ -19,7 +19,7 @@ from gonogo.sb3 import Evidence
 
 MOST = 0.02
 MOST_MEGABYTES = 10.0
-STEPS = {"TD3": 500, "SAC": 500, "PPO": 5_000}
+STEPS = {"TD3": 250, "SAC": 250, "PPO": 2_500}
 """Of one round, some seconds of each: what is done once a training must weigh no more than in a whole stage."""
 
 
@@ -31,7 +31,7 @@ def measure(short: bool) -> list[Row]:
         with tempfile.TemporaryDirectory() as folder:
             timings = side_by_side(
                 {"with": _training(name, Path(folder)), "without": _training(name, None)},
-                rounds=3 if short else 12,
+                rounds=3 if short else 6,
                 clock=CPU,
             )
         pairs = zip(timings["with"].rounds, timings["without"].rounds, strict=True)

@@ -124,7 +124,10 @@ def _share(facts: RunFacts, name: str, tags: tuple[str, ...], level: float) -> Q
     found = any_of(facts, *tags)
     if isinstance(found, Missing):
         return found
-    largest = [float(np.max(series.values)) for series in found]
+    found = tuple(series for series in found if np.isfinite(series.values).any())
+    if not found:
+        return Missing(reason=f"{tags[0]} is not finite", tags=tags)
+    largest = [float(np.nanmax(np.where(np.isfinite(s.values), s.values, np.nan))) for s in found]
     value = float(np.mean([size > level for size in largest]))
     note = ", ".join(f"{s.tag} reaches {size:.3g}" for s, size in zip(found, largest, strict=True))
     return of_run(name, facts, value, len(found[0]), "largest of each", found[0].tag, note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ class Watch:
         self._step = self._updates = self._actor_updates = self._due = self._waited = 0
         self._stride = 0
         """Largest number of steps between two batches."""
-        self._closed = False
+        self._closed = self._told = False
         self._networks = networks
         self._files: RunFiles | None = None
         self._recorder = Recorder(networks, self._guard, self._done)
@@ -212,6 +213,14 @@ class Watch:
         if self._files is not None:
             self._files.updates = self._updates
         self._write(self._step, tags)
+        if "train/q1_value" in tags and "train/critic_loss" not in tags and not self._told:
+            self._told = True
+            warnings.warn(
+                "the critics' loss is not made of squared errors of one target, so that gonogo does not know targets; "
+                "log the loss with scalars(step, {'train/critic_loss': loss})",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def _write(self, step: int, tags: Mapping[str, float]) -> None:
         if self._files is not None and not self._closed:

@@ -93,11 +93,11 @@ class Ledger:
         found |= {
             "replay/action_error": float(np.abs(action - self._action[slots]).mean()),
             "replay/terminated_error": float((going_on[known] == terminated).mean()),
-            "replay/obs_error": float((obs[known] != self._obs[slots]).any(axis=1).mean()),
+            "replay/obs_error": float(_differ(obs[known], self._obs[slots]).mean()),
         }
         both = going_on[known] & ~terminated
         if both.any():
-            other = (next_obs[known] != self._next_obs[slots]).any(axis=1)
+            other = _differ(next_obs[known], self._next_obs[slots])
             found["replay/next_obs_error"] = float(other[both].mean())
         return found
 
@@ -127,3 +127,10 @@ class Ledger:
             f"env/{kind}_change": float(change[:, places].mean())
             for kind, places in self._marks.kinds.items()
         }
+
+
+def _differ(stored: NDArray[np.float32], given: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell in which rows entries differ, `bool[n]`; what is no number on both sides is the same."""
+    both_none = np.isnan(stored) & np.isnan(given)
+    rows: NDArray[np.bool_] = ((stored != given) & ~both_none).any(axis=1)
+    return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -235,3 +236,13 @@ def test_evidence_of_a_run_with_few_updates_is_not_missed(points: int, without: 
             run.tags[tag] = run.tags[tag].where(slice(points))
     run.tags.pop(without, None)
     assert judge(run).verdict is not Verdict.NO_GO
+
+
+def test_values_that_are_no_numbers_say_nothing_of_blindness() -> None:
+    not_finite = dict.fromkeys(
+        ("replay/vector_std", "replay/camera_std", "sees/q_vector", "sees/q_camera"), math.nan
+    )
+    result = judge(run_with(not_finite, Recipe()))
+    assert "blind_agent" not in {diagnosis.cause for diagnosis in result.diagnoses}
+    outcomes = {f.check: f.outcome for f in result.findings}
+    assert outcomes["observations_vary"] is not Outcome.FAIL

@@ -126,7 +126,9 @@ def test_two_critics_tell_the_factor_of_their_squared_errors(tmp_path: Path, los
 
 @pytest.mark.parametrize("loss", [F.smooth_l1_loss, _weighted])
 def test_of_another_loss_no_target_is_made_up(tmp_path: Path, loss: Loss) -> None:
-    found = Loop(tmp_path / "run", loss=loss).run()
+    with pytest.warns(RuntimeWarning, match="log the loss with scalars") as warned:
+        found = Loop(tmp_path / "run", loss=loss).run()
+    assert len(warned) == 1
     assert not {"debug/target_q_mean", "train/critic_loss", "debug/td_error_q1"} & found.keys()
     assert {"train/q1_value", "train/actor_loss", "gradients/critic_mlp_norm"} <= found.keys()
 

@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv
 from stable_baselines3.td3.policies import Actor
 
 import gonogo
-from gonogo.sb3 import Evidence, evaluation
+from gonogo.sb3 import Evidence, evaluation, ledger
 from gonogo.sb3.configuration import algorithm
 from tests.gonogo.sb3.trainings import DDPG, SAC, TD3, Pictures, of, pendulum, small
 
@@ -83,6 +83,12 @@ def test_a_subclass_is_judged_by_the_update_that_it_makes(tmp_path: Path) -> Non
     finding = next(f for f in result.findings if f.check == "algorithm_known")
     assert finding.outcome is gonogo.Outcome.WARN
     assert finding.required
+
+
+def test_a_nan_that_the_buffer_kept_as_it_was_is_no_wrong_observation() -> None:
+    given = np.array([[1.0, np.nan], [1.0, np.nan], [np.nan, 2.0]], dtype=np.float32)
+    stored = np.array([[1.0, np.nan], [1.0, 2.0], [np.nan, 2.0]], dtype=np.float32)
+    assert ledger._differ(stored, given).tolist() == [False, True, False]
 
 
 class Halved(Actor):
