@@ -71,15 +71,18 @@ def _counted(facts: RunFacts, mean: FloatArray, spread: FloatArray, length: Floa
     """Say why another policy may have earned the same: returns that count steps or events, or that are all one."""
     if spread[-1] == 0.0:
         return "all episodes have one return, which another policy may earn too"
-    sums = mean * _episodes(facts)
     counts = "returns count steps or events, which another policy may do as often"
     one_for_each_step = np.ptp(mean / length) <= ROUNDING * float(np.max(np.abs(mean / length)))
     if one_for_each_step and np.ptp(length) > 0:
         return counts
+    returns = mean * _episodes(facts)
+    trained = facts.series("train/episode_reward")
+    if trained is not None and not trained.aggregated:
+        returns = np.concatenate([returns, trained.values[np.isfinite(trained.values)]])
     for unit in UNITS:
-        number = sums / unit
-        rounding = ROUNDING * float(np.max(np.abs(number)))
-        if rounding < 0.05 and (np.abs(number - np.round(number)) <= max(rounding, 1e-3)).all():
+        number = returns / unit
+        off = np.maximum(ROUNDING * np.abs(number), 1e-3)
+        if off.max() < 0.05 and (np.abs(number - np.round(number)) <= off).all():
             return counts
     return ""
 

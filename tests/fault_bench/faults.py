@@ -510,7 +510,7 @@ FAULTS |= {
         stage="50k",
         steps=8_000,
     )
-    for recipe in ("drive", "pendulum: plain", "point goal: plain")
+    for recipe in ("drive", "pendulum: plain")
 }
 FAULTS |= {
     "pendulum: critic frozen": Fault(

@@ -206,20 +206,21 @@ def draw_curve(curves: Sequence[Curve], path: Path) -> None:
     figure = Figure(figsize=(6.4, 3.0), dpi=110, layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     shares = [n / 100 for n in range(101)]
-    for source in dict.fromkeys(c.source for c in curves):
+    for number, source in enumerate(dict.fromkeys(c.source for c in curves)):
         for axis, word in zip(axes, ("did not", "learned"), strict=True):
             group = [c for c in curves if c.source == source and c.became == word]
             if group:
                 ends = [stopped_at(c, HopelessSettings()) for c in group]
                 stopped = [sum(end <= share for end in ends) / len(group) for share in shares]
-                axis.plot(shares, stopped, label=f"{source} ({len(group)})", linewidth=1.4)
+                label = f"{source}: {len(group)}"
+                axis.plot(shares, stopped, label=label, linewidth=1.4, color=f"C{number}")
     for axis, title in zip(axes, ("failures stopped", "learners lost"), strict=True):
         axis.set_title(title, fontsize=9)
         axis.set_xlabel("share of the budget", fontsize=8)
-        axis.set_ylim(-0.02, 1.0)
+        axis.set_ylim(-0.02, 1.02)
         axis.axvline(EARLY, color="0.8", linewidth=0.8, zorder=0)
         axis.tick_params(labelsize=7)
-        axis.legend(fontsize=6, frameon=False, loc="upper left")
+        axis.legend(fontsize=6, frameon=False, loc="center right")
     FigureCanvasAgg(figure).print_png(path)
 
 

@@ -66,6 +66,15 @@ def test_a_copy_of_the_untrained_policy_that_acts_is_found() -> None:
     assert value(LAW, evaluations(-3.456789, 17.3)) == 10
 
 
+def test_training_episodes_tell_counts_from_a_return_that_is_whole_by_chance() -> None:
+    tags = {"eval__mean_reward": 7.4, "eval__mean_episode_length": 17.3, "eval__std_reward": 1.7}
+    tags |= {"agent__actor_updates": STEPS, "eval__episodes": 10.0}
+    assert "count steps" in why_not(LAW, facts(**tags))
+    whole = np.arange(3.0, 14.0)
+    assert "count steps" in why_not(LAW, facts(train__episode_reward=whole, **tags))
+    assert value(LAW, facts(train__episode_reward=whole * np.pi, **tags)) == 10
+
+
 @pytest.mark.parametrize("last", [-3.4567891, -3.45679])
 def test_the_last_bit_tells(last: float) -> None:
     mean = [*MOVING[:-1], last]
