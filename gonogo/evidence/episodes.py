@@ -13,9 +13,10 @@ class EpisodeCounter:
 
     def __init__(self, environments: int, *, running: bool = False) -> None:
         """Begin with fresh episodes; those that were running before are not counted (`running`)."""
-        self._returns = np.zeros(environments)
-        self._lengths = np.zeros(environments, dtype=np.int64)
-        self._partial = np.full(environments, running)
+        # Lists: for a few environments plain numbers are quicker than arrays, and this is done in every step.
+        self._returns = [0.0] * environments
+        self._lengths = [0] * environments
+        self._partial = [running] * environments
 
     def step(
         self, rewards: ArrayLike, ends: ArrayLike, truncated: Sequence[bool]
@@ -27,10 +28,11 @@ class EpisodeCounter:
             ends: `bool[environments]`, terminated or truncated.
             truncated: Whether an end was none of the task, such as a time limit.
         """
-        self._returns += np.asarray(rewards)
-        self._lengths += 1
-        for index, ended in enumerate(np.asarray(ends).tolist()):
-            if not ended:
+        earned, ended = np.asarray(rewards).tolist(), np.asarray(ends).tolist()
+        for index, reward in enumerate(earned):
+            self._returns[index] += reward
+            self._lengths[index] += 1
+            if not ended[index]:
                 continue
             if not self._partial[index]:
                 yield {

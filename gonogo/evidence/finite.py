@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+FEW = 64
+"""Numbers up to which looking at each is quicker than at the array."""
 
 
 def first_not_finite(rewards: Any, observations: Any) -> dict[str, str] | None:
@@ -17,11 +22,17 @@ def first_not_finite(rewards: Any, observations: Any) -> dict[str, str] | None:
     """
     for part, name, array in (("reward", "reward", rewards), *_named(observations)):
         values = np.asarray(array)
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
+        if values.dtype.kind == "f" and not _all_finite(values):
             at = np.argwhere(~np.isfinite(values))[0].tolist()
             place = f"[{', '.join(map(str, at[1:]))}]" if len(at) > 1 else ""
             return {"part": part, "key": f"{name}{place}", "value": str(float(values[tuple(at)]))}
     return None
+
+
+def _all_finite(values: NDArray[Any]) -> bool:
+    if values.size <= FEW:
+        return all(map(math.isfinite, values.ravel().tolist()))
+    return bool(np.isfinite(values).all())
 
 
 def _named(observations: Any) -> Iterator[tuple[str, str, Any]]:
