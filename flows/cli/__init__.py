@@ -31,7 +31,9 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     asked = gate.plain(sys.argv[1:])
     if asked is not None:
-        sys.exit(leaving.as_typer_ends(lambda: gate.judge_and_show(**asked)))
+        code = leaving.as_typer_ends(lambda: gate.judge_and_show(**asked))
+        leaving.nothing_is_left = True
+        sys.exit(code)
     from flows.cli.every_command import app
 
     sys.exit(app())
