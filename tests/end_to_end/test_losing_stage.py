@@ -18,6 +18,7 @@ SPOILED_AT = 5_000
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_stage_that_lost_is_no_go_and_the_report_begins_with_the_policy_to_take(
     tmp_path: Path, environment: dict[str, str], prefect_url: str
 ) -> None:
