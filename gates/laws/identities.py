@@ -11,6 +11,8 @@ from gates.metrics import align
 
 MANY_BATCHES = 20
 """Logged batches that do not agree by chance, even where rewards have two values."""
+_FEWEST_BATCHES = 5
+"""Batches in which rewards differ; sparse and clipped ones are the same within most."""
 
 
 def critics_agree(facts: RunFacts) -> Quantity | Missing:
@@ -60,8 +62,10 @@ def targets_over_rewards_spread(facts: RunFacts) -> Quantity | Missing:
         return found
     steps, (target, reward) = align(*found)
     usable = np.isfinite(target) & (reward > 0)
-    if not usable.any():
-        return Missing(reason="rewards are the same within every batch", not_applicable=True)
+    differ = int(usable.sum())
+    if not differ or differ < _FEWEST_BATCHES <= len(steps):
+        within = f"all but {differ} batches" if differ else "every batch"
+        return Missing(reason=f"rewards are the same within {within}", not_applicable=True)
     formula = "debug/target_q_std / debug/reward_std"
     ratio = target[usable] / reward[usable]
     series = derived("targets_over_rewards_spread", steps[usable], ratio, formula)

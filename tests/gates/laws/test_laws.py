@@ -464,3 +464,19 @@ def test_the_bound_leaves_room_for_a_bonus_for_entropy() -> None:
     assert with_bonus.q_bound.high == pytest.approx(4.0 * plain.high)
     assert isinstance(with_bonus.q_reach, Missing)
     assert with_bonus.q_reach.not_applicable
+
+
+@pytest.mark.parametrize(("differing", "judged"), [(0, False), (4, False), (5, True)])
+def test_targets_are_held_against_rewards_only_where_rewards_differ(
+    differing: int, judged: bool
+) -> None:
+    steps = np.arange(1_000, 1_040)
+    spread = np.where(np.arange(40) < differing, 0.5, 0.0)
+    tags = {
+        "debug/target_q_std": series("debug/target_q_std", steps, 1.0),
+        "debug/reward_std": series("debug/reward_std", steps, spread),
+    }
+    known = RunFacts(log=log_of(tags), run=None, stage="5k", planned_steps=5_000)
+    found = evaluate("targets_over_rewards_spread", known)
+    assert isinstance(found, Quantity) is judged
+    assert judged or found.not_applicable  # type: ignore[union-attr]
