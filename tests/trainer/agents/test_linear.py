@@ -49,8 +49,8 @@ def test_output_and_gradients_are_those_of_double_precision(
     monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, int], library: str
 ) -> None:
     torch.manual_seed(0)
-    monkeypatch.setattr(linear, "_library", library)
     done = counted(monkeypatch)
+    monkeypatch.setattr(linear, "_library", library)
     ours, exact = Linear(*sizes), nn.Linear(*sizes, dtype=torch.float64)
     exact.load_state_dict(ours.state_dict())
     rows = torch.randn(ROWS, sizes[0])
