@@ -10,10 +10,8 @@ from tests.regress_bench.changes import CHANGES, HARMLESS, MISTAKES, Change, Edi
 
 ROOT = Path(__file__).resolve().parents[2]
 FEW = {
-    "actor descends": ("NO_GO", "CONDITIONAL"),
     "terminations not in the target": ("NO_GO", "CONDITIONAL"),
     "variable renamed": ("GO",),
-    "losses added one by one": ("GO",),
 }
 
 
