@@ -150,8 +150,10 @@ OTHER_ALGORITHMS_TAGS: tuple[str, ...] = (
     "policy/q_weight",
     "bellman/entropy_weight",
     "bellman/log_prob_error",
+    "replay/reward_moved",
 )
-"""Names, those of Stable-Baselines3 where it has one, for what SAC, PPO, A2C and DQN log; our trainer writes none."""
+"""Names, those of Stable-Baselines3 where it has one, for what SAC, PPO, A2C, DQN and watched loops log; our trainer
+writes none."""
 
 TAG_NAMES: dict[str, str] = {
     "train/actor_loss": "actor loss",

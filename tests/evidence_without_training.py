@@ -25,6 +25,7 @@ from tests.gates.synthetic_runs import (
     enlarged_targets,
     make,
     policy_collapse,
+    rewards_mixed_up,
     series,
 )
 
@@ -144,6 +145,7 @@ SYNTHETIC = {
     "no_learning": _without_learning,
     "learned_and_lost": _learned_and_lost,
     "policy_stands_still": _stands_still,
+    "rewards_mixed_up": rewards_mixed_up,
     "crashes": _crashes,
     "leaves_the_road": _leaves_the_road,
 }
@@ -169,6 +171,8 @@ def synthetic(stages: tuple[str, ...] = ("5k", "50k", "1m")) -> Iterator[Judged]
                 yield Judged(fault=fault, result=_judged(stage, run), only=_ONLY.get(fault, ""))
         for keys in sound:
             yield Judged(fault=None, result=_judged(stage, make(_recipe(stage, **keys))))
+        kept = make(_recipe(stage), lambda run: run.set("replay/reward_moved", 0.0))
+        yield Judged(fault=None, result=_judged(stage, kept))
         driving = make(_recipe(stage, own=True), _drives_well)
         yield Judged(fault=None, result=_judged(stage, driving))
         for algorithm, needed in (("PPO", "value_loss"), ("A2C", "value_loss"), ("DQN", "loss")):

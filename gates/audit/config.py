@@ -211,7 +211,7 @@ def _gamma(facts: RunFacts) -> Iterator[ConfiguredValue]:
     if configured is None or measured is None:
         return
     agrees = abs(measured.value - configured) <= 1e-3
-    if not agrees and not facts.own_trainer and _is_power(measured.value, configured):
+    if not agrees and not facts.own_trainer and _of_n_steps(measured.value, configured, facts):
         return
     yield ConfiguredValue(
         key="gamma",
@@ -222,9 +222,19 @@ def _gamma(facts: RunFacts) -> Iterator[ConfiguredValue]:
     )
 
 
-def _is_power(measured: float, gamma: float) -> bool:
-    """Tell whether this is gamma^n with n of 2 to 10, the discount of n-step returns."""
-    return any(abs(measured - gamma**n) <= 2e-5 for n in range(2, 11))
+def _of_n_steps(measured: float, gamma: float, facts: RunFacts) -> bool:
+    """Tell whether this is the discount of n-step returns, gamma^n with n of 2 to 10 where none is configured.
+
+    With a configured n it may lie above: returns of fewer steps stand where an episode, or the buffer, ends.
+    """
+    steps = facts.steps_of_a_return
+    if steps > 1 and gamma**steps - _ROUNDING <= measured <= gamma:
+        return True
+    return any(abs(measured - gamma**n) <= _ROUNDING for n in range(2, 11))
+
+
+_ROUNDING = 2e-5
+"""Of a discount that is the mean of a batch."""
 
 
 def _clipping(facts: RunFacts) -> Iterator[ConfiguredValue]:

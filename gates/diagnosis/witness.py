@@ -8,7 +8,7 @@ from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
 from gates.laws.quantity import Quantity
 from gates.metrics import finite_median
-from gates.text import format_number
+from gates.text import format_number, format_share
 
 WRONG_REWARD = 1e-3
 EXACT = 1e-5
@@ -16,6 +16,8 @@ EXACT = 1e-5
 WRONG = 1e-4
 OPPOSITE = -0.99
 FEW = 3
+MOVED = 0.05
+"""Share of the transitions whose reward may change: n-step returns at the end of a buffer grow."""
 
 
 def broken(signs: Signs, law: str, above: float) -> Quantity | None:
@@ -30,6 +32,21 @@ def middle(signs: Signs, tag: str) -> float | None:
     """Return the median of a tag."""
     series = signs.facts.series(tag)
     return None if series is None else finite_median(series.values)
+
+
+def rewards_move(signs: Signs) -> Suspicion | None:
+    """Transitions have another reward whenever they are replayed."""
+    quantity = signs.law("reward_moved")
+    if quantity is None or quantity.points < FEW:
+        return None
+    share = finite_median(quantity.series.values)
+    if not share > MOVED:
+        return None
+    evidence = (
+        f"Of the transitions that were seen before, {format_share(share)} have another reward than then, in "
+        f"{quantity.points} logged updates.",
+    )
+    return Suspicion(cause="rewards_of_other_transitions", evidence=evidence)
 
 
 def rewards_differ(signs: Signs) -> Suspicion | None:
@@ -137,6 +154,7 @@ def exploration_off(signs: Signs) -> Suspicion | None:
 
 WITNESS_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (
     rewards_differ,
+    rewards_move,
     actions_not_taken,
     observations_differ,
     exploration_missing,

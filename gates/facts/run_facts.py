@@ -90,6 +90,12 @@ class RunFacts:
         return self.run is not None and self.run.complete
 
     @property
+    def steps_of_a_return(self) -> float:
+        """The configured n of n-step returns; 1 where nothing is configured."""
+        found = (self.run.number(key) for key in ("n_steps", "n_step")) if self.run else ()
+        return max((n for n in found if n is not None), default=1.0)
+
+    @property
     def warm_start(self) -> bool:
         """True when the run began with what another one learned."""
         return self.run is not None and self.run.warm_start

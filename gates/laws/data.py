@@ -21,12 +21,6 @@ FEW_BATCHES = 5
 """Fewer logged batches than this after the first finished episode show nothing."""
 
 
-def _steps_of_a_return(facts: RunFacts) -> float:
-    """Return the configured n of n-step returns; 1 where nothing is configured."""
-    found = (facts.run.number(key) for key in ("n_steps", "n_step")) if facts.run else ()
-    return max((n for n in found if n is not None), default=1.0)
-
-
 def _too_few(count: int) -> Missing:
     reason = f"only {count} batches were logged after the first finished episode"
     return Missing(reason=reason, not_applicable=True)
@@ -49,7 +43,7 @@ def batch_reward_over_episode_reward(facts: RunFacts) -> Quantity | Missing:
     if facts.run is not None and facts.run.number("reward_clip") is not None:
         reason = "rewards are clipped, as configured, so that their means differ by design"
         return Missing(reason=reason, not_applicable=True)
-    if _steps_of_a_return(facts) > 1:
+    if facts.steps_of_a_return > 1:
         reason = "the batches hold n-step returns, as configured"
         return Missing(reason=reason, not_applicable=True)
     per_step = mean_so_far(episodes, episodes.returns, steps, facts.buffer_size)
@@ -95,7 +89,7 @@ def reward_mean_apart(facts: RunFacts) -> Quantity | Missing:
     if isinstance(episodes, Missing):
         return episodes
     clipped = facts.run is not None and facts.run.number("reward_clip") is not None
-    if facts.reward_scale is None or clipped or _steps_of_a_return(facts) > 1:
+    if facts.reward_scale is None or clipped or facts.steps_of_a_return > 1:
         reason = "the scale of the rewards is unknown, or they are clipped or summed over steps"
         return Missing(reason=reason, not_applicable=True)
     if episodes.returns is None:
@@ -147,7 +141,7 @@ def done_ratio_over_terminations(facts: RunFacts) -> Quantity | Missing:
     if share * count * 32 < 10:
         reason = f"terminations are too rare ({share:.2g} of the steps) for {count} logged batches to show them"
         return Missing(reason=reason, not_applicable=True)
-    ratio = float(np.mean(done[usable])) / (share * _steps_of_a_return(facts))
+    ratio = float(np.mean(done[usable])) / (share * facts.steps_of_a_return)
     return of_run("done_ratio_over_terminations", facts, ratio, count, formula, found[0].tag)
 
 

@@ -25,6 +25,20 @@ MEASURED_AGAIN: tuple[Law, ...] = (
         algorithms=TD3_KIN,
     ),
     Law(
+        name="reward_moved",
+        words="share of transitions whose reward is another one when they are replayed again",
+        quantity=witness.reward_moved,
+        fact=lambda b: (
+            f"{b.share} of the transitions have another reward when they are replayed again"
+        ),
+        assumes=(
+            "A stored reward is not changed on purpose: a bonus that is learned, or a learned reward, moves it.",
+            "Rewards follow from observation and action; the same pair with another reward is noise of the task.",
+        ),
+        algorithms=TD3_AND_SAC,
+        only_if_logged=True,
+    ),
+    Law(
         name="terminated_error",
         words="share of transitions with another terminal flag than the environment's",
         quantity=witness.terminated_error,

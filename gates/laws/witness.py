@@ -46,6 +46,7 @@ def of_tag(name: str, tag: str) -> Callable[[RunFacts], Quantity | Missing]:
     return quantity
 
 
+reward_moved = of_tag("reward_moved", "replay/reward_moved")
 reward_error = of_tag("reward_error", "replay/reward_error")
 terminated_error = of_tag("terminated_error", "replay/terminated_error")
 action_error = of_tag("action_error", "replay/action_error")

@@ -40,6 +40,8 @@ class Seen:
     """What hooks saw of one update; what they did not see stays None or empty."""
 
     batch: Batch | None = None
+    replay_inputs: tuple[Any, ...] = ()
+    """What the first critic was asked of the replayed transitions."""
     replay_q: dict[int, Tensor] = field(default_factory=dict)
     """Q of the replayed actions by the critic's number from 0, `float[batch]`."""
     replay_q_gradient: dict[int, Tensor] = field(default_factory=dict)

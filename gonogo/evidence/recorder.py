@@ -13,6 +13,7 @@ from gonogo.evidence.entropy import Drawn
 from gonogo.evidence.guard import Guard
 from gonogo.evidence.measures import Batch, Seen, on_host, tags_of, td_errors
 from gonogo.evidence.parts import Networks
+from gonogo.evidence.replayed import Replayed
 
 
 class _Handle(Protocol):
@@ -32,6 +33,7 @@ class Recorder:
         self._guard = guard
         self._done = done
         self._parts = networks.parts()
+        self._replayed = Replayed()
         self._handles: list[_Handle] = []
         self._again: Again | None = None
         self._tags: dict[str, float] | None = None
@@ -91,6 +93,10 @@ class Recorder:
             high=networks.action_high,
             loss_weight=networks.critic_loss_weight,
         )
+        if seen.batch is not None:
+            moved = self._replayed.moved(seen.replay_inputs, seen.batch.reward)
+            if moved is not None:
+                self._tags["replay/reward_moved"] = moved
 
     def cancel(self) -> None:
         """Stop looking; what was seen of the update is forgotten."""
@@ -152,6 +158,8 @@ class Recorder:
         )
         if of_actor and len(inputs) > 1 and not seen.actor_q:
             seen.action = inputs[-1]
+        if number == 0 and not of_actor and not seen.replay_inputs:
+            seen.replay_inputs = tuple(inputs)
         for index, q in enumerate(outputs, start=number):
             if not isinstance(q, Tensor) or not q.requires_grad or index in values:
                 continue

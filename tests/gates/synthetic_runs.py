@@ -346,6 +346,11 @@ def one_target_for_all(run: Run) -> None:
     run.set("debug/target_q_std", 1e-6 * run.get("debug/reward_std"))
 
 
+def rewards_mixed_up(run: Run) -> None:
+    """Rewards are shuffled whenever a batch is drawn."""
+    run.set("replay/reward_moved", 0.9)
+
+
 def blind_agent(run: Run) -> None:
     """Q is the same for every state."""
     run.set_actor_q(run.get("debug/actor_q_mean"), 1e-7 * np.abs(run.get("debug/actor_q_mean")))

@@ -108,6 +108,10 @@ def test_the_discount_of_n_step_returns_is_no_contradiction() -> None:
     run.set("debug/effective_discount", 0.97 * (1.0 - run.get("debug/done_ratio")))
     finding = audited(run, gamma=0.99, learning_starts=1000)["config_applied"]
     assert finding.outcome is Outcome.FAIL
+    # Returns of fewer steps stand where episodes end, so that the mean lies between gamma^n and gamma.
+    for n, outcome in ((5, Outcome.PASS), (3, Outcome.FAIL)):
+        finding = audited(run, gamma=0.99, learning_starts=1000, n_steps=n)["config_applied"]
+        assert finding.outcome is outcome, finding.reason
 
 
 @pytest.mark.parametrize(

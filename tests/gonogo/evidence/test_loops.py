@@ -228,3 +228,22 @@ def test_bounds_that_are_none_are_refused(tmp_path: Path, low: Any, high: Any) -
             planned_steps=10,
         )
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_transition_that_comes_again_has_its_reward(tmp_path: Path, mixed: bool) -> None:
+    loop = Loop(tmp_path)
+    batch = loop.watch.batch
+
+    def mixed_up(step: int, *, rewards: Any, terminated: Any) -> None:
+        batch(step, rewards=np.roll(rewards, step) if mixed else rewards, terminated=terminated)
+
+    loop.watch.batch = mixed_up  # type: ignore[method-assign, assignment]
+    for step in range(1, 7):
+        torch.manual_seed(7)
+        loop.update(step)
+    loop.watch.close()
+    table = gonogo.read_events(loop.watch.directory)
+    moved = list(table[table["tag"] == "replay/reward_moved"]["value"])
+    assert len(moved) == 5
+    assert min(moved) > 0.5 if mixed else max(moved) == 0.0
