@@ -58,6 +58,10 @@ def update(bench: Bench, runs: Iterable[Judged]) -> None:
     write_nearness(merged)
 
 
+_ENOUGH = 20
+"""Sound runs, of which the nearest one says where sound runs lie."""
+
+
 def write_nearness(known: Mapping[str, Evidence]) -> None:
     """Write config/nearness.json, the part of the evidence that every judgement reads."""
     rows = {}
@@ -65,7 +69,7 @@ def write_nearness(known: Mapping[str, Evidence]) -> None:
         trained = [
             s for s in evidence.sound if s.bench != "synthetic runs" and s.nearest is not None
         ]
-        if trained:
+        if sum(s.runs for s in trained) >= _ENOUGH:
             rows[check] = {
                 "share": max(s.nearest or 0.0 for s in trained),
                 "runs": sum(s.runs for s in trained),

@@ -101,7 +101,7 @@ class EpisodeRateCheck(TwoSided):
         decided = found.interval.low > level if above else found.interval.high < level
         needed = SQUARED * level * (1.0 - level) / (rate - level) ** 2
         return Certainty(
-            claim=f"a {self.name} of {'at most' if above else 'at least'} {format_share(level)}",
+            claim=f"a true {self.name} of {'at most' if above else 'at least'} {format_share(level)}",
             p=p,
             model="binomial",
             decided=decided,
