@@ -228,7 +228,8 @@ def test_a_load_that_outlasts_the_time_out_makes_the_next_call_fatal(
     own_double: DoubleProcess,
 ) -> None:
     script = LOAD_TIME_OUT + "driver.world.tick()"
-    assert run(own_double, script, "slow_load", seconds=3)[0] == SEGMENTATION_FAULT
+    # Which of the client's threads comes first decides what it dies of.
+    assert run(own_double, script, "slow_load", seconds=3)[0] in (SEGMENTATION_FAULT, ABORTED)
 
 
 def test_asking_for_the_world_again_recovers_from_it(own_double: DoubleProcess) -> None:
