@@ -48,8 +48,10 @@ class Replayed:
         rewards: dict[int, float] = {}
         for batch in self._batches:
             rewards |= batch
-        known = [(i, rewards[key]) for i, key in enumerate(keys) if key in rewards]
-        self._batches.append(dict(zip(keys, given.tolist(), strict=True)))
+        finite = np.isfinite(given)
+        known = [(i, rewards[key]) for i, key in enumerate(keys) if finite[i] and key in rewards]
+        there = zip(keys, given.tolist(), finite, strict=True)
+        self._batches.append({key: value for key, value, usable in there if usable})
         if len(known) < ENOUGH:
             return None
         before, now = np.array([value for _, value in known]), given[[i for i, _ in known]]

@@ -61,3 +61,11 @@ def test_few_known_transitions_tell_nothing() -> None:
 @pytest.mark.parametrize("inputs", [(), ({"vector": OBS},), (OBS, 3.0), (OBS[:10], ACTION)])
 def test_inputs_that_are_not_understood_tell_nothing(inputs: tuple[object, ...]) -> None:
     assert Replayed().moved(inputs, REWARD) is None
+
+
+def test_rewards_that_are_not_finite_tell_nothing() -> None:
+    replayed, broken = Replayed(), torch.full_like(REWARD, float("inf"))
+    assert replayed.moved((OBS, ACTION), broken) is None
+    assert replayed.moved((OBS, ACTION), broken) is None
+    assert replayed.moved((OBS, ACTION), REWARD) is None
+    assert replayed.moved((OBS, ACTION), REWARD) == 0.0
