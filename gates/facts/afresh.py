@@ -42,9 +42,12 @@ def looks(first: int) -> Looks:
 
 
 def afresh_progress(facts: RunFacts) -> AfreshProgress | None:
-    """Compare the last policy with the untrained one; None where they ran no two episodes, or too often."""
+    """Compare the last policy with the untrained one; None where they ran no two episodes, or too often.
+
+    A run that began with what another one learned has to be better than that, not than an untrained policy.
+    """
     evaluations = facts.series(EVALUATION)
-    if facts.afresh is None or evaluations is None:
+    if facts.afresh is None or evaluations is None or facts.warm_start:
         return None
     pair = _last_and_untrained(facts.afresh)
     if pair is None or facts.afresh.rounds_made > MOST_LOOKS:

@@ -196,8 +196,8 @@ def _certainty(
     Only the same episodes of both policies allow a probability; means of evaluations are too few for one.
     """
     decided = outcome in (Outcome.PASS, Outcome.FAIL)
-    start = "first results" if one.learned_before else first_policy(facts)
     paired = afresh_progress(facts) if check.tag == one.tag == EVALUATION else None
+    start = "first results" if one.learned_before and paired is None else first_policy(facts)
     if paired is not None:
         p, model = paired.test.p, f"signs of {paired.after.episodes:.0f} paired differences"
     elif one.error > 0:

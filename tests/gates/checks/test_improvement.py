@@ -435,3 +435,12 @@ def test_without_paired_episodes_there_is_no_probability() -> None:
     assert found.certainty is not None
     assert found.certainty.p is None
     assert found.certainty.model.endswith("standard errors")
+
+
+def test_a_run_that_began_with_a_policy_is_not_held_against_an_untrained_one() -> None:
+    facts = facts_of(*evaluations(WITHIN_NOISE), run=RunInfo(source="given", warm_start=True))
+    facts.afresh = afresh_of([108.0 + s for s in SPREAD])
+    found = finding(facts, type="improvement", min_points=1, min=LEVELS_50K, last_points=3)
+    assert found.outcome is WARN
+    assert found.certainty is not None
+    assert found.certainty.p is None
