@@ -9,9 +9,18 @@ import pytest
 import torch
 
 import gonogo
+from gates.runs.config_files import config_dir
 from gonogo.evidence.live import LiveGate
 from gonogo.sb3 import Evidence
 from tests.gonogo.sb3.trainings import TD3, learned, small
+
+WITHOUT_A_PAUSE = """
+supervision:
+  live:
+    every_s: 0.01
+    most_share: 1
+"""
+"""On a busy machine the share of a processor allows too few judgements in so short a training."""
 
 
 @pytest.mark.slow
@@ -22,7 +31,9 @@ def test_a_run_that_is_lost_ends_and_is_judged_the_same_afterwards(
     with torch.no_grad():  # saturated from the beginning: no gradient is left
         for actor in (model.actor, model.actor_target):
             actor.mu[-2].weight.mul_(1e5)
-    model.learn(5_000, callback=Evidence(tmp_path / "run", every=2, stage="5k", stop=True))
+    stage = tmp_path / "watched.yaml"
+    stage.write_text(config_dir().joinpath("stages/5k.yaml").read_text() + WITHOUT_A_PAUSE)
+    model.learn(5_000, callback=Evidence(tmp_path / "run", every=2, stage=str(stage), stop=True))
     assert 200 < model.num_timesteps < 5_000
     said = capsys.readouterr().out
     assert f"Training ends at step {model.num_timesteps:,}, the run is lost" in said
