@@ -23,6 +23,7 @@ EVIDENCE_TAGS: tuple[str, ...] = (
     "replay/next_obs_error",
     *(f"{place}/{kind}_change" for place in ("replay", "env") for kind in _KINDS),
     *(f"replay/{kind}_std" for kind in _KINDS),
+    "replay/unevenness",
     "replay/policy_distance",
     "env/exploration",
     "bellman/target_error",
@@ -41,6 +42,7 @@ EVIDENCE_TAGS: tuple[str, ...] = (
     "sees/q_action",
     *(f"sees/{network}_{kind}" for network in ("q", "policy") for kind in _KINDS),
     *(f"weights/{module}_step" for module in _MODULES),
+    *(f"gradients/{module}_left_over" for module in _MODULES),
 )
 """Measured in some logged updates, by trainers that measure evidence."""
 Ending = Literal[

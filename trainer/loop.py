@@ -24,7 +24,6 @@ from trainer.final_evaluation import final_evaluation
 from trainer.observation import Observation, ObservationShape
 from trainer.replay.buffer import ReplayBuffer
 from trainer.replay.capacity import most_transitions
-from trainer.replay.ledger import STEPS as LEDGER_STEPS
 from trainer.replay.ledger import Ledger
 from trainer.run import checkpoint as checkpoints
 from trainer.run.checkpoint import CheckpointError, Manifest
@@ -114,7 +113,7 @@ class Trainer:
             self.action_dim,
             mirror=self.agent.device if config.replay_on_device else None,
         )
-        self.ledger = Ledger(min(capacity, LEDGER_STEPS), config.num_envs, shape, self.action_dim)
+        self.ledger = Ledger(capacity, config.num_envs, shape, self.action_dim)
         self.tally = EpisodeTally(config.num_envs, self._driving)
         self._timing = _Timing()
         self._next_log = 0

@@ -9,6 +9,7 @@ import numpy as np
 
 from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, Outcome
+from gates.metrics import align
 from gates.series import Series
 from gates.text import format_number, format_pair, format_plural
 
@@ -110,6 +111,32 @@ def _updates(facts: RunFacts) -> Iterator[ConfiguredValue]:
             agrees=False,
             where="steps between logged updates over updates between them",
         )
+
+
+def _policy_delay(facts: RunFacts) -> Iterator[ConfiguredValue]:
+    """Critic updates from one actor update to the next; warming up the critic alone comes before the first."""
+    configured = facts.run.number("policy_delay") if facts.run else None
+    counts = [facts.series(f"agent/{which}_updates") for which in ("total", "actor")]
+    if configured is None or counts[0] is None or counts[1] is None:
+        return
+    _, (total, actor) = align(counts[0], counts[1])
+    begun = actor > 0
+    if not begun.any():
+        return
+    done = float(np.ptp(total[begun])), float(np.ptp(actor[begun]))
+    if not np.isfinite(done).all() or done[0] < _MANY_DELAYS * configured:
+        return
+    yield ConfiguredValue(
+        key="policy_delay",
+        configured=configured,
+        observed=round(done[0] / done[1], 2) if done[1] else float("inf"),
+        agrees=abs(done[0] - configured * done[1]) <= max(2.0 * configured, 0.1 * done[0]),
+        where="agent/total_updates over agent/actor_updates, between the first and the last logged update",
+    )
+
+
+_MANY_DELAYS = 10.0
+"""Delays after which the count of actor updates tells."""
 
 
 def _shown_frequency(total: Series, per_round: float) -> float | None:
@@ -287,6 +314,7 @@ def _buffer(facts: RunFacts) -> Iterator[ConfiguredValue]:
 
 RULES: tuple[Callable[[RunFacts], Iterator[ConfiguredValue]], ...] = (
     _updates,
+    _policy_delay,
     _learning_starts,
     _rates,
     _reward_scale,

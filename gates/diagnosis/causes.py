@@ -235,6 +235,22 @@ CAUSES: Mapping[str, Cause] = {
         ),
         rank=2,
     ),
+    "replay_drawn_unevenly": Cause(
+        title="Batches come from a part of the replay",
+        meaning=(
+            "Some of the stored transitions are never drawn, or hardly ever: the critic learns from an old policy's "
+            "data only, or from so little new data that it forgets the rest."
+        ),
+        refuted_by=(
+            "Transitions of a batch whose ages reach evenly from the newest to the oldest one stored "
+            "(replay/unevenness of about 0.87 / sqrt(batch))."
+        ),
+        instruction=(
+            "Look at how indices are drawn: an upper bound that does not grow with the buffer, a position in place of "
+            "a size, a generator that is seeded again for every batch, a buffer that stopped storing."
+        ),
+        rank=2,
+    ),
     "rewards_delayed": Cause(
         title="Rewards are stored one step late",
         meaning="Each transition carries the reward of the step before, so actions are paid for what came before them.",
@@ -413,6 +429,22 @@ CAUSES: Mapping[str, Cause] = {
         refuted_by="Noise that is added elsewhere, or an environment that is noisy enough by itself.",
         instruction="Add noise to the actions of the training: 0.1 of the action range is what TD3 was published with.",
         rank=3,
+    ),
+    "gradients_add_up": Cause(
+        title="Gradients of earlier updates are added to each new one",
+        meaning=(
+            "A gradient is not reset before the backward pass, so each step follows the sum of all gradients so far "
+            "rather than that of its loss."
+        ),
+        refuted_by=(
+            "A gradient that is exactly 0, or None, before the update's backward pass; steps that are made of several "
+            "batches on purpose."
+        ),
+        instruction=(
+            "Call zero_grad() of the optimiser that holds these weights before the loss goes backward, in every "
+            "update; weights that belong to no optimiser's list are never reset."
+        ),
+        rank=2,
     ),
     "weights_barely_move": Cause(
         title="The critic's weights move by rounding at most",

@@ -11,13 +11,15 @@ from gates.diagnosis.suspicion import Suspicion
 from gates.diagnosis.wiring import leaking_path
 from gates.diagnosis.witness import EXACT, FEW, WRONG, broken, middle
 from gates.metrics import finite_median
-from gates.text import format_number
+from gates.text import format_number, format_share
 
 STOPPED = 0.5
 """Share of tau below which a target does not follow, and beyond whose inverse it is copied."""
 DOWNHILL = -0.5
 """Cosine of a gradient that points the other way."""
 DOWNHILL_STEPS = -0.05
+LEFT_OVER = 0.01
+"""Share of a gradient that was there before the backward pass."""
 TINY_STEP = 1e-3
 """Learning rates that an Adam step never falls below while gradients are there."""
 
@@ -121,6 +123,19 @@ def actor_descends(signs: Signs) -> Suspicion | None:
     return Suspicion(cause="actor_descends", evidence=tuple(evidence)) if evidence else None
 
 
+def gradients_add_up(signs: Signs) -> Suspicion | None:
+    """Gradients of earlier updates are still there when the next ones come."""
+    quantity = broken(signs, "gradient_left_over", LEFT_OVER)
+    if quantity is None:
+        return None
+    part = quantity.tags[0].removeprefix("gradients/").removesuffix("_left_over")
+    evidence = (
+        f"Of the gradient of {part} {format_share(finite_median(quantity.series.values))} was there before the "
+        f"backward pass, in {quantity.points} measured updates.",
+    )
+    return Suspicion(cause="gradients_add_up", evidence=evidence)
+
+
 def critic_ignores_action(signs: Signs) -> Suspicion | None:
     """Another action does not change Q."""
     quantity = signs.law("q_sees_action")
@@ -152,6 +167,7 @@ RECOMPUTED_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (
     target_action_wrong,
     target_out_of_step,
     actor_descends,
+    gradients_add_up,
     critic_ignores_action,
     weights_barely_move,
 )

@@ -16,6 +16,8 @@ EXACT = 1e-5
 WRONG = 1e-4
 OPPOSITE = -0.99
 FEW = 3
+UNEVEN = 0.1
+"""Distance from even draws beyond what chance explains."""
 MOVED = 0.05
 """Share of the transitions whose reward may change: n-step returns at the end of a buffer grow."""
 
@@ -74,6 +76,18 @@ def rewards_differ(signs: Signs) -> Suspicion | None:
     if shape is not None and shape.like_sums:
         return None
     return Suspicion(cause="rewards_of_other_transitions", evidence=tuple(evidence))
+
+
+def drawn_unevenly(signs: Signs) -> Suspicion | None:
+    """Batches come from a part of the replay."""
+    quantity = broken(signs, "draws_uneven", UNEVEN)
+    if quantity is None:
+        return None
+    evidence = (
+        f"The ages of a batch's transitions are {format_number(finite_median(quantity.series.values))} further from "
+        f"evenly distributed ones than chance explains, in {quantity.points} measured updates.",
+    )
+    return Suspicion(cause="replay_drawn_unevenly", evidence=evidence)
 
 
 def actions_not_taken(signs: Signs) -> Suspicion | None:
@@ -155,6 +169,7 @@ def exploration_off(signs: Signs) -> Suspicion | None:
 WITNESS_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (
     rewards_differ,
     rewards_move,
+    drawn_unevenly,
     actions_not_taken,
     observations_differ,
     exploration_missing,

@@ -39,6 +39,15 @@ MEASURED_AGAIN: tuple[Law, ...] = (
         only_if_logged=True,
     ),
     Law(
+        name="draws_uneven",
+        words="distance of the batches' distribution over the replay from an even one",
+        quantity=witness.draws_uneven,
+        fact=lambda _: "batches are drawn from a part of the replay",
+        assumes=("Transitions are drawn evenly, with replacement: priorities differ on purpose.",),
+        algorithms=TD3_AND_SAC,
+        only_if_logged=True,
+    ),
+    Law(
         name="terminated_error",
         words="share of transitions with another terminal flag than the environment's",
         quantity=witness.terminated_error,
@@ -139,6 +148,15 @@ MEASURED_AGAIN: tuple[Law, ...] = (
             "The critic's loss is the sum of mean squared TD errors; Huber losses and weights differ on purpose.",
         ),
         algorithms=TD3_AND_SAC,
+    ),
+    Law(
+        name="gradient_left_over",
+        words="share of a gradient that was there before the backward pass",
+        quantity=recomputed.gradient_left_over,
+        fact=lambda b: f"{b.share} of a gradient is left over from earlier updates",
+        assumes=("Every step of an optimiser is made of one batch.",),
+        algorithms=TD3_AND_SAC,
+        only_if_logged=True,
     ),
     Law(
         name="target_smoothing",

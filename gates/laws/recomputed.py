@@ -17,6 +17,7 @@ NO_NOISE = 1e-4
 PLAUSIBLE_TAU = (1e-4, 0.2)
 """Where tau is not configured."""
 NETWORKS = ("actor", "critic")
+PARTS = ("actor_cnn", "actor_mlp", "critic_cnn", "critic_mlp")
 MANY_STEPS, SOME_STEPS = 8, 4
 """Steps of an optimiser that go up on average, and steps that never all go down: of 71 sound runs none had four
 in a row below 0.03."""
@@ -55,6 +56,21 @@ def critic_loss_error(facts: RunFacts) -> Quantity | Missing:
     formula = "max(bellman/q_error, bellman/loss_error)"
     series = derived("critic_loss_error", steps, np.maximum(q, loss), formula)
     return Quantity(series=series, points=len(steps), tags=("bellman/q_error",))
+
+
+def gradient_left_over(facts: RunFacts) -> Quantity | Missing:
+    """Share of a gradient that was there before the update's backward pass; of the part with the largest median.
+
+    0 where gradients are reset, as long as one batch makes one step.
+    """
+    tags = [f"gradients/{part}_left_over" for part in PARTS]
+    found = any_of(facts, *tags)
+    if isinstance(found, Missing):
+        return found
+    largest = max(found, key=lambda series: finite_median(series.values))
+    steps, (values,) = align(largest)
+    series = derived("gradient_left_over", steps, values, largest.tag)
+    return Quantity(series=series, points=len(steps), tags=(largest.tag,))
 
 
 def target_smoothing(facts: RunFacts) -> Quantity | Missing:

@@ -52,6 +52,28 @@ terminated_error = of_tag("terminated_error", "replay/terminated_error")
 action_error = of_tag("action_error", "replay/action_error")
 
 
+def draws_uneven(facts: RunFacts) -> Quantity | Missing:
+    """Distance of a batch's distribution over the replay from an even one, less what chance gives; 0 for even draws.
+
+    Assumes that transitions are drawn evenly, with replacement. Then the distance of Kolmogorov (1933) is
+    0.869 / sqrt(batch) on average.
+    """
+    found = measured(facts, "replay/unevenness")
+    if isinstance(found, Missing):
+        return found
+    batch = facts.run.number("batch_size") if facts.run else None
+    if batch is None:
+        return Missing(reason="the batch size is not configured", not_applicable=True)
+    steps, (values,) = align(found[0])
+    series = derived(
+        "draws_uneven",
+        steps,
+        values - 0.869 / batch**0.5,
+        "replay/unevenness - 0.869 / sqrt(batch)",
+    )
+    return Quantity(series=series, points=len(steps), tags=("replay/unevenness",))
+
+
 def obs_error(facts: RunFacts) -> Quantity | Missing:
     """Share of transitions whose observation, or next observation, is not the environment's; the larger of both."""
     found = measured(facts, "replay/obs_error")

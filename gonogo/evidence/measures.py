@@ -68,6 +68,8 @@ class Seen:
     """Output of the encoders by the part's name, `float[batch, features]`."""
     gradients: dict[str, dict[int, Tensor]] = field(default_factory=dict)
     """Norm of the gradient before clipping of each parameter, by the part's name."""
+    left_over: dict[str, float] = field(default_factory=dict)
+    """Smallest share of a gradient that was there before a backward pass, by the part's name."""
     leak: Tensor | float | None = None
     weights: dict[str, Tensor] = field(default_factory=dict)
     """Norm of the weights after the update by the part's name."""
@@ -88,6 +90,7 @@ def tags_of(
     }
     for part, norms in seen.gradients.items():
         values[f"gradients/{part}_norm"] = torch.stack([*norms.values()]).norm()
+    values |= {f"gradients/{part}_left_over": share for part, share in seen.left_over.items()}
     if seen.leak is not None:
         values["probe/actor_encoder_leak"] = seen.leak
     return on_host(values)

@@ -121,6 +121,8 @@ class Recorder:
             for number, parameter in enumerate(parameters):
                 work = _numbered(self._gradient, part, number)
                 keep(parameter.register_post_accumulate_grad_hook(hook(work)))  # type: ignore[no-untyped-call]
+            work = _numbered(self._before_backward, part, parameters[0])
+            keep(parameters[0].register_hook(hook(work)))  # type: ignore[no-untyped-call]
         keep(networks.critic_optimizer.register_step_pre_hook(hook(self._critic_steps)))
         keep(networks.critic_optimizer.register_step_post_hook(hook(self._critic_stepped)))
         keep(networks.actor_optimizer.register_step_pre_hook(hook(self._actor_steps)))
@@ -193,6 +195,16 @@ class Recorder:
         if self.seen is not None and parameter.grad is not None:
             norm = parameter.grad.detach().norm()
             self.seen.gradients.setdefault(part, {})[number] = norm
+
+    def _before_backward(self, part: str, parameter: Tensor, gradient: Tensor) -> None:
+        """Note how much of a gradient was there before this backward pass."""
+        seen = self.seen
+        if seen is None or isinstance(seen.gradients.get(part), _Closed):
+            return
+        left = 0.0 if parameter.grad is None else float(parameter.grad.norm())
+        if left or bool(gradient.any()):
+            share = left / (left + float(gradient.norm()))
+            seen.left_over[part] = min(share, seen.left_over.get(part, 1.0))
 
     def _critic_steps(self, *_: object) -> None:
         """The critic's gradient is complete; what the actor's loss adds later does not count."""

@@ -38,6 +38,8 @@ class Ledger:
         self._slots = min(STEPS, self._ring)
         self._first = model.replay_buffer.pos
         """Place of the first step in the buffer."""
+        self._before = model.replay_buffer.size()
+        """Transitions that were there before it."""
         self._count = 0
         marks = (self._slots, self._marks.size)
         self._obs, self._next_obs = (np.zeros(marks, dtype=np.float32) for _ in range(2))
@@ -82,7 +84,9 @@ class Ledger:
             if len(change):
                 found[f"replay/{kind}_change"] = float(change[:, places_of_kind].mean())
         newest = self._count - 1
-        numbers = newest - (self._first + newest - places) % self._ring
+        ages = (self._first + newest - places) % self._ring
+        found["replay/unevenness"] = _unevenness(ages / min(self._before + self._count, self._ring))
+        numbers = newest - ages
         known = np.flatnonzero((numbers >= 0) & (numbers >= self._count - self._slots))
         if not len(known):
             return found
@@ -127,6 +131,13 @@ class Ledger:
             f"env/{kind}_change": float(change[:, places].mean())
             for kind, places in self._marks.kinds.items()
         }
+
+
+def _unevenness(ages: NDArray[np.float64]) -> float:
+    """Return the largest distance of the distribution of `float[batch]` from an even one over 0 to 1."""
+    between = np.arange(len(ages) + 1) / len(ages)
+    ages = np.sort(ages.clip(0.0, 1.0))
+    return float(np.maximum(ages - between[:-1], between[1:] - ages).max())
 
 
 def _differ(stored: NDArray[np.float32], given: NDArray[np.float32]) -> NDArray[np.bool_]:

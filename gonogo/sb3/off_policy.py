@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from stable_baselines3 import SAC, TD3
 from torch import Tensor
 
@@ -147,7 +148,8 @@ class OffPolicyUpdates:
         noise = exploration_noise(model)
         tags |= {
             "agent/total_updates": float(self._update),
-            "agent/actor_updates": float(self._update // self._delay),
+            "agent/actor_updates": _steps(model.actor.optimizer)
+            or float(self._update // self._delay),
             "agent/buffer_size": float(buffer.size() * buffer.n_envs),
             "agent/actor_lr": rate(model.actor.optimizer),
             "agent/critic_lr": rate(model.critic.optimizer),
@@ -158,3 +160,9 @@ class OffPolicyUpdates:
         tags |= self._witnessed
         self._witnessed = {}
         self._write(tags)
+
+
+def _steps(optimizer: torch.optim.Optimizer) -> float | None:
+    """Return how many steps an optimiser says that it made; None where it does not count."""
+    counts = [state["step"] for state in optimizer.state.values() if "step" in state]
+    return float(counts[0]) if counts else None

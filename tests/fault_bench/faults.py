@@ -409,6 +409,21 @@ SILENT: dict[str, Fault] = {
     ),
     "rewards x0.9": Fault(cause="reward_scale", patch=injections.rewards_scaled_a_little),
     "rewards one step late": Fault(cause="rewards_delayed", patch=injections.delayed_rewards),
+    "oldest half of the replay": Fault(
+        cause="replay_drawn_unevenly", patch=lambda: injections.drawn_from(0.0, 0.5)
+    ),
+    "newest third of the replay": Fault(
+        cause="replay_drawn_unevenly", patch=lambda: injections.drawn_from(2 / 3, 1.0)
+    ),
+    "critic's gradients add up": Fault(
+        cause="gradients_add_up", patch=lambda: injections.gradients_add_up("critic")
+    ),
+    "actor's gradients add up": Fault(
+        cause="gradients_add_up", patch=lambda: injections.gradients_add_up("actor")
+    ),
+    "policy delay ignored": Fault(
+        cause="config_not_applied", patch=injections.policy_delay_ignored
+    ),
     "negated actions in the buffer": Fault(
         cause="actions_not_taken", patch=injections.negated_actions
     ),
@@ -513,6 +528,9 @@ FAULTS |= {
     for recipe in ("drive", "pendulum: plain")
 }
 FAULTS |= {
+    "drive: one frame repeated": Fault(
+        cause="observations_of_other_steps", patch=injections.one_frame_repeated
+    ),
     "pendulum: critic frozen": Fault(
         cause="critic_frozen", patch=critic_frozen, recipe="pendulum: plain"
     ),

@@ -63,6 +63,51 @@ def shuffled_rewards() -> AbstractContextManager[Any]:
     return _sampled(lambda batch: dataclasses.replace(batch, reward=batch.reward.roll(1)))
 
 
+def drawn_from(first: float, last: float) -> AbstractContextManager[Any]:
+    """Draw batches from a part of the replay only; shares of its slots that were written so far."""
+
+    def draw(
+        buffer: ReplayBuffer, count: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        rows, slots = np.nonzero(buffer._valid)
+        part = np.flatnonzero((slots >= first * buffer._written) & (slots < last * buffer._written))
+        chosen = rng.choice(part if len(part) else np.arange(len(slots)), count)
+        return rows[chosen], slots[chosen]
+
+    return mock.patch.object(ReplayBuffer, "_draw", draw)
+
+
+def gradients_add_up(which: str) -> AbstractContextManager[Any]:
+    """Never reset the gradients of actor or critic."""
+
+    def change(agent: TD3) -> None:
+        getattr(agent, f"{which}_optimizer").zero_grad = lambda: None
+
+    return _built(change)
+
+
+def policy_delay_ignored() -> AbstractContextManager[Any]:
+    """Update the actor with every critic."""
+
+    def change(agent: TD3) -> None:
+        agent.config = agent.config.model_copy(update={"policy_delay": 1})
+
+    return _built(change)
+
+
+def one_frame_repeated() -> AbstractContextManager[Any]:
+    """Stack the newest frame upon itself when a batch is drawn."""
+
+    def change(batch: Batch) -> Batch:
+        camera = batch.obs.camera
+        assert camera is not None
+        return dataclasses.replace(
+            batch, obs=dataclasses.replace(batch.obs, camera=camera[:, -1:].expand_as(camera))
+        )
+
+    return _sampled(change)
+
+
 def one_in_twenty_rewards_wrong() -> AbstractContextManager[Any]:
     """Pair one transition of twenty with the reward of another one."""
 

@@ -177,6 +177,29 @@ def _shuffled(_: Any, batch: Any) -> Any:
     return batch._replace(rewards=batch.rewards[order])
 
 
+def _oldest_half(model: Any) -> None:
+    buffer = model.replay_buffer
+    size = type(buffer).size
+
+    def sample(count: int, env: Any = None) -> Any:
+        places = np.random.randint(0, max(1, size(buffer) // 2), count)
+        return buffer._get_samples(places, env=env)
+
+    buffer.sample = sample
+
+
+def _gradients_add_up(model: Any) -> None:
+    model.critic.optimizer.zero_grad = lambda set_to_none=True: None
+
+
+def _delay_ignored(model: Any) -> None:
+    class Always(int):
+        def __rmod__(self, _: int) -> int:
+            return 0
+
+    model.policy_delay = Always(2)
+
+
 def _policys_actions(model: Any, batch: Any) -> Any:
     with torch.no_grad():
         return batch._replace(actions=model.actor(batch.observations))
@@ -215,6 +238,13 @@ FAULTS: dict[str, Fault] = {
     "rewards shuffled": Fault(
         causes=("rewards_of_other_transitions",), inject=_batches(_shuffled), algorithms=TD3_AND_SAC
     ),
+    "oldest half of the replay": Fault(
+        causes=("replay_drawn_unevenly",), inject=_oldest_half, algorithms=TD3_AND_SAC
+    ),
+    "critic's gradients add up": Fault(
+        causes=("gradients_add_up",), inject=_gradients_add_up, algorithms=TD3_AND_SAC
+    ),
+    "policy delay ignored": Fault(causes=("config_not_applied",), inject=_delay_ignored),
     "blind": Fault(causes=("blind_agent",), wrap=_Blind, algorithms=TD3_AND_SAC),
     "target never updated": Fault(causes=("target_frozen",), recipe={"tau": 0.0}),
     "target copied": Fault(causes=("target_not_averaged", "target_frozen"), inject=_target_copied),

@@ -6,7 +6,7 @@ the first rows of the batch. No random number is drawn. docs/run-directory.md ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import torch
@@ -45,6 +45,12 @@ class Evidence:
         self._stepped = {name: _places(part.parameters) for name, part in self._parts.items()}
         self._weights = {name: _copy(places) for name, places in self._stepped.items()}
         self._z = self._uphill = torch.zeros(0)
+        self._left_over: dict[str, list[float]] = {name: [] for name in self._parts}
+        """Of the gradient before each backward pass, as a share."""
+        self._hooks = [
+            part.parameters[0].register_hook(_before_backward(part.parameters[0], shares))  # type: ignore[no-untyped-call]
+            for part, shares in zip(self._parts.values(), self._left_over.values(), strict=True)
+        ]
 
     @torch.no_grad()
     def of_critic_loss(
@@ -132,7 +138,11 @@ class Evidence:
     def of_steps(self) -> None:
         """Measure how actor and critic were stepped, before the targets follow."""
         agent = self._agent
+        for hook in self._hooks:
+            hook.remove()
         for name, part in self._parts.items():
+            if self._left_over[name]:
+                self.values[f"gradients/{name}_left_over"] = min(self._left_over[name])
             change = _copy(self._stepped[name]) - self._weights[name]
             self.values[f"weights/{name}_step"] = change.square().mean().sqrt() / part.lr
         z = agent.actor.mlp(_encode(agent.actor, self._obs))
@@ -196,7 +206,7 @@ class Evidence:
         going_on = batch.terminated.cpu().numpy() == 0
         change = witness.places.scaled(np.abs(next_marks - marks)[going_on])
         spread = witness.places.scaled(marks.std(axis=0))
-        values: Values = dict(witness.fresh)
+        values: Values = dict(witness.tags)
         for kind, part in witness.places.kinds().items():
             values[f"replay/{kind}_std"] = float(spread[part].mean())
             if len(change):
@@ -257,6 +267,17 @@ class Evidence:
             other = torch.tanh(agent.actor.mlp(_swapped(acting, part)))
             values[f"sees/policy_{kind}"] = (other - policy).abs().mean()
         return values
+
+
+def _before_backward(parameter: Tensor, shares: list[float]) -> Callable[[Tensor], None]:
+    """Return a hook that notes how much of a gradient was there before a backward pass."""
+
+    def note(gradient: Tensor) -> None:
+        before = 0.0 if parameter.grad is None else float(parameter.grad.norm())
+        if before or bool(gradient.any()):
+            shares.append(before / (before + float(gradient.norm())))
+
+    return note
 
 
 def _rows(obs: Observation) -> Observation:

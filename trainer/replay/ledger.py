@@ -16,10 +16,10 @@ from trainer.observation import ObservationShape
 STEPS = 16_384
 """Environment steps that are remembered, over all environments."""
 FRESH_STEPS = 1_000
-"""Newest of them that `fresh` describes."""
+"""Newest of them that tags describe."""
 ENTRIES = 32
-"""Entries of the vector, and of the newest picture, that are compared; all where there are fewer."""
-LAYOUT = 2
+"""Entries of the vector, and of the stacked pictures, that are compared; all where there are fewer."""
+LAYOUT = 3
 """Of what a checkpoint holds."""
 _BRIGHTEST = np.float32(255.0)
 
@@ -30,18 +30,15 @@ class Places:
 
     vector: NDArray[np.intp]
     picture: NDArray[np.intp]
-    """Pixels of the newest picture, among those of all frames; empty without a camera."""
+    """Pixels of all frames; empty without a camera."""
 
     @classmethod
     def choose(cls, shape: ObservationShape) -> Places:
         """Choose them, by a generator of its own."""
         rng = np.random.default_rng(0)
         frames, height, width = shape.camera or (1, 0, 0)
-        pixels = height * width
-        vector, picture = (
-            np.sort(rng.permutation(size)[:ENTRIES]) for size in (shape.vector, pixels)
-        )
-        return cls(vector, (frames - 1) * pixels + picture)
+        sizes = (shape.vector, frames * height * width)
+        return cls(*(np.sort(rng.permutation(size)[:ENTRIES]) for size in sizes))
 
     @cached_property
     def _scale(self) -> NDArray[np.float32]:
@@ -101,8 +98,8 @@ class Witness:
     marks: NDArray[np.float32]
     """Of the observation (`Places`)."""
     next_marks: NDArray[np.float32]
-    fresh: Mapping[str, float]
-    """Tags about the newest steps of the environment."""
+    tags: Mapping[str, float]
+    """About the newest steps of the environment, and about how the batch was drawn."""
 
 
 class Ledger:
@@ -114,13 +111,14 @@ class Ledger:
         """Reserve the memory.
 
         Args:
-            capacity: Steps to remember, over all environments.
+            capacity: Transitions that the replay buffer should keep, over all environments.
             num_envs: Environments that are stepped together.
             shape: What the agent sees.
             action_dim: Length of an action.
         """
         self.places = Places.choose(shape)
-        self._slots = -(-capacity // num_envs)
+        self._kept = -(-capacity // num_envs)
+        self._slots = -(-min(capacity, STEPS) // num_envs)
         ring = (self._slots, num_envs)
         self._marks = np.zeros((*ring, self.places.entries), dtype=np.float32)
         self._next_marks = np.zeros_like(self._marks)
@@ -180,7 +178,7 @@ class Ledger:
             rows: Environment of each transition.
             numbers: Its number in that environment; -1 where unknown.
         """
-        oldest = max(self._oldest, self._count - self._slots)
+        drawn, oldest = self._drawn(numbers), max(self._oldest, self._count - self._slots)
         known = np.flatnonzero((numbers >= oldest) & (numbers < self._count))
         rows, numbers = rows[known], numbers[known]
         here, before = (numbers % self._slots, rows), ((numbers - 1) % self._slots, rows)
@@ -194,8 +192,20 @@ class Ledger:
             terminated=self._terminated[here],
             marks=self._marks[here],
             next_marks=self._next_marks[here],
-            fresh=self._fresh(self._count - oldest),
+            tags={**drawn, **self._fresh(self._count - oldest)},
         )
+
+    def _drawn(self, numbers: NDArray[np.int64]) -> Mapping[str, float]:
+        """Describe how evenly a batch is drawn; nothing where a transition's number is unknown."""
+        if not ((numbers >= 0) & (numbers < self._count)).all():
+            return {}
+        stored = min(self._count, self._kept)
+        # A buffer may keep a few transitions more.
+        ages = np.sort(((self._count - 1 - numbers) / stored).clip(0.0, 1.0))
+        between = np.arange(len(ages) + 1) / len(ages)
+        return {
+            "replay/unevenness": float(np.maximum(ages - between[:-1], between[1:] - ages).max())
+        }
 
     def _fresh(self, held: int) -> Mapping[str, float]:
         """Describe the newest steps: how observations change, and how far actions are from the policy's."""

@@ -156,6 +156,11 @@ EVIDENCE_TAGS: tuple[Tag, ...] = (
         )
         for kind in _KINDS
     ),
+    _evidence(
+        "replay/unevenness",
+        "share",
+        "max |F(x) - x|; F: distribution over the batch of x, a transition's age / that of the oldest one stored",
+    ),
     _evidence("replay/policy_distance", "1", "mean |a - pi(s)| over the batch"),
     _evidence(
         "env/exploration",
@@ -237,6 +242,14 @@ EVIDENCE_TAGS: tuple[Tag, ...] = (
             f"weights/{module}_step",
             "1",
             f"root mean square change of the {module} weights in this update / configured learning rate",
+        )
+        for module in MODULES
+    ),
+    *(
+        _evidence(
+            f"gradients/{module}_left_over",
+            "share",
+            f"min |g| / (|g| + |d|) over the backward passes; g: gradient of {module}'s first weights before, d: added",
         )
         for module in MODULES
     ),

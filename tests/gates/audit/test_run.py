@@ -59,6 +59,18 @@ def test_a_value_that_was_not_applied(key: str, value: float, words: str) -> Non
     assert "configured is" in finding.reason
 
 
+@pytest.mark.parametrize(
+    ("delay", "outcome"), [(1, Outcome.FAIL), (2, Outcome.PASS), (4, Outcome.FAIL)]
+)
+def test_the_actor_is_updated_as_rarely_as_configured(delay: int, outcome: Outcome) -> None:
+    run = make(Recipe(own=True))
+    warmup = 100
+    run.set("agent/actor_updates", np.maximum(0, (run.updates - warmup) // 2))
+    finding = audited(run, policy_delay=delay)["config_applied"]
+    assert finding.outcome is outcome
+    assert "policy_delay" in finding.reason
+
+
 def test_claims_about_another_trainers_run_are_held_against_its_events() -> None:
     run = make(Recipe())
     finding = audited(run, train_freq=50, gradient_steps=1, learning_starts=200)["config_applied"]

@@ -34,6 +34,7 @@ SOUND = {
     "env/camera_change": 0.03,
     "replay/vector_std": 1.0,
     "replay/camera_std": 0.1,
+    "replay/unevenness": 0.06,
     "replay/policy_distance": 0.5,
     "env/exploration": 0.07,
     "agent/exploration_noise": 0.1,
@@ -56,9 +57,17 @@ SOUND = {
     "sees/policy_camera": 0.1,
     "weights/actor_mlp_step": 0.3,
     "weights/critic_mlp_step": 0.3,
+    "gradients/actor_mlp_left_over": 0.0,
+    "gradients/critic_mlp_left_over": 0.0,
 }
 """Tags of a sound run."""
-CONFIG = {"tau": 0.005, "gamma": 0.99, "target_policy_noise": 0.2, "target_noise_clip": 0.5}
+CONFIG = {
+    "batch_size": 256,
+    "tau": 0.005,
+    "gamma": 0.99,
+    "target_policy_noise": 0.2,
+    "target_noise_clip": 0.5,
+}
 
 FAULTS = {
     "shuffled rewards": (
@@ -74,6 +83,7 @@ FAULTS = {
         "rewards_delayed",
     ),
     "scaled rewards": ({"replay/reward_error": 0.2}, "reward_scale"),
+    "half of the replay": ({"replay/unevenness": 0.5}, "replay_drawn_unevenly"),
     "negated actions": (
         {"replay/action_error": 1.0, "replay/action_correlation": -1.0},
         "actions_not_taken",
@@ -103,6 +113,7 @@ FAULTS = {
         {"bellman/target_error": 0.01, "bellman/discount": 0.9801},
         "target_discount",
     ),
+    "gradients add up": ({"gradients/critic_mlp_left_over": 0.9}, "gradients_add_up"),
     "another target": ({"bellman/target_error": 0.01}, "target_miscomputed"),
     "no smoothing": ({"bellman/target_noise": 0.0}, "target_action_wrong"),
     "no clip": ({"bellman/target_noise": 0.8}, "target_action_wrong"),

@@ -161,6 +161,36 @@ def test_a_shared_encoder_leaks_only_where_the_actor_s_optimiser_steps_it(tmp_pa
     assert min(of_both["probe/actor_encoder_leak"]) > 0.0
 
 
+@pytest.mark.parametrize("actor_first", [False, True])
+@pytest.mark.parametrize("which", ["nothing", "critic", "actor"])
+def test_gradients_that_are_never_reset_are_seen(
+    tmp_path: Path, which: str, actor_first: bool
+) -> None:
+    loop = Loop(tmp_path / "run", stepped_by="critic")
+    if which != "nothing":
+        optimizer = loop.critic_optimizer if which == "critic" else loop.actor_optimizer
+        optimizer.zero_grad = lambda set_to_none=True: None  # type: ignore[method-assign]
+    found = loop.run(actor_first=actor_first)
+    for part, of in (("critic_mlp", "critic"), ("critic_cnn", "critic"), ("actor_mlp", "actor")):
+        shares = found[f"gradients/{part}_left_over"]
+        assert len(shares) == 6
+        assert min(shares[1:]) > 0.1 if of == which else max(shares) == 0.0
+
+
+def test_the_actor_s_loss_does_not_add_to_the_critic_s_gradient(tmp_path: Path) -> None:
+    loop = Loop(tmp_path / "run")
+    step = loop.critic_optimizer.step
+
+    def step_and_reset() -> None:
+        step()
+        torch.optim.Optimizer.zero_grad(loop.critic_optimizer)
+
+    loop.critic_optimizer.step = step_and_reset  # type: ignore[method-assign, assignment]
+    loop.critic_optimizer.zero_grad = lambda set_to_none=True: None  # type: ignore[method-assign]
+    # Reset after its step, the critic begins with what the actor's loss left there.
+    assert min(loop.run()["gradients/critic_mlp_left_over"][1:]) > 0.01
+
+
 def test_a_loop_that_counts_from_0_reaches_its_plan(tmp_path: Path) -> None:
     loop = Loop(tmp_path / "run")
     for step in range(100):

@@ -27,11 +27,16 @@ class Data:
         self.ledger = Ledger(steps, envs, shape, action_dim=2)
         self.rng = np.random.default_rng(1)
 
-        def look():
+        def look(before=None, first=True):
+            """Show a new frame on top of those before; a first one fills the stack."""
             obs = {"vector": rng.normal(size=(envs, shape.vector)).astype(np.float32)}
             if shape.camera:
-                frames = rng.integers(0, 256, (envs, *shape.camera), dtype=np.uint8)
-                obs["camera"] = frames
+                frame = rng.integers(0, 256, (envs, 1, *shape.camera[1:]), dtype=np.uint8)
+                filled = frame.repeat(shape.camera[0], axis=1)
+                if before is not None:
+                    stacked = np.concatenate([before["camera"][:, 1:], frame], axis=1)
+                    filled = np.where(np.reshape(first, (-1, 1, 1, 1)), filled, stacked)
+                obs["camera"] = filled
             return obs
 
         def newest(obs):
@@ -40,7 +45,7 @@ class Data:
         obs = look()
         for step in range(steps // envs):
             action = rng.uniform(-1, 1, (envs, 2)).astype(np.float32)
-            reward, last = rng.normal(size=envs), look()
+            reward, last = rng.normal(size=envs), look(obs, first=False)
             terminated = np.full(envs, step % 17 == 16)
             truncated = np.full(envs, step % 29 == 28) & ~terminated
             done = terminated | truncated
@@ -51,12 +56,17 @@ class Data:
                 newest(obs), obs["vector"], action, reward, terminated, truncated,
                 newest(last), last["vector"],
             )  # fmt: skip
-            obs = look() if done.any() else last
+            again = look(last, first=done)
+            obs = {key: _where(done, again[key], last[key]) for key in last}
 
     def batch(self, *, witness=True) -> Batch:
         batch = self.buffer.sample(80, self.rng, torch.device("cpu"))
         told = self.ledger.witness(*batch.origin) if witness else None
         return dataclasses.replace(batch, witness=told)
+
+
+def _where(rows, first, second):
+    return np.where(rows.reshape(-1, *[1] * (first.ndim - 1)), first, second)
 
 
 def _agent(shape=SHAPE, **changes) -> TD3:
@@ -130,6 +140,33 @@ def test_a_reward_that_comes_a_step_late_is_that_of_the_step_before():
     tags = _tags(change=late)
     assert tags["replay/reward_error_of_step_before"] == 0.0
     assert tags["replay/reward_error"] > 0.5
+
+
+def test_draws_from_a_part_of_the_replay_are_uneven(monkeypatch):
+    assert _tags()["replay/unevenness"] < 0.25  # 1.36 / sqrt(80) is passed once in twenty times
+    draw = ReplayBuffer._draw
+
+    def oldest_half(buffer, count, rng):
+        rows, slots = draw(buffer, 10 * count, rng)
+        old = np.flatnonzero(buffer._number[rows, slots] < buffer._number.max() // 2)[:count]
+        return rows[old], slots[old]
+
+    monkeypatch.setattr(ReplayBuffer, "_draw", oldest_half)
+    assert _tags()["replay/unevenness"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_buffer_that_forgets_is_drawn_from_evenly():
+    data = Data(steps=400)
+    ledger = Ledger(100, 2, SHAPE, action_dim=2)
+    ledger._count = data.ledger._count
+    newest = ledger._count - 1
+    rows = np.zeros(200, dtype=np.int64)
+    even = ledger.witness(rows, np.arange(newest - 49, newest + 1).repeat(4))
+    assert even.tags["replay/unevenness"] == pytest.approx(0.02)
+    stale = ledger.witness(rows, np.arange(0, 50).repeat(4))
+    assert stale.tags["replay/unevenness"] == pytest.approx(1.0)
+    unknown = ledger.witness(rows, np.full(200, -1))
+    assert "replay/unevenness" not in unknown.tags
 
 
 def test_a_negated_action_is_seen():
