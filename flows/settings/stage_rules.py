@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from flows.settings.yaml_file import YamlError, read_mapping
@@ -32,6 +34,12 @@ def shipped_rules(name: str) -> StageRules | None:
         case {"name": str(own), "gate": str(gate), "steps": int(steps)}:
             return StageRules(name=own, gate=gate_reference(path, gate), steps=steps)
     return None
+
+
+def shipped_after(name: str, order: Sequence[str]) -> StageRules | None:
+    """Return the shipped stage that follows another one; None after the last one, and of another stage."""
+    known = [rules for rules in map(shipped_rules, order) if rules is not None]
+    return next((later for one, later in pairwise(known) if one.name == name), None)
 
 
 def gate_reference(path: Path, gate: str) -> str:

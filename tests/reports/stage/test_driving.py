@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from gates.runs.drives import EpisodePictures, FinalEvaluation
+from gates.schema import read
 from gates.tags import ENDINGS
 from reports.context import DrivenBeside
 from reports.plots.endings import COLOURS, endings_picture
@@ -51,7 +52,7 @@ def drives(driver, routes, *found, **more):
 
 
 def final(*each):
-    return FinalEvaluation.model_validate({"format": 1, "step": 50_000, "drives": each})
+    return read({"format": 1, "step": 50_000, "drives": each}, FinalEvaluation)
 
 
 WHOLE = final(
