@@ -12,7 +12,6 @@ import math
 import re
 import types
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -35,8 +34,7 @@ class Recorded(Struct, frozen=True, kw_only=True):
     """Content of a file that a trainer writes; a later one may record more."""
 
 
-@dataclass(frozen=True)
-class Mistake:
+class Mistake(Struct, frozen=True):
     """One thing that is wrong with a file."""
 
     place: tuple[int | str, ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from flows.settings.yaml_file import YamlError, read_mapping
@@ -38,8 +37,8 @@ def shipped_rules(name: str) -> StageRules | None:
 
 def shipped_after(name: str, order: Sequence[str]) -> StageRules | None:
     """Return the shipped stage that follows another one; None after the last one, and of another stage."""
-    known = [rules for rules in map(shipped_rules, order) if rules is not None]
-    return next((later for one, later in pairwise(known) if one.name == name), None)
+    later = order[order.index(name) + 1 :] if name in order else ()
+    return shipped_rules(later[0]) if later else None
 
 
 def gate_reference(path: Path, gate: str) -> str:
