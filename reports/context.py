@@ -7,8 +7,9 @@ passes those in.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from gates.audit.stages_before import StageAfresh
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from gates.series import EventLog
 
 
-@dataclass(frozen=True, kw_only=True)
-class Command:
+class Command(Struct, frozen=True, kw_only=True):
     """A command that the reader can copy."""
 
     text: str
@@ -29,8 +29,7 @@ class Command:
     """What it does, one short sentence without a full stop: `train and judge the next stage`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PreviousRun:
+class PreviousRun(Struct, frozen=True, kw_only=True):
     """An earlier run of the same stage."""
 
     name: str
@@ -38,8 +37,7 @@ class PreviousRun:
     result: GateResult
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConfigChange:
+class ConfigChange(Struct, frozen=True, kw_only=True):
     """One key of the configuration that differs from the last run of the stage."""
 
     key: str
@@ -50,8 +48,7 @@ class ConfigChange:
     """None when this run does not have the key."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChangeNote:
+class ChangeNote(Struct, frozen=True, kw_only=True):
     """What the user changed before this run and what that was meant to do."""
 
     change: str
@@ -59,8 +56,7 @@ class ChangeNote:
     """Prediction in the user's words; empty when none was made."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Speed:
+class Speed(Struct, frozen=True, kw_only=True):
     """Measured speed of the run that was judged."""
 
     steps_per_s: float | None
@@ -69,8 +65,7 @@ class Speed:
     """Duration of the training over all attempts."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class NextStage:
+class NextStage(Struct, frozen=True, kw_only=True):
     """The stage that a GO would start."""
 
     name: str
@@ -78,8 +73,7 @@ class NextStage:
     """Environment steps that it plans."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class DecisionNote:
+class DecisionNote(Struct, frozen=True, kw_only=True):
     """What a person decided about a verdict."""
 
     text: str
@@ -92,8 +86,7 @@ class DecisionNote:
     """The next stage may start."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class InterimGate:
+class InterimGate(Struct, frozen=True, kw_only=True):
     """What the stage's gate said while the run was still training."""
 
     step: int
@@ -104,8 +97,7 @@ class InterimGate:
     """File name of its page beside the report; empty without one."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RaisedAlert:
+class RaisedAlert(Struct, frozen=True, kw_only=True):
     """A live check that passed a level while the run was training."""
 
     at: str
@@ -118,8 +110,7 @@ class RaisedAlert:
     limit: float | None
 
 
-@dataclass(frozen=True)
-class DrivenBeside:
+class DrivenBeside(Struct, frozen=True):
     """How another run of the stage drove the same routes."""
 
     driver: str
@@ -127,8 +118,7 @@ class DrivenBeside:
     final: FinalEvaluation
 
 
-@dataclass(frozen=True, kw_only=True)
-class StageContext:
+class StageContext(Struct, frozen=True, kw_only=True):
     """Everything that the report of one stage shows besides the judgement."""
 
     title: str
@@ -177,8 +167,7 @@ class StageContext:
     """File name of the machine-readable result beside the report."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SeedShown:
+class SeedShown(Struct, frozen=True, kw_only=True):
     """What is shown of one seed besides its verdict."""
 
     report_path: str = ""
@@ -188,8 +177,7 @@ class SeedShown:
     """Its series; None when they cannot be read or are not to be drawn."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class JointContext:
+class JointContext(Struct, frozen=True, kw_only=True):
     """Everything that the report on the seeds of one stage shows."""
 
     title: str
@@ -205,8 +193,7 @@ class JointContext:
     json_twin: str = "joint.json"
 
 
-@dataclass(frozen=True, kw_only=True)
-class PipelineStage:
+class PipelineStage(Struct, frozen=True, kw_only=True):
     """One stage as the pipeline's report shows it."""
 
     name: str
@@ -230,8 +217,7 @@ class PipelineStage:
     """How its policies did on the episodes that compare stages; None for several seeds, or where nothing was run."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PipelineContext:
+class PipelineContext(Struct, frozen=True, kw_only=True):
     """Everything that the report of a pipeline shows, of one run or of several seeds."""
 
     title: str

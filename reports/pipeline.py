@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gates.audit.stages_before import policy_to_take
 from gates.findings import GateResult, Verdict
@@ -21,8 +23,7 @@ from reports.text.templates import markdown_environment, tidy_lines
 _STATE_NAMES = {StageState.NO_GO: "NO-GO"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class StageRow:
+class StageRow(Struct, frozen=True, kw_only=True):
     """One stage in the table; texts are unescaped, `link` is safe."""
 
     name: str
@@ -37,16 +38,14 @@ class StageRow:
     link: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
+class Progress(Struct, frozen=True, kw_only=True):
     """How the policy without noise did at the end of a stage."""
 
     name: str
     point: EvaluationPoint
 
 
-@dataclass(frozen=True, kw_only=True)
-class PolicyRow:
+class PolicyRow(Struct, frozen=True, kw_only=True):
     """A policy that was evaluated afresh."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gates.findings import Verdict
 from gates.regress.result import Answer, Regression
@@ -32,8 +33,7 @@ _MEANING: dict[Answer, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class RegressContext:
+class RegressContext(Struct, frozen=True, kw_only=True):
     """What the report shows besides the result."""
 
     base: str

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
 
@@ -16,6 +17,7 @@ from gates.checks.evidence import Bench, Evidence, EvidenceFile, Sound, Tripped,
 from gates.checks.gate_file import gate_names, load_gate
 from gates.findings import Finding, GateResult, Outcome
 from gates.runs.config_files import config_dir
+from gates.schema import plain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +53,18 @@ def update(bench: Bench, runs: Iterable[Judged]) -> None:
             tripped=tuple(sorted([*kept_faults, *new.tripped], key=lambda t: (t.bench, t.fault))),
             sound=tuple(sorted([*kept_sound, *new.sound], key=lambda s: s.bench)),
         )
-    content = EvidenceFile(checks=merged).model_dump(mode="json", exclude_none=True)
+    content = _written(plain(EvidenceFile(checks=merged)))
     text = yaml.safe_dump(content, sort_keys=False, width=140, default_flow_style=None)
     head = "# What each check said of faulty and of sound runs; the benches write it, docs/gates.md shows it.\n"
     (config_dir() / "evidence.yaml").write_text(head + text, encoding="utf-8")
     write_nearness(merged)
+
+
+def _written(content: Any) -> Any:
+    """Leave out what is null."""
+    if isinstance(content, dict):
+        return {key: _written(value) for key, value in content.items() if value is not None}
+    return [_written(item) for item in content] if isinstance(content, (list, tuple)) else content
 
 
 _ENOUGH = 20

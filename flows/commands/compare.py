@@ -13,6 +13,7 @@ from flows.records.json_file import finding_content, read_json, strict_json, utc
 from flows.settings.shell_path import shell_path
 from flows.stored.compared import find_run, load_run, stage_of
 from gates.files import write_atomically
+from gates.schema import plain
 from gates.text import ABSENT, format_count, format_number
 from reports.comparison.compare import (
     ChangeKind,
@@ -179,7 +180,7 @@ def comparison_content(comparison: Comparison) -> dict[str, Any]:
         "undecided": [change.check for change in comparison.of_kind(ChangeKind.UNDECIDED)],
         "checks": [_check_content(change) for change in comparison.checks],
         "config_known": comparison.config_known,
-        "config": [asdict(change) for change in comparison.config_changes],
+        "config": plain(comparison.config_changes),
     }
 
 
@@ -196,7 +197,7 @@ def _run_content(run: ComparedRun) -> dict[str, Any]:
         "judged_now": run.judged_now,
         "remark": run.remark,
         "evaluations": [asdict(point) for point in run.evaluations],
-        "driving": [asdict(row) for row in run.driving.rows] if run.driving is not None else [],
+        "driving": plain(run.driving.rows) if run.driving is not None else [],
     }
 
 

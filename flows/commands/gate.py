@@ -20,8 +20,8 @@ from flows.judging.rules import (
 from flows.records.json_file import utc_now
 from flows.records.stored_result import GATE_FILE, read_result
 from flows.settings.run_options import DEFAULT_STAGES
-from flows.settings.setting_files import stage_after
 from flows.settings.shell_path import shell_path
+from flows.settings.stage_rules import shipped_after
 from gates.audit.trainer import MAPPING_FILE
 from gates.findings import GateResult
 from gates.judgement import Judgement
@@ -108,7 +108,7 @@ def context_of(
                 text=f"{again} --dialect {MAPPING_FILE}", purpose="judge it by the mapping file"
             ),
         )
-    following = stage_after(stage, DEFAULT_STAGES)
+    following = shipped_after(stage, DEFAULT_STAGES)
     losses = Losses()
     driven = losses.guard(
         "The evaluation at the end", lambda: read_final_evaluation(directory), None

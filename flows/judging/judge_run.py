@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from flows.errors import writing
 from flows.judging.rules import Asked, Rules, live_stop_of, own_run, pipeline_of, rules_for
 from flows.records.folder_lock import alone_in
@@ -73,7 +75,7 @@ def judge_directory(
         collected = losses.guard(
             "What the report shows besides the verdict", lambda: context(judgement), bare
         )
-        return replace(collected, lost=(*collected.lost, *losses.sentences))
+        return structs.replace(collected, lost=(*collected.lost, *losses.sentences))
 
     drawn: list[tuple[Judgement, tuple[PlotFile, ...]]] = []
 

@@ -20,6 +20,7 @@ from flows.training.process.stopping import raise_on_stop_signals
 from gates.files import write_atomically
 from gates.findings import Verdict
 from gates.regress.result import Regression
+from gates.schema import plain
 from gates.text import format_duration
 from reports.regress import RegressContext, regress_headline, render_regress
 
@@ -106,7 +107,7 @@ def _write(out: Path, context: RegressContext, result: Regression) -> None:
         content = {
             "format": 1,
             "verdict": result.verdict.value,
-            **asdict(context),
+            **plain(context),
             **asdict(result),
         }
         write_atomically(out / TWIN, strict_json(content) + "\n")

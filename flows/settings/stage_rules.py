@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,12 @@ def shipped_rules(name: str) -> StageRules | None:
         case {"name": str(own), "gate": str(gate), "steps": int(steps)}:
             return StageRules(name=own, gate=gate_reference(path, gate), steps=steps)
     return None
+
+
+def shipped_after(name: str, order: Sequence[str]) -> StageRules | None:
+    """Return the shipped stage that follows another one; None after the last one, and of another stage."""
+    later = order[order.index(name) + 1 :] if name in order else ()
+    return shipped_rules(later[0]) if later else None
 
 
 def gate_reference(path: Path, gate: str) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from msgspec import Meta
 
 from gates.algorithms import KnownOrOther, holds_for, why_not
-from gates.checks.keys import Patience, Strict
+from gates.checks.keys import Patience
 from gates.checks.measured import Measured, compare
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.findings import Finding, GateResult, NotApplicable, Outcome, Side
+from gates.schema import Count, Keys, Line
 from gates.series import Series
 from gates.text import as_sentence
 
@@ -28,6 +28,23 @@ Group = Literal[
     "gradients",
     "policy",
     "learning",
+]
+Id = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z][a-z0-9_]*\Z",
+        max_length=60,
+        description="at most 60 lower-case letters, digits and underscores, a letter first",
+    ),
+]
+Title = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^\r\n]+\Z",
+        min_length=1,
+        max_length=90,
+        description="one line of at most 90 characters",
+    ),
 ]
 
 
@@ -59,17 +76,15 @@ class Ruling:
     series: Series | None = None
 
 
-class Check(Strict, ABC):
-    """Keys and behaviour of every check; a check type is a subclass with its own `type`."""
+class Check(Keys, frozen=True, kw_only=True, tag_field="type"):
+    """Keys and behaviour of every check; a check type is a subclass, whose `tag` is the word under `type`."""
 
     assumes: ClassVar[tuple[str, ...]]
     """When the check is right, and what makes it wrong; a sentence each."""
 
-    type: str
-    """Check type; those that there are follow below."""
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)
+    id: Id
     """Stable identifier, unique in the gate: `actor_q_bound`."""
-    title: str = Field(min_length=1, max_length=90, pattern=r"^[^\r\n]+$")
+    title: Title
     """Name for people."""
     group: Group
     """Family, for the order of the report."""
@@ -86,20 +101,25 @@ class Check(Strict, ABC):
     """Shown, never counted: for a new level that was not backtested yet."""
     live: bool = False
     """Also judged while the run is training."""
-    min_points: int = Field(default=5, ge=1)
+    min_points: Count = 5
     """Fewer points are INCONCLUSIVE."""
-    rationale: str = Field(min_length=1, pattern=r"^[^\r\n]+$")
+    rationale: Line
     """Why this is checked, one line."""
-    source: str = Field(min_length=1, pattern=r"^[^\r\n]+$")
+    source: Line
     """Where the levels come from."""
 
-    @abstractmethod
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
         """Judge a run; pure."""
+        raise NotImplementedError
 
-    @abstractmethod
     def describe(self) -> Description:
         """Say what is measured and where the levels are."""
+        raise NotImplementedError
+
+    @property
+    def type(self) -> str:
+        """Word that selects the check type."""
+        return str(self.__struct_config__.tag)
 
     def applies_to(self, facts: RunFacts) -> bool:
         """Whether the check holds for the algorithm of a run."""

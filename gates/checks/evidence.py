@@ -3,49 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from msgspec import Meta
 
 from gates.checks.check import Check
-from gates.checks.keys import Strict
 from gates.errors import GateConfigError
 from gates.runs.config_files import config_dir, parse_yaml
+from gates.schema import Count, Keys, MistakesError, Text, read
 
 Bench = Literal["fault bench", "recipe bench", "SB3 bench", "stored runs", "synthetic runs"]
 """Trained with a fault or soundly; by recipes drawn at random; the same by Stable-Baselines3; kept event files; series
 made by a formula."""
 
 
-class Tripped(Strict):
+_Number = Annotated[int, Meta(ge=0)]
+
+
+class Tripped(Keys, frozen=True, kw_only=True):
     """A fault that a check found."""
 
-    fault: str = Field(min_length=1)
+    fault: Text
     """Name of the fault, `actor_encoder_leak`."""
     bench: Bench
-    runs: int = Field(ge=1)
+    runs: Count
     """Runs with this fault in which the check did not pass."""
     smallest: float | None = None
     """Value nearest to the level that was broken; none where it is not finite."""
     level: float | None = None
 
 
-class Sound(Strict):
+class Sound(Keys, frozen=True, kw_only=True):
     """What a check said of runs without a fault."""
 
     bench: Bench
-    runs: int = Field(ge=0)
+    runs: _Number
     """Sound runs that it judged."""
-    not_applied: int = Field(default=0, ge=0)
+    not_applied: _Number = 0
     """Sound runs that it did not apply to."""
-    false_alarms: int = Field(ge=0)
+    false_alarms: _Number
     """Judged ones that it did not pass."""
     nearest: float | None = None
     """Largest share of its level that the value of a PASS came to; none where values have no scale."""
 
 
-class Evidence(Strict):
+class Evidence(Keys, frozen=True, kw_only=True):
     """What is known about one check."""
 
     tripped: tuple[Tripped, ...] = ()
@@ -62,7 +65,7 @@ class Evidence(Strict):
         return sum(found.runs + found.not_applied for found in self.sound)
 
 
-class EvidenceFile(Strict):
+class EvidenceFile(Keys, frozen=True, kw_only=True):
     """Evidence by the id of the check."""
 
     checks: Mapping[str, Evidence]
@@ -76,8 +79,8 @@ def load_evidence() -> Mapping[str, Evidence]:
     """
     path = config_dir() / "evidence.yaml"
     try:
-        return EvidenceFile.model_validate(parse_yaml(path.read_text(encoding="utf-8"))).checks
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+        return read(parse_yaml(path.read_text(encoding="utf-8")), EvidenceFile).checks
+    except (OSError, yaml.YAMLError, MistakesError) as error:
         raise GateConfigError((f"{path}: {' '.join(str(error).split())}",)) from error
 
 

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from msgspec import Meta
 
-from gates.checks.keys import Strict
-from gates.checks.types.registry import CHECK_TYPES, AnyCheck
+from gates.checks.seeds_needed import SeedsNeeded
+from gates.checks.types.registry import AnyCheck
 from gates.errors import GateConfigError
 from gates.runs.config_files import config_dir, parse_yaml
-from gates.seeds_needed import SeedsNeeded
+from gates.schema import Count, Keys, MistakesError, Text, plain, read
 
 
-class GateSpec(Strict):
+class GateSpec(Keys, frozen=True, kw_only=True):
     """The checks of one stage, and what that stage cannot decide."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z",
+            description="letters, digits, dots, dashes and underscores, a letter or digit first",
+        ),
+    ]
     """Name of the gate, usually that of its stage."""
-    description: str = Field(min_length=1)
+    description: Text
     """What the stage is for, one or two sentences."""
-    steps: int | None = Field(default=None, ge=1)
+    steps: Count | None = None
     """Environment steps of the stage; used as the plan when the run does not tell its own."""
-    next_steps: int | None = Field(default=None, ge=1)
+    next_steps: Count | None = None
     """Environment steps of the stage that a GO would start, for forecasts."""
     not_decided: tuple[str, ...] = ()
     """What this stage cannot decide, one sentence each."""
     seeds_needed: SeedsNeeded = "all"
     """Seeds that must end GO where several are trained: `all`, a count (4) or a share (0.8)."""
-    checks: tuple[Annotated[AnyCheck, Field(discriminator="type")], ...] = Field(min_length=1)
+    checks: Annotated[tuple[AnyCheck, ...], Meta(min_length=1)]
     """The checks, in the order of the file."""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> GateSpec:
+    def __post_init__(self) -> None:
+        """Refuse checks that do not go together."""
         ids = [check.id for check in self.checks]
         twice = sorted({i for i in ids if ids.count(i) > 1})
         if twice:
@@ -49,7 +53,6 @@ class GateSpec(Strict):
             for name in check.reads:
                 if name not in ids:
                     raise ValueError(f"{check.id}: there is no check {name!r} to compare")
-        return self
 
     @property
     def sha256(self) -> str:
@@ -57,7 +60,9 @@ class GateSpec(Strict):
 
         `seeds_needed` is left out: it judges no run, so changing it must not make a run's verdict old.
         """
-        text = json.dumps(self.model_dump(mode="json", exclude={"seeds_needed"}), sort_keys=True)
+        rules = plain(self)
+        del rules["seeds_needed"]
+        text = json.dumps(rules, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -128,69 +133,20 @@ def parse_gate(data: object, origin: str) -> GateSpec:
         GateConfigError: There are mistakes; `origin` names the file in each.
     """
     try:
-        return GateSpec.model_validate(data)
-    except ValidationError as error:
-        raise GateConfigError(tuple(_mistakes(error, data, origin))) from error
+        return read(data, GateSpec)
+    except MistakesError as error:
+        raise GateConfigError(
+            tuple(f"{origin}: {_place(m.place, data)}: {m.text}" for m in error.mistakes)
+        ) from error
 
 
-def _mistakes(error: ValidationError, data: object, origin: str) -> Iterable[str]:
-    details = error.errors(include_url=False)
-    in_checks = any(
-        detail["loc"][:1] == ("checks",) and len(detail["loc"]) > 1 for detail in details
-    )
-    for detail in details:
-        if in_checks and detail["loc"] == ("checks",):
-            continue  # Only says that no check is left once those with mistakes are gone.
-        location, keys = _key(detail["loc"], data)
-        yield f"{origin}: {location}: {_sentence(detail, keys)}"
-
-
-def _key(location: tuple[int | str, ...], data: object) -> tuple[str, tuple[str, ...]]:
-    """Return the key as it stands in the file and the keys that are allowed beside it."""
-    parts = list(location)
-    if not parts:
-        return "(top)", ()
-    keys: tuple[str, ...] = tuple(GateSpec.model_fields)
-    if parts[0] == "checks" and len(parts) > 1 and isinstance(parts[1], int):
-        name = _check_id(data, parts[1])
-        rest = [str(part) for part in parts[2:]]
-        if rest and rest[0] in CHECK_TYPES:
-            keys = tuple(CHECK_TYPES[rest[0]].model_fields)
-            rest = rest[1:]
-        if len(rest) > 1:
-            keys = ()
-        return ".".join([f"checks[{parts[1]}]{name}", *rest]), keys
-    return ".".join(str(part) for part in parts), keys
-
-
-def _check_id(data: object, index: int) -> str:
+def _place(place: tuple[int | str, ...], data: object) -> str:
+    """Return the key as it stands in the file, a check with its id."""
+    if len(place) < 2 or place[0] != "checks":
+        return ".".join(map(str, place)) or "(top)"
+    number = place[1]
     try:
-        return f" ({data['checks'][index]['id']})"  # type: ignore[index]
+        name = f" ({data['checks'][number]['id']})"  # type: ignore[index]
     except (KeyError, IndexError, TypeError):
-        return ""
-
-
-def _sentence(detail: Any, keys: tuple[str, ...]) -> str:
-    kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
-    if kind == "extra_forbidden":
-        unknown = str(detail["loc"][-1])
-        return f"unknown key{_nearest(unknown, keys)}"
-    if kind == "union_tag_invalid":
-        given = str(detail["ctx"]["tag"])
-        return f"unknown type {given!r}{_nearest(given, tuple(CHECK_TYPES))}; there are {', '.join(CHECK_TYPES)}"
-    if kind == "union_tag_not_found":
-        return f"type is missing; there are {', '.join(CHECK_TYPES)}"
-    if kind == "literal_error":
-        given = str(detail["input"])
-        allowed = detail["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        return f"{given!r} is not allowed{_nearest(given, tuple(allowed))}; allowed are {', '.join(allowed)}"
-    if kind == "missing":
-        return "is missing"
-    if "input" in detail and isinstance(detail["input"], (str, int, float, bool)):
-        return f"{message[:1].lower()}{message[1:]}, got {detail['input']!r}"
-    return f"{message[:1].lower()}{message[1:]}"
-
-
-def _nearest(word: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f", did you mean {near[0]!r}?" if near else ""
+        name = ""
+    return ".".join([f"checks[{number}]{name}", *map(str, place[2:])])

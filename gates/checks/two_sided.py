@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import model_validator
-
 from gates.checks.check import Check, levels_text
 from gates.checks.keys import Levels, Patience, Window
 from gates.findings import Side
 from gates.metrics import STATISTIC_WORDS, Statistic
 
 
-class TwoSided(Check):
+class TwoSided(Check, frozen=True, kw_only=True):
     """Keys of a check whose value has levels above, below or both."""
 
     max: Levels | None = None
@@ -18,8 +16,8 @@ class TwoSided(Check):
     min: Levels | None = None
     """Levels that the value may not fall below."""
 
-    @model_validator(mode="after")
-    def _levels_make_sense(self) -> TwoSided:
+    def __post_init__(self) -> None:
+        """Refuse levels that contradict each other."""
         if self.max is None and self.min is None:
             raise ValueError("give max, min or both: a check without a level cannot fail")
         for name, levels, sign in (("max", self.max, 1.0), ("min", self.min, -1.0)):
@@ -33,7 +31,6 @@ class TwoSided(Check):
             highs = [v for v in (self.max.warn, self.max.fail) if v is not None]
             if max(lows) > min(highs):
                 raise ValueError("the levels of min lie above those of max: nothing could pass")
-        return self
 
     def sides(self) -> tuple[Side, ...]:
         """Return the sides that have levels."""
@@ -50,7 +47,7 @@ class TwoSided(Check):
         return "; ".join(levels_text(word, lv.warn, lv.fail) for word, lv in named if lv)
 
 
-class OnSeries(TwoSided):
+class OnSeries(TwoSided, frozen=True, kw_only=True):
     """Keys of a check that reduces a series, or judges its points one by one."""
 
     statistic: Statistic = "median"

@@ -6,21 +6,22 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from msgspec import Meta
 
-from gates.runs.record_file import RecordModel, read_record_file
+from gates.runs.record_file import read_record_file
+from gates.schema import Recorded
 from gates.series import FloatArray
 
 AFRESH = Path("evaluations") / "afresh.json"
 
 
-class PolicyAfresh(RecordModel):
+class PolicyAfresh(Recorded, frozen=True, kw_only=True):
     """Episodes of one policy; the same numbers are the same episodes, whatever stage and policy."""
 
     policy: Literal["untrained", "last", "best"]
-    step: int = Field(ge=0)
+    step: Annotated[int, Meta(ge=0)]
     """Step of the training at which the policy was as it is."""
-    returns: Annotated[tuple[float, ...], Field(min_length=1)]
+    returns: Annotated[tuple[float, ...], Meta(min_length=1)]
 
     @property
     def values(self) -> FloatArray:
@@ -39,7 +40,7 @@ class PolicyAfresh(RecordModel):
         return float(self.values.std(ddof=1) / np.sqrt(count)) if count > 1 else None
 
 
-class Afresh(RecordModel):
+class Afresh(Recorded, frozen=True, kw_only=True):
     """The content of the file."""
 
     format: Literal[1]

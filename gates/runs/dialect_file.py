@@ -2,31 +2,77 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from msgspec import Meta, field
 
 from gates.algorithms import Algorithm
 from gates.errors import GateConfigError
 from gates.runs.config_files import config_dir, parse_yaml
+from gates.schema import Count, Keys, MistakesError, nearest, read
 from gates.tags import CANONICAL_TAGS, OTHER_ALGORITHMS_TAGS
 
-Factor = Annotated[float, Field(allow_inf_nan=False)]
 OWN = "own"
 """Another name of the dialect `gonogo`: the tags of docs/run-directory.md."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+class OneOrMany(tuple[str, ...]):
+    """Texts; one of them may stand in the file by itself."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, value: object) -> OneOrMany:
+        """Take one text or a list of them.
+
+        Raises:
+            ValueError: It is neither.
+        """
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(values, (list, tuple)) or not all(isinstance(v, str) for v in values):
+            raise ValueError(f"must be text or a list of texts, got {value!r}")
+        return cls(values)
 
 
-class Signature(_Strict):
+class CanonicalTag(str):
+    """A tag of docs/run-directory.md."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, value: object) -> CanonicalTag:
+        """Refuse any other.
+
+        Raises:
+            ValueError: There is no such tag.
+        """
+        known = (*CANONICAL_TAGS, *OTHER_ALGORITHMS_TAGS)
+        if value not in known:
+            raise ValueError(f"{value!r} is no canonical tag{nearest(str(value), known)}")
+        return cls(value)
+
+
+class CanonicalTags(OneOrMany):
+    """Tags of docs/run-directory.md."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, value: object) -> CanonicalTags:
+        """Refuse any other.
+
+        Raises:
+            ValueError: There is no such tag.
+        """
+        return cls(map(CanonicalTag.of, OneOrMany.of(value)))
+
+
+class Signature(Keys, frozen=True, kw_only=True):
     """Tags by which a trainer is recognised."""
 
-    any_of: tuple[str, ...] = Field(default=(), min_length=1)
+    any_of: Annotated[tuple[str, ...], Meta(min_length=1)] = ()
     """Typical tags; the trainer with the largest share of its tags in the log is the likeliest."""
     all_of: tuple[str, ...] = ()
     """Without all of these it is not this trainer."""
@@ -34,14 +80,14 @@ class Signature(_Strict):
     """With one of these it is not this trainer."""
 
 
-class EpisodeAxis(_Strict):
+class EpisodeAxis(Keys, frozen=True, kw_only=True):
     """How episode numbers become environment steps."""
 
     length: str
     """Tag of the episode length, itself indexed by episode number."""
 
 
-class UpdateAxis(_Strict):
+class UpdateAxis(Keys, frozen=True, kw_only=True):
     """How update counts become environment steps."""
 
     updates: str = ""
@@ -50,19 +96,19 @@ class UpdateAxis(_Strict):
     """Tag whose values count environment steps; its k-th point belongs to the k-th of `updates`."""
 
 
-class UpdateLength(_Strict):
+class UpdateLength(Keys, frozen=True, kw_only=True):
     """How many environment steps an update stands for, from the speed and the time that one takes."""
 
     steps_per_s: str
     """Tag of the environment steps per second."""
-    seconds: tuple[str, ...] = Field(min_length=1)
+    seconds: Annotated[tuple[str, ...], Meta(min_length=1)]
     """Tags that add up to the seconds of one update."""
 
 
-class AlgorithmEntry(_Strict):
+class AlgorithmEntry(Keys, frozen=True, kw_only=True):
     """An algorithm that is recognised by the tags it logs."""
 
-    names: tuple[Algorithm, ...] = Field(min_length=1)
+    names: Annotated[tuple[Algorithm, ...], Meta(min_length=1)]
     """Algorithms that log these tags; several where the tags do not tell them apart."""
     all_of: tuple[str, ...] = ()
     """Without all of these it is another one."""
@@ -70,44 +116,34 @@ class AlgorithmEntry(_Strict):
     """With one of these it is another one."""
 
 
-class TagEntry(_Strict):
+class TagEntry(Keys, frozen=True, kw_only=True):
     """What one tag means."""
 
-    to: tuple[str, ...] = ()
+    to: CanonicalTags = CanonicalTags()
     """Canonical tags that take its values; empty to keep its own name."""
     axis: Literal["env_step", "episode", "update", "auto"] = "env_step"
     """What its steps count; `auto` is `episode` where the steps are plainly episode numbers, else
     `env_step`. `update` is any counter of updates, iterations or training calls."""
-    step_factor: int = Field(default=1, ge=1)
+    step_factor: Count = 1
     """Environment steps for each step of this tag, where that is a fixed number."""
-    factor: Factor = 1.0
+    factor: float = 1.0
     """Multiplies the values exactly; -1 negates."""
-    absent_value: Factor | None = None
+    absent_value: float | None = None
     """Value that is logged when nothing was measured; such points are left out."""
     aggregated: str = ""
     """What each value sums up, when the canonical tag means a single measurement."""
     note: str = ""
     """What a reader of a verdict must know about it."""
 
-    @field_validator("to", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
 
-    @field_validator("to")
-    @classmethod
-    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_canonical(tag) for tag in value)
-
-
-class DerivedEntry(_Strict):
+class DerivedEntry(Keys, frozen=True, kw_only=True):
     """A canonical tag that follows exactly from others: factor * sum(from) * times / over."""
 
-    to: str
+    to: CanonicalTag
     """Canonical tag that is computed."""
-    sources: tuple[str, ...] = Field(alias="from", min_length=1)
+    sources: OneOrMany = field(name="from")
     """Tags that are added up, by their canonical or their own names."""
-    factor: Factor = 1.0
+    factor: float = 1.0
     """Multiplies the sum exactly."""
     times: str = ""
     """Tag that multiplies the sum, point by point."""
@@ -120,21 +156,12 @@ class DerivedEntry(_Strict):
     note: str = ""
     """Stands behind the formula wherever the values are shown."""
 
-    @field_validator("sources", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
-
-    @field_validator("to")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        return _canonical(value)
-
-    @model_validator(mode="after")
-    def _whole_ratio(self) -> DerivedEntry:
+    def __post_init__(self) -> None:
+        """Refuse a formula that is not whole."""
+        if not self.sources:
+            raise ValueError("from must name at least one tag")
         if bool(self.times) != bool(self.over):
             raise ValueError("times and over go together")
-        return self
 
     @property
     def formula(self) -> str:
@@ -151,10 +178,13 @@ class DerivedEntry(_Strict):
         return f"{total} * {self.times} / {self.over}" if self.times else total
 
 
-class Dialect(_Strict):
+class Dialect(Keys, frozen=True, kw_only=True):
     """The tag names of one trainer."""
 
-    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    name: Annotated[
+        str,
+        Meta(pattern=r"^[a-z0-9_]+\Z", description="lower-case letters, digits and underscores"),
+    ]
     """Name of the dialect: lower-case letters, digits and underscores."""
     title: str
     """Name for people."""
@@ -169,18 +199,17 @@ class Dialect(_Strict):
     """Used where no `update_axis` applies; the first one whose tags are logged."""
     algorithms: tuple[AlgorithmEntry, ...] = ()
     """The first one that fits the logged tags is the algorithm."""
-    tags: dict[str, TagEntry] = Field(default_factory=dict)
+    tags: dict[str, TagEntry] = field(default_factory=dict)
     """Logged tag -> meaning. Tags that are not listed keep their names; of several that mean the same canonical tag
     the first one that is logged is taken."""
     derived: tuple[DerivedEntry, ...] = ()
     """Tags that are computed in this order when they are not logged."""
 
-    @model_validator(mode="after")
-    def _axes(self) -> Dialect:
+    def __post_init__(self) -> None:
+        """Refuse an axis that nothing places."""
         for tag, entry in self.tags.items():
             if entry.axis in ("episode", "auto") and self.episode_axis is None:
                 raise ValueError(f"tags.{tag}: axis {entry.axis!r} needs episode_axis")
-        return self
 
 
 _EPISODES = {tag: TagEntry(axis="auto") for tag in ("train/episode_length", "train/episode_reward")}
@@ -204,7 +233,7 @@ def load_dialect(path: Path) -> Dialect:
         shipped = config_dir() / "dialects" / f"{name}.yaml"
         if not shipped.is_file():
             known = (OWN, *(name for name in dialect_names() if name != "gonogo"))
-            hint = _nearest(str(path), known)
+            hint = nearest(str(path), known)
             raise GateConfigError(
                 (f"no dialect named {str(path)!r}{hint}; there are {', '.join(known)}",)
             )
@@ -228,10 +257,14 @@ def parse_dialect(data: object, origin: str) -> Dialect:
     if not isinstance(data, dict):
         raise GateConfigError((f"{origin}: must be a mapping of keys to values",))
     try:
-        return Dialect.model_validate(data)
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        raise GateConfigError(tuple(f"{origin}: {_sentence(d)}" for d in details)) from error
+        return read(data, Dialect)
+    except MistakesError as error:
+        raise GateConfigError(
+            tuple(
+                f"{origin}: {'.'.join(map(str, m.place)) or '(top)'}: {m.text}"
+                for m in error.mistakes
+            )
+        ) from error
 
 
 def dialect_names() -> tuple[str, ...]:
@@ -244,42 +277,3 @@ def shipped_dialects() -> tuple[Dialect, ...]:
     return tuple(
         load_dialect(config_dir() / "dialects" / f"{name}.yaml") for name in dialect_names()
     )
-
-
-def _canonical(tag: str) -> str:
-    known = (*CANONICAL_TAGS, *OTHER_ALGORITHMS_TAGS)
-    if tag not in known:
-        raise ValueError(f"{tag!r} is no canonical tag{_nearest(tag, known)}")
-    return tag
-
-
-def _sentence(detail: Any) -> str:
-    location = [str(part) for part in detail["loc"]]
-    key = ".".join(location) or "(top)"
-    kind, message = detail["type"], str(detail["msg"]).removeprefix("Value error, ")
-    if kind == "extra_forbidden":
-        return f"{key}: unknown key{_nearest(location[-1], _keys_beside(location))}"
-    if kind == "missing":
-        return f"{key}: is missing"
-    if isinstance(detail.get("input"), (str, int, float, bool)) and kind != "value_error":
-        return f"{key}: {message[:1].lower()}{message[1:]}, got {detail['input']!r}"
-    return f"{key}: {message[:1].lower()}{message[1:]}"
-
-
-def _keys_beside(location: list[str]) -> tuple[str, ...]:
-    models: dict[str, type[BaseModel]] = {
-        "signature": Signature,
-        "episode_axis": EpisodeAxis,
-        "update_axis": UpdateAxis,
-        "update_length": UpdateLength,
-        "algorithms": AlgorithmEntry,
-        "tags": TagEntry,
-        "derived": DerivedEntry,
-    }
-    model = Dialect if len(location) == 1 else models.get(location[0], Dialect)
-    return tuple(field.alias or name for name, field in model.model_fields.items())
-
-
-def _nearest(word: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f", did you mean {near[0]!r}?" if near else ""

@@ -8,24 +8,24 @@ from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from msgspec import Meta, field
 
 from gates.errors import InputError
-from gates.runs.record_file import RecordModel, read_record_file
+from gates.runs.record_file import read_record_file
+from gates.schema import Recorded, Share
 from gates.tags import Ending
 
 FINAL = Path("evaluations") / "final.json"
 PICTURES = Path("evaluations") / "pictures.npz"
 _MOST_PIXELS = 50_000_000
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Percent = Annotated[float, Field(ge=0, le=100)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
 
 
-class Episode(RecordModel):
+class Episode(Recorded, frozen=True, kw_only=True):
     """One driven route; docs/driving.md explains the measures."""
 
-    total: float = Field(alias="return")
+    total: float = field(name="return")
     """Undiscounted return."""
     ending: Ending
     success: bool
@@ -34,11 +34,11 @@ class Episode(RecordModel):
     comfortable_share: Share
     driving_score_2_0: Percent
     driving_score_2_1: Percent
-    line_m: tuple[tuple[float, float], ...] = Field(default=(), max_length=1_000)
+    line_m: Annotated[tuple[tuple[float, float], ...], Meta(max_length=1_000)] = ()
     """The driven line as points (ahead, left) of where the episode began; empty where it was not kept."""
 
 
-class Drives(RecordModel):
+class Drives(Recorded, frozen=True, kw_only=True):
     """Episodes of one driver on one set of routes."""
 
     driver: Literal["policy", "untrained", "rule_based", "random"]
@@ -50,11 +50,11 @@ class Drives(RecordModel):
     episodes: tuple[Episode, ...]
 
 
-class FinalEvaluation(RecordModel):
+class FinalEvaluation(Recorded, frozen=True, kw_only=True):
     """The content of the file."""
 
     format: Literal[1]
-    step: int = Field(ge=0)
+    step: Annotated[int, Meta(ge=0)]
     drives: tuple[Drives, ...]
 
 

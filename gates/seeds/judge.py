@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gates.checks.seeds_needed import SeedsNeeded, seeds_needed_of
 from gates.findings import Finding, GateResult, Outcome, Verdict
 from gates.seeds.findings import enough_passed, every_seed_judged, verdicts_agree
 from gates.seeds.recipe import really_different, same_recipe
@@ -14,7 +15,6 @@ from gates.seeds.result import JointResult, SeedRun, SeedVerdict
 from gates.seeds.returns import returns_agree
 from gates.seeds.statistics import bootstrap_interval, interquartile_mean
 from gates.seeds.until_decided import enough_seeds, seeds_answer
-from gates.seeds_needed import SeedsNeeded, seeds_needed_of
 from gates.sign_flips import Looks
 from gates.text import format_number
 from gates.verdict import decide

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from gates.checks.seeds_needed import SeedsNeeded, seeds_needed_of
 from gates.findings import Finding, Outcome, Verdict
 from gates.seeds.result import SeedsAnswer, SeedVerdict, seeds_finding
-from gates.seeds_needed import SeedsNeeded, seeds_needed_of
 from gates.series import FloatArray
 from gates.sign_flips import Looks, sign_flip_test
 from gates.text import format_share

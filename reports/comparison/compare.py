@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
+
+from msgspec import Struct, field
 
 from gates.findings import Finding, GateResult, Outcome
 from gates.progress import EvaluationPoint
@@ -34,8 +35,7 @@ class ChangeKind(str, Enum):
     """The outcome differs, and the check is a dry run in one of the runs."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ComparedRun:
+class ComparedRun(Struct, frozen=True, kw_only=True):
     """One of the two runs."""
 
     name: str
@@ -54,8 +54,7 @@ class ComparedRun:
     """How it drove at the end; None where that is not known."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckChange:
+class CheckChange(Struct, frozen=True, kw_only=True):
     """A check in both runs."""
 
     check: str
@@ -92,8 +91,7 @@ class CheckChange:
         return (difference > 0) == (a.direction == "max")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(Struct, frozen=True, kw_only=True):
     """Two runs and everything in which they differ."""
 
     a: ComparedRun

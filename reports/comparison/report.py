@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gates.files import write_atomically
 from gates.findings import GateResult
@@ -32,8 +33,7 @@ _SIGN = {"max": "≤ ", "min": "≥ "}
 Rows = tuple[tuple[str, str, str], ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChangeRow:
+class ChangeRow(Struct, frozen=True, kw_only=True):
     """A check in the tables; all texts are unescaped."""
 
     title: str
@@ -45,8 +45,7 @@ class ChangeRow:
     """What B's finding says, or A's where B has none."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvaluationRow:
+class EvaluationRow(Struct, frozen=True, kw_only=True):
     """Evaluations of both runs at one step."""
 
     step: int

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from gates.series import FloatArray, Series
 
@@ -14,8 +13,7 @@ _SMALLEST = 1.0e-60
 """Smaller magnitudes are drawn as 0, for the same reason at its other end."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True, eq=False):
     """Points to draw, in the order of their steps."""
 
     steps: FloatArray

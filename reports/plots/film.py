@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 from PIL import Image, ImageDraw
 
 SIDE_PX = 256
@@ -22,8 +22,7 @@ STRIP_PICTURES, STRIP_SIDE_PX, GAP_PX = 8, 96, 4
 _INK, _PAPER = 235, 25
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Scene:
+class Scene(Struct, frozen=True, kw_only=True, eq=False):
     """An episode."""
 
     pictures: npt.NDArray[np.uint8]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from gates.findings import Finding, Outcome
 from gates.series import EventLog, Series
@@ -16,8 +16,7 @@ MAX_CHECK_PLOTS = 8
 """More failed checks than this are listed without a plot: one page, and 300 KB in the flow's UI."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class DrivenRoute:
+class DrivenRoute(Struct, frozen=True, kw_only=True, eq=False):
     """One route; lines are `float64[points, 2]`, (ahead, left) of where the episode began, in m."""
 
     line: np.ndarray
@@ -27,8 +26,7 @@ class DrivenRoute:
     ending: str
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class PlottedSeries:
+class PlottedSeries(Struct, frozen=True, kw_only=True, eq=False):
     """A series in a panel."""
 
     series: Series
@@ -38,16 +36,14 @@ class PlottedSeries:
     """`line`, or `episodes`: single points with a running median."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LimitLine:
+class LimitLine(Struct, frozen=True, kw_only=True):
     """A limit on the panel's own axis."""
 
     value: float
     label: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class BeforeLearning:
+class BeforeLearning(Struct, frozen=True, kw_only=True):
     """The steps before the first update."""
 
     until: int
@@ -55,8 +51,7 @@ class BeforeLearning:
     """`random actions`, or `before the first logged update` when more is not known."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Panel:
+class Panel(Struct, frozen=True, kw_only=True, eq=False):
     """One small plot over environment steps."""
 
     name: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from gates.files import write_atomically
 from gates.findings import Verdict
@@ -23,8 +24,7 @@ NO_VERDICT = "no verdict"
 _MOST_DECIDING = 200
 
 
-@dataclass(frozen=True, kw_only=True)
-class SeedRow:
+class SeedRow(Struct, frozen=True, kw_only=True):
     """One seed in the table; texts are unescaped, `link` is safe."""
 
     seed: int

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gates.findings import Finding, Outcome
 from gates.text import format_pair
 from reports.text.templates import markdown_environment, tidy_lines
 
 
-@dataclass(frozen=True, kw_only=True)
-class InterimPage:
+class InterimPage(Struct, frozen=True, kw_only=True):
     """What the page shows."""
 
     stage: str
@@ -23,8 +23,7 @@ class InterimPage:
     findings: Sequence[Finding]
 
 
-@dataclass(frozen=True, kw_only=True)
-class InterimRow:
+class InterimRow(Struct, frozen=True, kw_only=True):
     """A check that did not pass yet."""
 
     outcome: str

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from gates.facts.run_facts import RunFacts
 from gates.files import write_atomically
@@ -40,8 +41,7 @@ if TYPE_CHECKING:
 FOLDER = "plots"
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlotFile:
+class PlotFile(Struct, frozen=True, kw_only=True):
     """A PNG of a report."""
 
     path: str
@@ -57,8 +57,7 @@ class PlotFile:
     """Why it could not be drawn, one sentence; such a plot has no file."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Wanted:
+class _Wanted(Struct, frozen=True, kw_only=True):
     """A plot that the report should show."""
 
     name: str

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from gates.facts.run_facts import algorithms_of
 from gates.findings import Diagnosis, GateResult, Outcome, Verdict
@@ -45,8 +45,7 @@ MISSING_PART = "Missing in this report"
 VERDICT_NAMES = {Verdict.GO: "GO", Verdict.CONDITIONAL: "CONDITIONAL", Verdict.NO_GO: "NO-GO"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConfigLine:
+class ConfigLine(Struct, frozen=True, kw_only=True):
     """A key that a fix changes."""
 
     key: str
@@ -55,8 +54,7 @@ class ConfigLine:
     after: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class DiagnosisView:
+class DiagnosisView(Struct, frozen=True, kw_only=True):
     """A diagnosis with its fix as a configuration diff and a command."""
 
     diagnosis: Diagnosis
@@ -65,16 +63,14 @@ class DiagnosisView:
     """Empty when the configuration cannot fix it or no command is known."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckPlot:
+class CheckPlot(Struct, frozen=True, kw_only=True):
     """A check that failed, warned or was not decided, with its plot when it has a series."""
 
     row: CheckRow
     plot: PlotFile | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class StageView:
+class StageView(Struct, frozen=True, kw_only=True):
     """What the report of a stage says; all texts are unescaped."""
 
     context: StageContext

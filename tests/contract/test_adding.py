@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CHECK_TYPE = '''
 """`spacing`: the largest distance between two logged points of a tag."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -34,11 +34,10 @@ from gates.facts.values import Missing
 from gates.metrics import Reduced
 
 
-class SpacingCheck(TwoSided):
+class SpacingCheck(TwoSided, frozen=True, kw_only=True, tag="spacing"):
     """Points of a tag are logged densely."""
 
     assumes: ClassVar[tuple[str, ...]] = ("Rows are written evenly.",)
-    type: Literal["spacing"]
     tag: str
 
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from gates.checks.gate_file import GateSpec, load_gate
 from gates.checks.types.registry import CHECK_TYPES
 from gates.diagnosis.causes import CAUSES
 from gates.laws.table import LAWS, Law
+from gates.schema import plain
 
 STAGES = ("5k", "50k", "1m")
 
@@ -26,7 +28,7 @@ def gates_document() -> str:
         gate = load_gate(name)
         parts.append(gate_section(gate, shown))
         shown |= {_identity(check) for check in gate.checks}
-    keys = ", ".join(f"`{key}`" for key in Check.model_fields if key != "type")
+    keys = ", ".join(f"`{key}`" for key in Check.__struct_fields__)
     shared = f"What may stand under `type`. All types share {keys}; [keys](keys.md) has the rest."
     types = [_wrapped(f"- `{name}`: {_text(model)}") for name, model in CHECK_TYPES.items()]
     parts += ["## Check types", _wrapped(shared), "\n".join(types), "## Laws", _LAWS_HEAD]
@@ -49,7 +51,7 @@ def gate_section(gate: GateSpec, shown: set[str] | None = None) -> str:
 
 def check_section(check: Check) -> str:
     """Return the section of one check: a heading and one item for each thing that is known about it."""
-    said, law = check.describe(), LAWS.get(check.model_dump().get("law", ""))
+    said, law = check.describe(), LAWS.get(getattr(check, "law", ""))
     kind = f"[`{check.type}`](keys.md#{check.type})" + (
         f", law [`{law.name}`](#{law.name})" if law else ""
     )
@@ -119,7 +121,7 @@ def causes_document() -> str:
 
 
 def _identity(check: Check) -> str:
-    return check.model_dump_json()
+    return json.dumps(plain(check))
 
 
 def _section(heading: str, *items: tuple[str, str]) -> str:
@@ -140,15 +142,14 @@ def _counts_as(check: Check) -> str:
     if check.dry_run:
         return "nothing yet: a dry run is shown and never counted"
     if check.required and check.optional_for_other_trainers:
-        logged = check.model_dump().get("required_for", ())
+        logged = check.required_for
         besides = f", unless it trains {_names(logged)}" if logged else ""
         return f"required; advisory where another trainer does not log it{besides}"
     return "required" if check.required else "advisory"
 
 
 def _algorithms(check: Check, law: Law | None) -> str:
-    own: Sequence[str] = check.model_dump().get("algorithms", ())
-    return _names(own or (law.algorithms if law else ()))
+    return _names(check.algorithms or (law.algorithms if law else ()))
 
 
 def _names(algorithms: Sequence[str]) -> str:

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-import annotated_types
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 UNITS = {
     "_s": "s",
@@ -51,11 +51,53 @@ class Key:
     text: str
 
 
-def field_docs(model: type[BaseModel]) -> dict[str, str]:
+Model = type[BaseModel] | type[Struct]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Field:
+    """What both libraries know of a field of a model."""
+
+    name: str
+    key: str
+    annotation: Any
+    bounds: list[Any]
+    required: bool
+    default: object
+    text: str = ""
+
+
+def _fields(model: Model) -> Iterator[_Field]:
+    if issubclass(model, Struct):
+        for known in fields(model):
+            own = known.default_factory is NODEFAULT
+            yield _Field(
+                name=known.name,
+                key=known.encode_name,
+                annotation=known.type,
+                bounds=[],
+                required=known.required,
+                default=known.default if own else known.default_factory(),
+            )
+        return
+    for name, field in model.model_fields.items():
+        required = field.is_required()
+        yield _Field(
+            name=name,
+            key=field.alias or name,
+            annotation=field.annotation,
+            bounds=field.metadata,
+            required=required,
+            default=None if required else field.get_default(call_default_factory=True),
+            text=field.description or "",
+        )
+
+
+def field_docs(model: Model) -> dict[str, str]:
     """Return the docstring below each field of a model, inherited ones included."""
     docs: dict[str, str] = {}
     for owner in reversed(model.__mro__):
-        if owner is BaseModel or not issubclass(owner, BaseModel):
+        if owner in (BaseModel, Struct) or not issubclass(owner, (BaseModel, Struct)):
             continue
         (body,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
         assert isinstance(body, ast.ClassDef)
@@ -68,35 +110,37 @@ def field_docs(model: type[BaseModel]) -> dict[str, str]:
 
 
 def keys_of(
-    model: type[BaseModel], prefix: str = "", leave_out: frozenset[str] = frozenset()
+    model: Model, prefix: str = "", leave_out: frozenset[str] = frozenset()
 ) -> Iterator[Key]:
     """Yield every key of a model, those of its parts with their full name."""
     docs = field_docs(model)
-    for name, field in model.model_fields.items():
-        if name in leave_out:
+    for field in _fields(model):
+        if field.name in leave_out:
             continue
-        shown = f"{prefix}{field.alias or name}"
+        shown = f"{prefix}{field.key}"
         inner, suffix = _part(field.annotation)
         yield Key(
             name=shown,
-            type="section" if inner and not suffix else _type(field.annotation, field.metadata),
-            unit=_unit(name, field),
+            type="section" if inner and not suffix else _type(field.annotation, field.bounds),
+            unit=_unit(field),
             default="" if inner and not suffix else _default(field),
-            text=docs.get(name) or field.description or _summary(inner),
+            text=docs.get(field.name) or field.text or _summary(inner),
         )
         if inner is not None:
             yield from keys_of(inner, f"{shown}{suffix}.")
 
 
-def _summary(model: type[BaseModel] | None) -> str:
+def _summary(model: Model | None) -> str:
     return (inspect.getdoc(model) or "").split("\n\n")[0].replace("\n", " ") if model else ""
 
 
-def _part(annotation: Any) -> tuple[type[BaseModel] | None, str]:
+def _part(annotation: Any) -> tuple[Model | None, str]:
     """Return the model inside an annotation and how its keys are reached: `.x`, `[].x` or `.<name>.x`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, (BaseModel, Struct)):
         return annotation, ""
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _part(arguments[0])
     if origin in (Union, types.UnionType):
         found = [_part(a) for a in arguments if a is not type(None)]
         return found[0] if len(found) == 1 else (None, "")
@@ -110,9 +154,10 @@ def _part(annotation: Any) -> tuple[type[BaseModel] | None, str]:
 
 
 def _type(annotation: Any, metadata: list[Any]) -> str:
-    text = _type_name(annotation)
-    bounds = _bounds([*metadata, *_nested_metadata(annotation)])
-    return f"{text}, {bounds}" if bounds else text
+    text, metadata = _type_name(annotation), [*metadata, *_nested_metadata(annotation)]
+    described = [item.description for item in metadata if getattr(item, "description", None)]
+    bounds = "" if described else _bounds(metadata)
+    return described[0] if described else f"{text}, {bounds}" if bounds else text
 
 
 _NAMES = {
@@ -139,8 +184,12 @@ def _type_name(annotation: Any) -> str:
         return f"list of {_type_name(arguments[0])}"
     if origin in (dict, Mapping):
         return f"mapping of {_type_name(arguments[0])} to {_type_name(arguments[1])}"
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, (BaseModel, Struct)):
         return "section"
+    if isinstance(annotation, type) and issubclass(annotation, str):
+        return "text"
+    if isinstance(annotation, type) and issubclass(annotation, tuple):
+        return "text or list of text"
     return "any"
 
 
@@ -163,40 +212,36 @@ def _flat(metadata: tuple[Any, ...]) -> list[Any]:
     ]
 
 
+_BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+"""Attributes that bounds of both libraries have."""
+
+
 def _bounds(metadata: list[Any]) -> str:
     words = []
     for item in metadata:
-        if isinstance(item, annotated_types.Ge):
-            words.append(f"at least {item.ge:,}")
-        elif isinstance(item, annotated_types.Gt):
-            words.append(f"above {item.gt:,}")
-        elif isinstance(item, annotated_types.Le):
-            words.append(f"at most {item.le:,}")
-        elif isinstance(item, annotated_types.Lt):
-            words.append(f"below {item.lt:,}")
-        elif isinstance(item, annotated_types.MinLen) and item.min_length == 1:
+        for attribute, word in _BOUNDS.items():
+            if (bound := getattr(item, attribute, None)) is not None:
+                words.append(f"{word} {bound:,}")
+        if getattr(item, "min_length", None) == 1:
             words.append("not empty")
     return ", ".join(dict.fromkeys(words))
 
 
-def _unit(name: str, field: FieldInfo) -> str:
+def _unit(field: _Field) -> str:
     if get_origin(field.annotation) is Literal or field.annotation in (bool, str):
         return ""
-    if name == "steps":
+    if field.name == "steps":
         return "environment steps"
-    endings = [ending for ending in UNITS if name.endswith(ending)]
+    endings = [ending for ending in UNITS if field.name.endswith(ending)]
     return UNITS[max(endings, key=len)] if endings else ""
 
 
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "required"
-    value = field.get_default(call_default_factory=True)
-    return "" if value is PydanticUndefined else _written(value)
+def _default(field: _Field) -> str:
+    return "required" if field.required else _written(field.default)
 
 
 def _written(value: object) -> str:
-    if isinstance(value, BaseModel):
+    if isinstance(value, (BaseModel, Struct)):
         return "as below"
     if value is None:
         return "null"

@@ -35,11 +35,19 @@ BASED_ON = Key(
     text="Gate whose checks come first; a check of the same `id` replaces the one there.",
 )
 """Resolved while the file is loaded, so it is no field of the model."""
+TYPE = Key(
+    name="checks[].type",
+    type="text",
+    unit="",
+    default="required",
+    text="Check type; those that there are follow below.",
+)
+"""Chooses the model, so it is no field of one."""
 
 
 def keys_document() -> str:
     """Return docs/keys.md."""
-    common = frozenset(Check.model_fields)
+    common = frozenset(Check.__struct_fields__)
     parts = [
         HEAD,
         "## Preset\n\nA file of `config/presets`, or your own. `--set train.tau=0.01` overrides one key of `env`, "
@@ -55,7 +63,7 @@ def keys_document() -> str:
         "## Gate\n\nA file of `config/gates`, or your own ([how to write one](write-a-gate.md)).",
         table(chain([BASED_ON], keys_of(GateSpec))),
         "### Keys of every check",
-        table(keys_of(Check, "checks[].")),
+        table(chain([TYPE], keys_of(Check, "checks[]."))),
         '<a id="check-types"></a>\n\n### Check types',
     ]
     for name, model in CHECK_TYPES.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from gates.findings import Finding, GateResult, Outcome
 from gates.judge import judge
 from gates.judgement import judge_log
 from gates.runs.run_info import RunInfo
+from gates.schema import plain
 from tests.gates.synthetic_runs import FAULTS, Recipe, make
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "runs"
@@ -87,7 +89,7 @@ def test_stored_runs() -> None:
 
 
 def renamed(gate: str) -> dict[str, object]:
-    rules = load_gate(gate).model_dump(mode="json", exclude_none=True)
+    rules: dict[str, Any] = plain(load_gate(gate))
     checks = [{**check, "id": f"my_{check['id']}"} for check in rules["checks"]]
     for check in checks:
         if check["type"] == "relative":

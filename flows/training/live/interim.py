@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from flows.training.live.growing_run import GrowingRun
@@ -150,4 +151,4 @@ def stand(findings: Sequence[Finding]) -> tuple[Standing, str]:
 
 def _without_completeness(gate: GateSpec) -> GateSpec:
     checks = tuple(c for c in gate.checks if not isinstance(c, CompletenessCheck))
-    return gate.model_copy(update={"checks": checks})
+    return replace(gate, checks=checks)

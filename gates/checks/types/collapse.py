@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import numpy as np
-from pydantic import Field, model_validator
+from msgspec import Meta
 
 from gates.checks.check import Check, Description, Peers, Ruling, undecided
 from gates.checks.measured import Measured
@@ -15,13 +15,14 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.findings import Side
 from gates.metrics import Reduced, bootstrap_ratio
+from gates.schema import Positive
 from gates.text import format_number
 
 RESAMPLES, CONFIDENCE = 1000, 0.95
 """Of the bootstrap interval of the ratio of median lengths."""
 
 
-class CollapseCheck(Check):
+class CollapseCheck(Check, frozen=True, kw_only=True, tag="collapse"):
     """The last episodes are not all the same and short.
 
     Short against exploration, or the first episodes. Where returns rose clearly, short episodes are success and the
@@ -38,21 +39,19 @@ class CollapseCheck(Check):
             "matters, they decide nothing."
         ),
     )
-    type: Literal["collapse"]
-    last_points: int = Field(default=40, ge=10)
+    last_points: Annotated[int, Meta(ge=10)] = 40
     """Episodes that are judged."""
-    min_cv: float = Field(default=0.35, gt=0)
+    min_cv: Positive = 0.35
     """Below this spread over mean the lengths count as the same."""
-    max_share_of_exploration: float = Field(default=0.7, gt=0, le=1)
+    max_share_of_exploration: Annotated[float, Meta(gt=0, le=1)] = 0.7
     """Below this share of the median length of exploration, by a whole bootstrap interval, they count as short."""
 
-    @model_validator(mode="after")
-    def _enough_points(self) -> CollapseCheck:
+    def __post_init__(self) -> None:
+        """Refuse keys that contradict each other."""
         if self.min_points > self.last_points:
             raise ValueError(
                 f"min_points ({self.min_points}) cannot exceed last_points ({self.last_points})"
             )
-        return self
 
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
         """Judge the spread of the last episodes, where they are short."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from gates.runs.ended_early import EndedEarly
 from gates.runs.heartbeat import Phase
 
 
-class CompletenessCheck(Check):
+class CompletenessCheck(Check, frozen=True, kw_only=True, tag="completeness"):
     """The run reached all planned steps."""
 
     assumes: ClassVar[tuple[str, ...]] = (
@@ -24,7 +24,6 @@ class CompletenessCheck(Check):
             "rows lie apart."
         ),
     )
-    type: Literal["completeness"]
 
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
         """Compare the last step with the plan; early stopping may end a run before it."""

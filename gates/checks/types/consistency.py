@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from gates.checks.check import Description, Peers, Ruling
 from gates.checks.measured import Measured
@@ -14,11 +14,10 @@ from gates.laws.table import LAWS, LawName, evaluate
 from gates.metrics import reduce
 
 
-class ConsistencyCheck(OnSeries):
+class ConsistencyCheck(OnSeries, frozen=True, kw_only=True, tag="consistency"):
     """A law that holds for every correctly wired run, computed from several tags."""
 
     assumes: ClassVar[tuple[str, ...]] = ("What its law assumes.",)
-    type: Literal["consistency"]
     law: LawName
     """Quantity to judge; docs/gates.md lists them."""
 

@@ -6,8 +6,6 @@ import math
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
-
 from gates.checks.check import Check, Description, Peers, Ruling, levels_text
 from gates.checks.keys import Patience, Tag, Window
 from gates.checks.measured import Measured
@@ -16,6 +14,7 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.findings import Side
 from gates.metrics import STATISTIC_WORDS, Statistic, magnitudes, reduce
+from gates.schema import Positive
 from gates.tags import logged_by_updates, tag_name
 
 _ONE = 1.0 + 1e-4
@@ -23,7 +22,7 @@ _ONE = 1.0 + 1e-4
 BoundName = Literal["q_value", "q_reach", "actor_loss"]
 
 
-class DerivedLimitCheck(Check):
+class DerivedLimitCheck(Check, frozen=True, kw_only=True, tag="derived_limit"):
     """A value stays within a range that is derived from the run; the derivation is printed."""
 
     assumes: ClassVar[tuple[str, ...]] = (
@@ -36,7 +35,6 @@ class DerivedLimitCheck(Check):
             "bonus for entropy."
         ),
     )
-    type: Literal["derived_limit"]
     tag: Tag
     """Series to judge."""
     bound: BoundName
@@ -46,22 +44,21 @@ class DerivedLimitCheck(Check):
     """How the points in the window become one number."""
     window: Window = Window()
     """Points that are judged."""
-    warn_share: float | None = Field(default=None, gt=0)
+    warn_share: Positive | None = None
     """WARN beyond this share of the bound, on both sides."""
-    fail_share: float | None = Field(default=1.0, gt=0)
+    fail_share: Positive | None = 1.0
     """FAIL beyond this share of the bound, on both sides."""
     patience: Patience | None = None
     """Judge single points instead of the statistic: a level counts when N of M in a row break it."""
 
-    @model_validator(mode="after")
-    def _ordered(self) -> DerivedLimitCheck:
+    def __post_init__(self) -> None:
+        """Refuse keys that contradict each other."""
         if self.warn_share is None and self.fail_share is None:
             raise ValueError("give warn_share, fail_share or both")
         if self.warn_share and self.fail_share and self.warn_share > self.fail_share:
             raise ValueError(
                 f"warn_share ({self.warn_share:g}) must not exceed fail_share ({self.fail_share:g})"
             )
-        return self
 
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
         """Reduce the series and compare with shares of the bound."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Field
+from msgspec import Meta
 
 from gates.checks.check import Description, Peers, Ruling
 from gates.checks.measured import Measured
@@ -18,6 +17,7 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.findings import Certainty, Outcome
 from gates.metrics import Reduced, binomial_p
+from gates.schema import Text, nearest
 from gates.tags import DRIVING_MEASURES
 from gates.text import format_share
 
@@ -25,18 +25,25 @@ SQUARED = 1.96**2
 """Standard errors of a 95 % interval, squared."""
 
 
-def _known(measure: str) -> str:
-    if measure not in DRIVING_MEASURES:
-        near = difflib.get_close_matches(measure, DRIVING_MEASURES, n=1)
-        hint = f", did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"{measure!r} is no measure of driving{hint}")
-    return measure
+class Measure(str):
+    """A measure of driving, without the group of its tag."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, value: object) -> Measure:
+        """Refuse what is no measure.
+
+        Raises:
+            ValueError: There is no such measure.
+        """
+        if value not in DRIVING_MEASURES:
+            hint = nearest(str(value), DRIVING_MEASURES)
+            raise ValueError(f"{value!r} is no measure of driving{hint}")
+        return cls(value)
 
 
-Measure = Annotated[str, AfterValidator(_known)]
-
-
-class EpisodeRateCheck(TwoSided):
+class EpisodeRateCheck(TwoSided, frozen=True, kw_only=True, tag="episode_rate"):
     """The rate of some endings, or of success, in the last evaluation of driving; without one it does not apply.
 
     Judged on held-out routes where they were driven, else on those of the training. The end of the 95 % Wilson interval
@@ -48,10 +55,9 @@ class EpisodeRateCheck(TwoSided):
         "The episodes of the last evaluation are independent of each other.",
         "The level is what the task asks for; it is no property of every sound run.",
     )
-    type: Literal["episode_rate"]
-    measures: tuple[Measure, ...] = Field(min_length=1)
+    measures: Annotated[tuple[Measure, ...], Meta(min_length=1)]
     """Measures whose shares add up: `end_collision_vehicle`, or `success`; without the group of the tag."""
-    name: str = Field(min_length=1)
+    name: Text
     """The rate for people: `collision rate`."""
 
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field
+from msgspec import Meta
 
 from gates.checks.check import Check, Description, Peers, Ruling
 from gates.checks.keys import Tag
@@ -15,7 +15,7 @@ from gates.series import AS_LOGGED, Series
 from gates.text import format_plural
 
 
-class FiniteCheck(Check):
+class FiniteCheck(Check, frozen=True, kw_only=True, tag="finite"):
     """No NaN and no infinity in any tag that starts with one of the prefixes.
 
     A mean over several episodes is NaN until the first one ends: such values before the first finite one are no fault.
@@ -27,8 +27,7 @@ class FiniteCheck(Check):
             "may be NaN, is named under `may_be_nan`."
         ),
     )
-    type: Literal["finite"]
-    prefixes: tuple[str, ...] = Field(min_length=1)
+    prefixes: Annotated[tuple[str, ...], Meta(min_length=1)]
     """Beginnings of tag names: `train/`."""
     may_be_nan: tuple[Tag, ...] = ()
     """Tags that are NaN where what they measure is not defined; an infinity counts all the same."""

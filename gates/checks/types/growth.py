@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
 
 from gates.checks.check import Check, Description, Peers, Ruling, levels_text
 from gates.checks.keys import Levels, Tag, Window
@@ -15,11 +14,12 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.findings import Side
 from gates.metrics import Growth, Reduced, fit_growth
+from gates.schema import Positive, Share
 from gates.tags import tag_name
 from gates.text import format_number
 
 
-class GrowthCheck(Check):
+class GrowthCheck(Check, frozen=True, kw_only=True, tag="growth"):
     """A fitted growth, extrapolated to the end of the next stage, stays within a derived bound or typed levels.
 
     The better one of a power law and an exponential is used. A fit that explains little is no evidence of growth: below
@@ -29,31 +29,29 @@ class GrowthCheck(Check):
     assumes: ClassVar[tuple[str, ...]] = (
         "Values go on growing as a power of the updates; many level off, so a forecast alone never fails.",
     )
-    type: Literal["growth"]
     tag: Tag
     """Series whose absolute value is fitted against updates."""
     window: Window = Window(last_share=0.75)
     """Points that are fitted; the first ones show the networks warming up from 0."""
     bound: Literal["q_value"] | None = None
     """Compare the forecast with this derived bound; unset: with `max`."""
-    warn_share: float = Field(default=1.0, gt=0)
+    warn_share: Positive = 1.0
     """WARN when the forecast exceeds this share of the bound."""
-    fail_share: float | None = Field(default=None, gt=0)
+    fail_share: Positive | None = None
     """FAIL when it exceeds this share; unset: an extrapolation alone never fails."""
     max: Levels | None = None
     """Levels of the forecast when no bound is given."""
-    min_r_squared: float = Field(default=0.8, ge=0, le=1)
+    min_r_squared: Share = 0.8
     """Share of the logarithm's variance that a fit must explain."""
 
-    @model_validator(mode="after")
-    def _one_limit(self) -> GrowthCheck:
+    def __post_init__(self) -> None:
+        """Refuse keys that contradict each other."""
         if (self.bound is None) == (self.max is None):
             raise ValueError("give bound or max, and not both")
         if self.fail_share is not None and self.warn_share > self.fail_share:
             raise ValueError(
                 f"warn_share ({self.warn_share:g}) must not exceed fail_share ({self.fail_share:g})"
             )
-        return self
 
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:
         """Fit, extrapolate and compare."""

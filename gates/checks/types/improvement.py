@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from gates.checks.check import Check, Description, Peers, Ruling, levels_text
 from gates.checks.keys import Levels, Tag
@@ -27,10 +26,11 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.findings import Certainty, Outcome, Side
 from gates.metrics import Reduced
+from gates.schema import Count, Positive
 from gates.text import as_sentence, format_number, format_plural
 
 
-class ImprovementCheck(Check):
+class ImprovementCheck(Check, frozen=True, kw_only=True, tag="improvement"):
     """Returns at the end exceed those from before learning, by an effect that matters and beyond their errors.
 
     The baseline is what came before the first update, in the same measurement: evaluations of the untrained policy;
@@ -48,18 +48,17 @@ class ImprovementCheck(Check):
             "error, or below the smallest effect, is undecided and never GO or NO_GO."
         ),
     )
-    type: Literal["improvement"]
-    tag: Tag = EVALUATION
+    tag: Tag = Tag(EVALUATION)
     """Result that is better when higher; for evaluations training returns stand beside them."""
-    last_points: int = Field(default=3, ge=1)
+    last_points: Count = 3
     """Evaluations in the window, from the end: evaluation swings widely while a policy learns."""
     min: Levels
     """Levels of the gain in standard errors, the smallest effect counting as one of `warn`."""
-    smallest_effect: float | None = Field(default=None, gt=0)
+    smallest_effect: Positive | None = None
     """Smallest gain that matters, in units of the return; unset: the larger one of the two shares below."""
-    effect_in_spreads: float = Field(default=EFFECT_IN_SPREADS, gt=0)
+    effect_in_spreads: Positive = EFFECT_IN_SPREADS
     """Smallest gain that matters as a share of the standard deviation of single episodes before learning."""
-    effect_in_returns: float = Field(default=EFFECT_IN_RETURNS, gt=0)
+    effect_in_returns: Positive = EFFECT_IN_RETURNS
     """The same as a share of the larger return."""
     training_decides: bool = False
     """Training returns that fell count as required; they hold exploration noise and a young policy's detours."""

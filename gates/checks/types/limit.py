@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from gates.checks.check import Description, Peers, Ruling
 from gates.checks.keys import Tag, Window
@@ -15,7 +15,7 @@ from gates.metrics import magnitudes, reduce
 from gates.tags import logged_by_updates, tag_name
 
 
-class LimitCheck(OnSeries):
+class LimitCheck(OnSeries, frozen=True, kw_only=True, tag="limit"):
     """An absolute limit on one tag."""
 
     assumes: ClassVar[tuple[str, ...]] = (
@@ -24,7 +24,6 @@ class LimitCheck(OnSeries):
             "do, losses and values do not."
         ),
     )
-    type: Literal["limit"]
     tag: Tag
     """Series to judge, one of docs/run-directory.md."""
     only_if_logged: bool = False

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import numpy as np
-from pydantic import Field
+from msgspec import Meta
 
 from gates.checks.check import Check, Description, Peers, Ruling, levels_text
 from gates.checks.keys import Levels
@@ -19,7 +19,7 @@ from gates.metrics import Reduced, bootstrap_ratio
 from gates.text import format_number
 
 
-class PhaseComparisonCheck(Check):
+class PhaseComparisonCheck(Check, frozen=True, kw_only=True, tag="phase_comparison"):
     """The median episode length while learning does not fall far below that of random actions.
 
     Judged on the upper end of a bootstrap interval, so that few or scattered episodes cannot fail it. Returns
@@ -33,14 +33,13 @@ class PhaseComparisonCheck(Check):
         ),
         "Episodes before the first update are those of random actions.",
     )
-    type: Literal["phase_comparison"]
     min: Levels
     """Levels of the ratio learning / exploration."""
-    last_share: float = Field(default=0.5, gt=0, le=1)
+    last_share: Annotated[float, Meta(gt=0, le=1)] = 0.5
     """Share of the learning phase's episodes, from its end."""
-    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    confidence: Annotated[float, Meta(gt=0.5, lt=1)] = 0.95
     """Of the interval."""
-    resamples: int = Field(default=1000, ge=100, le=20_000)
+    resamples: Annotated[int, Meta(ge=100, le=20_000)] = 1000
     """Bootstrap resamples; the generator is seeded."""
 
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:

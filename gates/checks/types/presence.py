@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from msgspec import Meta
 
 from gates.checks.check import Check, Description, Peers, Ruling
 from gates.checks.keys import Tag
@@ -14,12 +14,11 @@ from gates.findings import Outcome
 from gates.text import format_plural
 
 
-class PresenceCheck(Check):
+class PresenceCheck(Check, frozen=True, kw_only=True, tag="presence"):
     """The tags that the other checks need are logged."""
 
     assumes: ClassVar[tuple[str, ...]] = ("What the trainer logs was read under its right names.",)
-    type: Literal["presence"]
-    needed: tuple[Tag, ...] = Field(min_length=1)
+    needed: Annotated[tuple[Tag, ...], Meta(min_length=1)]
     """Without one of these nothing can be judged: INCONCLUSIVE."""
     any_of: tuple[Tag, ...] = ()
     """Without all of these nothing can be judged either: INCONCLUSIVE."""
@@ -34,7 +33,7 @@ class PresenceCheck(Check):
             if facts.series(tag) is None
             and not (facts.no_episode_ended and tag.startswith("train/episode_"))
         }
-        needed = [tag for tag in self.needed if tag in absent]
+        needed: list[str] = [tag for tag in self.needed if tag in absent]
         expected = [tag for tag in self.expected if tag in absent]
         if self.any_of and all(facts.series(tag) is None for tag in self.any_of):
             needed.append(f"one of {', '.join(self.any_of)}")

@@ -42,6 +42,6 @@ AnyCheck = (
 )
 
 CHECK_TYPES: dict[str, type[Check]] = {
-    get_args(model.model_fields["type"].annotation)[0]: model for model in get_args(AnyCheck)
+    str(model.__struct_config__.tag): model for model in get_args(AnyCheck)
 }
 """Every check type by the word that selects it under `type`."""

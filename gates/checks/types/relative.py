@@ -16,11 +16,10 @@ from gates.metrics import Reduced
 from gates.text import format_number
 
 
-class RelativeCheck(TwoSided):
+class RelativeCheck(TwoSided, frozen=True, kw_only=True, tag="relative"):
     """The value of another check changed little against the baseline; it does not apply without one."""
 
     assumes: ClassVar[tuple[str, ...]] = ("The baseline is a run of the same task that passed.",)
-    type: Literal["relative"]
     check: str
     """Id of a check of the same gate whose value is compared."""
     change: Literal["ratio", "difference"] = "ratio"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from gates.checks.check import Check, Description, Peers, Ruling, levels_text, undecided
 from gates.checks.keys import Levels, Tag
@@ -16,6 +15,7 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.findings import Side
 from gates.metrics import Reduced
+from gates.schema import Count
 from gates.series import FloatArray
 from gates.text import format_number
 
@@ -23,7 +23,7 @@ LUCK = 4.0
 """Standard errors that the best of many means lies above an equal one by luck."""
 
 
-class RetentionCheck(Check):
+class RetentionCheck(Check, frozen=True, kw_only=True, tag="retention"):
     """What was learned is kept: the last results hold a share of the best improvement.
 
     A loss below the smallest effect is none, and one that luck explains is a WARN at most.
@@ -36,10 +36,9 @@ class RetentionCheck(Check):
             "effect, is none."
         ),
     )
-    type: Literal["retention"]
-    tag: Tag = EVALUATION
+    tag: Tag = Tag(EVALUATION)
     """Result that is better when higher."""
-    last_points: int = Field(default=3, ge=1)
+    last_points: Count = 3
     """Results in the window, from the end; the best is the best mean of as many neighbours."""
     min: Levels
     """Levels of (last - before learning) / (best - before learning)."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar
 
-from pydantic import Field
+from msgspec import Meta
 
 from gates.checks.check import Check, Description, Peers, Ruling, levels_text
 from gates.checks.keys import Levels
@@ -15,6 +15,7 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 from gates.findings import Outcome, Side
 from gates.metrics import Reduced
+from gates.schema import Count, Positive
 from gates.text import as_sentence, format_number
 
 LEAST_CHANGE = 0.02
@@ -22,7 +23,7 @@ LEAST_CHANGE = 0.02
 DRIVING = ("eval_driving/route_completion", "eval_driving/success")
 
 
-class RewardAgainstDrivingCheck(Check):
+class RewardAgainstDrivingCheck(Check, frozen=True, kw_only=True, tag="reward_against_driving"):
     """Route completion or success rose where the evaluation return did; it applies only where all three are logged.
 
     Judged on the larger one of the two gains, each with two standard errors added; a gain that is small but beyond its
@@ -35,14 +36,13 @@ class RewardAgainstDrivingCheck(Check):
         "The task is to complete a route, and the first evaluation left room to complete more of it.",
         "All evaluations drive the same routes.",
     )
-    type: Literal["reward_against_driving"]
     min: Levels
     """Levels of the gain of route completion or success, as a share of the route or of the episodes."""
-    last_points: int = Field(default=5, ge=1)
+    last_points: Count = 5
     """Evaluations in the window, from the end."""
-    least_spreads: float = Field(default=2.0, gt=0)
+    least_spreads: Positive = 2.0
     """Smallest rise of the return, in standard deviations of single episodes before learning."""
-    room: float = Field(default=0.5, gt=0, lt=1)
+    room: Annotated[float, Meta(gt=0, lt=1)] = 0.5
     """Largest mean route completion before learning at which the check applies."""
 
     def judge(self, facts: RunFacts, peers: Peers) -> Ruling:

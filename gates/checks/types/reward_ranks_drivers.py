@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from gates.checks.check import Check, Description, Peers, Ruling, levels_text
 from gates.checks.keys import Levels
@@ -17,7 +17,7 @@ from gates.metrics import Reduced
 _DRIVEN = "held_out_driving/route_completion"
 
 
-class RewardRanksDriversCheck(Check):
+class RewardRanksDriversCheck(Check, frozen=True, kw_only=True, tag="reward_ranks_drivers"):
     """On the same routes, the policy earned clearly more than the driver by rules only if it drove no worse.
 
     Compared route by route in the evaluation at the end, by how much more of the route the driver by rules drove, or
@@ -29,7 +29,6 @@ class RewardRanksDriversCheck(Check):
         "The task is to complete routes, which the driver by rules does.",
         "All drivers drove the same routes and were paid by the same reward.",
     )
-    type: Literal["reward_ranks_drivers"]
     max: Levels
     """Levels of how much better the driver by rules drove, as a share of the route or of the episodes."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,7 +23,7 @@ MANY_EPISODES = 20
 """Rows of ended episodes between two updates that are too many for a trainer that logs every few episodes."""
 
 
-class UpdatesGoOnCheck(Check):
+class UpdatesGoOnCheck(Check, frozen=True, kw_only=True, tag="updates_go_on"):
     """No stretch without a logged update is much longer than the others, up to the end of the run.
 
     The stretch after the last update counts, and one between two updates in which many episodes ended.
@@ -35,7 +35,6 @@ class UpdatesGoOnCheck(Check):
             "of episodes alone, the last episode is the end."
         ),
     )
-    type: Literal["updates_go_on"]
     max: Levels
     """Levels of the longest stretch without a logged update, over the largest other distance between two."""
 

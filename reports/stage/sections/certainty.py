@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from gates.findings import Certainty, Finding, GateResult, Nearness
 from gates.text import format_plural, format_share
@@ -13,8 +13,7 @@ _SMALLEST = 1e-4
 _NEAREST = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class CertaintyRow:
+class CertaintyRow(Struct, frozen=True, kw_only=True):
     """One check with a model behind it; all fields are text."""
 
     title: str
@@ -26,8 +25,7 @@ class CertaintyRow:
     """What more would decide; `decided` where nothing is missing."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CertaintyView:
+class CertaintyView(Struct, frozen=True, kw_only=True):
     """What the report says of how sure it is."""
 
     rows: tuple[CertaintyRow, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gates.findings import Finding, GateResult, Outcome
 from gates.text import ABSENT, format_number
@@ -12,8 +13,7 @@ from reports.context import PreviousRun, StageContext
 from reports.stage.sections.hyperparameters import config_value, has_value, show_value
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeyChange:
+class KeyChange(Struct, frozen=True, kw_only=True):
     """A configuration key before and now, as text."""
 
     key: str
@@ -21,8 +21,7 @@ class KeyChange:
     after: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Effect:
+class Effect(Struct, frozen=True, kw_only=True):
     """A check in the last run and now."""
 
     title: str
@@ -30,8 +29,7 @@ class Effect:
     after: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class LedgerRow:
+class LedgerRow(Struct, frozen=True, kw_only=True):
     """An earlier run: what its report proposed and whether this run does it."""
 
     run: str
@@ -42,8 +40,7 @@ class LedgerRow:
     applied: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Changes:
+class Changes(Struct, frozen=True, kw_only=True):
     """The section on changes since the last run."""
 
     last_run: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from gates.findings import Finding, GateResult, Outcome, Side, Verdict
 from gates.text import (
@@ -22,8 +23,7 @@ _FAIL_SIGN = {"max": "fails above", "min": "fails below"}
 _WARN_SIGN = {"max": "warns above", "min": "warns below"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckRow:
+class CheckRow(Struct, frozen=True, kw_only=True):
     """One check as the tables show it; all fields are unescaped text."""
 
     finding: Finding

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gates.metrics import Interval, wilson_interval
 from gates.runs.drives import Drives, Episode, FinalEvaluation
@@ -26,8 +27,7 @@ _COLLISIONS = ("collision_vehicle", "collision_other")
 _OFF_ROAD = ("off_road", "wrong_way")
 
 
-@dataclass(frozen=True, kw_only=True)
-class DrivingRow:
+class DrivingRow(Struct, frozen=True, kw_only=True):
     """How one driver drove one set of routes; None where it is not known."""
 
     driver: str
@@ -46,8 +46,7 @@ class DrivingRow:
     mean_return: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class DrivingView:
+class DrivingView(Struct, frozen=True, kw_only=True):
     """What the report says about driving; texts are unescaped."""
 
     headline: str
@@ -204,8 +203,7 @@ def driven_routes(final: FinalEvaluation | None) -> tuple[DrivenRoute, ...]:
     )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class EndingsOverTraining:
+class EndingsOverTraining(Struct, frozen=True, kw_only=True, eq=False):
     """How training episodes ended, in groups of equally many environment steps."""
 
     edges: np.ndarray

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from gates.series import EventLog, FloatArray
 
@@ -12,8 +11,7 @@ MIN_EPISODES = 8
 """Fewer episodes than this make no quarters: a standard deviation needs two values in each."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Quarter:
+class Quarter(Struct, frozen=True, kw_only=True):
     """A quarter of the episodes, in the order in which they ended."""
 
     name: str

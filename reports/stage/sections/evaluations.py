@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from gates.progress import EvaluationPoint
 from gates.series import EventLog, Series
@@ -18,8 +17,7 @@ _TAGS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class NamedEvaluation:
+class NamedEvaluation(Struct, frozen=True, kw_only=True):
     """An evaluation with its part in the story: `untrained`, `first`, `last`, `best`."""
 
     name: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
+
+from msgspec import Struct
 
 from gates.runs.config_files import parse_yaml
 from gates.text import ABSENT, format_count, format_number
@@ -15,8 +16,7 @@ NONE = "none"
 """How the data file marks a mechanism that an implementation does not have."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """A published implementation."""
 
     key: str
@@ -24,8 +24,7 @@ class Source:
     citation: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class HyperparameterRow:
+class HyperparameterRow(Struct, frozen=True, kw_only=True):
     """One hyperparameter of the run and what others ship."""
 
     name: str

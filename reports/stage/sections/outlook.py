@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from gates.series import EventLog
 from gates.text import format_count, format_duration, format_number
@@ -13,8 +12,7 @@ from reports.context import NextStage, Speed
 _TAIL_SHARE = 0.2
 
 
-@dataclass(frozen=True, kw_only=True)
-class StageCost:
+class StageCost(Struct, frozen=True, kw_only=True):
     """What the next stage takes on this machine; all fields are text."""
 
     stage: str

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from gates.series import EventLog, FloatArray, Series
 
@@ -14,8 +13,7 @@ TAIL_SHARE = 0.2
 """Part of the episodes, at the end, that counts as the present behaviour."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Component:
+class Component(Struct, frozen=True, kw_only=True):
     """One component of the reward, per environment step."""
 
     name: str
@@ -27,8 +25,7 @@ class Component:
     """Part of the sum of all components' absolute means over the last fifth; 0 to 1."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RewardSplit:
+class RewardSplit(Struct, frozen=True, kw_only=True):
     """The components of a run's reward, the largest share first."""
 
     components: tuple[Component, ...]

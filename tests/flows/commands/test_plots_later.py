@@ -106,6 +106,7 @@ def test_a_judgement_imports_no_more_than_it_needs(tmp_path: Path) -> None:
     command = ["gonogo", "gate", str(run), "--stage", "5k", "--gate", str(gate)]
     command += ["--planned-steps", "400", "--out", str(tmp_path / "out")]
     heavy = {"prefect", "torch", "pandas", "tbparse", "tensorboard", "matplotlib", "PIL", "scipy"}
+    heavy |= {"pydantic", "typer", "rich"}
     code = (
         f"import sys; sys.argv = {command!r}\n"
         "import flows.cli\n"

@@ -12,6 +12,7 @@ from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, NotApplicable, Outcome
 from gates.metrics import wilson_interval
 from gates.runs.drives import FinalEvaluation
+from gates.schema import plain, read
 from gates.series import Series
 from tests.gates.checks.test_checks import OWN, check, facts_of, finding
 from tests.gates.synthetic_runs import series
@@ -108,7 +109,7 @@ def test_no_check_of_driving_applies_without_its_tags(name):
     ]
     assert len(checks) >= 3
     for one in checks:
-        assert isinstance(check(facts, **one.model_dump(exclude_unset=True)), NotApplicable), one.id
+        assert isinstance(check(facts, **plain(one)), NotApplicable), one.id
 
 
 def test_an_unknown_measure_is_a_mistake():
@@ -186,10 +187,10 @@ def test_nothing_is_said_without_a_rise_to_explain(found):
 def test_route_completion_is_judged_as_evaluations_are():
     keys = next(c for c in load_gate("50k").checks if c.id == "route_completion")
     rising = run(RISING, [0.05, 0.2, 0.3, 0.4, 0.5, 0.5, 0.6])
-    found = check(facts_of(*rising), **keys.model_dump(exclude_unset=True))
+    found = check(facts_of(*rising), **plain(keys))
     assert isinstance(found, Finding)
     assert found.outcome is PASS
-    found = check(facts_of(*run(RISING, FLAT)), **keys.model_dump(exclude_unset=True))
+    found = check(facts_of(*run(RISING, FLAT)), **plain(keys))
     assert found.outcome is WARN
     assert not found.required
 
@@ -229,7 +230,7 @@ def ranked(policy: dict, rules: dict | None):
         run=None,
         stage="50k",
         planned_steps=1000,
-        final=FinalEvaluation.model_validate(final),
+        final=read(final, FinalEvaluation),
     )
 
 

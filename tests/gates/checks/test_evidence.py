@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from gates.checks.check import Check
 from gates.checks.evidence import Evidence, Sound, Tripped, load_evidence, why_it_may_not_gate
@@ -43,7 +44,7 @@ def test_a_required_check_without_evidence_is_refused_with_the_reason(
 ) -> None:
     check = CHECKS["5k", "actor_alive"]
     assert says in why_it_may_not_gate(check, {check.id: found})
-    advisory = check.model_copy(update={"required": False})
+    advisory = replace(check, required=False)
     assert why_it_may_not_gate(advisory, {check.id: found}) == ""
 
 

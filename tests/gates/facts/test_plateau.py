@@ -21,7 +21,6 @@ PLATEAU = [1, 5, 9, 9.5, 9.2, 9.3, 9.1, 9.2, 9.0, 9.1]
 CHECK = CompletenessCheck(
     id="planned_steps",
     title="All planned steps reached",
-    type="completeness",
     group="integrity",
     rationale="A test needs one.",
     source="this test",

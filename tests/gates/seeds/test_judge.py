@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 
 from gates.checks.gate_file import load_gate, parse_gate
+from gates.checks.seeds_needed import SeedsNeeded, seeds_needed_of
 from gates.errors import GateConfigError, InputError
 from gates.findings import Diagnosis, Finding, Fix, GateResult, Outcome, Verdict
+from gates.schema import plain
 from gates.seeds.judge import judge_seeds
 from gates.seeds.result import JointResult, SeedRun
 from gates.seeds.result_file import from_json, to_json
 from gates.seeds.scores import SeedScore
-from gates.seeds_needed import SeedsNeeded, seeds_needed_of
 
 GO, MAYBE, NO, LOST, EARLIER = "GO", "CONDITIONAL", "NO_GO", "lost", "earlier"
 
@@ -273,7 +274,7 @@ def test_how_many_seeds_are_needed(rule: SeedsNeeded, seeds: int, needed: int) -
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, 0.0, "some", True, None, [4], float("nan")])
 def test_a_gate_file_refuses_other_rules(value: object) -> None:
-    gate = load_gate("5k").model_dump(mode="json")
+    gate = plain(load_gate("5k"))
     with pytest.raises(GateConfigError, match=r"seeds_needed: "):
         parse_gate({**gate, "seeds_needed": value}, "mine.yaml")
 
@@ -281,7 +282,7 @@ def test_a_gate_file_refuses_other_rules(value: object) -> None:
 def test_the_rule_for_seeds_is_no_rule_for_a_run() -> None:
     """Else a change of it would make every stored GO old."""
     gate = load_gate("5k")
-    changed = parse_gate({**gate.model_dump(mode="json"), "seeds_needed": 0.8}, "mine.yaml")
+    changed = parse_gate({**plain(gate), "seeds_needed": 0.8}, "mine.yaml")
     assert changed.seeds_needed == 0.8
     assert changed.sha256 == gate.sha256
 

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from msgspec import structs
 from PIL import Image
 
 from gates.runs.drives import EpisodePictures, FinalEvaluation
+from gates.schema import read
 from gates.tags import ENDINGS
 from reports.context import DrivenBeside
 from reports.plots.endings import COLOURS, endings_picture
@@ -51,7 +53,7 @@ def drives(driver, routes, *found, **more):
 
 
 def final(*each):
-    return FinalEvaluation.model_validate({"format": 1, "step": 50_000, "drives": each})
+    return read({"format": 1, "step": 50_000, "drives": each}, FinalEvaluation)
 
 
 WHOLE = final(
@@ -136,7 +138,10 @@ def test_a_log_without_driving_has_no_section(healthy_case):
 def test_every_form_of_the_report_has_the_table(healthy_case):
     judgement, context = healthy_case
     log = log_of(*judgement.log.series.values(), *evaluated(), *ended())
-    judgement, context = replace(judgement, log=log), replace(context, final_evaluation=WHOLE)
+    judgement, context = (
+        replace(judgement, log=log),
+        structs.replace(context, final_evaluation=WHOLE),
+    )
     plots = draw_stage_plots(judgement.result, log, context.config)
     assert [plot.path for plot in plots][:2] == ["plots/overview.png", "plots/endings.png"]
     markdown = render_stage_markdown(judgement, context, plots)
@@ -216,7 +221,7 @@ def test_routes_are_shown_beside_those_of_the_driver_by_rules():
 def test_pictures_of_the_end_are_in_every_form_of_the_report(healthy_case, line):
     judgement, context = healthy_case
     seen = np.random.default_rng(0).integers(0, 256, (5, 32, 32), dtype=np.uint8)
-    context = replace(
+    context = structs.replace(
         context,
         final_evaluation=final(with_lines(drives("policy", "held_out", 3, 2, 200.0), line)),
         final_pictures=EpisodePictures(best=seen, worst=seen[:1]),

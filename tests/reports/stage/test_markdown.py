@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from markdown_it import MarkdownIt
+from msgspec import structs
 
 from flows.commands.terminal import result_lines
 from gates.findings import Outcome, Verdict
@@ -65,7 +66,7 @@ def test_a_go_shows_the_run_and_no_empty_sections(healthy_case):
 
 def test_the_last_stage_says_that_it_is_the_last(healthy_case):
     judgement, context = healthy_case
-    markdown = render_stage_markdown(judgement, replace(context, next_stage=None), ())
+    markdown = render_stage_markdown(judgement, structs.replace(context, next_stage=None), ())
     assert "This was the last stage." in markdown
 
 
@@ -93,7 +94,7 @@ def test_a_cause_that_nobody_knows_is_said_to_be_unknown(leak_case):
 def test_the_configuration_falls_back_to_what_the_run_says(healthy_case):
     judgement, context = healthy_case
     info = RunInfo(source="run.json", train={"tau": 0.5})
-    bare = replace(context, config={})
+    bare = structs.replace(context, config={})
     assert "Hyperparameters" not in render_stage_markdown(judgement, bare, ())
     markdown = render_stage_markdown(replace(judgement, run_info=info), bare, ())
     assert "| target averaging (tau) | **0.5** | 0.005 | 0.005 | 0.005 |" in markdown

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
+from msgspec import Meta
 
+from gates.schema import Count
 
-def _checked(value: object) -> object:
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    if value == "all" or whole or (isinstance(value, float) and 0 < value <= 1):
-        return value
-    raise ValueError("must be all, a count from 1 on (4) or a share above 0 and up to 1 (0.8)")
-
-
-SeedsNeeded = Annotated[int | float | str, BeforeValidator(_checked)]
+SeedsNeeded = Annotated[
+    Literal["all"] | Count | Annotated[float, Meta(gt=0, le=1)],
+    Meta(description="all, a count from 1 on (4) or a share above 0 and up to 1 (0.8)"),
+]
 """`all`, a count (an integer) or a share (with a decimal point) of the seeds that were asked for."""
 
 
