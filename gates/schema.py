@@ -60,7 +60,7 @@ def read(data: object, model: type[_Record]) -> _Record:
     """
     with contextlib.suppress(msgspec.ValidationError):
         found: _Record = _convert(data, model)
-        if not any(_not_finite(plain(found), ())):
+        if not any(_let_pass(data, plain(found), ())):
             return found
     raise MistakesError(_mistakes(data, model, ()))
 
@@ -109,15 +109,20 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else str(value)
 
 
-def _not_finite(data: object, place: tuple[int | str, ...]) -> Iterator[Mistake]:
-    if isinstance(data, float) and not math.isfinite(data):
-        yield Mistake(place, f"must be a finite number, got {data!r}")
-    elif isinstance(data, dict):
-        for key, value in data.items():
-            yield from _not_finite(value, (*place, key))
-    elif isinstance(data, (list, tuple)):
-        for number, item in enumerate(data):
-            yield from _not_finite(item, (*place, number))
+def _let_pass(data: object, found: object, place: tuple[int | str, ...]) -> Iterator[Mistake]:
+    """Find what msgspec lets pass: numbers that are none, and texts that it reads as null."""
+    if isinstance(found, float) and not math.isfinite(found):
+        yield Mistake(place, f"must be a finite number, got {found!r}")
+    elif found is None and data is not None:
+        yield Mistake(place, f"must be a number or null without quotes, got {data!r}")
+    elif isinstance(found, dict):
+        for key, value in found.items():
+            given = data.get(key) if isinstance(data, dict) else None
+            yield from _let_pass(given, value, (*place, key))
+    elif isinstance(found, (list, tuple)):
+        given_items = data if isinstance(data, (list, tuple)) else [None] * len(found)
+        for number, (given, item) in enumerate(zip(given_items, found, strict=False)):
+            yield from _let_pass(given, item, (*place, number))
 
 
 def _mistakes(data: object, model: Any, place: tuple[int | str, ...]) -> tuple[Mistake, ...]:
@@ -127,7 +132,7 @@ def _mistakes(data: object, model: Any, place: tuple[int | str, ...]) -> tuple[M
     except msgspec.ValidationError as error:
         parts = tuple(_of_parts(data, model, place))
         return parts or (Mistake(place, _sentence(error, data, model)),)
-    return tuple(_not_finite(plain(found), place))
+    return tuple(_let_pass(data, plain(found), place))
 
 
 def _of_parts(data: object, model: Any, place: tuple[int | str, ...]) -> Iterator[Mistake]:

@@ -88,6 +88,12 @@ def test_a_number_that_is_not_finite_is_a_mistake(number: object) -> None:
     assert text.startswith("must be a finite number")
 
 
+def test_a_text_that_means_null_is_no_level() -> None:
+    ((place, text),) = mistakes({"named": {"x": {"low": 1.0, "high": "null"}}})
+    assert place == "named.x.high"
+    assert "without quotes, got 'null'" in text
+
+
 @pytest.mark.parametrize("data", [None, 3, "text", [{}], {1: 2}, {"parts": {}}, {"parts": [None]}])
 def test_content_of_another_shape_is_a_mistake(data: Any) -> None:
     assert mistakes(data)
