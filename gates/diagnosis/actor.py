@@ -9,8 +9,13 @@ import numpy as np
 from gates.diagnosis.identities import FROZEN
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
+from gates.facts.trace import tail_median
 from gates.laws.actor import NO_GRADIENT
 from gates.text import format_number
+
+FEW = 3
+NO_OUTPUT = 1e-6
+"""Size of features that only an encoder without a living unit has."""
 
 
 def actor_frozen(signs: Signs) -> Suspicion | None:
@@ -73,4 +78,22 @@ def dead_actor(signs: Signs) -> Suspicion | None:
     )
 
 
-ACTOR_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (actor_frozen, dead_actor)
+def dead_encoder(signs: Signs) -> Suspicion | None:
+    """An encoder's output is 0 for every picture."""
+    evidence = []
+    for who in ("actor", "critic"):
+        series = signs.facts.series(f"features/{who}_cnn_l2")
+        end = None if series is None or len(series) < FEW else tail_median(series.values)
+        if series is None or end is None or end >= NO_OUTPUT:
+            continue
+        last = series.steps[series.values >= NO_OUTPUT]
+        since = f"since step {int(last.max()):,}" if len(last) else "from the first update on"
+        evidence.append(f"The output of the {who}'s encoder is 0 {since}.")
+    return Suspicion(cause="dead_encoder", evidence=tuple(evidence)) if evidence else None
+
+
+ACTOR_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (
+    actor_frozen,
+    dead_encoder,
+    dead_actor,
+)

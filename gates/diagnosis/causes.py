@@ -497,6 +497,20 @@ CAUSES: Mapping[str, Cause] = {
         ),
         rank=4,
     ),
+    "dead_encoder": Cause(
+        title="An encoder is dead: its rectifiers let nothing through",
+        meaning=(
+            "Steps were so large that every unit of a layer ended below 0 for every picture. No value and no gradient "
+            "passes, so nothing revives it, and what is behind it is blind."
+        ),
+        refuted_by="Features that differ from 0 for some picture (features/actor_cnn_l2, features/critic_cnn_l2).",
+        instruction=(
+            "Begin again from a checkpoint before that step, with lower learning rates for the encoders, layer norm "
+            "or clipped gradients; what made the steps large may be named beside this."
+        ),
+        config={"train.layer_norm": True, "train.actor_cnn_lr": 1.0e-4, "train.critic_cnn_lr": 1.0e-4},
+        rank=5,
+    ),
     "dead_actor": Cause(
         title="The actor is dead: its tanh is saturated",
         meaning=(
