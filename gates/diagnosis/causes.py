@@ -423,6 +423,19 @@ CAUSES: Mapping[str, Cause] = {
         instruction="Add the noise to the action that is handed to env.step, and store that one.",
         rank=3,
     ),
+    "exploration_enlarged": Cause(
+        title="Actions are noisier than configured",
+        meaning=(
+            "The environment receives actions much further from the policy's than the configured noise explains, so "
+            "the buffer holds what no policy does."
+        ),
+        refuted_by="Actions that differ from the policy's by about 0.8 of the configured noise (env/exploration).",
+        instruction=(
+            "Look for noise that is added twice, scaled to other units than the action, or drawn with a variance in "
+            "place of a deviation, and for another policy than the trained one that acts."
+        ),
+        rank=3,
+    ),
     "exploration_off": Cause(
         title="No exploration noise is configured",
         meaning="A deterministic policy acts in training, so the buffer holds only what it does anyway.",

@@ -14,6 +14,8 @@ WRONG_REWARD = 1e-3
 EXACT = 1e-5
 """Rounding of what is computed twice."""
 WRONG = 1e-4
+NO_NOISE, MUCH_NOISE = 1e-3, 1.6
+"""Noise on the actions over the configured one."""
 OPPOSITE = -0.99
 FEW = 3
 UNEVEN = 0.1
@@ -145,16 +147,20 @@ def observations_differ(signs: Signs) -> Suspicion | None:
     return Suspicion(cause="observations_of_other_steps", evidence=evidence)
 
 
-def exploration_missing(signs: Signs) -> Suspicion | None:
-    """Configured noise is not in the actions."""
+def exploration_not_configured(signs: Signs) -> Suspicion | None:
+    """Configured noise is not in the actions, or far more than that."""
     quantity = signs.law("exploration_over_configured")
-    if quantity is None or quantity.points < FEW or finite_median(quantity.series.values) > 1e-3:
+    if quantity is None or quantity.points < FEW:
         return None
-    value = format_number(finite_median(quantity.series.values))
+    share = finite_median(quantity.series.values)
+    if NO_NOISE < share < MUCH_NOISE:
+        return None
     evidence = (
-        f"Actions differ from the policy's by {value} of the configured noise, in {quantity.points} measured updates.",
+        f"Actions differ from the policy's by {format_number(share)} of the configured noise, in {quantity.points} "
+        "measured updates; normal noise gives 0.8 at most.",
     )
-    return Suspicion(cause="exploration_missing", evidence=evidence)
+    cause = "exploration_missing" if share <= NO_NOISE else "exploration_enlarged"
+    return Suspicion(cause=cause, evidence=evidence)
 
 
 def exploration_off(signs: Signs) -> Suspicion | None:
@@ -172,6 +178,6 @@ WITNESS_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (
     drawn_unevenly,
     actions_not_taken,
     observations_differ,
-    exploration_missing,
+    exploration_not_configured,
     exploration_off,
 )

@@ -434,7 +434,12 @@ SILENT: dict[str, Fault] = {
         patch=injections.zero_observations_in_the_buffer,
         accepted=("observations_of_other_steps", "next_obs_is_obs"),
     ),
-    "no exploration": Fault(cause="exploration_missing", patch=injections.no_exploration),
+    "no exploration": Fault(
+        cause="exploration_missing", patch=lambda: injections.exploration_times(0.0)
+    ),
+    "exploration times four": Fault(
+        cause="exploration_enlarged", patch=lambda: injections.exploration_times(4.0)
+    ),
     "maximum for minimum": Fault(cause="target_of_maximum", patch=injections.max_for_min),
     "hidden gamma^2": Fault(cause="target_discount", patch=injections.hidden_discount),
     "targets never updated": Fault(cause="target_frozen", patch=injections.target_never_updated),

@@ -208,23 +208,24 @@ def zero_observations_in_the_buffer() -> AbstractContextManager[Any]:
 
 
 @contextlib.contextmanager
-def no_exploration() -> Iterator[None]:
-    """Draw zeros for the exploration noise."""
+def exploration_times(factor: float) -> Iterator[None]:
+    """Draw other noise for the actions than is configured."""
 
-    class Silent:
+    class Other:
         def __init__(self, generator: np.random.Generator) -> None:
             self.bit_generator, self.uniform = generator.bit_generator, generator.uniform
+            self._normal = generator.normal
 
         def normal(self, _mean: float, _deviation: float, shape: Any) -> np.ndarray:
-            return np.zeros(shape)
+            return factor * self._normal(0.0, 1.0, shape)
 
     build = RandomStreams.__init__
 
-    def build_silent(streams: RandomStreams, seed: int) -> None:
+    def build_other(streams: RandomStreams, seed: int) -> None:
         build(streams, seed)
-        streams.exploration = Silent(streams.exploration)  # type: ignore[assignment]
+        streams.exploration = Other(streams.exploration)  # type: ignore[assignment]
 
-    with mock.patch.object(RandomStreams, "__init__", build_silent):
+    with mock.patch.object(RandomStreams, "__init__", build_other):
         yield
 
 

@@ -105,6 +105,7 @@ FAULTS = {
     "unseen observations": ({"sees/q_vector": 1e-8, "sees/q_camera": 0.0}, "blind_agent"),
     "unseen action": ({"sees/q_action": 1e-8}, "critic_ignores_action"),
     "no exploration": ({"env/exploration": 0.0}, "exploration_missing"),
+    "much exploration": ({"env/exploration": 0.3}, "exploration_enlarged"),
     "maximum": (
         {"bellman/target_error": 0.01, "bellman/target_error_of_maximum": 1e-7},
         "target_of_maximum",
