@@ -63,7 +63,7 @@ def carla_server(request: pytest.FixtureRequest) -> Iterator[CarlaAddress]:
             yield CarlaAddress(host="localhost", port=ready["port"], real=False)
         finally:
             double.terminate()
-            double.wait(20)
+            double.wait(120)
 
 
 @pytest.fixture

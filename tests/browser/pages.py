@@ -16,8 +16,11 @@ WIDTH, HEIGHT = 1280, 860
 class Pages:
     """One window of the browser; each picture that a test takes lands in a folder."""
 
-    def __init__(self, browser: Any, cockpit: Cockpit, pictures: Path) -> None:
-        self.page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    def __init__(
+        self, browser: Any, cockpit: Cockpit, pictures: Path, *, proxy: dict[str, str]
+    ) -> None:
+        size = {"width": WIDTH, "height": HEIGHT}
+        self.page = browser.new_page(viewport=size, proxy=proxy)
         self.page.set_default_timeout(PATIENCE_MS)
         self.cockpit = cockpit
         self._pictures = pictures

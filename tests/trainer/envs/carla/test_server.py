@@ -45,7 +45,7 @@ def alive(pid):
     return state != "Z"
 
 
-def wait_until_gone(pid, limit_s=15.0):
+def wait_until_gone(pid, limit_s=120.0):
     deadline = time.monotonic() + limit_s
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
