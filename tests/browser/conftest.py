@@ -72,7 +72,7 @@ class Outside:
             except OSError:
                 return
             with connection:
-                connection.settimeout(2)
+                connection.settimeout(10)
                 try:
                     self.asked.append(connection.recv(500).split(b"\r\n")[0].decode())
                 except OSError:

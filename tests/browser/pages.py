@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 from tests.flows.cockpit.served import Cockpit, wait_for
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 120_000
+REFUSED_MS = 10_000
+"""A form that is still there after this time was not accepted."""
 WIDTH, HEIGHT = 1280, 860
 
 
@@ -84,8 +87,9 @@ class Pages:
         form = re.compile(r"/run(\?|$)")
         while form.search(self.page.url):
             self.submit()
-            self.page.wait_for_timeout(2_000)
-        wait_for(lambda: self._known() - before, 30)
+            with _or_refused():
+                self.page.wait_for_url(lambda url: not form.search(url), timeout=REFUSED_MS)
+        wait_for(lambda: self._known() - before)
         (found,) = self._known() - before
         return found
 
@@ -120,7 +124,8 @@ class Pages:
             if picture:
                 self.picture(picture)
             dialog.get_by_role("button", name=re.compile("Submit|Resume")).click()
-            self.page.wait_for_timeout(2_000)
+            with _or_refused():
+                dialog.wait_for(state="hidden", timeout=REFUSED_MS)
 
     def open_artifact(self, flow_run: str, key: str) -> None:
         """Go from a run's page over the list of all versions to the newest artifact of a key."""
@@ -128,3 +133,10 @@ class Pages:
         self.page.get_by_role("tab", name="Artifacts").click()
         self.page.locator(f"a[href$='/artifacts/key/{key}']").first.click()
         self.page.locator("a[href*='/artifacts/artifact/']").first.click()
+
+
+def _or_refused() -> contextlib.AbstractContextManager[None]:
+    """Let a wait for what follows an accepted form come to nothing."""
+    from playwright.sync_api import TimeoutError
+
+    return contextlib.suppress(TimeoutError)
