@@ -14,10 +14,13 @@ import pytest
 from tests.flows.cockpit.postgres import postgres, usable
 from tests.flows.cockpit.served import Cockpit, write_small_recipe
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
-"""Beside Playwright's own: a new profile, nothing of a first start, no services in the background."""
 NOBODY = "http://127.0.0.1:9"
-"""Proxy of what Chromium asks on its own account all the same: its updates, its user's account."""
+"""Where whatever Chromium asks on its own account ends: updates, its user's account, how to fill in a form."""
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic"),
+    f"--autofill-server-url={NOBODY}/",
+]
+"""Beside Playwright's own: a new profile, nothing of a first start, no services in the background."""
 START_S = 180
 
 
