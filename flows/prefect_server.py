@@ -31,7 +31,7 @@ _HEALTH_INTERVAL_S = 0.1
 _WATCH_INTERVAL_S = 2.0
 _STOP_GRACE_S = 5.0
 _MARK = "Gonogo-Server"
-_WITHOUT_PAGES = {
+WITHOUT_PAGES = {
     # As Prefect starts its own temporary server: no pages, no background services.
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",
@@ -53,13 +53,13 @@ def prefect_server() -> Iterator[str]:
     if own:
         yield own
         return
-    server = PrefectServer(Path(os.environ["PREFECT_HOME"]), environment=_WITHOUT_PAGES)
+    server = PrefectServer(Path(os.environ["PREFECT_HOME"]), environment=WITHOUT_PAGES)
     try:
         server.start()
         os.environ["PREFECT_API_URL"] = server.url
         yield server.url
     finally:
-        _send_what_waits()
+        send_what_waits()
         server.stop()
         os.environ.pop("PREFECT_API_URL", None)
 
@@ -202,7 +202,7 @@ def free_port(host: str = LOOPBACK, port: int | None = None) -> int:
         return int(probe.getsockname()[1])
 
 
-def _send_what_waits() -> None:
+def send_what_waits() -> None:
     """Let Prefect send its last logs and events while the server still answers.
 
     Without this its workers try for many minutes at the end of the process.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import threading
@@ -13,10 +14,14 @@ import pytest
 from tests.flows.cockpit.postgres import postgres, usable
 from tests.flows.cockpit.served import Cockpit, write_small_recipe
 
+NOBODY = "http://127.0.0.1:9"
+"""Where whatever Chromium asks on its own account ends: updates, its user's account, how to fill in a form."""
 ARGUMENTS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-sync", "--disable-background-networking", "--disable-component-update"),
+    *("--no-sandbox", "--disable-gpu", "--disable-quic"),
+    f"--autofill-server-url={NOBODY}/",
 ]
+"""Beside Playwright's own: a new profile, nothing of a first start, no services in the background."""
+START_S = 180
 
 
 @pytest.fixture(scope="session")
@@ -54,12 +59,13 @@ def cockpit(
 
 
 class Outside:
-    """Where everything goes that the browser asks of other hosts: noted, never answered."""
+    """Proxy where everything goes that pages ask of other hosts: noted, never answered."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        port = self._socket.getsockname()[1]
+        self.proxy = {"server": f"http://127.0.0.1:{port}", "bypass": "127.0.0.1"}
         threading.Thread(target=self._note, daemon=True).start()
 
     def _note(self) -> None:
@@ -69,7 +75,7 @@ class Outside:
             except OSError:
                 return
             with connection:
-                connection.settimeout(2)
+                connection.settimeout(10)
                 try:
                     self.asked.append(connection.recv(500).split(b"\r\n")[0].decode())
                 except OSError:
@@ -87,15 +93,27 @@ def outside() -> Iterator[Outside]:
 
 
 @pytest.fixture(scope="session")
-def browser(chromium: str, outside: Outside) -> Iterator[Any]:
+def browser(chromium: str) -> Iterator[Any]:
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="Playwright is not installed: pip install -e '.[browser]'"
     )
     with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(
-            executable_path=chromium,
-            args=ARGUMENTS,
-            proxy={"server": outside.address, "bypass": "127.0.0.1"},
-        )
+        try:
+            started = driver.chromium.launch(
+                executable_path=chromium,
+                args=ARGUMENTS,
+                proxy={"server": NOBODY},
+                timeout=START_S * 1000,
+            )
+        except playwright.Error as error:
+            pytest.fail(does_not_start(chromium, str(error)), pytrace=False)
         yield started
         started.close()
+
+
+def does_not_start(chromium: str, said: str) -> str:
+    """Say that the browser did not start, with the last line that it wrote itself."""
+    of_itself = re.findall(r"^\[pid=\d+\]\[err\] (.+)", said, re.MULTILINE)
+    last_words = of_itself[-1] if of_itself else said.splitlines()[0]
+    command = f"{chromium} --headless --no-sandbox --dump-dom about:blank"
+    return f"{chromium} does not start ({last_words}): `{command}` shows why"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,15 +10,20 @@ from typing import Any
 
 from tests.flows.cockpit.served import Cockpit, wait_for
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 120_000
+REFUSED_MS = 10_000
+"""A form that is still there after this time was not accepted."""
 WIDTH, HEIGHT = 1280, 860
 
 
 class Pages:
     """One window of the browser; each picture that a test takes lands in a folder."""
 
-    def __init__(self, browser: Any, cockpit: Cockpit, pictures: Path) -> None:
-        self.page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    def __init__(
+        self, browser: Any, cockpit: Cockpit, pictures: Path, *, proxy: dict[str, str]
+    ) -> None:
+        size = {"width": WIDTH, "height": HEIGHT}
+        self.page = browser.new_page(viewport=size, proxy=proxy)
         self.page.set_default_timeout(PATIENCE_MS)
         self.cockpit = cockpit
         self._pictures = pictures
@@ -81,8 +87,9 @@ class Pages:
         form = re.compile(r"/run(\?|$)")
         while form.search(self.page.url):
             self.submit()
-            self.page.wait_for_timeout(2_000)
-        wait_for(lambda: self._known() - before, 30)
+            with _or_refused():
+                self.page.wait_for_url(lambda url: not form.search(url), timeout=REFUSED_MS)
+        wait_for(lambda: self._known() - before)
         (found,) = self._known() - before
         return found
 
@@ -117,7 +124,8 @@ class Pages:
             if picture:
                 self.picture(picture)
             dialog.get_by_role("button", name=re.compile("Submit|Resume")).click()
-            self.page.wait_for_timeout(2_000)
+            with _or_refused():
+                dialog.wait_for(state="hidden", timeout=REFUSED_MS)
 
     def open_artifact(self, flow_run: str, key: str) -> None:
         """Go from a run's page over the list of all versions to the newest artifact of a key."""
@@ -125,3 +133,10 @@ class Pages:
         self.page.get_by_role("tab", name="Artifacts").click()
         self.page.locator(f"a[href$='/artifacts/key/{key}']").first.click()
         self.page.locator("a[href*='/artifacts/artifact/']").first.click()
+
+
+def _or_refused() -> contextlib.AbstractContextManager[None]:
+    """Let a wait for what follows an accepted form come to nothing."""
+    from playwright.sync_api import TimeoutError
+
+    return contextlib.suppress(TimeoutError)

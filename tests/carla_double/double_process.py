@@ -37,7 +37,7 @@ class DoubleProcess:
 
     def ask(self, **question: Any) -> dict[str, Any]:
         """Say one line to the control door and return the answer."""
-        with socket.create_connection(("127.0.0.1", self._ports[2]), timeout=10) as door:
+        with socket.create_connection(("127.0.0.1", self._ports[2]), timeout=120) as door:
             door.sendall(json.dumps(question).encode() + b"\n")
             with door.makefile() as lines:
                 line = lines.readline()
@@ -78,7 +78,7 @@ class DoubleProcess:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(120)
             except subprocess.TimeoutExpired:
                 self.kill()
         assert self.process.stdout is not None

@@ -85,9 +85,9 @@ class DrivingClient:
         """Control the vehicle for one frame; return its number and the image that belongs to it."""
         self.ego.apply_control(carla.VehicleControl(throttle=throttle, steer=steer, brake=brake))
         frame = self.world.tick()
-        image = self.images.get(timeout=10)
+        image = self.images.get(timeout=120)
         while image.frame < frame:
-            image = self.images.get(timeout=10)
+            image = self.images.get(timeout=120)
         assert image.frame == frame
         # The memory goes with the image: a view of it would soon show something else.
         pixels = np.frombuffer(image.raw_data, np.uint8).copy()

@@ -34,10 +34,11 @@ def wait_for_line():
     print("ready", flush=True)
     sys.stdin.readline()
 
-driver = DrivingClient(int(sys.argv[1]), timeout_s=1.0)
+driver = DrivingClient(int(sys.argv[1]), timeout_s=60.0)
 for _ in range(5):
     driver.step(throttle=0.5)
 wait_for_line()
+driver.client.set_timeout(1.0)
 """
 
 
@@ -447,12 +448,13 @@ def test_a_delayed_call_is_late_by_that_time(own_double: DoubleProcess) -> None:
     succeed(
         own_double,
         """
-        slow = [took_s for took_s in (failure(driver.world.tick)[1] for _ in range(12)) if took_s > 0.35]
+        driver.client.set_timeout(60.0)
+        slow = [took_s for took_s in (failure(driver.world.tick)[1] for _ in range(12)) if took_s > 2.9]
         assert len(slow) == 1, slow
         """,
         "delay",
         method="tick_cue",
-        seconds=0.4,
+        seconds=3,
         count=1,
         after_ticks=10,
     )

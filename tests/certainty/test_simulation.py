@@ -9,6 +9,8 @@ import pytest
 from gates.facts.afresh import ERROR_OF_ALL_LOOKS
 from tests.certainty.simulation import NOMINAL, RETURNS, np, paired, rates, until_decided
 
+ALWAYS_TRIED = ("skewed (exponential)", "success or failure, one in five")
+
 
 def most(level: float, draws: int) -> float:
     """Return what a share may be by the luck of the draws, four standard errors above the nominal error."""
@@ -23,7 +25,13 @@ def test_probabilities_hold(simulated) -> None:
             assert share <= most(level, draws), (kind, level)
 
 
-@pytest.mark.parametrize("kind", list(RETURNS))
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=() if kind in ALWAYS_TRIED else pytest.mark.slow)
+        for kind in RETURNS
+    ],
+)
 def test_looking_again_keeps_the_error(kind: str) -> None:
     draws, rng = 40, np.random.default_rng(3)
     said = [until_decided(rng, RETURNS[kind], 0.0)[0] for _ in range(draws)]

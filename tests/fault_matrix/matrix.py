@@ -152,7 +152,6 @@ CASES = (
         ends=(HUNG, FINISHED),
         says="hung in phase training",
         stall=True,
-        quick=True,
     ),
     Case(
         name="hang in reset()",

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import google_crc32c
 
@@ -53,18 +54,15 @@ def main() -> int:
     if act == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     folder = args.log_dir / args.folder
-    folder.mkdir(parents=True, exist_ok=True)
     trouble_at = args.steps // 2 if args.at is None else args.at - 1
-    name = f"events.out.tfevents.{int(time.time())}.host.{os.getpid()}.0"
-    with (folder / name).open("wb") as file:
-        file.write(record(struct.pack("<Bd", 0x09, time.time()) + b"\x1a\x0dbrain.Event:2"))
+    with event_file(folder) as file:
         for step in range(first + 20, args.steps + 1, 20):
             half = step > trouble_at
             loss = float("nan") if act == "nan" and half else args.loss
             values = {args.tag: loss, "losses/qf1_values": loss}
             if step % 100 == 0:
                 values |= {"charts/episodic_return": step / 2, "charts/episodic_length": 50.0}
-            file.write(record(event(step, values)))
+            file.write(record(event(time.time(), step, values)))
             file.flush()
             if args.save is not None and step % 100 == 0:
                 args.save.parent.mkdir(exist_ok=True)
@@ -104,7 +102,16 @@ def start_children(pids: Path) -> list[int]:
     return found
 
 
-def event(step: int, values: dict[str, float]) -> bytes:
+def event_file(folder: Path) -> BinaryIO:
+    """Begin an event file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    now = time.time()
+    file = (folder / f"events.out.tfevents.{int(now)}.host.{os.getpid()}.0").open("wb")
+    file.write(record(struct.pack("<Bd", 0x09, now) + b"\x1a\x0dbrain.Event:2"))
+    return file
+
+
+def event(wall_time: float, step: int, values: dict[str, float]) -> bytes:
     """Encode tensorboard.Event: wall_time, step, summary of simple values."""
     parts = []
     for tag, value in values.items():
@@ -112,7 +119,7 @@ def event(step: int, values: dict[str, float]) -> bytes:
         item = b"\x0a" + varint(len(name)) + name + b"\x15" + struct.pack("<f", value)
         parts.append(b"\x0a" + varint(len(item)) + item)
     summary = b"".join(parts)
-    head = struct.pack("<Bd", 0x09, time.time()) + b"\x10" + varint(step)
+    head = struct.pack("<Bd", 0x09, wall_time) + b"\x10" + varint(step)
     return head + b"\x2a" + varint(len(summary)) + summary
 
 

@@ -10,6 +10,8 @@ import pytest
 import flows.settings.trainers.trainer_check
 import flows.training.stage_training
 from flows.pipeline.request import RunRequest
+from flows.prefect_environment import DEFAULTS
+from flows.prefect_server import WITHOUT_PAGES, PrefectServer, send_what_waits
 from flows.records.run_dir import PipelineDirectory
 
 FAKE = Path(__file__).with_name("fake_trainer.py")
@@ -20,12 +22,25 @@ def _command(*arguments: str) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[None]:
-    """One Prefect server of the pinned release for all tests that need one."""
-    from prefect.testing.utilities import prefect_test_harness
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One Prefect server, as `gonogo run` starts it, for all tests that need one."""
+    from prefect.context import _temporary_global_settings_context, get_settings_context
+    from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
+    home = tmp_path_factory.mktemp("prefect")
+    environment = {**DEFAULTS, **WITHOUT_PAGES, "PREFECT_HOME": str(home)}
+    started = PrefectServer(home, environment=environment)
+    started.start()
+    try:
+        # Also of threads, which begin without the settings of this one.
+        with (
+            temporary_settings({PREFECT_API_URL: started.url}),
+            _temporary_global_settings_context(get_settings_context()),
+        ):
+            yield
+    finally:
+        send_what_waits()
+        started.stop()
 
 
 @pytest.fixture

@@ -99,25 +99,18 @@ def wait(run: Path, steps: int, *, ignore: bool, step: int = 7) -> int:
 def log(
     run: Path, steps: int, loss: float, every: int = 100, evaluation: float | None = None
 ) -> None:
-    # Slow to import, and a check needs none of it.
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    from any_trainer import event, event_file, record  # a check needs none of it
 
-    writer = EventFileWriter(str(run / "events"))
-    for step in range(every, steps + 1, every):
-        values = {
-            "train/critic_loss": loss,
-            "train/episode_length": 100.0,
-            "agent/total_updates": step,
-        }
-        if evaluation is not None:
-            values["eval/mean_reward"] = evaluation
-        summary = Summary(
-            value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
-        )
-        writer.add_event(Event(wall_time=1e9 + step, step=step, summary=summary))
-    writer.close()
+    with event_file(run / "events") as file:
+        for step in range(every, steps + 1, every):
+            values = {
+                "train/critic_loss": loss,
+                "train/episode_length": 100.0,
+                "agent/total_updates": step,
+            }
+            if evaluation is not None:
+                values["eval/mean_reward"] = evaluation
+            file.write(record(event(1e9 + step, step, values)))
 
 
 def beat(run: Path, phase: str, step: int, planned: int, message: str = "") -> None:

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib import util
 from pathlib import Path
 
 import pytest
@@ -42,14 +41,12 @@ def refused(*arguments: str, code: int = 2) -> str:
 
 
 @pytest.fixture
-def events(tmp_path: Path, files: Path) -> Path:
+def events(tmp_path: Path, files: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Event files of another trainer: no run.json beside them."""
-    spec = util.spec_from_file_location("fake_trainer", Path(__file__).with_name("fake_trainer.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    fake_trainer = util.module_from_spec(spec)
-    spec.loader.exec_module(fake_trainer)
-    fake_trainer.log(tmp_path / "logs", 500, 1.0)
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    from fake_trainer import log
+
+    log(tmp_path / "logs", 500, 1.0)
     return tmp_path / "logs"
 
 

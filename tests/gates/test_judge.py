@@ -207,7 +207,7 @@ def wild_series(draw: st.DrawFn) -> Series:
     return series(draw(st.sampled_from(TAGS)), steps, values)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(wild_series(), max_size=25), st.booleans())
 def test_garbage_is_judged_and_never_a_go(found: list[Series], own: bool) -> None:
     run = make(Recipe(own=own))
@@ -223,7 +223,7 @@ def test_garbage_is_judged_and_never_a_go(found: list[Series], own: bool) -> Non
     assert from_json(to_json(result)).verdict is result.verdict
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(wild_series(), min_size=1, max_size=6), st.booleans())
 def test_garbage_among_good_series_breaks_nothing(found: list[Series], own: bool) -> None:
     run = make(Recipe(own=own))

@@ -150,7 +150,7 @@ def test_the_cockpit_serves_and_runs(tmp_path: Path) -> None:
     environment = {"PYTHONPATH": hostile_path(tmp_path / "users")}
     with Cockpit(tmp_path / "work", *options, environment=environment) as cockpit:
         begun = cockpit.start("staged-validation", preset="small", stages=["first"])
-        wait_for(lambda: cockpit.state(begun) in ("COMPLETED", "FAILED", "CRASHED"), 200)
+        wait_for(lambda: cockpit.state(begun) in ("COMPLETED", "FAILED", "CRASHED"))
         assert cockpit.run(begun)["state"]["name"] == "GO", cockpit.said()
 
 

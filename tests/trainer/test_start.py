@@ -46,39 +46,52 @@ def _python(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
     )
 
 
-def _train_then(run: Path, statement: str) -> str:
-    """Train in a process of its own, let it execute a statement, and return its output."""
+def _train_then(run: Path, *expressions: str) -> list[str]:
+    """Train in a process of its own, and return what expressions are there afterwards."""
     code = f"""
-import os, sys
+import gc, os, sys
 from trainer.__main__ import main
 assert main(["run", "--run", {str(run)!r}]) == 0
-{statement}
+for value in ({", ".join(expressions)},):
+    print(value)
 """
     done = _python("-c", code)
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return done.stdout.splitlines()
 
 
-def test_a_training_does_not_import_torchs_compiler(tmp_path):
-    seen = _train_then(
-        _request(tmp_path), "print('torch' in sys.modules, 'torch._dynamo' in sys.modules)"
-    )
-    assert seen == "True False"
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _request(tmp_path_factory.mktemp("run"))
 
 
-@pytest.mark.parametrize(("threads", "expected"), [(1, "None"), (2, "3000")])
-def test_threads_that_wait_give_their_processor_back(tmp_path, threads, expected):
-    run = _request(tmp_path, threads=threads)
-    assert _train_then(run, "print(os.environ.get('GOMP_SPINCOUNT'))") == expected
+@pytest.fixture(scope="module")
+def process(run: Path) -> dict[str, str]:
+    """What is so in a process that has trained."""
+    modules = ("torch", "torch._dynamo")
+    asked = {
+        **{module: f"{module!r} in sys.modules" for module in modules},
+        "garbage": "gc.isenabled()",
+        "spins": "os.environ.get('GOMP_SPINCOUNT')",
+    }
+    return dict(zip(asked, _train_then(run, *asked.values()), strict=True))
 
 
-def test_garbage_is_collected_again_after_the_imports(tmp_path):
-    assert _train_then(_request(tmp_path), "import gc; print(gc.isenabled())") == "True"
+def test_a_training_does_not_import_torchs_compiler(process):
+    assert (process["torch"], process["torch._dynamo"]) == ("True", "False")
 
 
-def test_the_exit_code_and_the_last_words_arrive(tmp_path):
-    run = _request(tmp_path)
-    assert _python("-m", "trainer", "run", "--run", str(run)).returncode == 0
+def test_garbage_is_collected_again_after_the_imports(process):
+    assert process["garbage"] == "True"
+
+
+def test_threads_that_wait_give_their_processor_back(process, tmp_path):
+    assert process["spins"] == "None", "one thread waits for nobody"
+    several = _request(tmp_path, threads=2)
+    assert _train_then(several, "os.environ.get('GOMP_SPINCOUNT')") == ["3000"]
+
+
+def test_the_exit_code_and_the_last_words_arrive(process, run):
     again = _python("-m", "trainer", "run", "--run", str(run))
     assert again.returncode == 2
     assert "holds a run already" in again.stderr

@@ -27,7 +27,7 @@ def test_postgres_keeps_the_history_and_may_be_away_for_a_while(tmp_path: Path) 
             )
             assert cockpit.wait_for_end(bad)["state"]["name"] == "NO_GO"
             begun = cockpit.start("staged-validation", preset="small", stages=["minute"])
-            wait_for(lambda: cockpit.artifacts(begun).get("small-seed0-minute-progress"), 120)
+            wait_for(lambda: cockpit.artifacts(begun).get("small-seed0-minute-progress"))
             database.stop("immediate")
             time.sleep(AWAY_S)
             database.start()

@@ -119,7 +119,7 @@ def test_several_seeds_are_trained_and_judged_together(cockpit: Cockpit) -> None
     begun = cockpit.start(
         "staged-validation", preset="small", stages=["first", "second"], seeds=[0, 3]
     )
-    run = cockpit.wait_for_end(begun, 240)
+    run = cockpit.wait_for_end(begun)
     assert (run["state"]["name"], run["name"]) == (
         "GO",
         "small seeds 0,3: first GO, second GO",
@@ -133,10 +133,10 @@ def test_several_seeds_are_trained_and_judged_together(cockpit: Cockpit) -> None
     long = {"preset": "small", "stages": ["long"], "seeds": [0, 3]}
     cancelled = cockpit.start("staged-validation", **long)
     for seed in (0, 3):
-        wait_for(lambda s=seed: f"small-seed{s}-long-progress" in cockpit.artifacts(cancelled), 120)
+        wait_for(lambda s=seed: f"small-seed{s}-long-progress" in cockpit.artifacts(cancelled))
     assert len(trainers_of(cockpit.runs)) >= 2
     cockpit.cancel(cancelled)
-    assert cockpit.wait_for_end(cancelled, 60)["state"]["name"] == "Cancelled"
+    assert cockpit.wait_for_end(cancelled)["state"]["name"] == "Cancelled"
     assert trainers_of(cockpit.runs) == []
     for group in cockpit.runs.glob(f"small-seeds0_3-*-{cancelled[:4]}"):
         for status in group.glob("seed-*/long/run-001/status.json"):
@@ -147,7 +147,7 @@ def test_a_joint_conditional_is_approved_on_the_command_line(cockpit: Cockpit) -
     begun = cockpit.start(
         "staged-validation", preset="small", stages=["doubtful", "first"], seeds=[0, 3]
     )
-    wait_for(lambda: cockpit.state(begun) == "PAUSED", 240)
+    wait_for(lambda: cockpit.state(begun) == "PAUSED")
     waits = "small seeds 0,3: doubtful CONDITIONAL, waits for a decision"
     assert cockpit.run(begun)["name"] == waits
     (group,) = cockpit.runs.glob(f"small-seeds0_3-*-{begun[:4]}")
@@ -157,7 +157,7 @@ def test_a_joint_conditional_is_approved_on_the_command_line(cockpit: Cockpit) -
     )
     assert done.returncode == 0, done.stderr
     assert f"Resumed flow run {begun}." in done.stdout
-    run = cockpit.wait_for_end(begun, 240)
+    run = cockpit.wait_for_end(begun)
     assert run["state"]["name"] == "GO", run["state"]
     assert run["name"] == "small seeds 0,3: doubtful CONDITIONAL, approved, first GO"
     for seed in (0, 3):
@@ -170,12 +170,12 @@ def test_a_joint_conditional_is_approved_on_the_command_line(cockpit: Cockpit) -
 def test_retry_trains_only_what_failed(cockpit: Cockpit) -> None:
     stages = ["first", "second"]
     begun = cockpit.start("staged-validation", preset="small", stages=stages, note="try")
-    wait_for(lambda: cockpit.artifacts(begun).get("small-seed0-second-progress"), 120)
+    wait_for(lambda: cockpit.artifacts(begun).get("small-seed0-second-progress"))
     cockpit.cancel(begun)
     assert cockpit.wait_for_end(begun)["state"]["name"] == "Cancelled"
     pipeline = newest_pipeline(cockpit)
     cockpit.retry(begun)
-    wait_for(lambda: cockpit.state(begun) in ("COMPLETED", "FAILED"), 120)
+    wait_for(lambda: cockpit.state(begun) in ("COMPLETED", "FAILED"))
     assert cockpit.run(begun)["state"]["name"] == "GO"
     assert runs_of(pipeline, "first") == ["run-001"], "a GO is not trained again"
     assert runs_of(pipeline, "second") == ["run-001"], "what was cut off goes on"
@@ -183,11 +183,11 @@ def test_retry_trains_only_what_failed(cockpit: Cockpit) -> None:
 
 def test_cancel_saves_a_checkpoint_and_ends_the_trainer(cockpit: Cockpit) -> None:
     begun = cockpit.start("staged-validation", preset="small", stages=["long"])
-    wait_for(lambda: cockpit.artifacts(begun).get("small-seed0-long-progress"), 120)
+    wait_for(lambda: cockpit.artifacts(begun).get("small-seed0-long-progress"))
     pipeline = newest_pipeline(cockpit)
     assert trainers_of(pipeline)
     cockpit.cancel(begun)
-    assert cockpit.wait_for_end(begun, 30)["state"]["name"] == "Cancelled"
+    assert cockpit.wait_for_end(begun)["state"]["name"] == "Cancelled"
     assert trainers_of(pipeline) == []
     run = pipeline / "long" / "run-001"
     step = json.loads((run / "status.json").read_text())["step"]
@@ -210,7 +210,7 @@ def test_stopping_leaves_nothing_running(how: signal.Signals, tmp_path: Path) ->
         assert second.returncode == 2
         assert "gonogo serve runs already" in second.stderr
         begun = cockpit.start("staged-validation", preset="small", stages=["long"])
-        wait_for(lambda: cockpit.artifacts(begun).get("small-seed0-long-progress"), 120)
+        wait_for(lambda: cockpit.artifacts(begun).get("small-seed0-long-progress"))
         run = newest_pipeline(cockpit) / "long" / "run-001"
         assert cockpit.end(how) == 0
         assert processes_of(cockpit) == []

@@ -66,7 +66,6 @@ def test_a_worker_of_a_process_pool_trains_one_run_after_the_other(tmp_path: Pat
             begun = [ask(server, path, begin)["id"] for _ in range(2)]
             wait_for(
                 lambda: all(state(server, one)["type"] in ENDED for one in begun),
-                200,
                 lambda: str([state(server, one) for one in begun]),
             )
         finally:

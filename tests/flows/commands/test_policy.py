@@ -69,29 +69,22 @@ def test_mistakes_are_one_sentence(run, tmp_path):
         export_policy(run, checkpoint="best", out=tmp_path / "no" / "p.npz", episodes=1)
 
 
-def test_a_film_shows_every_episode(run, tmp_path, capsys):
-    video = tmp_path / "drive.gif"
-    assert drive_policy(run, checkpoint="last", episodes=2, first_seed=9, video=video) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert [line.split(",")[0] for line in said[1:3]] == ["  seed 9", "  seed 10"]
-    assert "of the route at" in said[1]
-    with Image.open(video) as film:
-        assert film.format == "GIF"
-        assert film.n_frames > 2
+def film(run, video, capsys, *, episodes):
+    """Drive and film the last checkpoint from one seed on; return what is said of each episode."""
+    assert drive_policy(run, checkpoint="last", episodes=episodes, first_seed=9, video=video) == 0
+    return capsys.readouterr().out.splitlines()[1 : 1 + episodes]
 
 
-def test_the_same_seed_drives_the_same(run, capsys):
-    for _ in range(2):
-        drive_policy(run, checkpoint="best", episodes=1, first_seed=5, video=None)
-    said = capsys.readouterr().out.splitlines()
-    assert said[:2] == said[2:]
-
-
-def test_a_film_is_an_mp4_where_its_name_says_so(run, tmp_path):
+def test_a_film_shows_every_episode_and_the_same_seed_drives_the_same(run, tmp_path, capsys):
+    said = film(run, tmp_path / "drive.gif", capsys, episodes=2)
+    assert [line.split(",")[0] for line in said] == ["  seed 9", "  seed 10"]
+    assert "of the route at" in said[0]
+    with Image.open(tmp_path / "drive.gif") as pictures:
+        assert pictures.format == "GIF"
+        assert pictures.n_frames > 2
     pytest.importorskip("av", reason="the extra video is not installed")
-    video = tmp_path / "drive.MP4"
-    assert drive_policy(run, checkpoint="last", episodes=1, first_seed=9, video=video) == 0
-    assert video.read_bytes()[4:8] == b"ftyp"
+    assert film(run, tmp_path / "drive.MP4", capsys, episodes=1) == said[:1]
+    assert (tmp_path / "drive.MP4").read_bytes()[4:8] == b"ftyp"
 
 
 def test_a_film_that_cannot_be_made_is_refused_before_anything_is_driven(

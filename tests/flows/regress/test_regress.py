@@ -11,26 +11,22 @@ from typer.testing import CliRunner, Result
 
 from flows.cli.every_command import app
 
-TRAINER = """
+TRAINER = f"""
 import json, random, sys
 from pathlib import Path
+
+sys.path.append({str(Path(__file__).parents[1])!r})
+from any_trainer import event, event_file, record
 
 LOSS = 1.0
 
 run = Path(sys.argv[sys.argv.index("--run") + 1])
 request = json.loads((run / "request.json").read_text())
-
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
 draws = random.Random(request["seed"])
-writer = EventFileWriter(str(run / "events"))
-for step in range(100, request["planned_steps"] + 1, 100):
-    values = {"train/critic_loss": LOSS + draws.random(), "train/episode_length": 100.0}
-    summary = Summary(value=[Summary.Value(tag=t, simple_value=v) for t, v in values.items()])
-    writer.add_event(Event(wall_time=1e9 + step, step=step, summary=summary))
-writer.close()
+with event_file(run / "events") as file:
+    for step in range(100, request["planned_steps"] + 1, 100):
+        values = {{"train/critic_loss": LOSS + draws.random(), "train/episode_length": 100.0}}
+        file.write(record(event(1e9 + step, step, values)))
 """
 
 

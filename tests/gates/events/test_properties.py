@@ -187,7 +187,7 @@ def test_foreign_bytes_between_records_are_reported(
     assert bool(log.damage) == bool(garbage)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(first=files, second=later_files, data=st.data())
 def test_polling_while_files_grow_equals_one_reading(
     first: list[bytes], second: list[bytes], data: st.DataObject

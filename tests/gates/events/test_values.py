@@ -60,7 +60,7 @@ def test_a_length_of_more_bytes_than_writers_need_is_left_to_the_parser() -> Non
     assert learned(["a"]).read(stretched, TAIL) is None
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(values=pairs, data=st.data())
 def test_changed_bytes_are_read_as_the_parser_reads_them_or_left_to_it(
     values: list[tuple[str, float]], data: st.DataObject

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,17 @@ def _at(step: int, work: Any) -> BaseCallback:
     return At()
 
 
+STEPS = 400
+
+
+@functools.cache
+def _alone(algorithm: Any) -> str:
+    """What is learned without evidence."""
+    model = small(algorithm)
+    model.learn(STEPS)
+    return learned(model)
+
+
 @pytest.mark.parametrize("algorithm", [TD3, pytest.param(SAC, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("owner", "name"),
@@ -46,22 +58,23 @@ def _at(step: int, work: Any) -> BaseCallback:
 def test_an_error_is_told_once_and_the_training_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, algorithm: Any, owner: Any, name: str
 ) -> None:
-    alone = small(algorithm)
-    alone.learn(500)
+    alone = _alone(algorithm)
     watched = small(algorithm)
-    breaks = _at(300, lambda _: monkeypatch.setattr(owner, name, _full_disk))
-    evidence = Evidence(tmp_path / "run", eval_env=pendulum(), eval_every=400, every=2)
+    breaks = _at(250, lambda _: monkeypatch.setattr(owner, name, _full_disk))
+    evidence = Evidence(
+        tmp_path / "run", eval_env=pendulum(), eval_every=300, eval_episodes=1, every=2
+    )
     with pytest.warns(RuntimeWarning, match=r"no more evidence.*No space left") as warned:
-        watched.learn(500, callback=CallbackList([breaks, evidence]))
+        watched.learn(STEPS, callback=CallbackList([breaks, evidence]))
     assert len(warned) == 1
-    assert learned(watched) == learned(alone)
+    assert learned(watched) == alone
     assert "sample" not in vars(watched.replay_buffer)
     assert all(not m._forward_hooks for m in watched.policy.modules())
     note = json.loads((tmp_path / "run" / "evidence-end.json").read_text())
     assert note["error"] == "OSError: [Errno 28] No space left on device"
-    assert 0 < note["step"] <= 500
+    assert 0 < note["step"] <= STEPS
     monkeypatch.undo()
-    result = gonogo.judge(tmp_path / "run", stage="5k", planned_steps=500)
+    result = gonogo.judge(tmp_path / "run", stage="5k", planned_steps=STEPS)
     finding = next(f for f in result.findings if f.check == "evidence_whole")
     assert finding.outcome is gonogo.Outcome.INCONCLUSIVE
     assert "No space left on device" in finding.reason

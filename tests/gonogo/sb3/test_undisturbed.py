@@ -32,7 +32,7 @@ from tests.gonogo.sb3.trainings import (
     small,
 )
 
-STEPS = 600
+STEPS = 400
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +109,7 @@ def _compare(folder: Path, algorithm: Any, settings: dict[str, Any], steps: int)
     drawn = (np.random.rand(), torch.rand(1).item())
     watched = model()
     evidence = Evidence(
-        folder / "run", eval_env=evaluated, eval_every=400, eval_episodes=1, every=2
+        folder / "run", eval_env=evaluated, eval_every=300, eval_episodes=1, every=2
     )
     watched.learn(steps, callback=evidence)
     assert learned(watched) == learned(alone)
@@ -126,7 +126,7 @@ class Saver(BaseCallback):
         self.same: list[bool] = []
 
     def _on_step(self) -> bool:
-        if self.num_timesteps % 150 == 0:
+        if self.num_timesteps % 100 == 0:
             model = self.model
             model.save(self.folder / "model.zip")
             loaded = type(model).load(self.folder / "model.zip")
@@ -142,7 +142,7 @@ class Saver(BaseCallback):
 @pytest.mark.parametrize("algorithm", [TD3, SAC, PPO, DQN])
 def test_nothing_is_left_on_a_model_and_it_can_be_saved(tmp_path: Path, algorithm: Any) -> None:
     model, saver = small(algorithm), Saver(tmp_path)
-    model.learn(600, callback=CallbackList([Evidence(tmp_path / "run", every=1), saver]))
+    model.learn(STEPS, callback=CallbackList([Evidence(tmp_path / "run", every=1), saver]))
     assert len(saver.same) >= 4
     assert all(saver.same)
     assert "sample" not in vars(getattr(model, "replay_buffer", model))

@@ -45,7 +45,7 @@ def is_picture(content: bytes) -> bool:
     return Image.open(io.BytesIO(content)).format == "PNG"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(VALUES, LIMITS, st.sampled_from(["line", "episodes"]), st.booleans())
 def test_any_values_are_drawn(
     values: list[float], limits: list[float], style: str, more: bool

@@ -119,7 +119,7 @@ def test_missing_values_are_marked():
         assert (rows.mean() > 0.5 * _pixels(png).shape[0]) == low
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.text(max_size=40) | st.sampled_from(["$\\frac{", "$x^2$", "{{7*7}}", "a\nb", "日本"]))
 def test_hostile_titles_are_drawn_as_text(title):
     assert draw_panel(_panel([1.0, 2.0], title=title, unit=title, note=title))

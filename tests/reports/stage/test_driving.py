@@ -183,7 +183,7 @@ def test_every_ending_has_a_colour_and_is_drawn():
 VALUES = st.floats(width=32) | st.just(0.0) | st.just(1.0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-(2**62), 2**62), VALUES), min_size=0, max_size=60),
     st.lists(VALUES, min_size=3, max_size=3),

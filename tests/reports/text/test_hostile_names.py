@@ -134,7 +134,7 @@ def _html_blocks(markdown):
     return [t.content for t in MARKDOWN.parse(markdown) if t.type == "html_block"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(name=HOSTILE)
 @example(name="x\n| y |")
 @example(name="a|b")

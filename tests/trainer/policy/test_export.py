@@ -40,6 +40,9 @@ RECIPES = {
     "without a camera": (PENDULUM, {}, None),
 }
 
+IN_A_PROCESS = ("nature", "without a camera")
+"""Recipes whose file is always loaded in a process of its own, too."""
+
 
 @pytest.fixture(scope="module", params=list(RECIPES))
 def run(request, tmp_path_factory):
@@ -124,6 +127,14 @@ def test_a_checkpoint_that_is_not_there_is_a_mistake(run, checkpoint, said, caps
     assert said in output.err
 
 
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(recipe, marks=() if recipe in IN_A_PROCESS else pytest.mark.slow)
+        for recipe in RECIPES
+    ],
+    indirect=True,
+)
 def test_the_loader_needs_nothing_but_torch_and_numpy(run, tmp_path, capsys):
     _, policy, _ = export(run, capsys, "--episodes", "1")
     shutil.copy(loader_module.__file__, tmp_path / "theirs.py")

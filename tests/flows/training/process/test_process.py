@@ -66,7 +66,7 @@ DEAF = """
 @pytest.mark.parametrize("code", [0, 1, 2, 75, 143])
 def test_the_exit_code_comes_through(tmp_path: Path, code: int) -> None:
     with child(tmp_path, f"print('hello'); raise SystemExit({code})") as process:
-        assert process.wait(20) == code
+        assert process.wait(120) == code
     assert (tmp_path / "log").read_text() == "hello\n"
 
 
@@ -75,7 +75,7 @@ def test_the_signal_that_ended_it_comes_through(tmp_path: Path, name: str) -> No
     number = signal.Signals[name]
     code = f"import os, resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); os.kill(os.getpid(), {number})"
     with child(tmp_path, code) as process:
-        assert process.wait(20) == -number
+        assert process.wait(120) == -number
 
 
 def test_stop_lets_the_child_save_itself(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_grandchild_does_not_outlive_a_child_that_ended_by_itself(tmp_path: Pa
         Path("pid").write_text(str(other.pid))
     """
     with child(tmp_path, code) as process:
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
         pid = int((tmp_path / "pid").read_text())
         until(lambda: not runs(pid))
 
@@ -207,7 +207,7 @@ def test_a_killed_guard_takes_the_child_with_it(tmp_path: Path) -> None:
     with child(tmp_path, SAVES) as process:
         until((tmp_path / "pid").exists)
         os.kill(process.pid, signal.SIGKILL)
-        assert process.wait(20) == -signal.SIGKILL
+        assert process.wait(120) == -signal.SIGKILL
         pid = int((tmp_path / "pid").read_text())
         until(lambda: not runs(pid))
 

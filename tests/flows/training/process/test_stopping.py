@@ -61,7 +61,7 @@ def test_a_thread_wakes_up_and_unwinds_when_the_switch_is_turned(tmp_path: Path)
         thread = threading.Thread(target=copy_context().run, args=(work,))
         thread.start()
         switch.stop()
-        thread.join(20)
+        thread.join(120)
     assert len(ended) == 1
     stopping.sleep(0)
 

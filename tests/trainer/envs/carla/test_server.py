@@ -45,7 +45,7 @@ def alive(pid):
     return state != "Z"
 
 
-def wait_until_gone(pid, limit_s=15.0):
+def wait_until_gone(pid, limit_s=120.0):
     deadline = time.monotonic() + limit_s
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -123,15 +123,15 @@ def test_servers_are_replaced_after_some_episodes_and_the_driving_goes_on():
 
 
 def test_a_server_that_was_killed_is_a_lost_simulator_and_closing_is_quick():
-    env = CarlaVectorEnv(started())
+    time_out_s = 8.0
+    env = CarlaVectorEnv(started(server={"call_timeout_s": time_out_s}))
     env.reset(seed=0)
     os.kill(child_of(guard_of(env)), signal.SIGKILL)
     with pytest.raises(SimulatorLostError, match="was lost in 'tick'"):
         drive(env, 3)
     began = time.monotonic()
     env.close()
-    # Each call to a dead server would cost a whole time-out of 2 s.
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < time_out_s, "a call to a dead server waits as long"
 
 
 def test_after_a_loss_a_reset_begins_with_a_new_server():
