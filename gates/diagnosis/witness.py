@@ -86,8 +86,9 @@ def drawn_unevenly(signs: Signs) -> Suspicion | None:
     if quantity is None:
         return None
     evidence = (
-        f"The ages of a batch's transitions are {format_number(finite_median(quantity.series.values))} further from "
-        f"evenly distributed ones than chance explains, in {quantity.points} measured updates.",
+        f"The ages of a batch's transitions, or their environments, are "
+        f"{format_number(finite_median(quantity.series.values))} further from evenly distributed ones than chance "
+        f"explains, in {quantity.points} measured updates.",
     )
     return Suspicion(cause="replay_drawn_unevenly", evidence=evidence)
 

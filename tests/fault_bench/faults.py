@@ -533,6 +533,9 @@ FAULTS |= {
     for recipe in ("drive", "pendulum: plain")
 }
 FAULTS |= {
+    "drive: half of the environments replayed": Fault(
+        cause="replay_drawn_unevenly", patch=injections.half_of_the_environments
+    ),
     "drive: one frame repeated": Fault(
         cause="observations_of_other_steps", patch=injections.one_frame_repeated
     ),

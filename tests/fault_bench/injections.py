@@ -77,6 +77,20 @@ def drawn_from(first: float, last: float) -> AbstractContextManager[Any]:
     return mock.patch.object(ReplayBuffer, "_draw", draw)
 
 
+def half_of_the_environments() -> AbstractContextManager[Any]:
+    """Draw batches from the first half of the environments only."""
+    draw = ReplayBuffer._draw
+
+    def halved(
+        buffer: ReplayBuffer, count: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        rows, slots = draw(buffer, 8 * count, rng)
+        first = np.flatnonzero(rows < max(1, len(buffer._rows) // 2))[:count]
+        return rows[first], slots[first]
+
+    return mock.patch.object(ReplayBuffer, "_draw", halved)
+
+
 def gradients_add_up(which: str) -> AbstractContextManager[Any]:
     """Never reset the gradients of actor or critic."""
 

@@ -178,7 +178,7 @@ class Ledger:
             rows: Environment of each transition.
             numbers: Its number in that environment; -1 where unknown.
         """
-        drawn, oldest = self._drawn(numbers), max(self._oldest, self._count - self._slots)
+        drawn, oldest = self._drawn(rows, numbers), max(self._oldest, self._count - self._slots)
         known = np.flatnonzero((numbers >= oldest) & (numbers < self._count))
         rows, numbers = rows[known], numbers[known]
         here, before = (numbers % self._slots, rows), ((numbers - 1) % self._slots, rows)
@@ -195,7 +195,7 @@ class Ledger:
             tags={**drawn, **self._fresh(self._count - oldest)},
         )
 
-    def _drawn(self, numbers: NDArray[np.int64]) -> Mapping[str, float]:
+    def _drawn(self, rows: NDArray[np.int64], numbers: NDArray[np.int64]) -> Mapping[str, float]:
         """Describe how evenly a batch is drawn; nothing where a transition's number is unknown."""
         if not ((numbers >= 0) & (numbers < self._count)).all():
             return {}
@@ -203,9 +203,11 @@ class Ledger:
         # A buffer may keep a few transitions more.
         ages = np.sort(((self._count - 1 - numbers) / stored).clip(0.0, 1.0))
         between = np.arange(len(ages) + 1) / len(ages)
-        return {
-            "replay/unevenness": float(np.maximum(ages - between[:-1], between[1:] - ages).max())
-        }
+        by_age = np.maximum(ages - between[:-1], between[1:] - ages).max()
+        envs = len(self._begins)
+        shares = np.bincount(rows, minlength=envs).cumsum() / len(rows)
+        by_env = np.abs(shares - np.arange(1, envs + 1) / envs).max()
+        return {"replay/unevenness": float(max(by_age, by_env))}
 
     def _fresh(self, held: int) -> Mapping[str, float]:
         """Describe the newest steps: how observations change, and how far actions are from the policy's."""

@@ -159,7 +159,7 @@ EVIDENCE_TAGS: tuple[Tag, ...] = (
     _evidence(
         "replay/unevenness",
         "share",
-        "max |F(x) - x|; F: distribution over the batch of x, a transition's age / that of the oldest one stored",
+        "max |F(x) - x|; F: distribution over the batch of x, age / that of the oldest stored, or environment / count",
     ),
     _evidence("replay/policy_distance", "1", "mean |a - pi(s)| over the batch"),
     _evidence(

@@ -155,14 +155,16 @@ def test_draws_from_a_part_of_the_replay_are_uneven(monkeypatch):
     assert _tags()["replay/unevenness"] == pytest.approx(0.5, abs=0.1)
 
 
-def test_a_buffer_that_forgets_is_drawn_from_evenly():
+def test_what_is_even_counts_what_the_buffer_keeps_and_every_environment():
     data = Data(steps=400)
     ledger = Ledger(100, 2, SHAPE, action_dim=2)
     ledger._count = data.ledger._count
     newest = ledger._count - 1
-    rows = np.zeros(200, dtype=np.int64)
+    rows = np.arange(200) % 2
     even = ledger.witness(rows, np.arange(newest - 49, newest + 1).repeat(4))
     assert even.tags["replay/unevenness"] == pytest.approx(0.02)
+    one_env = ledger.witness(0 * rows, np.arange(newest - 49, newest + 1).repeat(4))
+    assert one_env.tags["replay/unevenness"] == pytest.approx(0.5)
     stale = ledger.witness(rows, np.arange(0, 50).repeat(4))
     assert stale.tags["replay/unevenness"] == pytest.approx(1.0)
     unknown = ledger.witness(rows, np.full(200, -1))
