@@ -212,7 +212,9 @@ class Trainer:
         self.step += config.num_envs
         refuse_not_finite(self.env, last, reward)
         refuse_not_finite(self.env, next_obs)
-        self.ledger.record(action, policy, reward, terminated, done, last)
+        self.ledger.record(
+            action, policy, reward, terminated, done, next_obs, infos.get("final_obs")
+        )
         self.replay.add(
             _newest_frame(obs),
             obs["vector"],

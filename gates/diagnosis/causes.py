@@ -294,6 +294,19 @@ CAUSES: Mapping[str, Cause] = {
         ),
         rank=2,
     ),
+    "reset_as_next_obs": Cause(
+        title="Where an episode ends, the next one's first observation follows",
+        meaning=(
+            "At a time limit the critic bootstraps from the state that comes next. The buffer holds the first state of "
+            "the next episode there, so each end is taught the value of a beginning."
+        ),
+        refuted_by="Next observations that equal the environment's final ones (replay/next_obs_error of 0).",
+        instruction=(
+            "Environments that reset themselves return the next episode's observation and hand over the final one "
+            "beside it (final_obs, terminal_observation); store that one."
+        ),
+        rank=2,
+    ),
     "observations_of_other_steps": Cause(
         title="Replayed observations are not the environment's",
         meaning="States or next states in the batches differ from what the environment showed at these steps.",

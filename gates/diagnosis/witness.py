@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
 from gates.laws.quantity import Quantity
@@ -18,6 +20,8 @@ NO_NOISE, MUCH_NOISE = 1e-3, 1.6
 """Noise on the actions over the configured one."""
 OPPOSITE = -0.99
 FEW = 3
+WRONG_OBS, AT_ENDS = 1e-5, 0.2
+"""Shares of wrong observations: of any, and of those that ends of episodes explain."""
 UNEVEN = 0.1
 """Distance from even draws beyond what chance explains."""
 MOVED = 0.05
@@ -138,13 +142,20 @@ def observations_differ(signs: Signs) -> Suspicion | None:
             f"in the environment, in {change.points} measured updates.",
         )
         return Suspicion(cause="next_obs_is_obs", evidence=evidence)
-    differs = broken(signs, "obs_error", 0.01)
-    if differs is None:
+    differs = signs.law("obs_error")
+    if differs is None or differs.points < FEW:
+        return None
+    share = float(np.nanmean(differs.series.values))
+    if not share > WRONG_OBS:
         return None
     evidence = (
-        f"At the same index {format_number(finite_median(differs.series.values))} of the transitions hold another "
-        f"observation than the environment showed, in {differs.points} measured updates.",
+        f"At the same index {format_share(share)} of the transitions hold another observation than the environment "
+        f"showed, in {differs.points} measured updates.",
     )
+    now = signs.facts.series("replay/obs_error")
+    if now is not None and not now.values.any() and share < AT_ENDS:
+        few = "Only next observations differ, and few of them do: those at the ends of episodes."
+        return Suspicion(cause="reset_as_next_obs", evidence=(*evidence, few))
     return Suspicion(cause="observations_of_other_steps", evidence=evidence)
 
 

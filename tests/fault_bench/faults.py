@@ -533,6 +533,9 @@ FAULTS |= {
     for recipe in ("drive", "pendulum: plain")
 }
 FAULTS |= {
+    "pendulum: next episode's start as successor": Fault(
+        cause="reset_as_next_obs", patch=injections.reset_as_next_obs, recipe="pendulum: plain"
+    ),
     "drive: half of the environments replayed": Fault(
         cause="replay_drawn_unevenly", patch=injections.half_of_the_environments
     ),

@@ -13,6 +13,7 @@ from unittest import mock
 import numpy as np
 import torch
 
+from trainer import loop
 from trainer.agents import td3
 from trainer.agents.adam import Adam
 from trainer.agents.instruments import TD3Stats
@@ -89,6 +90,11 @@ def half_of_the_environments() -> AbstractContextManager[Any]:
         return rows[first], slots[first]
 
     return mock.patch.object(ReplayBuffer, "_draw", halved)
+
+
+def reset_as_next_obs() -> AbstractContextManager[Any]:
+    """Keep what an environment returns after its reset, where an episode ended."""
+    return mock.patch.object(loop, "_with_final", lambda next_obs, *_: next_obs)
 
 
 def gradients_add_up(which: str) -> AbstractContextManager[Any]:

@@ -145,7 +145,8 @@ class Ledger:
         reward: NDArray[np.floating],
         terminated: NDArray[np.bool_],
         done: NDArray[np.bool_],
-        last: Mapping[str, NDArray[Any]],
+        following: Mapping[str, NDArray[Any]],
+        final: Mapping[str, NDArray[Any]] | None,
     ) -> None:
         """Take down one step of every environment, after `look`.
 
@@ -155,10 +156,14 @@ class Ledger:
             reward: As the environment gave it.
             terminated: `bool[num_envs]`.
             done: Terminated or truncated.
-            last: Observation after the step; where an episode ended, its final one.
+            following: Observation after the step; where an episode ended, the next one's first.
+            final: Final observations, where episodes ended; None where none did.
         """
         here = self._count % self._slots
-        self.places.read(last, self._next_marks[here])
+        self.places.read(following, self._next_marks[here])
+        if final is not None:
+            ended = {key: values[done] for key, values in final.items()}
+            self._next_marks[here][done] = self.places.of(ended)
         self._actions[here] = action
         self._policy[here] = np.nan if policy is None else policy
         self._rewards[here] = reward

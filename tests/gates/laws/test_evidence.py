@@ -97,6 +97,7 @@ FAULTS = {
         {"replay/vector_change": 0.0, "replay/next_obs_error": 1.0},
         "next_obs_is_obs",
     ),
+    "reset as next observation": ({"replay/next_obs_error": 0.004}, "reset_as_next_obs"),
     "other observations": ({"replay/obs_error": 0.5}, "observations_of_other_steps"),
     "constant observations": (
         {"replay/vector_std": 0.0, "replay/camera_std": 0.0},

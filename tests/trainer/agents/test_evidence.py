@@ -51,7 +51,7 @@ class Data:
             done = terminated | truncated
             policy = np.zeros_like(action) if step > 10 else None
             self.ledger.look(obs)
-            self.ledger.record(action, policy, reward, terminated, done, last)
+            self.ledger.record(action, policy, reward, terminated, done, last, None)
             self.buffer.add(
                 newest(obs), obs["vector"], action, reward, terminated, truncated,
                 newest(last), last["vector"],
