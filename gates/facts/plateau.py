@@ -27,15 +27,15 @@ class Plateau:
     """Evaluations since the last improvement."""
 
 
-def plateau_of(facts: RunFacts, rule: PlateauRule) -> Plateau | None:
+def plateau_of(facts: RunFacts, rule: PlateauRule, until_step: float = np.inf) -> Plateau | None:
     """Return the plateau that a run has reached; None while it may still improve, or without evidence.
 
-    Only evaluations after the first update count.
+    Only evaluations after the first update, and up to a step, count.
     """
     series, start = facts.series(TAG), facts.learning_starts
     if series is None or start is None:
         return None
-    trained = series.steps > start.value
+    trained = (series.steps > start.value) & (series.steps <= until_step)
     return find_plateau(series.steps[trained], series.values[trained], rule)
 
 

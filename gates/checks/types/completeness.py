@@ -84,7 +84,8 @@ class CompletenessCheck(Check, frozen=True, kw_only=True, tag="completeness"):
 
     def _ended_early(self, facts: RunFacts, early: EndedEarly, last: int) -> Finding:
         """Hold early stopping's word against the evaluations: its rule is what must be met, not the plan."""
-        plateau = plateau_of(facts, early.rule)
+        # The trainer goes on until it hears of its end, and may evaluate once more.
+        plateau = plateau_of(facts, early.rule, until_step=early.step)
         passed, fact, text = False, "", early.sentence
         if last < early.step - _logging_interval(facts):
             text = f"early stopping ended the run at step {early.step:,}, but the last logged step is {last:,}"

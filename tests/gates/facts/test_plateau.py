@@ -150,6 +150,13 @@ def test_a_run_that_early_stopping_ended_is_complete() -> None:
     assert ended.outcome is Outcome.PASS
 
 
+def test_what_a_trainer_does_until_it_hears_of_its_end_takes_no_plateau_back() -> None:
+    outcome, _ = completeness(facts([*PLATEAU, 50.0], early=early()))
+    assert outcome is Outcome.PASS
+    outcome, _ = completeness(facts([*PLATEAU, 50.0], early=early(step=275)))
+    assert outcome is Outcome.FAIL
+
+
 @pytest.mark.parametrize(
     ("told", "words"),
     [
