@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-_MODULES = ("actor_cnn", "actor_mlp", "critic_cnn", "critic_mlp")
+MODULES = ("actor_cnn", "actor_mlp", "critic_cnn", "critic_mlp")
 _KINDS = ("vector", "camera")
 _STATISTICS = ("mean", "std", "min", "max")
 _REWARD_COMPONENTS = ("efficiency", "lane_keeping", "comfort", "safety", "progress", "total")
@@ -41,8 +41,8 @@ EVIDENCE_TAGS: tuple[str, ...] = (
     "critics/disagreement",
     "sees/q_action",
     *(f"sees/{network}_{kind}" for network in ("q", "policy") for kind in _KINDS),
-    *(f"weights/{module}_step" for module in _MODULES),
-    *(f"gradients/{module}_left_over" for module in _MODULES),
+    *(f"weights/{module}_step" for module in MODULES),
+    *(f"gradients/{module}_left_over" for module in MODULES),
 )
 """Measured in some logged updates, by trainers that measure evidence."""
 Ending = Literal[
@@ -100,14 +100,14 @@ CANONICAL_TAGS: tuple[str, ...] = (
     *(f"debug/reward_{statistic}" for statistic in _STATISTICS),
     "debug/done_ratio",
     "debug/effective_discount",
-    *(f"gradients/{module}_norm" for module in _MODULES),
-    *(f"gradients/{module}_clipped_share" for module in _MODULES),
+    *(f"gradients/{module}_norm" for module in MODULES),
+    *(f"gradients/{module}_clipped_share" for module in MODULES),
     "features/actor_cnn_l2",
     "features/critic_cnn_l2",
     "policy/tanh_saturation",
     "policy/preact_abs",
     "policy/action_abs",
-    *(f"weights/{module}_l2" for module in _MODULES),
+    *(f"weights/{module}_l2" for module in MODULES),
     "probe/actor_encoder_leak",
     "agent/total_updates",
     "agent/actor_updates",

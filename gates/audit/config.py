@@ -11,6 +11,7 @@ from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, Outcome
 from gates.metrics import align
 from gates.series import Series
+from gates.tags import MODULES
 from gates.text import format_number, format_pair, format_plural
 
 
@@ -269,7 +270,7 @@ def _clipping(facts: RunFacts) -> Iterator[ConfiguredValue]:
     run = facts.run
     if run is None:
         return
-    for module in ("actor_cnn", "actor_mlp", "critic_cnn", "critic_mlp"):
+    for module in MODULES:
         norm, share = (
             facts.series(f"gradients/{module}_norm"),
             facts.series(f"gradients/{module}_clipped_share"),

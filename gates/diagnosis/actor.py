@@ -9,11 +9,11 @@ import numpy as np
 from gates.diagnosis.identities import FROZEN
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
+from gates.diagnosis.witness import FEW
 from gates.facts.trace import tail_median
 from gates.laws.actor import NO_GRADIENT
 from gates.text import format_number
 
-FEW = 3
 NO_OUTPUT = 1e-6
 """Size of features that only an encoder without a living unit has."""
 

@@ -11,13 +11,13 @@ from gates.laws.targets import moving_averages, smooth
 from gates.laws.witness import any_of, measured, of_tag
 from gates.metrics import align, finite_median
 from gates.series import FloatArray
+from gates.tags import MODULES
 
 NO_NOISE = 1e-4
 """Distance of target actions that is rounding."""
 PLAUSIBLE_TAU = (1e-4, 0.2)
 """Where tau is not configured."""
 NETWORKS = ("actor", "critic")
-PARTS = ("actor_cnn", "actor_mlp", "critic_cnn", "critic_mlp")
 MANY_STEPS, SOME_STEPS = 8, 4
 """Steps of an optimiser that go up on average, and steps that never all go down: of 71 sound runs none had four
 in a row below 0.03."""
@@ -63,7 +63,7 @@ def gradient_left_over(facts: RunFacts) -> Quantity | Missing:
 
     0 where gradients are reset, as long as one batch makes one step.
     """
-    tags = [f"gradients/{part}_left_over" for part in PARTS]
+    tags = [f"gradients/{part}_left_over" for part in MODULES]
     found = any_of(facts, *tags)
     if isinstance(found, Missing):
         return found

@@ -161,7 +161,7 @@ class Ledger:
         """
         here = self._count % self._slots
         self.places.read(following, self._next_marks[here])
-        if final is not None:
+        if final is not None and done.any():
             ended = {key: values[done] for key, values in final.items()}
             self._next_marks[here][done] = self.places.of(ended)
         self._actions[here] = action
