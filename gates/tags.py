@@ -152,6 +152,7 @@ OTHER_ALGORITHMS_TAGS: tuple[str, ...] = (
     "policy/q_weight",
     "bellman/entropy_weight",
     "bellman/log_prob_error",
+    "replay/n_steps",
     "replay/reward_moved",
 )
 """Names, those of Stable-Baselines3 where it has one, for what SAC, PPO, A2C, DQN and watched loops log; our trainer

@@ -19,7 +19,7 @@ from gates.facts.bounds import (
 )
 from gates.facts.episodes import Episodes, time_limit
 from gates.facts.values import Fact, Missing
-from gates.metrics import align
+from gates.metrics import align, finite_median
 from gates.runs.afresh import Afresh
 from gates.runs.drives import FinalEvaluation
 from gates.runs.run_info import RunInfo
@@ -91,9 +91,11 @@ class RunFacts:
 
     @property
     def steps_of_a_return(self) -> float:
-        """The configured n of n-step returns; 1 where nothing is configured."""
+        """The n of n-step returns, as configured or as the discounts of a batch tell; 1 where neither says it."""
         found = (self.run.number(key) for key in ("n_steps", "n_step")) if self.run else ()
-        return max((n for n in found if n is not None), default=1.0)
+        logged = self.series("replay/n_steps")
+        told = 1.0 if logged is None else finite_median(logged.values)
+        return max([told, *(n for n in found if n is not None)])
 
     @property
     def warm_start(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,10 @@ class Batch:
     """1 where the episode ended by a termination, `float[batch]`."""
     gamma: Tensor | float
     """Discount before terminations: `float[batch]` for n-step returns."""
+    gamma_of_a_step: float = 0.0
+    """Discount of the run where `gamma` may be of several steps; else 0."""
+    weights: Tensor | None = None
+    """Of each transition's squared TD errors in the critic's loss, `float[batch]`; None where all count alike."""
     obs: Any = None
     """As the networks take them; None where nothing is to be computed again."""
     action: Any = None
@@ -45,7 +50,7 @@ class Seen:
     replay_q: dict[int, Tensor] = field(default_factory=dict)
     """Q of the replayed actions by the critic's number from 0, `float[batch]`."""
     replay_q_gradient: dict[int, Tensor] = field(default_factory=dict)
-    """Gradient of the critic's loss at each of them."""
+    """Gradient of the critic's loss at each of them, as if all transitions counted alike."""
     actor_q: dict[int, Tensor] = field(default_factory=dict)
     """Q of the actor's own actions."""
     actor_q_gradient: dict[int, Tensor] = field(default_factory=dict)
@@ -101,11 +106,14 @@ def _of_batch(batch: Batch | None) -> Values:
         return {}
     terminated = batch.terminated.flatten().float()
     gamma = batch.gamma.flatten() if isinstance(batch.gamma, Tensor) else batch.gamma
-    return {
+    values: Values = {
         "debug/done_ratio": terminated.mean(),
         "debug/effective_discount": (gamma * (1.0 - terminated)).mean(),
         **_spread("debug/reward", batch.reward.flatten().float()),
     }
+    if isinstance(gamma, Tensor) and 0.0 < batch.gamma_of_a_step < 1.0:
+        values["replay/n_steps"] = gamma.log().mean() / math.log(batch.gamma_of_a_step)
+    return values
 
 
 def _of_critics(seen: Seen, loss_weight: float | None) -> Values:
@@ -157,22 +165,27 @@ def _weight_of_squares(seen: Seen) -> float | None:
 
 
 def _of_actor(seen: Seen) -> Values:
-    """The loss is linear in Q, so that its gradient there gives its value, with its sign as it was trained."""
+    """The loss is linear in Q, so that its gradient there gives its value, with its sign as it was trained.
+
+    Of a deterministic actor any factor of Q is divided out, such as that of a loss that also imitates.
+    """
     if 0 not in seen.actor_q:
         return {}
     values = _spread("debug/actor_q", seen.actor_q[0])
-    weighted = [(seen.actor_q[i] * g).sum() for i, g in seen.actor_q_gradient.items()]
-    if not weighted:
+    if not seen.actor_q_gradient:
         return values
-    loss = torch.stack(weighted).sum()
+    loss = torch.stack(
+        [(seen.actor_q[i] * g).sum() for i, g in seen.actor_q_gradient.items()]
+    ).sum()
+    q_weight = -torch.stack([g.sum() for g in seen.actor_q_gradient.values()]).sum()
     drawn, temperature = seen.drawn, seen.temperature
     if drawn is None or temperature is None:
-        return values | {"train/actor_loss": loss}
+        return values | {"train/actor_loss": loss / q_weight.abs() if bool(q_weight) else loss}
     values |= {
         "train/actor_loss": loss + drawn.term,
         "train/ent_coef": temperature,
         "policy/entropy": -drawn.log_prob.detach().mean(),
-        "policy/q_weight": -torch.stack([g.sum() for g in seen.actor_q_gradient.values()]).sum(),
+        "policy/q_weight": q_weight,
     }
     if bool(temperature != 0):
         values["policy/entropy_weight"] = drawn.weight / temperature.abs()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -12,7 +12,7 @@ from gonogo.evidence.again import Again
 from gonogo.evidence.entropy import Drawn
 from gonogo.evidence.guard import Guard
 from gonogo.evidence.measures import Batch, Seen, on_host, tags_of, td_errors
-from gonogo.evidence.parts import Networks
+from gonogo.evidence.parts import CRITIC, Networks
 from gonogo.evidence.replayed import Replayed
 
 
@@ -24,14 +24,22 @@ class Recorder:
     """Attaches hooks for one update and hands over its tags after the actor's step."""
 
     def __init__(
-        self, networks: Networks, guard: Guard, done: Callable[[dict[str, float]], None]
+        self,
+        networks: Networks,
+        guard: Guard,
+        done: Callable[[dict[str, float]], None],
+        loss_scale: Callable[[], float] = lambda: 1.0,
     ) -> None:
-        """Take the networks, who to ask before each hook, and what to do with the tags of an update."""
+        """Take the networks, who to ask before each hook, and what to do with the tags of an update.
+
+        Losses are multiplied by `loss_scale` before they go backward, and gradients divided by it afterwards.
+        """
         self.networks = networks
         self.seen: Seen | None = None
         """Of the update that is looked at; None between updates."""
         self._guard = guard
         self._done = done
+        self._loss_scale = loss_scale
         self._parts = networks.parts()
         self._replayed = Replayed()
         self._handles: list[_Handle] = []
@@ -39,6 +47,9 @@ class Recorder:
         self._tags: dict[str, float] | None = None
         """Of an update whose targets have not followed yet."""
         self._actor_went_first = False
+        self._actor_stepped_before = False
+        self._left_by_actor: dict[str, float] = {}
+        """Share of a critic's gradient that was there before the first backward pass after an actor's step, by part."""
 
     @property
     def has_encoder(self) -> bool:
@@ -55,7 +66,21 @@ class Recorder:
         self.cancel()
         self.seen, self._again = Seen(batch=batch), again
         self._actor_went_first = False
+        self.skip()
         self._attach()
+
+    def skip(self) -> None:
+        """Pass over an update, but see what the actor's loss before it left in the critic's gradient.
+
+        Where the actor is stepped now and then, the update after that is the only one that shows it.
+        """
+        if not self._actor_stepped_before:
+            return
+        self._actor_stepped_before = False
+        for part, parameters in self._parts.items():
+            if part.startswith(CRITIC):
+                work = _numbered(self._after_actor, part, parameters[0])
+                self._handles.append(parameters[0].register_hook(self._guard.hook(work)))  # type: ignore[no-untyped-call]
 
     def draws(self, drawn: Drawn, temperature: Tensor) -> None:
         """Keep the actions that a stochastic actor drew for its own loss, before that goes backward."""
@@ -86,6 +111,8 @@ class Recorder:
             return
         for part, parameters in self._parts.items():
             seen.weights[part] = nn.utils.get_total_norm([p.detach() for p in parameters])
+        seen.left_over = _largest(seen.left_over, self._left_by_actor)
+        self._left_by_actor = {}
         networks = self.networks
         self._tags = tags_of(
             seen,
@@ -166,13 +193,19 @@ class Recorder:
             if not isinstance(q, Tensor) or not q.requires_grad or index in values:
                 continue
             values[index] = q.detach().flatten()
-            self._watch_gradient(q, gradients, index)
+            weights = None if of_actor or seen.batch is None else seen.batch.weights
+            self._watch_gradient(q, gradients, index, weights)
             if of_actor and index == 0:
                 self._probe(seen, q)
 
-    def _watch_gradient(self, q: Tensor, gradients: dict[int, Tensor], index: int) -> None:
-        keep = self._guard.hook(_numbered(_keep_gradient, gradients, index))
-        q.register_hook(keep)  # type: ignore[no-untyped-call]
+    def _watch_gradient(
+        self, q: Tensor, gradients: dict[int, Tensor], index: int, weights: Tensor | None
+    ) -> None:
+        def keep(gradient: Tensor) -> None:
+            plain = gradient.detach().flatten() / self._loss_scale()
+            gradients[index] = plain if weights is None else plain / weights.to(plain).flatten()
+
+        q.register_hook(self._guard.hook(keep))  # type: ignore[no-untyped-call]
 
     def _probe(self, seen: Seen, q: Tensor) -> None:
         """Measure the gradient of -Q1 at the actor's encoder while none passes the action."""
@@ -193,7 +226,7 @@ class Recorder:
 
     def _gradient(self, part: str, number: int, parameter: Tensor) -> None:
         if self.seen is not None and parameter.grad is not None:
-            norm = parameter.grad.detach().norm()
+            norm = parameter.grad.detach().norm() / self._loss_scale()
             self.seen.gradients.setdefault(part, {})[number] = norm
 
     def _before_backward(self, part: str, parameter: Tensor, gradient: Tensor) -> None:
@@ -201,10 +234,16 @@ class Recorder:
         seen = self.seen
         if seen is None or isinstance(seen.gradients.get(part), _Closed):
             return
-        left = 0.0 if parameter.grad is None else float(parameter.grad.norm())
-        if left or bool(gradient.any()):
-            share = left / (left + float(gradient.norm()))
+        share = _left_share(parameter, gradient)
+        if share is not None:
             seen.left_over[part] = min(share, seen.left_over.get(part, 1.0))
+
+    def _after_actor(self, part: str, parameter: Tensor, gradient: Tensor) -> None:
+        share = _left_share(parameter, gradient)
+        if share is not None:
+            self._left_by_actor.setdefault(part, share)
+        if self.seen is None:
+            self._detach()
 
     def _critic_steps(self, *_: object) -> None:
         """The critic's gradient is complete; what the actor's loss adds later does not count."""
@@ -222,6 +261,7 @@ class Recorder:
         self._compute(lambda again, _: again.of_steps())
         self._actor_went_first = self.seen is not None and not self.seen.replay_q_gradient
         if not self._actor_went_first:
+            self._actor_stepped_before = True
             self._close()
 
     def _critic_stepped(self, *_: object) -> None:
@@ -260,8 +300,14 @@ def _acts_on_actor(inputs: Any, *, known: bool) -> bool:
     return bool(tensors[-1].requires_grad) if len(tensors) > 1 else known
 
 
-def _keep_gradient(gradients: dict[int, Tensor], index: int, gradient: Tensor) -> None:
-    gradients[index] = gradient.detach().flatten()
+def _left_share(parameter: Tensor, gradient: Tensor) -> float | None:
+    """Return how much of a gradient was there before this one is added, as a share; None where there is none at all."""
+    left = 0.0 if parameter.grad is None else float(parameter.grad.norm())
+    return left / (left + float(gradient.norm())) if left or bool(gradient.any()) else None
+
+
+def _largest(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    return {k: max(first.get(k, 0.0), second.get(k, 0.0)) for k in first.keys() | second.keys()}
 
 
 def _keep_output_gradient(seen: Seen, gradient: Tensor) -> None:

@@ -43,6 +43,7 @@ class Watch:
         seed: int | None,
         stage: str,
         every: int,
+        grad_scaler: torch.amp.GradScaler | None,
     ) -> None:
         """Begin the run; `gonogo.watch` explains the arguments."""
         self.directory = free_folder(directory)
@@ -55,7 +56,8 @@ class Watch:
         self._closed = self._told = False
         self._networks = networks
         self._files: RunFiles | None = None
-        self._recorder = Recorder(networks, self._guard, self._done)
+        scale = {} if grad_scaler is None else {"loss_scale": grad_scaler.get_scale}
+        self._recorder = Recorder(networks, self._guard, self._done, **scale)
         count = self._guard.hook(self._count_actor)
         self._counting = networks.actor_optimizer.register_step_post_hook(count)
 
@@ -81,6 +83,7 @@ class Watch:
         rewards: ArrayLike | Tensor,
         terminated: ArrayLike | Tensor,
         gamma: Tensor | float | None = None,
+        weights: Tensor | None = None,
     ) -> None:
         """Say which batch the update that follows learns from; call it before the update.
 
@@ -89,8 +92,10 @@ class Watch:
             rewards: As the critic sees them, `float[batch]`.
             terminated: 1 where an episode ended by a termination, not by a time limit, `float[batch]`.
             gamma: Discount of each transition where it is not that of the run (n-step returns).
+            weights: Of each transition's squared TD error in the critic's loss where they are not alike (importance
+                weights of a prioritised replay), above 0, `float[batch]`.
         """
-        self._guard.call(lambda: self._batch(step, rewards, terminated, gamma), None)
+        self._guard.call(lambda: self._batch(step, rewards, terminated, gamma, weights), None)
 
     def entropy(self, *, log_prob: Tensor, temperature: Tensor | float) -> None:
         """Hand over what SAC's actor loss holds beside Q; call it before that loss goes backward.
@@ -161,6 +166,7 @@ class Watch:
         rewards: ArrayLike | Tensor,
         terminated: ArrayLike | Tensor,
         gamma: Tensor | float | None,
+        weights: Tensor | None,
     ) -> None:
         if self._closed:
             return
@@ -170,6 +176,7 @@ class Watch:
         self._step = step
         self._updates += 1
         if self._updates < self._due:
+            self._recorder.skip()
             return
         self._waited += 1
         self._recorder.begin(
@@ -177,6 +184,8 @@ class Watch:
                 reward=torch.as_tensor(rewards),
                 terminated=torch.as_tensor(terminated),
                 gamma=self._gamma if gamma is None else gamma,
+                gamma_of_a_step=self._gamma,
+                weights=weights,
             )
         )
 
@@ -266,6 +275,7 @@ def watch(
     seed: int | None = None,
     stage: str = "",
     every: int = 20,
+    grad_scaler: torch.amp.GradScaler | None = None,
 ) -> Watch:
     """Collect evidence of a loop of one's own that trains TD3 or DDPG with torch.
 
@@ -289,12 +299,19 @@ def watch(
         seed: Of the training.
         stage: Name of the stage that this training is.
         every: Updates between two that are logged.
+        grad_scaler: Multiplies the losses of a training in mixed precision before they go backward.
 
     Raises:
-        ValueError: A number is not above 0, there is no critic, or the bounds of the actions are not finite numbers.
+        ValueError: A number is not above 0, there is no critic, actor and critics have one optimiser, or the bounds of
+            the actions are not finite numbers.
     """
     if planned_steps < 1 or every < 1 or not critics:
         raise ValueError("planned_steps and every must be above 0, and there must be a critic")
+    if actor_optimizer is critic_optimizer:
+        raise ValueError(
+            "actor_optimizer and critic_optimizer are one object, so that the actor's steps do not show; "
+            "give each its own optimizer"
+        )
     low, high = (torch.as_tensor(limit).float() for limit in (action_low, action_high))
     if not (low.isfinite().all() and high.isfinite().all() and (low < high).all()):
         raise ValueError(
@@ -324,4 +341,5 @@ def watch(
         seed=seed,
         stage=stage,
         every=every,
+        grad_scaler=grad_scaler,
     )

@@ -124,6 +124,10 @@ def test_the_discount_of_n_step_returns_is_no_contradiction() -> None:
     for n, outcome in ((5, Outcome.PASS), (3, Outcome.FAIL)):
         finding = audited(run, gamma=0.99, learning_starts=1000, n_steps=n)["config_applied"]
         assert finding.outcome is outcome, finding.reason
+    # A watched loop says the discount of each transition, and so the steps of a return.
+    run.set("replay/n_steps", 4.0)
+    finding = audited(run, gamma=0.99, learning_starts=1000)["config_applied"]
+    assert finding.outcome is Outcome.PASS, finding.reason
 
 
 @pytest.mark.parametrize(

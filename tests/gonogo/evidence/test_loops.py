@@ -48,6 +48,9 @@ class Loop:
     ) -> None:
         torch.manual_seed(0)
         self.loss, self.scale = loss, scale
+        self.q_weight = 1.0
+        """Of Q in the actor's loss."""
+        self.backward: Callable[[Tensor], None] = Tensor.backward
         self.actor = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2), nn.Tanh())
         self.critics = [Critic() for _ in range(critics)]
         self.encoder = nn.Linear(4, 3)
@@ -68,32 +71,33 @@ class Loop:
             action_high=np.full(2, scale),
             gamma=GAMMA,
             planned_steps=100,
-            every=1,
+            **{"every": 1, **options},
             **(shared if stepped_by else {}),
-            **options,
         )
         self.targets: list[float] = []
+        self.said: dict[str, Any] = {}
+        """What is told of each batch beside its rewards and terminations."""
 
-    def update(self, step: int, *, actor_first: bool = False) -> None:
+    def update(self, step: int, *, actor_first: bool = False, delay: int = 1) -> None:
         """Make one update of critics and actor."""
         obs, action = torch.randn(BATCH, 4), self.scale * torch.rand(BATCH, 2)
         reward, target = torch.randn(BATCH), torch.randn(BATCH, 1)
         self.targets.append(float(target.mean()))
-        self.watch.batch(step, rewards=reward.numpy(), terminated=reward > 1.0)
+        self.watch.batch(step, rewards=reward.numpy(), terminated=reward > 1.0, **self.said)
         for of_actor in (True, False) if actor_first else (False, True):
-            if of_actor:
+            if of_actor and step % delay == 0:
                 self._update_actor(obs)
-            else:
+            elif not of_actor:
                 features = self.encoder(obs)
                 losses = [self.loss(critic(features, action), target) for critic in self.critics]
                 self.critic_optimizer.zero_grad()
-                torch.stack(losses).sum().backward()
+                self.backward(torch.stack(losses).sum())
                 self.critic_optimizer.step()
 
     def _update_actor(self, obs: Tensor) -> None:
         action = self.scale * self.actor(self.encoder(obs).detach())
         self.actor_optimizer.zero_grad()
-        (-self.critics[0](self.encoder(obs), action).mean()).backward()
+        self.backward(-self.q_weight * self.critics[0](self.encoder(obs), action).mean())
         self.actor_optimizer.step()
 
     def run(self, steps: int = 6, **options: Any) -> dict[str, list[float]]:
@@ -138,6 +142,37 @@ def test_the_factor_of_a_single_critic_is_what_it_is_said_to_be(tmp_path: Path) 
     assert np.allclose(loop.run()["debug/target_q_mean"], loop.targets, atol=1e-5)
 
 
+def test_weights_of_a_prioritised_replay_are_divided_out(tmp_path: Path) -> None:
+    loop = Loop(tmp_path / "run", loss=_weighted)
+    loop.said = {"weights": torch.linspace(0.1, 1.0, BATCH)}
+    assert np.allclose(loop.run()["debug/target_q_mean"], loop.targets, atol=1e-5)
+
+
+def test_the_scale_of_mixed_precision_is_divided_out(tmp_path: Path) -> None:
+    plain = Loop(tmp_path / "plain", critics=1).run(steps=1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    loop = Loop(tmp_path / "run", critics=1, grad_scaler=scaler)
+    loop.backward = lambda loss: scaler.scale(loss).backward()
+    for tag, values in loop.run(steps=1).items():
+        assert values == pytest.approx(plain[tag]), tag
+
+
+def test_the_weight_of_q_is_divided_out_of_the_actor_s_loss(tmp_path: Path) -> None:
+    plain = Loop(tmp_path / "plain").run(steps=1)
+    loop = Loop(tmp_path / "run")
+    loop.q_weight = -300.0
+    assert loop.run(steps=1)["train/actor_loss"] == pytest.approx(
+        [-loss for loss in plain["train/actor_loss"]]
+    )
+
+
+def test_discounts_tell_the_steps_of_a_return(tmp_path: Path) -> None:
+    loop = Loop(tmp_path / "run")
+    loop.said = {"gamma": torch.full((BATCH,), GAMMA**3)}
+    assert np.allclose(loop.run()["replay/n_steps"], 3.0)
+    assert "replay/n_steps" not in Loop(tmp_path / "plain").run()
+
+
 def test_an_actor_may_be_trained_before_its_critics(tmp_path: Path) -> None:
     loop = Loop(tmp_path / "run")
     found = loop.run(actor_first=True)
@@ -177,8 +212,12 @@ def test_gradients_that_are_never_reset_are_seen(
         assert min(shares[1:]) > 0.1 if of == which else max(shares) == 0.0
 
 
-def test_the_actor_s_loss_does_not_add_to_the_critic_s_gradient(tmp_path: Path) -> None:
-    loop = Loop(tmp_path / "run")
+@pytest.mark.parametrize("every", [1, 4])
+@pytest.mark.parametrize("delay", [1, 2])
+def test_the_actor_s_loss_does_not_add_to_the_critic_s_gradient(
+    tmp_path: Path, delay: int, every: int
+) -> None:
+    loop = Loop(tmp_path / "run", every=every)
     step = loop.critic_optimizer.step
 
     def step_and_reset() -> None:
@@ -187,8 +226,10 @@ def test_the_actor_s_loss_does_not_add_to_the_critic_s_gradient(tmp_path: Path) 
 
     loop.critic_optimizer.step = step_and_reset  # type: ignore[method-assign, assignment]
     loop.critic_optimizer.zero_grad = lambda set_to_none=True: None  # type: ignore[method-assign]
-    # Reset after its step, the critic begins with what the actor's loss left there.
-    assert min(loop.run()["gradients/critic_mlp_left_over"][1:]) > 0.01
+    # Reset after its step, the critic begins with what the actor's loss left there; with a delay that is the
+    # update after the one whose actor is seen.
+    assert min(loop.run(steps=24, delay=delay)["gradients/critic_mlp_left_over"][1:]) > 0.01
+    assert not loop.critics[0].layers[0].weight._backward_hooks
 
 
 def test_a_loop_that_counts_from_0_reaches_its_plan(tmp_path: Path) -> None:
@@ -243,21 +284,31 @@ def test_what_entropy_adds_to_the_loss_of_an_actor_is_told_apart(tmp_path: Path)
 
 @pytest.mark.parametrize(("low", "high"), [(-np.inf, np.inf), (1.0, -1.0), (np.zeros(2), 0.0)])
 def test_bounds_that_are_none_are_refused(tmp_path: Path, low: Any, high: Any) -> None:
-    parameters = nn.Linear(1, 1)
-    optimizer = torch.optim.Adam(parameters.parameters())
     with pytest.raises(ValueError, match="action_low must be below action_high"):
-        gonogo.watch(
-            tmp_path / "run",
-            actor=parameters,
-            critics=[parameters],
-            actor_optimizer=optimizer,
-            critic_optimizer=optimizer,
-            action_low=low,
-            action_high=high,
-            gamma=GAMMA,
-            planned_steps=10,
-        )
+        _watched(tmp_path / "run", low, high)
     assert not (tmp_path / "run").exists()
+
+
+def test_one_optimizer_for_both_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="are one object"):
+        _watched(tmp_path / "run", -1.0, 1.0, optimizers=1)
+    assert not (tmp_path / "run").exists()
+
+
+def _watched(folder: Path, low: Any, high: Any, *, optimizers: int = 2) -> None:
+    network = nn.Linear(1, 1)
+    made = [torch.optim.Adam(network.parameters()) for _ in range(optimizers)]
+    gonogo.watch(
+        folder,
+        actor=network,
+        critics=[network],
+        actor_optimizer=made[0],
+        critic_optimizer=made[-1],
+        action_low=low,
+        action_high=high,
+        gamma=GAMMA,
+        planned_steps=10,
+    )
 
 
 @pytest.mark.parametrize("mixed", [False, True])
