@@ -36,14 +36,14 @@ test: install-dev  ## Run the default tests (under 5 minutes on two cores)
 
 test-carla: install-dev  ## Run the tests with CARLA's genuine client (ARGS="--carla-host HOST" for a real server)
 	$(INSTALL) '.[dev,carla]'
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(if $(findstring --carla-host,$(ARGS)),,$(SIDE_BY_SIDE)) -m carla $(ARGS)
+	$(BIN)/python -m pytest $(if $(findstring --carla-host,$(ARGS)),,$(SIDE_BY_SIDE)) -m carla $(ARGS)
 
 test-slow: install-dev  ## Run the slow tests
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m slow $(ARGS)
 
 test-browser: install-dev  ## Run the tests that drive the cockpit in Chromium
 	$(INSTALL) '.[dev,browser]'
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser $(ARGS)
+	$(BIN)/python -m pytest -m browser $(ARGS)
 
 check: lint types imports test  ## Format, lint, types, import contracts and tests
 

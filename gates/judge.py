@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import structs
 
 from gates.audit.files import declared_dialect, files_intact, independent_reader
 from gates.checks.gate_file import GateSpec
@@ -63,8 +64,9 @@ def judge(
         misfit = declared_dialect(raw, used) if declared else None
         log = translate(raw, used)
         intact = (*before, files_intact(raw))
+        fitting = (misfit,) if misfit is not None else ()
 
-        def judged(*second: Finding) -> Judgement:
+        def judged(second: Callable[[], tuple[Finding, ...]]) -> Judgement:
             return judge_log(
                 log,
                 run=run,
@@ -73,15 +75,16 @@ def judge(
                 stage=stage,
                 planned_steps=planned_steps,
                 dialect=used.name,
-                before=(*intact, *second, *((misfit,) if misfit is not None else ())),
+                before=intact,
+                awaited=lambda: (*second(), *fitting),
                 baseline=baseline,
                 final=final,
                 afresh=afresh,
             )
 
         if cross_check and read is not None and meanwhile is not None:
-            meanwhile(judged())
-        return judged(*second_reading())
+            meanwhile(judged(tuple))
+        return judged(second_reading)
 
 
 @contextmanager
@@ -120,7 +123,7 @@ def _run_info(directory: Path, config: Path | None) -> RunInfo | None:
     given = load_config(config)
     if own is None:
         return given
-    return replace(
+    return structs.replace(
         own,
         source=given.source,
         train={**own.train, **given.train},

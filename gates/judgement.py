@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct, structs
 
 from gates.audit.gate import sanity
 from gates.audit.run import audit
@@ -26,8 +27,7 @@ from gates.series import EventLog
 from gates.verdict import decide
 
 
-@dataclass(frozen=True, kw_only=True)
-class Judgement:
+class Judgement(Struct, frozen=True, kw_only=True):
     """A result with the series behind it, for the plots of a report."""
 
     result: GateResult
@@ -46,11 +46,14 @@ def judge_log(
     planned_steps: int | None = None,
     dialect: str = "gonogo",
     before: tuple[Finding, ...] = (),
+    awaited: Callable[[], tuple[Finding, ...]] = tuple,
     baseline: GateResult | None = None,
     final: FinalEvaluation | None = None,
     afresh: Afresh | None = None,
 ) -> Judgement:
     """Judge series that were read already; their tags must be the canonical ones.
+
+    `before` and `awaited` are findings from elsewhere; `awaited` is asked when all checks have been made.
 
     Raises:
         InputError: There is not a single scalar.
@@ -72,8 +75,10 @@ def judge_log(
     with np.errstate(all="ignore"):
         checked = run_checks(gate, facts, baseline=baseline)
         unknown = unknown_trainer(facts, gate, checked)
-        findings = (*before, *(unknown or (*checked.findings, *audit(facts))))
-        decision = decide(findings)
+        found = unknown or (*checked.findings, *audit(facts))
+    findings = (*before, *awaited(), *found)
+    decision = decide(findings)
+    with np.errstate(all="ignore"):
         explained = NOTHING_EXPLAINED if unknown else diagnose(facts, findings)
         warnings = () if unknown else sanity(gate, facts, findings, baseline)
     evaluations = facts.series("eval/mean_reward")
@@ -109,7 +114,7 @@ def judge_log(
         baseline=baseline.run if baseline else "",
     )
     with_derived = {**log.series, **{series.tag: series for series in checked.series}}
-    return Judgement(result=result, log=replace(log, series=with_derived), run_info=run)
+    return Judgement(result=result, log=structs.replace(log, series=with_derived), run_info=run)
 
 
 def _plan(run: RunInfo | None, asked: int | None, gate: GateSpec) -> tuple[int | None, str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct, structs
 
 from gates.series import FloatArray, IntArray, Series
 
@@ -30,8 +30,7 @@ STATISTIC_WORDS: dict[Statistic, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reduced:
+class Reduced(Struct, frozen=True, kw_only=True):
     """One number and where it comes from."""
 
     value: float
@@ -62,7 +61,7 @@ def window(
 
 def magnitudes(series: Series) -> Series:
     """Return the absolute values."""
-    return replace(series, values=np.abs(series.values))
+    return structs.replace(series, values=np.abs(series.values))
 
 
 def reduce(series: Series, statistic: Statistic) -> Reduced:
@@ -149,8 +148,7 @@ def _last_per_step(series: Series) -> tuple[IntArray, FloatArray]:
     return steps[keep], values[keep]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Growth:
+class Growth(Struct, frozen=True, kw_only=True):
     """A fit of |value| against progress; the better one of a power law and an exponential."""
 
     law: Literal["power law", "exponential"]
@@ -204,8 +202,7 @@ def _line(x: FloatArray, y: FloatArray) -> tuple[float, float, float]:
     return slope, float(y.mean()) - slope * float(x.mean()), r_squared
 
 
-@dataclass(frozen=True, kw_only=True)
-class Interval:
+class Interval(Struct, frozen=True, kw_only=True):
     """An interval around an estimate."""
 
     estimate: float

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, structs
 
 from gates.errors import InputError
 from gates.files import write_atomically
@@ -33,11 +35,11 @@ _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 def to_json(result: GateResult) -> str:
     """Render as JSON text; values that JSON does not know become "NaN", "Infinity" or "-Infinity"."""
-    return strict_json(FORMAT, asdict(result))
+    return strict_json(FORMAT, result)
 
 
-def strict_json(format_number: int, content: dict[str, Any]) -> str:
-    """Render a result file, whatever numbers it holds."""
+def strict_json(format_number: int, content: object) -> str:
+    """Render a record as a result file, whatever numbers it holds."""
     plain = {"format": format_number, **finite_or_text(content)}
     return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -77,7 +79,11 @@ def write(result: GateResult, path: Path) -> None:
 
 
 def finite_or_text(value: Any) -> Any:
-    """Replace what JSON cannot hold; enum members are strings already."""
+    """Make records objects, and replace what JSON cannot hold."""
+    if is_dataclass(value):
+        value = vars(value)
+    elif isinstance(value, Struct):
+        value = structs.asdict(value)
     if isinstance(value, (Outcome, Verdict)):
         return value.value
     if isinstance(value, float) and not math.isfinite(value):
@@ -108,7 +114,7 @@ def _complete(data: dict[str, Any]) -> None:
 
 
 def read_finding(data: dict[str, Any]) -> Finding:
-    """Read a finding as `asdict` and `finite_or_text` wrote it."""
+    """Read a finding as `finite_or_text` wrote it."""
     fields: dict[str, Any] = {**data, "outcome": Outcome(data["outcome"])}
     for key in ("value", "limit", "warn_limit"):
         fields[key] = number(data.get(key))

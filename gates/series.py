@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct, field, structs
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -17,8 +17,7 @@ AS_LOGGED = "as_logged/"
 """Prefix of a tag whose name is canonical but whose meaning is another one in its dialect."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Series:
+class Series(Struct, frozen=True, eq=False, kw_only=True):
     """The points of one tag in the order in which they were written.
 
     Steps need not rise: equal steps are several episodes that ended together, falling steps are
@@ -49,7 +48,7 @@ class Series:
 
     def where(self, points: slice | BoolArray) -> Series:
         """Return the points at a slice or where a mask is true."""
-        return replace(
+        return structs.replace(
             self,
             steps=self.steps[points],
             values=self.values[points],
@@ -57,8 +56,7 @@ class Series:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Damage:
+class Damage(Struct, frozen=True, kw_only=True):
     """One place where an event file could not be read as written."""
 
     path: Path
@@ -70,8 +68,7 @@ class Damage:
     note: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class EventFile:
+class EventFile(Struct, frozen=True, kw_only=True):
     """An event file as it was read."""
 
     path: Path
@@ -87,8 +84,7 @@ class EventFile:
     """Step of the file's session-start record: earlier files' points at or after it are void."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EventLog:
+class EventLog(Struct, frozen=True, kw_only=True):
     """Everything that was read from the event files of one run."""
 
     series: Mapping[str, Series]

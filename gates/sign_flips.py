@@ -9,9 +9,9 @@ spend is the Pocock-like function of Lan and DeMets 1983.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from gates.series import FloatArray
@@ -24,8 +24,7 @@ _ROUNDING = 1.0e-9
 """Sums that differ by less are equal: the same numbers were added in another order."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Looks:
+class Looks(Struct, frozen=True, kw_only=True):
     """When a test looks at its observations, fixed before the first of them."""
 
     sizes: tuple[int, ...]
@@ -44,8 +43,7 @@ class Looks:
         return self.error * math.log(1.0 + (math.e - 1.0) * share)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SignFlips:
+class SignFlips(Struct, frozen=True, kw_only=True):
     """What the looks so far say."""
 
     found: bool
@@ -92,7 +90,7 @@ def sign_flip_test(
     result = _test(table, looks, two_sided=two_sided)
     if not result.can_find or not foresee:
         return result
-    return replace(result, can_find=_could_find(table, looks, two_sided=two_sided))
+    return structs.replace(result, can_find=_could_find(table, looks, two_sided=two_sided))
 
 
 def _test(table: FloatArray, looks: Looks, *, two_sided: bool) -> SignFlips:

@@ -189,3 +189,12 @@ def tag_name(tag: str) -> str:
 def logged_by_updates(tag: str) -> bool:
     """Return whether each point of a tag comes from an update."""
     return not tag.startswith(_WITHOUT_UPDATES)
+
+
+def part_tag(part: str, tag: str) -> str | None:
+    """Return what a tag in a sub-directory that `add_scalars` made stands for; None when it did not make it.
+
+    `SummaryWriter.add_scalars("train", {"return": x})` writes the tag `train` into `train_return/`.
+    """
+    begin = f"{tag.replace('/', '_')}_"
+    return f"{tag}/{part[len(begin) :]}" if part.startswith(begin) and part != begin else None

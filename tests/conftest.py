@@ -1,9 +1,10 @@
-"""Signals, settings of property tests, and options of the tests that drive CARLA: they start the protocol double."""
+"""Threads, signals, settings of property tests, and options of the tests that drive CARLA against its double."""
 
 from __future__ import annotations
 
 import gc
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Before torch is imported: tests run side by side, and a thread that waits for another one turns in circles meanwhile.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A busy machine is slow; that says nothing about what is tested.
 settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
+from msgspec import structs
 
 from gates.checks.gate_file import load_gate
 from gates.findings import GateResult
@@ -105,7 +105,7 @@ def _policy_collapse(run: Run) -> None:
     returns = run.tags["train/episode_reward"]
     early = returns.steps <= run.recipe.learning_starts
     values = np.where(early, returns.values, -50.0 + returns.steps % 3)
-    run.tags["train/episode_reward"] = replace(returns, values=values)
+    run.tags["train/episode_reward"] = structs.replace(returns, values=values)
 
 
 def _drives(run: Run, **shares: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +195,7 @@ def _run_content(run: ComparedRun) -> dict[str, Any]:
         "config_sha256": result.config_sha256,
         "judged_now": run.judged_now,
         "remark": run.remark,
-        "evaluations": [asdict(point) for point in run.evaluations],
+        "evaluations": run.evaluations,
         "driving": plain(run.driving.rows) if run.driving is not None else [],
     }
 

@@ -128,7 +128,7 @@ def _with_live_stop(judgement: Judgement, live_stop: LiveStopRecord | None) -> J
     result = replace(
         judgement.result, deciding=f"{stopped.statement}.", deciding_check=stopped.check
     )
-    return replace(judgement, result=result)
+    return structs.replace(judgement, result=result)
 
 
 def free_judgement_folder(run: Path) -> Path:

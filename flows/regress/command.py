@@ -6,8 +6,10 @@ import shlex
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import structs
 
 from flows.errors import writing
 from flows.records.json_file import strict_json
@@ -108,7 +110,7 @@ def _write(out: Path, context: RegressContext, result: Regression) -> None:
             "format": 1,
             "verdict": result.verdict.value,
             **plain(context),
-            **asdict(result),
+            **structs.asdict(result),
         }
         write_atomically(out / TWIN, strict_json(content) + "\n")
         write_atomically(out / REPORT_NAME, render_regress(context, result))

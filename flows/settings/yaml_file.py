@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Hashable, Mapping
@@ -10,9 +11,11 @@ from typing import Any
 
 import yaml
 
+from gates.runs.config_files import CompiledLoader, is_shallow
 
-class _Loader(yaml.SafeLoader):
-    """Reads `1e-3` as a number, as YAML 1.2 does and PyYAML does not; refuses a key given twice."""
+
+class _KeysOnce(yaml.constructor.SafeConstructor):
+    """Refuses a key given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
@@ -26,11 +29,14 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d[\d_]*)(?:\.\d*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
-)
+_PLAIN: Any = type("Loader", (_KeysOnce, yaml.SafeLoader), {})
+_COMPILED: Any = type("Loader", (_KeysOnce, CompiledLoader), {})
+for loader in (_PLAIN, _COMPILED):  # `1e-3` is a number, as in YAML 1.2 and not in PyYAML
+    loader.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(?:\d[\d_]*)(?:\.\d*)?[eE][-+]?\d+$"),
+        list("-+0123456789"),
+    )
 
 
 class YamlError(Exception):
@@ -43,12 +49,19 @@ def parse_yaml(text: str) -> Any:
     Raises:
         YamlError: The text is not YAML, has a tag, an alias, or a key that stands twice.
     """
+    if is_shallow(text):
+        with contextlib.suppress(yaml.YAMLError, ValueError):  # the plain one says more about it
+            return _parse(text, _COMPILED)
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
-            raise YamlError("aliases (*name) are not supported")
-        return yaml.load(text, Loader=_Loader)  # _Loader is a SafeLoader
+        return _parse(text, _PLAIN)
     except (yaml.YAMLError, ValueError) as error:
         raise YamlError(_one_line(error)) from None
+
+
+def _parse(text: str, loader: Any) -> Any:
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=loader)):
+        raise YamlError("aliases (*name) are not supported")
+    return yaml.load(text, Loader=loader)  # both are SafeLoaders
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, Outcome
@@ -15,8 +15,7 @@ from gates.tags import MODULES
 from gates.text import format_number, format_pair, format_plural
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConfiguredValue:
+class ConfiguredValue(Struct, frozen=True, kw_only=True):
     """One configured value beside what the events show."""
 
     key: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
+
+from msgspec import Struct
 
 from gates.errors import InputError
 from gates.findings import Certainty, Finding, Outcome
@@ -21,8 +23,7 @@ MATTERS = 0.1
 Bought = Literal["gained", "kept", "lost"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
+class Candidate(Struct, frozen=True, kw_only=True):
     """A policy that could be taken: of which stage and run, and how it did."""
 
     stage: str
@@ -35,8 +36,7 @@ class Candidate:
         return f"the {self.policy.policy} policy of {self.stage}, step {self.policy.step:,}"
 
 
-@dataclass(frozen=True)
-class StageAfresh:
+class StageAfresh(Struct, frozen=True):
     """What a stage's run recorded."""
 
     stage: str
@@ -52,8 +52,7 @@ class StageAfresh:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(Struct, frozen=True, kw_only=True):
     """The better policy of a stage against the best one of the stages before."""
 
     own: Candidate

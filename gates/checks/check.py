@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Struct, field
 
 from gates.algorithms import KnownOrOther, holds_for, why_not
 from gates.checks.keys import Patience
@@ -48,8 +48,7 @@ Title = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Description:
+class Description(Struct, frozen=True, kw_only=True):
     """A check in the words of the documentation."""
 
     value: str
@@ -58,8 +57,7 @@ class Description:
     """Where WARN and FAIL start."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Peers:
+class Peers(Struct, frozen=True, kw_only=True):
     """What a check may read besides the run's facts."""
 
     findings: Mapping[str, Finding] = field(default_factory=dict)
@@ -68,8 +66,7 @@ class Peers:
     """Result of an earlier run that passed."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ruling:
+class Ruling(Struct, frozen=True, kw_only=True):
     """What a check says of a run, with the series that it derived."""
 
     finding: Finding | NotApplicable

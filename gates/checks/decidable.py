@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gates.checks.gate_file import GateSpec
 from gates.runs.schedule import update_schedule
 
 
-@dataclass(frozen=True, kw_only=True)
-class TooShort:
+class TooShort(Struct, frozen=True, kw_only=True):
     """Why a stage cannot judge a recipe, whatever the training brings."""
 
     steps: int

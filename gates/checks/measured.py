@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from gates.checks.keys import Patience
 from gates.facts.bounds import Bound
@@ -17,8 +17,7 @@ from gates.series import FloatArray, Series
 from gates.text import as_sentence, format_limit, format_number, format_pair, format_plural
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measured:
+class Measured(Struct, frozen=True, kw_only=True):
     """One measured number with everything that repeats it."""
 
     reduced: Reduced

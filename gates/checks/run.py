@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from gates.checks.check import Peers
 from gates.checks.gate_file import GateSpec
@@ -11,8 +11,7 @@ from gates.findings import Finding, GateResult, NotApplicable
 from gates.series import Series
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckResults:
+class CheckResults(Struct, frozen=True, kw_only=True):
     """What the checks of a gate found."""
 
     findings: tuple[Finding, ...]

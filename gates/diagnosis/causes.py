@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, kw_only=True)
-class Cause:
+
+class Cause(Struct, frozen=True, kw_only=True):
     """One entry of the vocabulary of diagnoses."""
 
     title: str

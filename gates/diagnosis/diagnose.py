@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct, structs
 
 from gates.algorithms import TD3_KIN, holds_for
 from gates.diagnosis.actor import ACTOR_RULES
@@ -52,8 +53,7 @@ TD3_RULES: tuple[Rule, ...] = (
 """Rules about actors that climb Q critics; the causes of other algorithms are others."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Explanation:
+class Explanation(Struct, frozen=True, kw_only=True):
     """What diagnosis has to say."""
 
     diagnoses: tuple[Diagnosis, ...]
@@ -90,7 +90,9 @@ def _merged(suspicions: list[Suspicion]) -> list[Suspicion]:
     for found in suspicions:
         known = merged.setdefault(found.cause, found)
         if known is not found:
-            merged[found.cause] = replace(known, evidence=(*known.evidence, *found.evidence))
+            merged[found.cause] = structs.replace(
+                known, evidence=(*known.evidence, *found.evidence)
+            )
     return list(merged.values())
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from gates.events.framing import ByteArray, RecordBatch, unaligned
@@ -19,8 +18,7 @@ _WALL_TIME_KEY, _STEP_KEY, _SUMMARY_KEY = 0x09, 0x10, 0x2A
 """Key bytes of the fields wall_time (1, fixed64), step (2, varint) and summary (5, bytes)."""
 
 
-@dataclass(eq=False)
-class OpenBatch:
+class OpenBatch(Struct, eq=False):
     """Records split at the fields that every event begins with."""
 
     batch: RecordBatch

@@ -7,11 +7,11 @@ import math
 import os
 import re
 import stat
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct, field, structs
 
 from gates.errors import InputError
 from gates.events.decoder import EventDecoder
@@ -32,8 +32,7 @@ class FileReplacedError(Exception):
     """A file is no longer the one that was read before: what was read of it does not hold."""
 
 
-@dataclass(eq=False)
-class FileTail:
+class FileTail(Struct, eq=False):
     """An event file that is read piece by piece; every byte of a whole record is read once."""
 
     path: Path
@@ -151,7 +150,7 @@ class FileTail:
         flaws = [*self._flaws]
         if self._unlisted:
             note = f"{flaws[-1].note}; {self._unlisted:,} more damaged places follow"
-            flaws[-1] = replace(flaws[-1], note=note)
+            flaws[-1] = structs.replace(flaws[-1], note=note)
         if self._pending is not None:
             flaws.append(self._pending)
         if flaws and not self.events and all(flaw.kind == "bad_record" for flaw in flaws):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gates.errors import InputError
 
@@ -38,8 +39,7 @@ class SeveralRunsError(InputError):
         """Directories with event files of their own below one of those, or beside them."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EventFolder:
+class EventFolder(Struct, frozen=True, kw_only=True):
     """The directory whose event files are a run."""
 
     path: Path
@@ -123,15 +123,6 @@ def left_out(folder: Path) -> dict[str, str]:
     """Return the names in `folder` that only look like event files, with the reason for not reading them."""
     reasons = {name: why_left_out(name) for name in _names(folder)}
     return {name: reason for name, reason in reasons.items() if reason}
-
-
-def part_tag(part: str, tag: str) -> str | None:
-    """Return what a tag in a sub-directory that `add_scalars` made stands for; None when it did not make it.
-
-    `SummaryWriter.add_scalars("train", {"return": x})` writes the tag `train` into `train_return/`.
-    """
-    begin = f"{tag.replace('/', '_')}_"
-    return f"{tag}/{part[len(begin) :]}" if part.startswith(begin) and part != begin else None
 
 
 def why_left_out(name: str) -> str | None:

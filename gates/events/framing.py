@@ -8,11 +8,11 @@ is not believed anywhere else.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
 
 import google_crc32c
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from gates.events.checksums import ROW_BYTES, crc32c_of_short
@@ -72,8 +72,7 @@ def data_is_intact(buffer: bytes, position: int, length: int) -> bool:
     return bool(crc == masked_crc32c(buffer[start : start + length]))
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class RecordBatch:
+class RecordBatch(Struct, frozen=True, eq=False, kw_only=True):
     """Whole, intact records in one buffer; starts and lengths are those of their data."""
 
     buffer: bytes

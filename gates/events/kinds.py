@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from gates.events.batch import OpenBatch
@@ -148,8 +148,7 @@ def _spans(record: bytes, tail: int) -> list[tuple[int, int]]:
     return spans if position == end else []
 
 
-@dataclass(frozen=True, eq=False)
-class Layout:
+class Layout(Struct, frozen=True, eq=False):
     """The bytes after the step of one kind of event, and the places of its numbers in them."""
 
     window: int

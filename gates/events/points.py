@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from gates.series import FloatArray, IntArray, Series
@@ -14,8 +14,7 @@ from gates.series import FloatArray, IntArray, Series
 _NEVER = np.iinfo(np.int64).max
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Points:
+class Points(Struct, frozen=True, eq=False, kw_only=True):
     """Single points of any tags, in the order in which they were written."""
 
     records: IntArray
@@ -40,8 +39,7 @@ class Points:
         )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Table:
+class Table(Struct, frozen=True, eq=False, kw_only=True):
     """Records of one kind: a row for each record, in the order in which they were written."""
 
     records: IntArray
@@ -69,8 +67,7 @@ class Table:
         )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Decoded:
+class Decoded(Struct, frozen=True, eq=False, kw_only=True):
     """What some consecutive records of a file hold: each point once, in a table or alone."""
 
     records: int
@@ -107,7 +104,7 @@ def purge(files: list[tuple[int | None, list[Decoded]]]) -> tuple[list[Decoded],
             before += len(part)
             if void_here < _NEVER or part.session_starts:
                 limits = _limits(part, void_here)
-                part = replace(
+                part = structs.replace(
                     part,
                     points=_below(part.points, limits),
                     tables=tuple(_below(table, limits) for table in part.tables),
@@ -136,8 +133,7 @@ def _below(points: _P, limits: IntArray) -> _P:
 _NONE = np.empty(0, dtype=np.int64)
 
 
-@dataclass(frozen=True, eq=False)
-class _Piece:
+class _Piece(Struct, frozen=True, eq=False):
     """Points of one tag; columns of one table share the arrays that are not values."""
 
     records: IntArray

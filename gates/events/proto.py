@@ -8,9 +8,9 @@ because a writer never does that.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 
 from gates.events.wire import (
     BYTES,
@@ -53,8 +53,7 @@ _TENSOR_FIELD_OF_FORM = {
 (11)."""
 
 
-@dataclass(frozen=True)
-class ParsedValue:
+class ParsedValue(Struct, frozen=True):
     """One value of a summary; `reason` says why it is not one real number, when it is None."""
 
     tag: bytes
@@ -159,8 +158,7 @@ _VALUE_OTHERS = {3: "a histogram", 4: "an image", 5: "a histogram", 6: "audio"}
 _SESSION_START = 1
 
 
-@dataclass
-class ParsedEvent:
+class ParsedEvent(Struct):
     """What a gate needs of one event."""
 
     wall_time: float = 0.0

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec import structs
 
 from gates.errors import InputError
 from gates.events.decoder import EventDecoder
-from gates.events.folder import EventFolder, event_files, find_event_folder, part_tag
+from gates.events.folder import EventFolder, event_files, find_event_folder
 from gates.events.framing import RecordBatch
 from gates.events.scanner import RecordScanner
 from gates.events.tag_table import TagTable
 from gates.events.tail import EventTail
 from gates.series import EventLog
+from gates.tags import part_tag
 
 _PEEK_BYTES = 65_536
 _PARTS_LIMIT = 200
@@ -75,11 +77,11 @@ def _with_part(log: EventLog, part_log: EventLog, part: str, name: str) -> Event
     series = {part_tag(part, tag): s for tag, s in part_log.series.items()}
     if None in series or series.keys() & log.series.keys():
         return log
-    named = {tag: replace(s, tag=tag) for tag, s in series.items() if tag is not None}
-    return replace(
+    named = {tag: structs.replace(s, tag=tag) for tag, s in series.items() if tag is not None}
+    return structs.replace(
         log,
         series={**log.series, **named},
-        files=(*log.files, *(replace(file, part=part) for file in part_log.files)),
+        files=(*log.files, *(structs.replace(file, part=part) for file in part_log.files)),
         damage=(*log.damage, *part_log.damage),
         purged_points=log.purged_points + part_log.purged_points,
         ignored={other: why for other, why in log.ignored.items() if other != name},

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from gates.events.framing import (
     FRAME_BYTES,
@@ -25,8 +25,7 @@ _LOSSES_LIMIT = 10_000
 search."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Flaw:
+class Flaw(Struct, frozen=True, kw_only=True):
     """A place of a file that could not be read."""
 
     offset: int
@@ -231,8 +230,7 @@ def _is_zero(buffer: bytes, start: int) -> bool:
     return buffer.count(0, start) == len(buffer) - start
 
 
-@dataclass(frozen=True)
-class _Found:
+class _Found(Struct, frozen=True):
     position: int
     sound: bool
 

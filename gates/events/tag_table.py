@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 TAG_LIMIT = 20_000
 """Tags that are read; a trainer that logs more has a step or an episode number inside its tag
@@ -18,8 +18,7 @@ SKIPPED = 0xFFFF
 """The number of every tag that is not read; numbers fit 16 bits."""
 
 
-@dataclass(eq=False)
-class TagTable:
+class TagTable(Struct, eq=False):
     """Tag name -> number, in the order of first appearance."""
 
     names: list[str] = field(default_factory=list)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from msgspec import structs
 
 from gates.errors import InputError
 from gates.events.decoder import EventDecoder
@@ -71,7 +71,7 @@ class EventTail:
                 restarted = restarted or self._delivered
                 self._begin()
             else:
-                return replace(log, restarted=True) if restarted else log
+                return structs.replace(log, restarted=True) if restarted else log
         raise InputError(f"the event files in {self._directory} change while they are read")
 
     def _poll(self) -> EventLog:
@@ -184,7 +184,7 @@ def join(logs: Sequence[EventLog]) -> EventLog:
             parts.setdefault(tag, []).append(series)
     joined = {tag: _concatenated(tag, pieces) for tag, pieces in parts.items()}
     last = logs[-1] if logs else EventLog(series={}, files=())
-    return replace(
+    return structs.replace(
         last,
         series={tag: series for tag, series in joined.items() if len(series)},
         purged_points=purged,

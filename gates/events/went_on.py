@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
 
 from gates.events.decoder import EventDecoder
 from gates.events.file import FileReplacedError, FileTail
@@ -28,8 +28,7 @@ _FRESH = 2
 """A fresh run logs a tag first within so many of the tag's intervals from where another one did."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class WentOn:
+class WentOn(Struct, frozen=True, kw_only=True):
     """The folders of one run, in the order in which it wrote them."""
 
     folders: tuple[Path, ...]
@@ -71,8 +70,7 @@ def _by_attempt(folders: Sequence[Path], began: list[float]) -> WentOn | None:
     return WentOn(folders=tuple(head.folder for head in begun), void_from={})
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Head:
+class _Head(Struct, frozen=True, kw_only=True):
     """How a folder begins."""
 
     folder: Path
@@ -93,8 +91,7 @@ def _head(folder: Path) -> _Head | None:
     return _Head(folder=folder, wall_time=min(times), step=step)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Part:
+class _Part(Struct, frozen=True, kw_only=True):
     folder: Path
     series: Mapping[str, Series]
     first_wall_time: float

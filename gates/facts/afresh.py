@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
 
@@ -19,8 +18,7 @@ ERROR_OF_ALL_LOOKS = 0.01
 """How often equal policies may be told apart in either direction, over all looks."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AfreshProgress(Progress):
+class AfreshProgress(Progress, frozen=True, kw_only=True):
     """A gain over the same episodes: its error is that of the paired differences."""
 
     test: SignFlips

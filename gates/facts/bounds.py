@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from gates.facts.episodes import Episodes
 from gates.facts.values import Fact, Missing
@@ -27,8 +27,7 @@ REACH_SHARE = 0.05
 _TAGS = ("debug/reward_max", "debug/reward_min")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Formula:
+class Formula(Struct, frozen=True, kw_only=True):
     """Where a number comes from: `max|r| / (1 - gamma)`, and the same with its numbers."""
 
     text: str
@@ -39,8 +38,7 @@ class Formula:
         return Formula(text=f"{self.text} + {text}", numbers=f"{self.numbers} + {numbers}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bound:
+class Bound(Struct, frozen=True, kw_only=True):
     """A range that a value cannot leave, with its derivation."""
 
     low: float

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 
 from gates.findings import Outcome
 from gates.series import IntArray
 from gates.text import format_limit, format_number, format_share
 
 
-@dataclass(frozen=True, kw_only=True)
-class Breach:
+class Breach(Struct, frozen=True, kw_only=True):
     """A broken level."""
 
     outcome: Outcome

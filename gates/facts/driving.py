@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from gates.facts.values import Missing
 from gates.metrics import Interval, wilson_interval
@@ -19,8 +18,7 @@ GROUPS = (
 """Groups of tags, the most telling first, with the tag of the number of episodes and the routes in words."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EpisodeRate:
+class EpisodeRate(Struct, frozen=True, kw_only=True):
     """How many episodes of an evaluation something is true of."""
 
     hits: int
@@ -60,8 +58,7 @@ def episode_rate(log: EventLog, measures: tuple[str, ...]) -> EpisodeRate | Miss
     return Missing(reason=reason, tags=(f"eval_driving/{measures[0]}",), not_applicable=True)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Difference:
+class Difference(Struct, frozen=True, kw_only=True):
     """A mean difference of episodes on the same routes."""
 
     mean: float
@@ -69,8 +66,7 @@ class Difference:
     """Standard error."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AgainstRules:
+class AgainstRules(Struct, frozen=True, kw_only=True):
     """The policy beside the driver by rules, on the same held-out routes."""
 
     episodes: int

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
 
 from gates.facts.values import Fact
 from gates.series import FloatArray, IntArray
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Episodes:
+class Episodes(Struct, frozen=True, eq=False, kw_only=True, dict=True):
     """Finished training episodes in the order in which they were written."""
 
     end_steps: IntArray

@@ -7,10 +7,10 @@ never stands in for the other. Returns come as single episodes, as evaluations, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
+from msgspec import Struct
 
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
@@ -41,8 +41,7 @@ _DEVIATION = 1.4826
 """From a median absolute deviation to the standard deviation of normal noise."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sample:
+class Sample(Struct, frozen=True, kw_only=True):
     """A mean with its uncertainty."""
 
     mean: float
@@ -56,8 +55,7 @@ class Sample:
     """What was averaged: `8 exploring episodes`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
+class Progress(Struct, frozen=True, kw_only=True):
     """Returns before learning and at the end of the run, in one measurement."""
 
     tag: str

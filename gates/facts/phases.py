@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from gates.facts.episodes import Episodes
 from gates.facts.learning import FEWEST_EPISODES
@@ -12,8 +11,7 @@ from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Phases:
+class Phases(Struct, frozen=True, eq=False, kw_only=True):
     """Finished episodes with the indices of each phase."""
 
     episodes: Episodes

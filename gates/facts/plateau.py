@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from gates.facts.run_facts import RunFacts
 from gates.runs.ended_early import PlateauRule
@@ -13,8 +12,7 @@ from gates.series import FloatArray, IntArray
 TAG = "eval/mean_reward"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plateau:
+class Plateau(Struct, frozen=True, kw_only=True):
     """Evaluations without an improvement, from the last one to the newest."""
 
     since_step: int

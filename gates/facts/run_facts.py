@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
 
 from gates.facts.bounds import (
     ASSUMED_GAMMA,
@@ -47,8 +47,7 @@ def algorithms_of(log: EventLog, run: RunInfo | None) -> tuple[str, ...]:
     return (run.algorithm.upper(),) if run is not None and run.algorithm else log.algorithms
 
 
-@dataclass(frozen=True, kw_only=True)
-class BeforeActor:
+class BeforeActor(Struct, frozen=True, kw_only=True):
     """A run that ended before its actor was trained at all."""
 
     reason: str

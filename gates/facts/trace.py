@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from gates.series import FloatArray, Series
 
@@ -12,8 +11,7 @@ TAIL = 0.25
 """Share of the points that stand for how a run ended."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trace:
+class Trace(Struct, frozen=True, kw_only=True):
     """How a series went: for evidence in numbers and steps."""
 
     tag: str

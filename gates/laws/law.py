@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gates.algorithms import TD3_LIKE
 from gates.facts.breach import Breach
@@ -12,8 +13,7 @@ from gates.facts.values import Missing
 from gates.laws.quantity import Quantity
 
 
-@dataclass(frozen=True, kw_only=True)
-class Law:
+class Law(Struct, frozen=True, kw_only=True):
     """A quantity whose value is known for every correctly wired run."""
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import structs
 
 from gates.algorithms import TD3_AND_SAC, TD3_KIN, TD3_LIKE
 from gates.facts.run_facts import RunFacts
@@ -270,9 +270,11 @@ def rarely_measured(found: Quantity | Missing, facts: RunFacts) -> Quantity | Mi
     if isinstance(found, Quantity):
         if found.points >= FEW:
             return found
-        return replace(found, unproven=f"measured in {format_plural(found.points, 'update')} only")
+        return structs.replace(
+            found, unproven=f"measured in {format_plural(found.points, 'update')} only"
+        )
     logged = (facts.series(tag) for tag in EVIDENCE_TAGS)
     measured = max((len(series) for series in logged if series is not None), default=0)
     if 0 < measured < FEW:
-        return replace(found, not_applicable=True)
+        return structs.replace(found, not_applicable=True)
     return found

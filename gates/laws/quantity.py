@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
+from msgspec import Struct, field
 
 from gates.facts.run_facts import RunFacts
 from gates.series import FloatArray, IntArray, Series
 
 
-@dataclass(frozen=True, kw_only=True)
-class Quantity:
+class Quantity(Struct, frozen=True, kw_only=True):
     """The series of a law, with what was needed to compute it."""
 
     series: Series

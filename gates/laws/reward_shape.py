@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from gates.facts.episodes import Episodes, mean_so_far
 from gates.facts.run_facts import RunFacts
@@ -21,8 +20,7 @@ LIKE_SUMS = 1.7
 """Distance below which rewards count as summed up; sums give 0.2 to 1.1, one factor on all rewards 3 and more."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RewardShape:
+class RewardShape(Struct, frozen=True, kw_only=True):
     """How the rewards of the batches compare with those of the episodes."""
 
     ratio: float

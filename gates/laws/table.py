@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import structs
 
 from gates.algorithms import ON_POLICY, TD3_AND_SAC, TD3_KIN, holds_for, why_not
 from gates.facts.breach import Breach
@@ -383,5 +384,5 @@ def evaluate(name: LawName, facts: RunFacts) -> Quantity | Missing:
         return Missing(reason=why_not(law.algorithms, facts.algorithms), not_applicable=True)
     found = law.quantity(facts)
     if law.only_if_logged and isinstance(found, Missing):
-        return replace(found, not_applicable=True)
+        return structs.replace(found, not_applicable=True)
     return rarely_measured(found, facts) if law in (*MEASURED_AGAIN, *OF_SAC) else found

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 
 from gates.findings import Finding, GateResult, Outcome
 from gates.judgement import Judgement
@@ -16,8 +16,7 @@ _OF_THE_MACHINE = ("time/",)
 """Beginnings of tags that measure the machine and not the learning."""
 
 
-@dataclass(frozen=True, eq=False)
-class Curve:
+class Curve(Struct, frozen=True, eq=False):
     """The points of one tag, in the order in which they were logged."""
 
     steps: IntArray
@@ -32,8 +31,7 @@ class Curve:
         return Curve(steps, sums / np.bincount(place, minlength=len(steps)))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True):
     """Something that speaks against a run by itself."""
 
     key: str
@@ -42,8 +40,7 @@ class Fault:
     """For people, a short clause without a full stop."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunEvidence:
+class RunEvidence(Struct, frozen=True, kw_only=True):
     """What one run of one seed showed."""
 
     seed: int

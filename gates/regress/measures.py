@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from gates.regress.evidence import Curve, RunEvidence
 from gates.series import FloatArray
@@ -18,8 +18,7 @@ Pair = tuple[RunEvidence, RunEvidence]
 """The run before the change and the run after it, of one seed."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Measures:
+class Measures(Struct, frozen=True, eq=False, kw_only=True):
     """Numbers of several pairs of runs; a measure that one of the runs lacks is left out."""
 
     names: tuple[str, ...]

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from gates.findings import Verdict
 
 Answer = Literal["same", "rounding", "no_difference", "worse", "changed", "undecided"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewFault:
+class NewFault(Struct, frozen=True, kw_only=True):
     """What speaks against runs after the change and against none before it."""
 
     text: str
     seeds: tuple[int, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Moved:
+class Moved(Struct, frozen=True, kw_only=True):
     """A measure that the change moved."""
 
     name: str
@@ -31,8 +30,7 @@ class Moved:
     """Corrected for the number of measures."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Regression:
+class Regression(Struct, frozen=True, kw_only=True):
     """What the seeds so far say about a change."""
 
     answer: Answer

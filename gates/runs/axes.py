@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct, structs
 
 from gates.runs.dialect_file import Dialect, TagEntry
 from gates.series import EventLog, FloatArray, IntArray, Series
@@ -14,15 +14,13 @@ from gates.tags import CANONICAL_TAGS
 _STEP_LIMIT = 2.0**53
 
 
-@dataclass(frozen=True)
-class Unplaced:
+class Unplaced(Struct, frozen=True):
     """Why a series cannot be put over environment steps."""
 
     reason: str
 
 
-@dataclass(frozen=True, eq=False)
-class Axes:
+class Axes(Struct, frozen=True, eq=False):
     """The axes of a log as a dialect describes them."""
 
     log: EventLog
@@ -40,7 +38,7 @@ class Axes:
         steps = np.clip(
             series.steps.astype(np.float64) * entry.step_factor, -_STEP_LIMIT, _STEP_LIMIT
         )
-        return replace(series, steps=steps.astype(np.int64), derived_from=note)
+        return structs.replace(series, steps=steps.astype(np.int64), derived_from=note)
 
     def _from_episodes(self, series: Series, *, sure: bool) -> Series | Unplaced:
         """An episode ends at the sum of all lengths up to it: exact while none is missing."""
@@ -62,7 +60,7 @@ class Axes:
         steps = np.where(places >= 0, ends[np.maximum(places, 0)], 0.0).astype(np.int64)
         missing = int(numbers[-1]) + 1 - len(numbers) - int(numbers[0] == 1)
         note = f"{series.tag}; steps too small, as the lengths of {missing} episodes are missing"
-        return replace(series, steps=steps, derived_from=note if missing > 0 else "")
+        return structs.replace(series, steps=steps, derived_from=note if missing > 0 else "")
 
     def _from_updates(self, series: Series) -> Series | Unplaced:
         """Interpolate between moments at which both counts are logged, else between wall times."""
@@ -71,12 +69,12 @@ class Axes:
             if known is not None:
                 counted = f"{axis.updates} and {axis.steps}" if axis.updates else axis.steps
                 note = f"{series.tag}; steps interpolated between points of {counted}"
-                return replace(series, steps=_line(series.steps, known), derived_from=note)
+                return structs.replace(series, steps=_line(series.steps, known), derived_from=note)
         length = self._update_length()
         if length is not None:
             note = f"{series.tag}; {length:,} environment steps for each update, by speed and time"
             known = np.array([[0.0, 0.0], [1.0, float(length)]])
-            return replace(series, steps=_line(series.steps, known), derived_from=note)
+            return structs.replace(series, steps=_line(series.steps, known), derived_from=note)
         return self._by_wall_time(series) or Unplaced(
             f"{series.tag} is indexed by update and nothing logged tells its environment step"
         )
@@ -128,7 +126,7 @@ class Axes:
             return None
         placed = np.rint(np.interp(series.wall_times, walls, steps.astype(np.float64)))
         note = f"{series.tag}; steps placed by wall time between points over environment steps"
-        return replace(series, steps=placed.astype(np.int64), derived_from=note)
+        return structs.replace(series, steps=placed.astype(np.int64), derived_from=note)
 
     def _over_env_steps(self) -> Iterable[Series]:
         for tag, series in self.log.series.items():

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+CompiledLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The compiled reader is ten times as quick; PyYAML may have been built without it."""
 
 _NESTING = "[{-?:"
@@ -30,5 +30,9 @@ def parse_yaml(text: str) -> Any:
     Raises:
         yaml.YAMLError: The text is not such YAML.
     """
-    deepest = sum(map(text.count, _NESTING))
-    return yaml.load(text, Loader=_Loader if deepest <= _COMPILED_MOST else yaml.SafeLoader)
+    return yaml.load(text, Loader=CompiledLoader if is_shallow(text) else yaml.SafeLoader)
+
+
+def is_shallow(text: str) -> bool:
+    """Tell whether the compiled reader can be trusted with a text."""
+    return sum(map(text.count, _NESTING)) <= _COMPILED_MOST

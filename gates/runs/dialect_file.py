@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -272,8 +273,7 @@ def dialect_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (config_dir() / "dialects").glob("*.yaml")))
 
 
-def shipped_dialects() -> tuple[Dialect, ...]:
-    """Load all shipped dialects, in the order of their names."""
-    return tuple(
-        load_dialect(config_dir() / "dialects" / f"{name}.yaml") for name in dialect_names()
-    )
+def shipped_dialects() -> Iterator[Dialect]:
+    """Load the shipped dialects one by one, in the order of their names."""
+    for name in dialect_names():
+        yield load_dialect(config_dir() / "dialects" / f"{name}.yaml")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from msgspec import Meta, field
+from msgspec import Meta, Struct, field
 
 from gates.errors import InputError
 from gates.runs.record_file import read_record_file
@@ -58,8 +57,7 @@ class FinalEvaluation(Recorded, frozen=True, kw_only=True):
     drives: tuple[Drives, ...]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class EpisodePictures:
+class EpisodePictures(Struct, frozen=True, eq=False, kw_only=True):
     """What the camera saw in the policy's best and worst episode at the end, each `uint8[pictures, height, width]`."""
 
     best: npt.NDArray[np.uint8]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, structs
 
 from gates.errors import InputError
 from gates.text import format_duration, format_number
@@ -14,8 +15,7 @@ from gates.text import format_duration, format_number
 ENDED_EARLY_FILE = "ended-early.json"
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlateauRule:
+class PlateauRule(Struct, frozen=True, kw_only=True):
     """When the evaluations of a run count as having stopped to improve."""
 
     steps: int
@@ -30,8 +30,7 @@ class PlateauRule:
     """Environment step before which nothing ends."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EndedEarly:
+class EndedEarly(Struct, frozen=True, kw_only=True):
     """What early stopping said when it ended a training."""
 
     step: int
@@ -67,7 +66,7 @@ class EndedEarly:
 
     def to_json(self) -> str:
         """Render the file."""
-        content = {"format": 1, **vars(self), "rule": vars(self.rule)}
+        content = {"format": 1, **structs.asdict(self), "rule": structs.asdict(self.rule)}
         return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, kw_only=True)
-class EnvironmentFault:
+class EnvironmentFault(Struct, frozen=True, kw_only=True):
     """NaN or infinity in an observation or a reward."""
 
     step: int

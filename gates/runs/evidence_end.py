@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gates.errors import InputError
 
 EVIDENCE_END_FILE = "evidence-end.json"
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvidenceEnd:
+class EvidenceEnd(Struct, frozen=True, kw_only=True):
     """Where the evidence ends, and why."""
 
     step: int

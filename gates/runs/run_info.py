@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct, field, structs
 
 from gates.errors import GateConfigError, InputError
 from gates.runs.config_files import parse_yaml
@@ -29,8 +29,7 @@ CONFIG_KEYS = frozenset(
 """Hyperparameters that the audit or a check can hold against the events; others in a file are kept and not used."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunInfo:
+class RunInfo(Struct, frozen=True, kw_only=True):
     """Configuration of the run that is judged; keys that are unknown are absent, never guessed."""
 
     source: str
@@ -100,7 +99,7 @@ def load_run_info(directory: Path) -> RunInfo | None:
         path = folder / "run.json"
         if path.is_file():
             info = _with_status(_from_run_json(_read_json(path), path), folder / "status.json")
-            return replace(
+            return structs.replace(
                 info,
                 ended_early=read_ended_early(folder),
                 evidence_end=read_evidence_end(folder),
@@ -130,7 +129,7 @@ def load_config(path: Path) -> RunInfo:
         and isinstance(data.get("env"), dict)
     ):
         info = _from_run_json(data, path)
-        return replace(info, complete=info.complete and "config_sha256" in data)
+        return structs.replace(info, complete=info.complete and "config_sha256" in data)
     train = dict(data.get("train") or {}) if isinstance(data.get("train") or {}, dict) else {}
     train.update({key: value for key, value in data.items() if key in CONFIG_KEYS})
     mistakes = [
@@ -223,7 +222,7 @@ def _with_status(info: RunInfo, path: Path) -> RunInfo:
         return info
     data = _read_json(path)
     step, updates = data.get("step"), data.get("updates")
-    return replace(
+    return structs.replace(
         info,
         phase=str(data.get("phase") or ""),
         status_step=step if isinstance(step, int) else None,

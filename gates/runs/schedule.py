@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, kw_only=True)
-class UpdateSchedule:
+class UpdateSchedule(Struct, frozen=True, kw_only=True):
     """Updates of our trainer by environment step; docs/run-directory.md describes the keys."""
 
     learning_starts: int
@@ -46,7 +46,7 @@ class UpdateSchedule:
 
 def update_schedule(train: Mapping[str, object]) -> UpdateSchedule | None:
     """Read the schedule from a resolved configuration; None when a key is missing, as for other trainers."""
-    names = UpdateSchedule.__dataclass_fields__
+    names = UpdateSchedule.__struct_fields__
     values = {name: train.get(name) for name in names}
     numbers = {
         name: value

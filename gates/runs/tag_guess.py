@@ -6,10 +6,10 @@ Guesses from names and steps. They fill a mapping file for a person to check; no
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct, structs
 
 from gates.series import EventLog, Series
 from gates.tags import CANONICAL_TAGS
@@ -24,8 +24,7 @@ _ACTOR = ("actor", "policy", "pi_loss", "loss_pi", "loss/pi")
 _Q = re.compile(r"(?:^|[^a-z])q(?:f?[12]?|_?vals?|_?values?)(?:[^a-z]|$)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class TagSummary:
+class TagSummary(Struct, frozen=True, kw_only=True):
     """One logged tag in figures, and what it may be."""
 
     tag: str
@@ -49,7 +48,7 @@ def summarise(log: EventLog, planned_steps: int | None = None) -> tuple[TagSumma
     found = [_summary(s, planned_steps) for s in log.series.values() if len(s)]
     sure = {_steps_key(log.series[f.tag]): f.axis for f in found if f.axis == "environment steps"}
     return tuple(
-        replace(f, axis=sure.get(_steps_key(log.series[f.tag]), f.axis))
+        structs.replace(f, axis=sure.get(_steps_key(log.series[f.tag]), f.axis))
         if f.axis == "unknown"
         else f
         for f in found

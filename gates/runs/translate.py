@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from msgspec import structs
 
 from gates.metrics import align
 from gates.runs.axes import Axes, Unplaced
@@ -33,6 +33,8 @@ def detect(log: EventLog) -> Dialect:
         score = match(log, dialect)
         if score > best_score:
             best, best_score = dialect, score
+        if score == 1.0:  # none fits better, so that no other one is read
+            break
     return best
 
 
@@ -80,7 +82,7 @@ def translate(log: EventLog, dialect: Dialect) -> EventLog:
             series[f"{AS_LOGGED}{tag}" if tag in CANONICAL_TAGS else tag] = original
             continue
         if isinstance(moved, Unplaced):
-            moved = replace(original, other_axis="update")
+            moved = structs.replace(original, other_axis="update")
         placed[tag] = moved
         series.update((target, _translated(moved, target, entry)) for target in targets)
     for tag, original in log.series.items():
@@ -90,7 +92,7 @@ def translate(log: EventLog, dialect: Dialect) -> EventLog:
         _derive(derived, series, placed, log)
     order = {tag: position for position, tag in enumerate(log.series)}
     ordered = sorted(series.items(), key=lambda item: order.get(item[0], len(order)))
-    return replace(
+    return structs.replace(
         log,
         series=dict(ordered),
         skipped_tags=skipped,
@@ -149,7 +151,7 @@ def _translated(series: Series, target: str, entry: TagEntry) -> Series:
         derived_from = f"{word}{derived_from or series.tag}"
     if entry.aggregated:
         derived_from = f"{derived_from or series.tag} ({entry.aggregated})"
-    return replace(
+    return structs.replace(
         series,
         tag=target,
         values=values,
@@ -202,7 +204,7 @@ def _combined(entry: DerivedEntry, inputs: list[Series]) -> tuple[IntArray, Floa
     if all(np.array_equal(source.steps, first.steps) for source in inputs[1:]):
         steps, walls, columns = first.steps, first.wall_times, tuple(s.values for s in inputs)
     else:
-        walls_of_first = replace(first, values=first.wall_times)
+        walls_of_first = structs.replace(first, values=first.wall_times)
         steps, (walls, *columns_list) = align(walls_of_first, *inputs)
         columns = tuple(columns_list)
     with np.errstate(all="ignore"):

@@ -5,11 +5,13 @@ tbparse takes some ten microseconds a point. Of logs that are too long for it, s
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct, structs
 
 from gates.events.reader import read_events
 from gates.events.tag_table import OTHER_TAGS, shortened
@@ -23,7 +25,6 @@ from gates.second_reader.tbparse_reader import (
     judged_bytes,
     one_line,
     read_files,
-    reader_and_version,
     rows_of,
 )
 from gates.series import EventFile, EventLog, Series
@@ -37,8 +38,7 @@ STRETCHES = 16
 """Stretches of each file."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CrossCheck:
+class CrossCheck(Struct, frozen=True, kw_only=True):
     """What two readers make of the same bytes.
 
     `agrees`: they find the same points, apart from what tbparse is known not to see.
@@ -72,7 +72,7 @@ def cross_check(log: EventLog, directory: Path, read: Read = read_files) -> Cros
             return _compare_stretches(log, read)
         return _compare(log, read)
     except Exception as error:  # an independent reader may fail in any way: that is a result
-        reader = reader_and_version()
+        reader = _reader_and_version()
         reason = f"{reader} failed on {directory}: {one_line(error)}"
         return CrossCheck(
             agrees=False,
@@ -82,6 +82,12 @@ def cross_check(log: EventLog, directory: Path, read: Read = read_files) -> Cros
             differences=(reason,),
             reader=reader,
         )
+
+
+def _reader_and_version() -> str:
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return f"{READER} {metadata.version(READER)}"
+    return READER
 
 
 def _compare_stretches(log: EventLog, read: Read) -> CrossCheck:
@@ -105,7 +111,7 @@ def _compare_stretches(log: EventLog, read: Read) -> CrossCheck:
         for tag, series in sample.series.items()
         if tag not in log.skipped_tags and not _is_read(series, log.series.get(tag), valid_to)
     ]
-    return replace(
+    return structs.replace(
         check,
         agrees=check.agrees and not lost,
         explained_by_damage=check.explained_by_damage and not lost,
@@ -169,7 +175,7 @@ def _compare(log: EventLog, read: Read) -> CrossCheck:
         compared_tags=len(log.series),
         compared_points=points,
         differences=differences,
-        reader=reading.reader,
+        reader=_reader_and_version(),
     )
 
 

@@ -34,7 +34,6 @@ def answer_line(answer: Reading | Exception) -> bytes:
         "points": points,
         "explained": answer.explained,
         "failed": answer.failed,
-        "reader": answer.reader,
     }
     return json.dumps(told).encode() + b"\n"
 
@@ -56,5 +55,4 @@ def read_answer(line: bytes) -> Reading:
         },
         explained=told["explained"],
         failed=told["failed"],
-        reader=told["reader"],
     )

@@ -11,15 +11,13 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gates.events.folder import part_tag
+from gates.tags import part_tag
 from gates.text import error_in_words
 
 if TYPE_CHECKING:
@@ -56,8 +54,6 @@ class Reading:
     explained: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     """Files that tbparse could not read, one sentence each."""
-    reader: str = READER
-    """Who read: tbparse and its version."""
 
 
 Read = Callable[[Sequence[FileToRead]], Reading]
@@ -76,19 +72,11 @@ def read_files(files: Sequence[FileToRead]) -> Reading:
         OSError: A file cannot be opened.
         ImportError: tbparse is not installed.
     """
-    reading = Reading(reader=reader_and_version())
+    reading = Reading()
     with quiet():
         for file in files:
             _read(file, reading)
     return reading
-
-
-@cache
-def reader_and_version() -> str:
-    """Name tbparse with its version, where that is known."""
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        return f"{READER} {metadata.version(READER)}"
-    return READER
 
 
 def _read(file: FileToRead, reading: Reading) -> None:

@@ -20,7 +20,6 @@ from gates.second_reader.tbparse_reader import (
     Reading,
     quiet,
     read_files,
-    reader_and_version,
 )
 
 _NEVER_NEEDED = ("fsspec", "tensorflow")
@@ -50,7 +49,6 @@ def _read(requests: queue.SimpleQueue[bytes]) -> Reading:
     with instead_of_pandas(READER):
         with quiet(), contextlib.suppress(Exception):  # it is loaded again when it is used
             importlib.import_module(READER)
-            reader_and_version()
         files = read_request(requests.get())
         with contextlib.suppress(Exception):
             reading = read_files(files)

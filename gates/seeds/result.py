@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from gates.findings import Finding, GateResult, Verdict
 from gates.metrics import Interval
 from gates.seeds.scores import SeedScore
 
 
-@dataclass(frozen=True, kw_only=True)
-class SeedRun:
+class SeedRun(Struct, frozen=True, kw_only=True):
     """One seed of a stage as it stands on disk; the input of a joint judgement."""
 
     seed: int
@@ -29,8 +29,7 @@ class SeedRun:
     """Why there is no verdict though it should have been trained: `crashed: ...`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SeedVerdict:
+class SeedVerdict(Struct, frozen=True, kw_only=True):
     """One seed in the result; what the report's table shows."""
 
     seed: int
@@ -48,8 +47,7 @@ class SeedVerdict:
     score: SeedScore | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class SeedsAnswer:
+class SeedsAnswer(Struct, frozen=True, kw_only=True):
     """What the seeds so far say, and how sure that is."""
 
     answer: Literal["passes", "fails", "undecided", "open"]
@@ -73,8 +71,7 @@ class SeedsAnswer:
         return self.answer != "open"
 
 
-@dataclass(frozen=True, kw_only=True)
-class JointResult:
+class JointResult(Struct, frozen=True, kw_only=True):
     """Everything that a joint judgement decided: the content of joint.json."""
 
     verdict: Verdict

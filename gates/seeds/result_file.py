@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from gates.errors import InputError
@@ -19,7 +18,7 @@ FORMAT = 1
 
 def to_json(result: JointResult) -> str:
     """Render as JSON text, numbers that JSON does not know as in gate.json."""
-    return strict_json(FORMAT, asdict(result))
+    return strict_json(FORMAT, result)
 
 
 def from_json(text: str) -> JointResult:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gates.progress import EvaluationPoint
 
@@ -12,8 +13,7 @@ END_SHARE = 0.75
 """Evaluations from this share of the planned steps on count as the end of the training."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SeedScore:
+class SeedScore(Struct, frozen=True, kw_only=True):
     """The evaluation return of one seed at the end of its training."""
 
     value: float

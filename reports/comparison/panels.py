@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec import structs
 
 from gates.series import EventLog, Series
 from reports.comparison.compare import Comparison
@@ -64,7 +63,7 @@ def group_medians(series: Series) -> Series:
     if len(finite) < 2 * _GROUPS:
         return series
     parts = np.array_split(finite, _GROUPS)
-    return replace(
+    return structs.replace(
         series,
         steps=np.array([steps[part[len(part) // 2]] for part in parts], dtype=np.int64),
         values=np.array([np.median(values[part]) for part in parts], dtype=np.float64),

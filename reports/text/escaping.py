@@ -28,7 +28,7 @@ def one_line(text: object, *, longest: int = _MAX_TEXT) -> str:
     """
     raw = str(text)
     cut = raw[:longest]
-    shown = "".join(_visible(character) for character in cut)
+    shown = cut if cut.isprintable() else "".join(map(_visible, cut))
     return shown + "..." if len(raw) > longest else shown
 
 
@@ -53,34 +53,23 @@ def split_code(text: str) -> tuple[tuple[str, bool], ...]:
     )
 
 
-_ENTITY = {c: f"&#{ord(c)};" for c in "\\`|{}"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
-_BACKSLASHED = frozenset("*[]~$")
+_MARKUP = re.compile(
+    r"[\\`|{}@<>&*\[\]~$]"
+    r"|(?<![^\W_])_|_(?![^\W_])"  # between letters or digits it is no markup
+    r"|:(?=//)|(?<=[wW]{3})\."  # what makes a link
+)
+_BACKSLASHED = frozenset("*[]~$_")
+_NAMED = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 _BLOCK_START = re.compile(r"^(?:#|[+=-](?=[\s=-]|$)|\d+[.)](?=\s|$))")
 
 
 def _escape_prose(text: str) -> str:
-    parts: list[str] = []
-    for i, character in enumerate(text):
-        if character in _ENTITY:
-            parts.append(_ENTITY[character])
-        elif character in _BACKSLASHED:
-            parts.append("\\" + character)
-        elif character == "_" and not _inside_word(text, i):
-            parts.append("\\_")
-        elif character == ":" and text.startswith("//", i + 1):
-            parts.append("&#58;")
-        elif character == "." and text[max(0, i - 3) : i].lower() == "www":
-            parts.append("&#46;")
-        elif character == "@":
-            parts.append("&#64;")
-        else:
-            parts.append(character)
-    return "".join(parts)
+    return _MARKUP.sub(_escape_mark, text)
 
 
-def _inside_word(text: str, i: int) -> bool:
-    """Whether the underscore at `i` stands between letters or digits, where it is no markup."""
-    return 0 < i < len(text) - 1 and text[i - 1].isalnum() and text[i + 1].isalnum()
+def _escape_mark(match: re.Match[str]) -> str:
+    mark = match.group()
+    return f"\\{mark}" if mark in _BACKSLASHED else _NAMED.get(mark, f"&#{ord(mark)};")
 
 
 def escape_markdown(value: object) -> Safe:

@@ -7,9 +7,10 @@ from one buffer, and every gradient of the actor's encoder passes its MLP.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from gates.runs.run_info import RunInfo
@@ -408,7 +409,7 @@ def _cut(run: Run, share: float, going_on: str) -> None:
         if going_on and tag.startswith(going_on):
             continue
         keep = found.steps <= last
-        run.tags[tag] = replace(
+        run.tags[tag] = structs.replace(
             found,
             steps=found.steps[keep],
             values=found.values[keep],

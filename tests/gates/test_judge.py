@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
@@ -277,7 +277,7 @@ def test_a_run_without_actor_updates_says_why() -> None:
         "num_envs": 1,
         "log_every_updates": 5,
     }
-    info = replace(info, train={**info.train, **schedule}, status_updates=800)
+    info = structs.replace(info, train={**info.train, **schedule}, status_updates=800)
     result = judge_log(run.log(), run=info, directory=Path("r"), gate=GATE, stage="5k").result
     assert result.verdict is Verdict.NO_GO
     finding = next(f for f in result.findings if f.check == "actor_q_coupled")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from msgspec import structs
 
 from gates.events.reader import read_events
 from gates.facts.run_facts import RunFacts
@@ -42,7 +43,7 @@ class Trained:
         """Return what was known when a share of the steps was done."""
         until = share * self.steps
         cut = {tag: s.where(s.steps <= until) for tag, s in self.log.series.items()}
-        log = replace(self.log, series={tag: s for tag, s in cut.items() if len(s)})
+        log = structs.replace(self.log, series={tag: s for tag, s in cut.items() if len(s)})
         return RunFacts(log=log, run=self.info, stage=self.case.stage, planned_steps=self.steps)
 
     @property

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from gates.findings import Outcome, Verdict
 from gates.judge import Judgement
@@ -103,7 +104,7 @@ def _inconclusive(build):
 def _hostile(build):
     name = "a|b`c` <script>alert(1)</script> {{7*7}} [x](http://evil.example)\n| y |\n# z"
     log = build.log(
-        replace(build.series("t", [1, 2, 3], [1.0, 2.0, float("inf")]), tag=name),
+        structs.replace(build.series("t", [1, 2, 3], [1.0, 2.0, float("inf")]), tag=name),
         build.series(f"reward_components/{name}", [1, 2], [1.0, 2.0]),
         build.series("reward_components/b", [1, 2], [1.0, 2.0]),
     )

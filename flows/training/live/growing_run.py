@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec import structs
 
 from gates.checks.gate_file import GateSpec
 from gates.events.tail import EventTail, join
@@ -57,9 +58,9 @@ class GrowingRun:
         log = self._log or EventLog(series={}, files=())
         run = self._run_info
         if until_step is not None:
-            log = replace(log, series=_until(log, until_step))
+            log = structs.replace(log, series=_until(log, until_step))
             if run is not None:
-                run = replace(run, phase="", status_step=None, status_updates=None)
+                run = structs.replace(run, phase="", status_step=None, status_updates=None)
         return RunFacts(
             log=translate(log, self._dialect) if self._dialect else log,
             run=run,

@@ -7,10 +7,10 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from msgspec import structs
 
 from flows.records.json_file import utc_now, write_json
 from flows.records.trainer_files import TrainerStatus
@@ -166,7 +166,9 @@ class EventHeartbeat:
     def _of_this_attempt(self, log: EventLog) -> EventLog:
         """Leave out what was logged before this attempt: after a file was replaced everything is read again."""
         kept = {tag: s.where(s.wall_times >= self._began) for tag, s in log.series.items()}
-        return replace(log, series={tag: series for tag, series in kept.items() if len(series)})
+        return structs.replace(
+            log, series={tag: series for tag, series in kept.items() if len(series)}
+        )
 
     def _counts(self, tag: str) -> bool:
         """Tell whether a tag's steps are environment steps."""

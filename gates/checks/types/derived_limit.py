@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import ClassVar, Literal
+
+from msgspec import structs
 
 from gates.checks.check import Check, Description, Peers, Ruling, levels_text
 from gates.checks.keys import Patience, Tag, Window
@@ -150,7 +151,7 @@ def actor_loss_bound(facts: RunFacts) -> Bound | Missing:
         bound = found
     if not extra:
         return bound
-    return replace(bound, high=bound.high + extra, high_from=bound.high_from.plus(*term))
+    return structs.replace(bound, high=bound.high + extra, high_from=bound.high_from.plus(*term))
 
 
 BOUNDS = {

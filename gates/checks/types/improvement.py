@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
+from msgspec import structs
 
 from gates.checks.check import Check, Description, Peers, Ruling, levels_text
 from gates.checks.keys import Levels, Tag
@@ -70,7 +71,7 @@ class ImprovementCheck(Check, frozen=True, kw_only=True, tag="improvement"):
         found = progress(self.tag, facts, last_points=self.last_points)
         if isinstance(found, Missing):
             absent = self.only_if_logged and facts.series(self.tag) is None
-            return self.missing(facts, replace(found, not_applicable=absent))
+            return self.missing(facts, structs.replace(found, not_applicable=absent))
         one, outcome = self._deciding(found, facts)
         beside = tuple(other for other in found if other is not one)
         measured = self._measured(one, beside, facts)

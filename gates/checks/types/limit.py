@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
+
+from msgspec import structs
 
 from gates.checks.check import Description, Peers, Ruling
 from gates.checks.keys import Tag, Window
@@ -35,7 +36,7 @@ class LimitCheck(OnSeries, frozen=True, kw_only=True, tag="limit"):
         """Reduce the series and compare."""
         found = facts.need(self.tag)
         if isinstance(found, Missing):
-            return self.missing(facts, replace(found, not_applicable=self.only_if_logged))
+            return self.missing(facts, structs.replace(found, not_applicable=self.only_if_logged))
         (series,) = found
         points = magnitudes(series) if self.statistic == "max_abs" else series
         cut = self.window.cut(points, self.min_points)

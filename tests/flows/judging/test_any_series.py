@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from gates import result_file
 from gates.checks.gate_file import load_gate
@@ -143,7 +144,10 @@ def judged_and_reported(
 def test_a_tag_without_values_passes_nothing() -> None:
     """Every tag that a sound run needs, emptied in turn, keeps or worsens the verdict's evidence."""
     for tag in SOUND:
-        emptied = {**SOUND, tag: replace(SOUND[tag], values=np.full(len(SOUND[tag]), np.nan))}
+        emptied = {
+            **SOUND,
+            tag: structs.replace(SOUND[tag], values=np.full(len(SOUND[tag]), np.nan)),
+        }
         result = judge_log(
             EventLog(series=emptied, files=()),
             run=None,

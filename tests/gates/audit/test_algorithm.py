@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from gates.audit.algorithm import algorithm_known
 from gates.facts.run_facts import RunFacts
@@ -18,7 +17,7 @@ def facts(name: str) -> RunFacts:
     info = run.run_info()
     assert info is not None
     return RunFacts(
-        log=run.log(), run=replace(info, algorithm=name), stage="5k", planned_steps=5000
+        log=run.log(), run=structs.replace(info, algorithm=name), stage="5k", planned_steps=5000
     )
 
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from gates.audit.run import audit
 from gates.facts.run_facts import RunFacts
@@ -19,7 +19,7 @@ def audited(run: Run, **changes: object) -> dict[str, Finding]:
     if changes and info is None:
         info = RunInfo(source="c.yaml", train=changes)
     elif changes and info is not None:
-        info = replace(info, train={**info.train, **changes})
+        info = structs.replace(info, train={**info.train, **changes})
     return findings(RunFacts(log=run.log(), run=info, stage="5k", planned_steps=5000))
 
 
@@ -101,7 +101,9 @@ def test_rows_that_sum_up_bound_the_first_update_from_above(
     configured: int, rows: list[int], first_with_update: int, outcome: Outcome
 ) -> None:
     loss = [step for step in rows if step >= first_with_update]
-    length = replace(series("train/episode_length", rows, 100.0), aggregated="mean of 4 episodes")
+    length = structs.replace(
+        series("train/episode_length", rows, 100.0), aggregated="mean of 4 episodes"
+    )
     tags = {
         "train/critic_loss": series("train/critic_loss", loss, 1.0),
         "train/episode_length": length,
@@ -175,7 +177,7 @@ def test_falling_steps_are_two_runs() -> None:
     assert finding.outcome is Outcome.INCONCLUSIVE
     assert finding.required
     assert "from 30 to 15" in finding.reason
-    equal = replace(q1, steps=np.array([10, 10, 20, 20, 30, 30]))
+    equal = structs.replace(q1, steps=np.array([10, 10, 20, 20, 30, 30]))
     facts = RunFacts(log=log_of({q1.tag: equal}), run=None, stage="5k", planned_steps=10)
     assert findings(facts)["steps_rise"].outcome is Outcome.PASS
 
@@ -202,7 +204,7 @@ def test_several_runs_in_a_folder_are_noticed_whatever_the_trainer(
     files: int, falling: tuple[str, ...], outcome: Outcome | None
 ) -> None:
     tags = {t: series(t, [5, 9, 3, 8] if t in falling else [1, 2, 3, 4], np.ones(4)) for t in "abc"}
-    log = replace(log_of(tags), files=several_files(files))
+    log = structs.replace(log_of(tags), files=several_files(files))
     found = findings(RunFacts(log=log, run=None, stage="5k", planned_steps=10)).get("steps_rise")
     assert (found.outcome if found else None) is outcome
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from gates.audit.writers import one_clock
 from gates.facts.run_facts import RunFacts
@@ -19,7 +19,7 @@ STEPS = np.arange(500, 50_001, 500)
 
 def written(tag: str, start: float, seconds: float, steps: object = STEPS) -> Series:
     made = series(tag, steps, 1.0)
-    return replace(made, wall_times=np.linspace(start, start + seconds, len(made)))
+    return structs.replace(made, wall_times=np.linspace(start, start + seconds, len(made)))
 
 
 def facts(*found: Series, files: int = 2) -> RunFacts:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from gates.checks.gate_file import parse_gate
 from gates.checks.run import run_checks
@@ -215,8 +215,12 @@ def test_rolling_means_bound_q_where_nothing_better_is_logged(
 ) -> None:
     mean = "mean over the last 100 episodes"
     tags = [
-        replace(series("train/episode_length", range(100, 900, 100), 200.0), aggregated=mean),
-        replace(series("train/episode_reward", range(100, 900, 100), -200.0), aggregated=mean),
+        structs.replace(
+            series("train/episode_length", range(100, 900, 100), 200.0), aggregated=mean
+        ),
+        structs.replace(
+            series("train/episode_reward", range(100, 900, 100), -200.0), aggregated=mean
+        ),
         series("debug/actor_q_mean", range(100, 900, 100), -value),
     ]
     if entropy:
@@ -301,7 +305,9 @@ def test_finite(values: list[float], outcome: Outcome) -> None:
     ],
 )
 def test_a_mean_over_no_episode_yet_is_no_fault(values: list[float], outcome: Outcome) -> None:
-    means = replace(series("train/a", range(4), values), aggregated="mean over the last episodes")
+    means = structs.replace(
+        series("train/a", range(4), values), aggregated="mean over the last episodes"
+    )
     facts = facts_of(means, series("train/b", range(4), [1.0] * 4))
     found = finding(facts, type="finite", prefixes=["train/"], min_points=2)
     assert found.outcome is outcome
@@ -367,7 +373,7 @@ def test_the_last_row_lies_up_to_the_largest_gap_before_the_end(
 
 
 def test_only_known_tags_over_environment_steps_give_a_last_step() -> None:
-    updates = replace(series("train/actor_loss", [56_999], 1.0), other_axis="update")
+    updates = structs.replace(series("train/actor_loss", [56_999], 1.0), other_axis="update")
     facts = facts_of(updates, series("train/loss", [1339], 1.0), planned_steps=1000)
     assert facts.last_step is None
     found = finding(facts, type="completeness")
@@ -381,7 +387,7 @@ def test_a_step_counter_that_overflowed_is_said() -> None:
 
 
 def test_a_nan_counts_in_a_tag_that_could_not_be_placed() -> None:
-    loss = replace(
+    loss = structs.replace(
         series("train/actor_loss", [999, 1999], [1.0, NAN]),
         other_axis="update",
         logged_as="update/loss/actor",

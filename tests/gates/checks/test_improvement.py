@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from gates.findings import Finding, NotApplicable, Outcome
 from gates.runs.afresh import Afresh, PolicyAfresh
@@ -39,8 +39,8 @@ def rolling(values: Any, *, every: int = 800, length: float = 200.0) -> list[Ser
     """Rows as Stable-Baselines3 writes them: one every few episodes, the first with updates already."""
     steps = every * np.arange(1, len(values) + 1)
     return [
-        replace(series("train/episode_reward", steps, values), aggregated=ROLLING),
-        replace(series("train/episode_length", steps, length), aggregated=ROLLING),
+        structs.replace(series("train/episode_reward", steps, values), aggregated=ROLLING),
+        structs.replace(series("train/episode_length", steps, length), aggregated=ROLLING),
         series("train/critic_loss", steps, 1.0),
     ]
 
@@ -107,7 +107,7 @@ def test_the_smallest_effect_may_be_configured() -> None:
 
 def test_other_results_of_evaluations_are_judged_as_evaluations() -> None:
     length = [
-        replace(s, tag="eval/mean_episode_length")
+        structs.replace(s, tag="eval/mean_episode_length")
         for s in evaluations([50.0, 60, 190, 200, 195])[:1]
     ]
     found = learning(*length, *evaluations([0.0] * 5)[1:], tag="eval/mean_episode_length")
@@ -123,7 +123,7 @@ def test_training_returns_are_no_baseline_of_evaluations() -> None:
     never = learning(*single(-3000.0 * noise), *after)
     assert never.outcome is not PASS
     assert never.tag == "train/episode_reward"
-    rising = [replace(s, values=np.linspace(-1400.0, -200.0, 20)) for s in after]
+    rising = [structs.replace(s, values=np.linspace(-1400.0, -200.0, 20)) for s in after]
     learned = learning(*single(np.linspace(-5.0, -2.0, 200) * noise), *rising)
     assert learned.outcome is PASS
     assert "20 exploring episodes" not in learned.reason or "against -4." in learned.reason
@@ -186,7 +186,7 @@ def test_a_success_rate_is_judged_where_it_is_logged() -> None:
     lengths = rolling([0.0] * 60)
     keys: dict[str, Any] = {"tag": "rollout/success_rate", "only_if_logged": True}
     assert learning(logged, *lengths, **keys).outcome is PASS
-    never = replace(logged, values=np.zeros(60))
+    never = structs.replace(logged, values=np.zeros(60))
     assert learning(never, *lengths, **keys).outcome is WARN
     absent = check(facts_of(*lengths), type="improvement", min=LEVELS_50K, **keys)
     assert isinstance(absent, NotApplicable)
@@ -232,7 +232,7 @@ def test_a_task_in_which_the_policy_hardly_matters_is_undecided(
     for seed in range(100):
         episodes = np.random.default_rng(seed).normal(100.0, 10.0, (12, 10))
         found = evaluations(list(episodes.mean(axis=1)))
-        found[1] = replace(found[1], values=episodes.std(axis=1))
+        found[1] = structs.replace(found[1], values=episodes.std(axis=1))
         outcomes.append(learning(*found, min=levels, **keys).outcome)
     assert outcomes.count(WARN) >= 97
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
+from msgspec import structs
 
 from gates.checks.check import Peers
 from gates.checks.gate_file import load_gate
@@ -241,7 +241,7 @@ def test_few_logged_updates_say_nothing_about_their_end(rows: int) -> None:
             run.tags[tag] = found.where(slice(0, rows))
     facts = RunFacts(log=run.log(), run=None, stage="5k", planned_steps=5_000)
     check = next(c for c in load_gate("5k").checks if c.id == "updates_go_on")
-    said = msgspec.structs.replace(check, min_points=1).judge(facts, Peers()).finding
+    said = structs.replace(check, min_points=1).judge(facts, Peers()).finding
     assert isinstance(said, NotApplicable) is (rows < 3)
 
 
@@ -257,7 +257,7 @@ def test_a_reward_that_is_not_finite_is_the_environments(tag: str) -> None:
     run = make(Recipe())
     values = run.tags[tag].values.copy()
     values[len(values) // 2] = np.nan
-    run.tags[tag] = replace(run.tags[tag], values=values)
+    run.tags[tag] = structs.replace(run.tags[tag], values=values)
     assert "environment_not_finite" in causes(judge(run))
 
 
@@ -266,5 +266,5 @@ def test_a_reward_that_the_networks_ruined_is_not_the_environments() -> None:
     for tag in ("debug/reward_mean", "train/episode_reward", "train/critic_loss", "train/q1_value"):
         values = run.tags[tag].values.copy()
         values[run.tags[tag].steps >= 3_000] = np.nan
-        run.tags[tag] = replace(run.tags[tag], values=values)
+        run.tags[tag] = structs.replace(run.tags[tag], values=values)
     assert "environment_not_finite" not in causes(judge(run))

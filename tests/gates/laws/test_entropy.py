@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from gates.checks.gate_file import load_gate
 from gates.facts.run_facts import RunFacts
@@ -88,7 +88,7 @@ def test_a_temperature_that_is_logged_at_other_steps_is_no_crash() -> None:
     for tag, value in SOUND.items():
         run.set(tag, value)
     temperature = run.tags["train/ent_coef"]
-    run.tags["train/ent_coef"] = replace(temperature, steps=temperature.steps + 1)
+    run.tags["train/ent_coef"] = structs.replace(temperature, steps=temperature.steps + 1)
     result = judge_log(
         run.log(), run=RunInfo(source="run.json", algorithm="sac"), directory=Path("run"),
         gate=load_gate("5k"), stage="5k", planned_steps=run.recipe.steps,

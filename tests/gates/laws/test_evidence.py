@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from gates.checks.gate_file import load_gate
 from gates.facts.run_facts import RunFacts
@@ -138,7 +138,7 @@ def run_with(changes: dict[str, float], recipe: Recipe) -> Run:
 def judge(run: Run, *, promised: bool = True) -> GateResult:
     info = run.run_info()
     if info is not None:
-        info = replace(info, evidence=promised, train={**CONFIG, **info.train})
+        info = structs.replace(info, evidence=promised, train={**CONFIG, **info.train})
     return judge_log(
         run.log(),
         run=info,
@@ -190,7 +190,9 @@ def test_evidence_that_was_promised_and_is_missing_is_no_go() -> None:
 def test_no_noise_on_target_actions_is_right_where_none_is_configured() -> None:
     for noise, verdict in ((0.0, Outcome.PASS), (0.3, Outcome.FAIL)):
         run = run_with({"bellman/target_noise": noise}, Recipe(own=True))
-        info = replace(run.run_info(), evidence=True, train={**CONFIG, "target_policy_noise": 0.0})
+        info = structs.replace(
+            run.run_info(), evidence=True, train={**CONFIG, "target_policy_noise": 0.0}
+        )
         result = judge_log(
             run.log(), run=info, directory=Path("run"), gate=load_gate("5k"), stage="5k",
             planned_steps=run.recipe.steps,
@@ -200,7 +202,7 @@ def test_no_noise_on_target_actions_is_right_where_none_is_configured() -> None:
 
 def test_encoders_in_bfloat16_are_not_held_to_exact_identities() -> None:
     run = run_with({"bellman/target_error": 0.003}, Recipe(own=True))
-    info = replace(run.run_info(), evidence=True, train={**CONFIG, "precision": "bf16"})
+    info = structs.replace(run.run_info(), evidence=True, train={**CONFIG, "precision": "bf16"})
     result = judge_log(
         run.log(), run=info, directory=Path("run"), gate=load_gate("5k"), stage="5k",
         planned_steps=run.recipe.steps,
@@ -225,7 +227,7 @@ def test_targets_that_are_configured_to_stand_are_found_as_well() -> None:
     run = make(Recipe(train_freq=1, own=True))
     q1 = run.get("train/q1_value").copy()
     run.set_values(q1, np.full(len(q1), 0.1))
-    info = replace(run.run_info(), train={**CONFIG, "tau": 0.0})
+    info = structs.replace(run.run_info(), train={**CONFIG, "tau": 0.0})
     moved = targets_move(RunFacts(log=run.log(), run=info, stage="5k", planned_steps=5_000))
     assert isinstance(moved, Quantity)
     assert moved.series.values[0] < 0.02

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec import structs
 
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
@@ -164,7 +163,7 @@ def test_rewards_that_cancel_have_no_ratio() -> None:
     run.set("debug/reward_mean", run.noise(0.1))
     returns = run.tags["train/episode_reward"]
     alternating = returns.values * np.resize([1.0, -1.0], len(returns))
-    run.tags["train/episode_reward"] = replace(returns, values=alternating)
+    run.tags["train/episode_reward"] = structs.replace(returns, values=alternating)
     found = evaluate("batch_reward_over_episode_reward", facts(run))
     assert isinstance(found, Missing)
     assert found.not_applicable
@@ -199,7 +198,7 @@ def test_two_runs_in_one_directory_have_too_many_episode_steps() -> None:
 
 def test_means_over_episodes_are_no_episodes() -> None:
     run = make(Recipe())
-    run.tags["train/episode_length"] = replace(
+    run.tags["train/episode_length"] = structs.replace(
         run.tags["train/episode_length"], aggregated="means over 100 episodes"
     )
     found = evaluate("episode_steps_over_steps", facts(run))
@@ -258,7 +257,7 @@ def test_a_full_buffer_forgets_old_episodes() -> None:
     run = make(Recipe(own=True, steps=9000))
     lengths, returns = (run.tags[f"train/episode_{k}"] for k in ("length", "reward"))
     late = lengths.steps > 4000
-    run.tags["train/episode_reward"] = replace(
+    run.tags["train/episode_reward"] = structs.replace(
         returns, values=np.where(late, 100.0, 1.0) * lengths.values
     )
     recent = np.where(run.steps > 6000, 100.0, np.where(run.steps > 4000, 50.0, 1.0))
@@ -274,7 +273,7 @@ def test_clipped_rewards_are_not_compared() -> None:
     run = make(Recipe(own=True))
     info = run.run_info()
     assert info is not None
-    clipped = replace(info, train={**info.train, "reward_clip": 1.0})
+    clipped = structs.replace(info, train={**info.train, "reward_clip": 1.0})
     found = evaluate(
         "batch_reward_over_episode_reward",
         RunFacts(log=run.log(), run=clipped, stage="5k", planned_steps=5000),
@@ -297,7 +296,7 @@ def test_a_running_scale_is_divided_out_point_by_point() -> None:
 )
 def test_a_law_of_td3_does_not_apply_to_another_algorithm(algorithm: str, applies: bool) -> None:
     run = make(Recipe())
-    told = replace(run.run_info() or RunInfo(source="given"), algorithm=algorithm)
+    told = structs.replace(run.run_info() or RunInfo(source="given"), algorithm=algorithm)
     own = RunFacts(log=run.log(), run=told, stage="5k", planned_steps=run.recipe.steps)
     found = evaluate("actor_loss_plus_actor_q", own)
     assert isinstance(found, Quantity) is applies
@@ -325,7 +324,7 @@ def test_a_run_whose_first_episode_outlasts_the_stage_is_not_asked_for_episodes(
     info = run.run_info()
     assert info is not None
     other = RunFacts(
-        log=run.log(), run=replace(info, every_episode=False), stage="5k", planned_steps=1
+        log=run.log(), run=structs.replace(info, every_episode=False), stage="5k", planned_steps=1
     )
     found = evaluate("replay_q_over_returns", other)
     assert isinstance(found, Missing)
@@ -362,7 +361,7 @@ def test_rewards_that_hardly_differ_do_not_show_one_batch(spread: float, batches
     run.set("debug/reward_std", spread)
     for tag in ("debug/reward_mean", "debug/reward_std"):
         found = run.tags[tag]
-        run.tags[tag] = replace(
+        run.tags[tag] = structs.replace(
             found,
             steps=found.steps[:batches],
             values=found.values[:batches],
@@ -431,7 +430,7 @@ def test_rewards_of_n_step_returns_are_not_compared(law: LawName) -> None:
 def test_frames_may_be_counted_by_another_trainer(own: bool, unproven: bool) -> None:
     run = make(Recipe(own=own))
     lengths = run.tags["train/episode_length"]
-    run.tags["train/episode_length"] = replace(lengths, values=4.0 * lengths.values)
+    run.tags["train/episode_length"] = structs.replace(lengths, values=4.0 * lengths.values)
     found = quantity("episode_steps_over_steps", run)
     assert found.series.values[0] == pytest.approx(4.0, rel=0.05)
     assert bool(found.unproven) is unproven

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from gates.findings import Verdict
 from gates.regress.evidence import Curve, Fault, RunEvidence, broken_run
@@ -54,18 +54,20 @@ def judged(
 def rounded(seed: int) -> RunEvidence:
     run = evidence(seed)
     curves = {tag: Curve(c.steps, c.values * (1 + 1e-6)) for tag, c in run.curves.items()}
-    return replace(run, curves=curves)
+    return structs.replace(run, curves=curves)
 
 
 def less_often(seed: int) -> RunEvidence:
     run = evidence(seed)
     curves = {tag: Curve(c.steps[::2], c.values[::2]) for tag, c in run.curves.items()}
-    return replace(run, curves=curves)
+    return structs.replace(run, curves=curves)
 
 
 def one_tag_fewer(seed: int) -> RunEvidence:
     run = evidence(seed)
-    return replace(run, curves={t: c for t, c in run.curves.items() if t != "agent/total_updates"})
+    return structs.replace(
+        run, curves={t: c for t, c in run.curves.items() if t != "agent/total_updates"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def one_tag_fewer(seed: int) -> RunEvidence:
         (lambda seed: evidence(seed, stream=1, returns=3.0), "changed", 8),
         (lambda seed: evidence(seed, faults=(DEAD,)), "worse", 3),
         (lambda seed: broken_run(seed, "exit code 1"), "worse", 3),
-        (lambda seed: replace(evidence(seed), required=frozenset()), "worse", 3),
+        (lambda seed: structs.replace(evidence(seed), required=frozenset()), "worse", 3),
     ],
 )
 def test_a_change_is_judged_with_as_few_seeds_as_it_takes(head, answer, seeds):
@@ -106,7 +108,7 @@ def test_what_was_known_before_the_change_or_comes_now_and_then_is_not_blamed():
 
     assert judged(always, always).answer == "same"
     assert judged(always, once).answer in ("changed", "no_difference")
-    found = judged(lambda seed: replace(once(seed), curves=evidence(seed, stream=1).curves))
+    found = judged(lambda seed: structs.replace(once(seed), curves=evidence(seed, stream=1).curves))
     assert found.answer == "no_difference"
     assert found.faults[0].seeds == (1,)
 
@@ -124,7 +126,7 @@ def test_missing_runs_never_pass():
     few = judge_pairs([(evidence(s), evidence(s, stream=1)) for s in range(5)], last=True)
     assert few is not None
     assert few.verdict is Verdict.CONDITIONAL
-    nothing_common = replace(evidence(0), curves={"x/y": Curve(STEPS, STEPS.astype(float))})
+    nothing_common = structs.replace(evidence(0), curves={"x/y": Curve(STEPS, STEPS.astype(float))})
     assert judge_pairs([(evidence(0), nothing_common)], last=False) is None
 
 

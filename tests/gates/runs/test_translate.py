@@ -62,7 +62,7 @@ def test_the_canonical_tags_are_those_of_the_trainer() -> None:
 
 
 def test_shipped_dialects_are_sound_and_named_after_their_files() -> None:
-    shipped = shipped_dialects()
+    shipped = tuple(shipped_dialects())
     assert {"gonogo", "av_td3", "sb3", "sbx", "cleanrl", "tianshou"} <= {d.name for d in shipped}
     assert tuple(d.name for d in shipped) == dialect_names()
     for each in shipped:

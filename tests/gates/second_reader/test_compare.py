@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import logging
 import struct
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
@@ -47,8 +47,8 @@ def write(folder: Path, *parts: bytes, name: str = NAME) -> Path:
 
 
 def with_values(log: EventLog, tag: str, values: list[float]) -> EventLog:
-    changed = replace(log.series[tag], values=np.array(values))
-    return replace(log, series={**log.series, tag: changed})
+    changed = structs.replace(log.series[tag], values=np.array(values))
+    return structs.replace(log, series={**log.series, tag: changed})
 
 
 @pytest.mark.skipif(
@@ -90,12 +90,16 @@ def test_missing_and_invented_points_and_tags_are_contradictions(tmp_path: Path)
     write(tmp_path, VERSION, *(record(s, a=float(s), b=1.0) for s in (1, 2, 3)))
     log = read_events(tmp_path)
     a, b = log.series["a"], log.series["b"]
-    shorter = replace(a, steps=a.steps[:2], values=a.values[:2], wall_times=a.wall_times[:2])
-    twice = replace(a, **{k: np.tile(getattr(a, k), 2) for k in ("steps", "values", "wall_times")})
-    moved = replace(a, steps=a.steps + 1)
+    shorter = structs.replace(
+        a, steps=a.steps[:2], values=a.values[:2], wall_times=a.wall_times[:2]
+    )
+    twice = structs.replace(
+        a, **{k: np.tile(getattr(a, k), 2) for k in ("steps", "values", "wall_times")}
+    )
+    moved = structs.replace(a, steps=a.steps + 1)
     for series in ({"a": shorter, "b": b}, {"a": twice, "b": b}, {"a": moved, "b": b}, {"a": a}):
-        assert not cross_check(replace(log, series=series), tmp_path).agrees
-    check = cross_check(replace(log, series={**log.series, "c": b}), tmp_path)
+        assert not cross_check(structs.replace(log, series=series), tmp_path).agrees
+    check = cross_check(structs.replace(log, series={**log.series, "c": b}), tmp_path)
     assert not check.agrees
     assert check.differences == ("'c': 3 points here, 0 with tbparse",)
 
@@ -140,7 +144,7 @@ def test_a_purge_that_was_not_applied_is_a_contradiction(tmp_path: Path) -> None
     write(tmp_path, VERSION, start(4), record(4, b=1.0), name=LATER)
     log = read_events(tmp_path)
     assert cross_check(log, tmp_path).agrees
-    assert not cross_check(replace(log, series={**log.series, **whole}), tmp_path).agrees
+    assert not cross_check(structs.replace(log, series={**log.series, **whole}), tmp_path).agrees
 
 
 def test_tensor_scalars_are_compared_with_the_tensors(tmp_path: Path) -> None:

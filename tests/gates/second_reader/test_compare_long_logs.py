@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 
@@ -48,7 +48,9 @@ def log(tmp_path: Path) -> EventLog:
 
 
 def changed(log: EventLog, **keys: np.ndarray) -> EventLog:
-    return replace(log, series={**log.series, "b": replace(log.series["b"], **keys)})
+    return structs.replace(
+        log, series={**log.series, "b": structs.replace(log.series["b"], **keys)}
+    )
 
 
 def test_stretches_of_a_long_log_agree(tmp_path: Path, log: EventLog) -> None:
@@ -88,7 +90,7 @@ def test_points_that_were_lost_at_an_end_are_found(tmp_path: Path, log: EventLog
 
 
 def test_a_tag_that_was_overlooked_is_found(tmp_path: Path, log: EventLog) -> None:
-    assert contradicted(cross_check(replace(log, series={"a": log.series["a"]}), tmp_path))
+    assert contradicted(cross_check(structs.replace(log, series={"a": log.series["a"]}), tmp_path))
 
 
 def test_what_a_reader_cannot_find_is_found(

@@ -6,11 +6,11 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
@@ -68,8 +68,8 @@ def test_a_process_finds_what_is_found_here(
     assert beside(log, tmp_path) == here
     assert len(here.differences) >= 3
     assert not here.agrees
-    wrong = replace(log.series["a"], values=np.zeros(len(log.series["a"])))
-    changed = replace(log, series={**log.series, "a": wrong})
+    wrong = structs.replace(log.series["a"], values=np.zeros(len(log.series["a"])))
+    changed = structs.replace(log, series={**log.series, "a": wrong})
     assert beside(changed, tmp_path) == cross_check(changed, tmp_path)
     assert not beside(changed, tmp_path).explained_by_damage
     assert capfd.readouterr() == ("", "")

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from gates.checks.gate_file import load_gate, parse_gate
 from gates.checks.seeds_needed import SeedsNeeded, seeds_needed_of
@@ -198,7 +199,7 @@ def test_the_spread_of_returns_is_told_with_its_cause(
     values: list[float | None], error: float | None, outcome: Outcome, says: str
 ) -> None:
     some = [
-        replace(run(seed, GO), score=None if value is None else score(value, error=error))
+        structs.replace(run(seed, GO), score=None if value is None else score(value, error=error))
         for seed, value in enumerate(values)
     ]
     joint = judge_seeds(some, stage="50k", needed="all")
@@ -210,7 +211,7 @@ def test_the_spread_of_returns_is_told_with_its_cause(
 
 def test_returns_are_not_judged_where_learning_is_not() -> None:
     some = [
-        replace(run(seed, GO, value=value), result=result(seed, Verdict.GO, learning=False))
+        structs.replace(run(seed, GO, value=value), result=result(seed, Verdict.GO, learning=False))
         for seed, value in enumerate([0.0, 1.0, 90.0])
     ]
     joint = judge_seeds(some, stage="5k", needed="all")
@@ -233,7 +234,7 @@ def test_seeds_of_two_recipes_are_no_group(change: dict[str, object], says: str)
     some = runs(GO, GO, GO)
     own = some[1].result
     assert own is not None
-    some[1] = replace(some[1], result=replace(own, **change))  # type: ignore[arg-type]
+    some[1] = structs.replace(some[1], result=replace(own, **change))  # type: ignore[arg-type]
     joint = judge_seeds(some, stage="50k", needed="all")
     assert joint.verdict is Verdict.NO_GO
     assert joint.deciding.startswith("not decided, the ")
@@ -242,7 +243,9 @@ def test_seeds_of_two_recipes_are_no_group(change: dict[str, object], says: str)
 
 def test_a_seed_of_an_older_trainer_is_no_part_of_the_group() -> None:
     some = runs(GO, GO, GO)
-    joint = judge_seeds([*some[:2], replace(some[2], outdated=True)], stage="50k", needed="all")
+    joint = judge_seeds(
+        [*some[:2], structs.replace(some[2], outdated=True)], stage="50k", needed="all"
+    )
     assert joint.verdict is Verdict.NO_GO
     assert joint.deciding == "not decided, another recipe or version of the trainer was used."
     assert found(joint, "seeds_same_recipe").parts[0].endswith("used for seed 2.")
@@ -250,7 +253,7 @@ def test_a_seed_of_an_older_trainer_is_no_part_of_the_group() -> None:
 
 def test_the_same_training_twice_is_found() -> None:
     some = runs(GO, GO, GO)
-    some[2] = replace(some[2], result=some[0].result)
+    some[2] = structs.replace(some[2], result=some[0].result)
     joint = judge_seeds(some, stage="50k", needed=1)
     assert joint.verdict is Verdict.NO_GO
     assert joint.deciding == ("seeds 0 and 2 are the same training.")

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from gates.findings import Outcome, Verdict
 from gates.seeds.judge import judge_seeds
@@ -90,7 +89,9 @@ def test_seeds_that_passed_without_a_gain_are_no_evidence_of_learning():
 
 
 def test_verdicts_count_where_a_return_is_missing():
-    without = [replace(seed, score=None) if seed.seed == 2 else seed for seed in seeds("GGGGGG")]
+    without = [
+        structs.replace(seed, score=None) if seed.seed == 2 else seed for seed in seeds("GGGGGG")
+    ]
     found = seeds_answer(without, "all", LOOKS, learning_judged=True)
     assert (found.answer, found.counted) == ("passes", "verdicts")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -139,7 +137,7 @@ def test_every_form_of_the_report_has_the_table(healthy_case):
     judgement, context = healthy_case
     log = log_of(*judgement.log.series.values(), *evaluated(), *ended())
     judgement, context = (
-        replace(judgement, log=log),
+        structs.replace(judgement, log=log),
         structs.replace(context, final_evaluation=WHOLE),
     )
     plots = draw_stage_plots(judgement.result, log, context.config)
@@ -154,9 +152,9 @@ def test_every_form_of_the_report_has_the_table(healthy_case):
 
 def test_endings_are_grouped_by_step():
     half = [*ended(20, "off_road")]
-    later = [replace(s, steps=s.steps + 500) for s in ended(20, "time_limit")]
+    later = [structs.replace(s, steps=s.steps + 500) for s in ended(20, "time_limit")]
     both = [
-        replace(
+        structs.replace(
             a,
             steps=np.concatenate([a.steps, b.steps]),
             values=np.concatenate([a.values, b.values]),
@@ -192,7 +190,7 @@ def test_any_values_make_a_section_or_none(points, broken):
     steps, values = [s for s, _ in points], [v for _, v in points]
     log = log_of(
         *(series(f"driving/end_{name}", steps, values) for name in ENDINGS),
-        *(replace(s, values=np.array(broken)) for s in evaluated()),
+        *(structs.replace(s, values=np.array(broken)) for s in evaluated()),
     )
     with np.errstate(all="ignore"):
         driving_view(log, None)

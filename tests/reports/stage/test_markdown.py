@@ -86,7 +86,7 @@ def test_the_fix_is_a_diff_and_a_command_that_can_be_copied(leak_case):
 def test_a_cause_that_nobody_knows_is_said_to_be_unknown(leak_case):
     judgement, context = leak_case
     result = replace(judgement.result, diagnoses=(), unexplained="Log `features/actor_cnn_l2`.")
-    markdown = render_stage_markdown(replace(judgement, result=result), context, ())
+    markdown = render_stage_markdown(structs.replace(judgement, result=result), context, ())
     assert "Log `features/actor_cnn_l2`." in markdown
     assert "Diagnosis" in _headings(markdown)
 
@@ -96,7 +96,7 @@ def test_the_configuration_falls_back_to_what_the_run_says(healthy_case):
     info = RunInfo(source="run.json", train={"tau": 0.5})
     bare = structs.replace(context, config={})
     assert "Hyperparameters" not in render_stage_markdown(judgement, bare, ())
-    markdown = render_stage_markdown(replace(judgement, run_info=info), bare, ())
+    markdown = render_stage_markdown(structs.replace(judgement, run_info=info), bare, ())
     assert "| target averaging (tau) | **0.5** | 0.005 | 0.005 | 0.005 |" in markdown
 
 
@@ -239,7 +239,7 @@ def test_an_empty_run_still_gets_a_report(build, tmp_path):
         inputs=(), not_decided=(), seed=None,
     )  # fmt: skip
     context = build.context(config={}, speed=None, next_stage=None, rerun_command="")
-    empty = replace(build.log(), files=())
+    empty = structs.replace(build.log(), files=())
     path = write_stage_report(Judgement(result=result, log=empty, run_info=None), context, tmp_path)
     text = path.read_text(encoding="utf-8")
     assert text.startswith("# NO-GO at 5k: 0 tags were logged\n")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from msgspec import structs
 
 from gates.findings import Diagnosis, Fix, Outcome, Verdict
 from gates.judge import Judgement
@@ -49,9 +50,11 @@ HOSTILE = (
 def _judgement(build, name):
     """A judgement that holds `name` wherever text comes from outside."""
     log = build.training_log(leak=True)
-    renamed = replace(log.series["train/q1_value"], tag=name)
-    component = replace(log.series["reward_components/safety"], tag=f"reward_components/{name}")
-    log = replace(
+    renamed = structs.replace(log.series["train/q1_value"], tag=name)
+    component = structs.replace(
+        log.series["reward_components/safety"], tag=f"reward_components/{name}"
+    )
+    log = structs.replace(
         log,
         series={**log.series, name: renamed, component.tag: component},
         skipped_tags={name: name},
