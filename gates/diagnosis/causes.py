@@ -449,6 +449,22 @@ CAUSES: Mapping[str, Cause] = {
         ),
         rank=3,
     ),
+    "exploration_biased": Cause(
+        title="Exploration goes to one side",
+        meaning=(
+            "The environment receives actions that lie above the policy's far more often than below, or the other way "
+            "round, so the buffer does not hold what lies on the other side."
+        ),
+        refuted_by=(
+            "As many steps above the policy's action as below it (env/exploration_side near 0), or actions that are "
+            "not made by adding noise to the policy's."
+        ),
+        instruction=(
+            "Look for noise with a mean, for noise that is only positive, such as an absolute value or a uniform draw "
+            "from 0 to 1, and for an offset that is added to the actions after the policy."
+        ),
+        rank=3,
+    ),
     "exploration_off": Cause(
         title="No exploration noise is configured",
         meaning="A deterministic policy acts in training, so the buffer holds only what it does anyway.",

@@ -130,6 +130,18 @@ MEASURED_AGAIN: tuple[Law, ...] = (
         algorithms=TD3_LIKE,
     ),
     Law(
+        name="exploration_side",
+        words="share of the noise on actions that is positive less that which is negative",
+        quantity=witness.exploration_side,
+        fact=lambda b: f"{b.share} more of the noise on actions goes to one side than to the other",
+        assumes=(
+            "The noise is as often positive as negative, whatever its size; that of single steps is independent, or "
+            "counts for as few steps as are.",
+            "Steps drawn at random, without the policy, are left out.",
+        ),
+        only_if_logged=True,
+    ),
+    Law(
         name="target_error",
         words="relative difference of the TD target from its definition",
         quantity=recomputed.target_error,

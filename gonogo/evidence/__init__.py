@@ -9,6 +9,7 @@ In: networks, optimisers and batches of a running training. Out: a run directory
     measures      what was seen of an update -> tags
     parts         actor and critic, their encoders and the rest
     live          judges the run while it trains, and when it is over
+    exploration   noise on the actions, from those of the environment and of the policy
     episodes      single episodes, from rewards and ends of each step
     generators    random generators stay as they are while the policy is evaluated
     replaced      a method that is looked at for a while

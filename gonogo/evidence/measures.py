@@ -82,6 +82,7 @@ def tags_of(
     """Return the value of each tag that can be told from what was seen; one transfer to the host."""
     values: Values = {
         **_of_batch(seen.batch),
+        **_batch_size(seen),
         **_of_critics(seen, loss_weight),
         **_of_actor(seen),
         **_of_policy(seen, low, high),
@@ -106,6 +107,14 @@ def _of_batch(batch: Batch | None) -> Values:
         "debug/effective_discount": (gamma * (1.0 - terminated)).mean(),
         **_spread("debug/reward", batch.reward.flatten().float()),
     }
+
+
+def _batch_size(seen: Seen) -> Values:
+    """Of rewards and of Q in the critics' loss the fewer: a critic may be asked of more rows than it learns from."""
+    if seen.batch is None or 0 not in seen.replay_q_gradient:
+        return {}
+    rows = min(seen.batch.reward.numel(), seen.replay_q_gradient[0].numel())
+    return {"agent/batch_size": float(rows)}
 
 
 def _of_critics(seen: Seen, loss_weight: float | None) -> Values:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFrequencyUnit
 
@@ -86,12 +87,11 @@ def _noise(model: OffPolicyAlgorithm) -> dict[str, float]:
 
 
 def exploration_noise(model: OffPolicyAlgorithm) -> float | None:
-    """Return the standard deviation of the noise on actions; 0 without, None where the actor itself is random."""
+    """Return the standard deviation of normal noise on actions: 0 without noise, None of another one, or of SAC."""
     if not hasattr(model, "target_policy_noise"):
         return None
     noise: Any = model.action_noise
     noise = getattr(noise, "base_noise", noise)
-    sigma = getattr(noise, "_sigma", None)
     if noise is None:
         return 0.0
-    return None if sigma is None else float(np.mean(sigma))
+    return float(np.mean(noise._sigma)) if isinstance(noise, NormalActionNoise) else None

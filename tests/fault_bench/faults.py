@@ -440,6 +440,13 @@ SILENT: dict[str, Fault] = {
     "exploration times four": Fault(
         cause="exploration_enlarged", patch=lambda: injections.exploration_times(4.0)
     ),
+    "exploration shifted": Fault(
+        cause="exploration_biased", patch=lambda: injections.exploration_shifted(1.0)
+    ),
+    "exploration positive": Fault(
+        cause="exploration_biased", patch=injections.exploration_positive
+    ),
+    "batch of 32": Fault(cause="config_not_applied", patch=lambda: injections.batch_of(32)),
     "maximum for minimum": Fault(cause="target_of_maximum", patch=injections.max_for_min),
     "hidden gamma^2": Fault(cause="target_discount", patch=injections.hidden_discount),
     "targets never updated": Fault(cause="target_frozen", patch=injections.target_never_updated),

@@ -78,6 +78,16 @@ def drawn_from(first: float, last: float) -> AbstractContextManager[Any]:
     return mock.patch.object(ReplayBuffer, "_draw", draw)
 
 
+def batch_of(rows: int) -> AbstractContextManager[Any]:
+    """Draw batches of another size than is configured."""
+    sample = ReplayBuffer.sample
+
+    def fewer(buffer: ReplayBuffer, _: int, *rest: Any) -> Batch:
+        return sample(buffer, rows, *rest)
+
+    return mock.patch.object(ReplayBuffer, "sample", fewer)
+
+
 def half_of_the_environments() -> AbstractContextManager[Any]:
     """Draw batches from the first half of the environments only."""
     draw = ReplayBuffer._draw
@@ -227,9 +237,24 @@ def zero_observations_in_the_buffer() -> AbstractContextManager[Any]:
     )
 
 
+def exploration_times(factor: float) -> AbstractContextManager[Any]:
+    """Draw larger or smaller noise for the actions than is configured."""
+    return _exploration(lambda noise: factor * noise)
+
+
+def exploration_shifted(by: float) -> AbstractContextManager[Any]:
+    """Draw noise with a mean, in units of its deviation."""
+    return _exploration(lambda noise: noise + by)
+
+
+def exploration_positive() -> AbstractContextManager[Any]:
+    """Draw the size of the noise only."""
+    return _exploration(np.abs)
+
+
 @contextlib.contextmanager
-def exploration_times(factor: float) -> Iterator[None]:
-    """Draw other noise for the actions than is configured."""
+def _exploration(change: Callable[[np.ndarray], np.ndarray]) -> Iterator[None]:
+    """Change the noise that is drawn for the actions."""
 
     class Other:
         def __init__(self, generator: np.random.Generator) -> None:
@@ -237,7 +262,7 @@ def exploration_times(factor: float) -> Iterator[None]:
             self._normal = generator.normal
 
         def normal(self, _mean: float, _deviation: float, shape: Any) -> np.ndarray:
-            return factor * self._normal(0.0, 1.0, shape)
+            return change(self._normal(0.0, 1.0, shape))
 
     build = RandomStreams.__init__
 

@@ -13,6 +13,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
+from stable_baselines3.common.noise import NormalActionNoise
 from torch import nn
 
 
@@ -200,6 +201,31 @@ def _delay_ignored(model: Any) -> None:
     model.policy_delay = Always(2)
 
 
+def _batch_of_16(model: Any) -> None:
+    sample = model.replay_buffer.sample
+    model.replay_buffer.sample = lambda _, *args, **kwargs: sample(16, *args, **kwargs)
+
+
+def _noise_shifted(model: Any) -> None:
+    model.action_noise._mu = model.action_noise._mu + model.action_noise._sigma
+
+
+def _noise_positive(model: Any) -> None:
+    class Positive(NormalActionNoise):
+        def __call__(self) -> Any:
+            return np.abs(super().__call__())
+
+    model.action_noise = Positive(model.action_noise._mu, model.action_noise._sigma)
+
+
+def _noise_times_four(model: Any) -> None:
+    class Larger(NormalActionNoise):
+        def __call__(self) -> Any:
+            return 4.0 * super().__call__()
+
+    model.action_noise = Larger(model.action_noise._mu, model.action_noise._sigma)
+
+
 def _policys_actions(model: Any, batch: Any) -> Any:
     with torch.no_grad():
         return batch._replace(actions=model.actor(batch.observations))
@@ -266,6 +292,12 @@ FAULTS: dict[str, Fault] = {
     ),
     "running sums": Fault(causes=("reward_accumulated",), inject=_sums()),
     "no exploration": Fault(causes=("exploration_off",), recipe={"noise": 0.0}),
+    "exploration shifted": Fault(causes=("exploration_biased",), inject=_noise_shifted),
+    "exploration positive": Fault(causes=("exploration_biased",), inject=_noise_positive),
+    "exploration times four": Fault(causes=("exploration_enlarged",), inject=_noise_times_four),
+    "batch of 16": Fault(
+        causes=("config_not_applied",), inject=_batch_of_16, algorithms=TD3_AND_SAC
+    ),
     "equal critics": Fault(causes=("identical_critics",), inject=_twins),
     "loss broadcast": Fault(
         causes=("one_target_for_all",),

@@ -80,6 +80,7 @@ UPDATE_TAGS: tuple[Tag, ...] = (
     ),
     Tag("agent/total_updates", "update", "count", "critic updates so far"),
     Tag("agent/actor_updates", "update", "count", "actor updates so far"),
+    Tag("agent/batch_size", "update", "count", "transitions that the critic's loss is about"),
     Tag("agent/buffer_size", "update", "count", "transitions in the replay buffer"),
     Tag("agent/actor_lr", "update", "1", "learning rate of the actor MLP"),
     Tag("agent/critic_lr", "update", "1", "learning rate of the critic MLP"),
@@ -166,6 +167,12 @@ EVIDENCE_TAGS: tuple[Tag, ...] = (
         "env/exploration",
         "1",
         "mean |a - pi(s)| in the newest 1,000 steps of the environment, random exploration left out",
+    ),
+    _evidence(
+        "env/exploration_side",
+        "share",
+        "share of a > pi(s) less share of a < pi(s) in the same steps, |pi(s)| < 0.999; the largest of the action's "
+        "entries; left out where fewer than 250 steps are independent",
     ),
     _evidence(
         "bellman/target_error",

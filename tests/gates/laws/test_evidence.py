@@ -37,6 +37,7 @@ SOUND = {
     "replay/unevenness": 0.06,
     "replay/policy_distance": 0.5,
     "env/exploration": 0.07,
+    "env/exploration_side": 0.05,
     "agent/exploration_noise": 0.1,
     "bellman/target_error": 1e-7,
     "bellman/target_error_of_maximum": 0.01,
@@ -107,6 +108,8 @@ FAULTS = {
     "unseen action": ({"sees/q_action": 1e-8}, "critic_ignores_action"),
     "no exploration": ({"env/exploration": 0.0}, "exploration_missing"),
     "much exploration": ({"env/exploration": 0.3}, "exploration_enlarged"),
+    "exploration above": ({"env/exploration_side": 0.6}, "exploration_biased"),
+    "exploration below": ({"env/exploration_side": -0.6}, "exploration_biased"),
     "maximum": (
         {"bellman/target_error": 0.01, "bellman/target_error_of_maximum": 1e-7},
         "target_of_maximum",
