@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import NormalActionNoise
@@ -55,6 +56,8 @@ def environment(model: BaseAlgorithm) -> dict[str, Any]:
         "observation_space": str(model.observation_space),
         "action_space": str(model.action_space),
     }
+    if isinstance(model.action_space, spaces.Box):
+        found["action_dim"] = int(np.prod(model.action_space.shape))
     # An environment in another process is not asked: it dies of an answer that cannot be pickled.
     here = getattr(getattr(model.env, "unwrapped", None), "envs", ())
     spec = getattr(getattr(here[0], "unwrapped", None), "spec", None) if here else None

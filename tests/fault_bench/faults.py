@@ -516,6 +516,36 @@ FAULTS |= {
     for name, fault in SILENT.items()
     if name not in HARDEST
 }
+NOISE = "torch.randn_like(batch.action)"
+CRITIC_LOSS = "torch.stack([functional.mse_loss(q, target_q) for q in q_values]).sum()"
+FAULTS |= {
+    f"pendulum: {name}": dataclasses.replace(fault, recipe="pendulum: plain")
+    for name, fault in {
+        "target actions not clipped": Fault(
+            cause="target_action_wrong",
+            patch=lambda: injections.update_with(").clamp(-1.0, 1.0)", ")"),
+        ),
+        "smoothing to one side": Fault(
+            cause="target_action_wrong",
+            patch=lambda: injections.update_with(NOISE, "torch.rand_like(batch.action)"),
+        ),
+        "one smoothing noise for all": Fault(
+            cause="target_action_wrong",
+            patch=lambda: injections.update_with(
+                NOISE, "torch.randn_like(batch.action[:1]).expand_as(batch.action)"
+            ),
+        ),
+        "only the first critic is trained": Fault(
+            cause="critic_partly_trained",
+            patch=lambda: injections.update_with(
+                CRITIC_LOSS, "functional.mse_loss(q_values[0], target_q)"
+            ),
+        ),
+        "actor's optimiser holds the critic": Fault(
+            cause="optimisers_overlap", patch=injections.actors_optimiser_holds_the_critic
+        ),
+    }.items()
+}
 FAULTS |= {
     f"reward: {name}": Fault(
         cause="reward_hacking", patch=patch, stage="50k", steps=12_000, stops=False

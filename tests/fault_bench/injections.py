@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import inspect
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -86,6 +88,27 @@ def batch_of(rows: int) -> AbstractContextManager[Any]:
         return sample(buffer, rows, *rest)
 
     return mock.patch.object(ReplayBuffer, "sample", fewer)
+
+
+def update_with(right: str, wrong: str, method: str = "update") -> AbstractContextManager[Any]:
+    """Train with the lines of the agent's own update, one of them mistaken."""
+    source = textwrap.dedent(inspect.getsource(getattr(TD3, method)))
+    assert right in source, right
+    scope = dict(vars(td3))
+    exec(source.replace(right, wrong), scope)  # noqa: S102
+    return mock.patch.object(TD3, method, scope[method])
+
+
+@contextlib.contextmanager
+def actors_optimiser_holds_the_critic() -> Iterator[None]:
+    """Give the actor's optimiser the critic's weights as well, and its loss the way to them."""
+
+    def change(agent: TD3) -> None:
+        agent.actor_optimizer = agent._adam("actor_cnn", "actor_mlp", "critic_mlp")
+
+    whole = update_with("inputs=[*self.actor.parameters()]", "", "_update_actor")
+    with _built(change), whole:
+        yield
 
 
 def half_of_the_environments() -> AbstractContextManager[Any]:

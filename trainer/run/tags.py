@@ -189,6 +189,12 @@ EVIDENCE_TAGS: tuple[Tag, ...] = (
     _evidence(
         "bellman/target_noise", "1", "max |a' - pi'(s')|: target smoothing that the loss used"
     ),
+    _evidence("bellman/target_action", "1", "max |a'|"),
+    _evidence(
+        "bellman/target_noise_side",
+        "share",
+        "|share of a' > pi'(s') less share of a' < pi'(s')|, |pi'(s')| < 0.999",
+    ),
     _evidence(
         "bellman/q_error",
         "share",
@@ -232,6 +238,11 @@ EVIDENCE_TAGS: tuple[Tag, ...] = (
     ),
     _evidence("critics/disagreement", "spreads", "mean |q_1 - q_2| / std(y)"),
     _evidence(
+        "sees/q_entries",
+        "share",
+        "entries of the vector at which the slope of Q1(s, a) is not 0 in some row",
+    ),
+    _evidence(
         "sees/q_action", "share", "mean |Q1(s, a_j) - Q1(s, a)| / mean |Q1(s, a)|; j: another row"
     ),
     *(
@@ -243,6 +254,21 @@ EVIDENCE_TAGS: tuple[Tag, ...] = (
             f"sees/policy_{kind}", "1", f"mean |pi(s_j) - pi(s)|; s_j: s with another row's {kind}"
         )
         for kind in _KINDS
+    ),
+    _evidence(
+        "weights/critic_reached",
+        "share",
+        "tensors of the critic's MLP that the critic's optimiser changes in this update",
+    ),
+    _evidence(
+        "weights/critic_moved_by_actor",
+        "share",
+        "tensors of the critic's MLP that the actor's optimiser changes",
+    ),
+    _evidence(
+        "weights/actor_moved_by_critic",
+        "share",
+        "tensors of the actor's MLP that the critic's optimiser changes; here 1 if any",
     ),
     *(
         _evidence(
