@@ -154,7 +154,6 @@ class Growth(Struct, frozen=True, kw_only=True):
     law: Literal["power law", "exponential"]
     rate: float
     """Exponent of the power law, or growth per unit of progress of the logarithm."""
-    log_offset: float
     r_squared: float
     """Of the logarithms."""
     rival_r_squared: float
@@ -162,12 +161,6 @@ class Growth(Struct, frozen=True, kw_only=True):
     doubling: float
     """Progress in which the value doubles at the end of the series; infinite when it falls."""
     points: int
-
-    def at(self, progress: float) -> float:
-        """Return the fitted |value| at a progress; infinite when that overflows."""
-        scale = float(np.log(progress)) if self.law == "power law" else progress
-        exponent = self.log_offset + self.rate * scale
-        return float(np.exp(exponent)) if exponent < 700 else float("inf")
 
 
 def fit_growth(progress: FloatArray, values: FloatArray, *, floor: float = 1e-6) -> Growth | None:
@@ -180,26 +173,26 @@ def fit_growth(progress: FloatArray, values: FloatArray, *, floor: float = 1e-6)
     power, exponential = _line(np.log(x), y), _line(x, y)
     end = float(x.max())
     # An exponential is believed only over three doublings; extrapolated from less it forecasts nonsense.
-    if power[2] >= exponential[2] or abs(exponential[0]) * float(np.ptp(x)) < np.log(8.0):
-        rate, offset, r_squared = power
+    if power[1] >= exponential[1] or abs(exponential[0]) * float(np.ptp(x)) < np.log(8.0):
+        rate, r_squared = power
         doubling = end * (2.0 ** (1.0 / rate) - 1.0) if rate > 1e-3 else float("inf")
-        return Growth(law="power law", rate=rate, log_offset=offset, r_squared=r_squared,
-                      rival_r_squared=exponential[2], doubling=doubling, points=len(x))  # fmt: skip
-    rate, offset, r_squared = exponential
+        return Growth(law="power law", rate=rate, r_squared=r_squared,
+                      rival_r_squared=exponential[1], doubling=doubling, points=len(x))  # fmt: skip
+    rate, r_squared = exponential
     doubling = float(np.log(2.0)) / rate if rate > 0 else float("inf")
-    return Growth(law="exponential", rate=rate, log_offset=offset, r_squared=r_squared,
-                  rival_r_squared=power[2], doubling=doubling, points=len(x))  # fmt: skip
+    return Growth(law="exponential", rate=rate, r_squared=r_squared,
+                  rival_r_squared=power[1], doubling=doubling, points=len(x))  # fmt: skip
 
 
-def _line(x: FloatArray, y: FloatArray) -> tuple[float, float, float]:
-    """Return slope, offset and R squared of the least-squares line."""
+def _line(x: FloatArray, y: FloatArray) -> tuple[float, float]:
+    """Return slope and R squared of the least-squares line."""
     dx, dy = x - x.mean(), y - y.mean()
     variance = float(dx @ dx)
     slope = float(dx @ dy) / variance if variance > 0 else 0.0
     total = float(dy @ dy)
     residual = dy - slope * dx
     r_squared = 1.0 - float(residual @ residual) / total if total > 0 else 0.0
-    return slope, float(y.mean()) - slope * float(x.mean()), r_squared
+    return slope, r_squared
 
 
 class Interval(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, Outcome
@@ -232,6 +233,14 @@ def _same(facts: RunFacts, key: str, tag: str, tolerance: float) -> Iterator[Con
     yield ConfiguredValue(key=key, configured=configured, observed=shown, agrees=agrees, where=tag)
 
 
+def _batch_size(facts: RunFacts) -> Iterator[ConfiguredValue]:
+    """Another trainer may learn from several rows of each transition: those of a sequence, or copies."""
+    for found in _same(facts, "batch_size", "agent/batch_size", 0.0):
+        rows = found.observed / found.configured if found.configured > 0 else 0.0
+        several = rows > 1 and rows.is_integer()
+        yield replace(found, agrees=True) if several and not facts.own_trainer else found
+
+
 def _gamma(facts: RunFacts) -> Iterator[ConfiguredValue]:
     configured = facts.run.number("gamma") if facts.run else None
     measured = facts.measured_gamma
@@ -318,6 +327,7 @@ RULES: tuple[Callable[[RunFacts], Iterator[ConfiguredValue]], ...] = (
     _learning_starts,
     _rates,
     _reward_scale,
+    _batch_size,
     _gamma,
     _clipping,
     _buffer,

@@ -33,7 +33,7 @@ class GateSpec(Keys, frozen=True, kw_only=True):
     steps: Count | None = None
     """Environment steps of the stage; used as the plan when the run does not tell its own."""
     next_steps: Count | None = None
-    """Environment steps of the stage that a GO would start, for forecasts."""
+    """Environment steps of the stage that a GO would start."""
     not_decided: tuple[str, ...] = ()
     """What this stage cannot decide, one sentence each."""
     seeds_needed: SeedsNeeded = "all"

@@ -379,6 +379,19 @@ CAUSES: Mapping[str, Cause] = {
         ),
         rank=1,
     ),
+    "temperature_flees": Cause(
+        title="The temperature moves away from its target",
+        meaning=(
+            "The temperature rises while the policy is more random than its target entropy, or falls while it is "
+            "less; or the target is more than any policy can have."
+        ),
+        refuted_by="A temperature that falls while policy/entropy is above the target, and rises while it is below.",
+        instruction=(
+            "loss of the temperature = -(log_alpha (log pi + target_entropy)).mean(), log pi detached; target_entropy "
+            "is usually minus the number of the action's entries."
+        ),
+        rank=1,
+    ),
     "temperature_too_high": Cause(
         title="Entropy outweighs the rewards",
         meaning="With this fixed temperature the best policy is nearly random, whatever the rewards say.",
@@ -392,7 +405,9 @@ CAUSES: Mapping[str, Cause] = {
             "The next action of the targets comes from another network than the target actor, or its noise is missing "
             "or not clipped; so targets hold more of the critic's errors."
         ),
-        refuted_by="bellman/target_noise above 0 and within target_noise_clip.",
+        refuted_by=(
+            "bellman/target_noise above 0 and within target_noise_clip, on both sides, and actions within their limits."
+        ),
         instruction=(
             "next_action = (actor_target(next_obs) + clamp(noise, -clip, clip)).clamp(-1, 1); check that the target "
             "actor is used, that noise is added, and that it is clipped before it is."
@@ -426,6 +441,33 @@ CAUSES: Mapping[str, Cause] = {
         ),
         rank=1,
     ),
+    "critic_partly_trained": Cause(
+        title="A part of the critic is never trained",
+        meaning=(
+            "Some weights of the critics stay as they were initialised: a critic is missing from the loss or from the "
+            "optimiser, and still enters the minimum of every target."
+        ),
+        refuted_by="Weights that all change in an update (weights/critic_reached of 1).",
+        instruction="Sum the losses of all critics before going backward; give the optimiser all of their weights.",
+        rank=1,
+    ),
+    "optimisers_overlap": Cause(
+        title="An optimiser moves the other network",
+        meaning=(
+            "The actor's step changes the critic, so that Q rises without a better action; or the critic's step "
+            "changes the actor."
+        ),
+        refuted_by="Weights that only their own optimiser changes (weights/critic_moved_by_actor of 0).",
+        instruction="Give the actor's optimiser the actor's weights only, and the critic's optimiser the critic's.",
+        rank=0,
+    ),
+    "entries_unseen": Cause(
+        title="Entries of the observation never reach the critic",
+        meaning="Q does not change with some entries of the observation, so nothing can be learned from them.",
+        refuted_by="Entries that are left out on purpose, or a slope of Q at each entry (sees/q_entries of 1).",
+        instruction="Look for a slice, mask or concatenation before the networks that loses a part of the observation.",
+        rank=3,
+    ),
     "exploration_missing": Cause(
         title="Configured exploration noise does not reach the environment",
         meaning=(
@@ -446,6 +488,22 @@ CAUSES: Mapping[str, Cause] = {
         instruction=(
             "Look for noise that is added twice, scaled to other units than the action, or drawn with a variance in "
             "place of a deviation, and for another policy than the trained one that acts."
+        ),
+        rank=3,
+    ),
+    "exploration_biased": Cause(
+        title="Exploration goes to one side",
+        meaning=(
+            "The environment receives actions that lie above the policy's far more often than below, or the other way "
+            "round, so the buffer does not hold what lies on the other side."
+        ),
+        refuted_by=(
+            "As many steps above the policy's action as below it (env/exploration_side near 0), or actions that are "
+            "not made by adding noise to the policy's."
+        ),
+        instruction=(
+            "Look for noise with a mean, for noise that is only positive, such as an absolute value or a uniform draw "
+            "from 0 to 1, and for an offset that is added to the actions after the policy."
         ),
         rank=3,
     ),

@@ -16,6 +16,7 @@ OFF = 1e-3
 """Distance of a weight from 1 that is not rounding."""
 OUTWEIGHS = 5.0
 FROZEN = 1e-7
+WRONG_WAY = 0.5
 _TERMS = (
     ("entropy_in_targets", "the targets"),
     ("entropy_in_actor_loss", "the actor's loss"),
@@ -64,6 +65,21 @@ def temperature_frozen(signs: Signs) -> Suspicion | None:
     return Suspicion(cause="temperature_frozen", evidence=evidence)
 
 
+def temperature_flees(signs: Signs) -> Suspicion | None:
+    """The temperature goes the wrong way, or its target cannot be reached."""
+    evidence = []
+    way, target = signs.law("temperature_direction"), signs.law("entropy_target_in_reach")
+    if way is not None and way.points >= FEW and way.series.values[0] < -WRONG_WAY:
+        evidence.append(
+            f"The agreement of the temperature's changes with the entropy that is missing is "
+            f"{format_number(float(way.series.values[0]))} over {way.points} logged updates; 1 is right."
+        )
+    if target is not None and target.series.values[0] > 1.0:
+        size = format_number(float(target.series.values[0]))
+        evidence.append(f"The target entropy is {size} times the largest that actions can have.")
+    return Suspicion(cause="temperature_flees", evidence=tuple(evidence)) if evidence else None
+
+
 def temperature_too_high(signs: Signs) -> Suspicion | None:
     """A fixed temperature makes entropy worth more than rewards."""
     share = signs.law_tail("entropy_over_reward")
@@ -90,6 +106,7 @@ ENTROPY_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (
     entropy_term_wrong,
     log_prob_wrong,
     temperature_frozen,
+    temperature_flees,
     temperature_too_high,
     stochastic_actor_descends,
 )

@@ -20,6 +20,10 @@ DOWNHILL = -0.5
 DOWNHILL_STEPS = -0.05
 LEFT_OVER = 0.01
 """Share of a gradient that was there before the backward pass."""
+ONE_SIDED = 0.75
+"""Share of the noise on target actions on one side less that on the other."""
+PARTLY = 0.9
+"""Share of the critic's tensors below which a part of it is not trained."""
 TINY_STEP = 1e-3
 """Learning rates that an Adam step never falls below while gradients are there."""
 
@@ -56,14 +60,65 @@ def target_wrong(signs: Signs) -> Suspicion | None:
 
 
 def target_action_wrong(signs: Signs) -> Suspicion | None:
-    """The next action is not the target actor's with clipped noise."""
+    """The next action is not the target actor's with clipped noise, within the limits of actions."""
+    evidence = []
     quantity = signs.law("target_smoothing")
-    if quantity is None or quantity.points < FEW or 1e-6 <= quantity.series.values[0] <= 1.001:
+    if (
+        quantity is not None
+        and quantity.points >= FEW
+        and not 1e-6 <= quantity.series.values[0] <= 1.001
+    ):
+        evidence.append(
+            f"In {quantity.points} measured updates target actions break their definition: {quantity.note}."
+        )
+    beyond = signs.law("target_action")
+    if beyond is not None and beyond.points >= FEW and beyond.series.values.max() > 1.001:
+        size = format_number(float(beyond.series.values.max()))
+        evidence.append(f"Target actions reach {size} times the limit of the actions.")
+    side = broken(signs, "target_noise_side", ONE_SIDED)
+    if side is not None:
+        evidence.append(
+            f"In {side.points} measured updates the noise of all target actions has one sign."
+        )
+    return Suspicion(cause="target_action_wrong", evidence=tuple(evidence)) if evidence else None
+
+
+def critic_partly_trained(signs: Signs) -> Suspicion | None:
+    """Some weights of the critics never change, and others do."""
+    quantity = signs.law("critic_reached")
+    if quantity is None or quantity.points < FEW:
+        return None
+    share = finite_median(quantity.series.values)
+    if not 0.0 < share < PARTLY:
         return None
     evidence = (
-        f"In {quantity.points} measured updates target actions break their definition: {quantity.note}.",
+        f"An update changes {format_share(share)} of the critics' tensors, in {quantity.points} logged updates.",
     )
-    return Suspicion(cause="target_action_wrong", evidence=evidence)
+    return Suspicion(cause="critic_partly_trained", evidence=evidence)
+
+
+def optimisers_overlap(signs: Signs) -> Suspicion | None:
+    """An optimiser changes the other network."""
+    quantity = broken(signs, "moved_by_the_other", WRONG)
+    if quantity is None:
+        return None
+    share = format_share(finite_median(quantity.series.values))
+    evidence = (f"{quantity.tags[0]} is {share} in {quantity.points} logged updates.",)
+    return Suspicion(cause="optimisers_overlap", evidence=evidence)
+
+
+def entries_unseen(signs: Signs) -> Suspicion | None:
+    """Q does not answer to some entries of the observation, and answers to others."""
+    quantity = signs.law("q_sees_entries")
+    if quantity is None or quantity.points < FEW:
+        return None
+    share = float(np.nanmax(quantity.series.values))
+    if not 0.0 < share < 1.0:
+        return None
+    evidence = (
+        f"Q answers to {format_share(share)} of the observation's entries, in {quantity.points} measured updates.",
+    )
+    return Suspicion(cause="entries_unseen", evidence=evidence)
 
 
 def target_out_of_step(signs: Signs) -> Suspicion | None:
@@ -165,6 +220,9 @@ def weights_barely_move(signs: Signs) -> Suspicion | None:
 RECOMPUTED_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (
     target_wrong,
     target_action_wrong,
+    critic_partly_trained,
+    optimisers_overlap,
+    entries_unseen,
     target_out_of_step,
     actor_descends,
     gradients_add_up,

@@ -95,7 +95,14 @@ def updates_stopped(_signs: Signs, findings: tuple[Finding, ...]) -> Suspicion |
 
 
 def stopped_early(signs: Signs, findings: tuple[Finding, ...]) -> Suspicion | None:
-    """The plan was not reached."""
+    """The plan was not reached; where the live gate ended the run, what it found is to be mended."""
+    stopped = _failed(findings, "live_gate")
+    if stopped is not None:
+        return Suspicion(
+            cause="stopped_early",
+            evidence=stopped.evidence,
+            instruction="Mend what the live gate found, then train to the planned step: the run did not end by itself.",
+        )
     finding = _failed(findings, "completeness") or _failed(findings, "run_finished")
     if finding is None:
         return None

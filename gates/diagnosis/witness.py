@@ -18,6 +18,8 @@ EXACT = 1e-5
 WRONG = 1e-4
 NO_NOISE, MUCH_NOISE = 1e-3, 1.6
 """Noise on the actions over the configured one."""
+ONE_SIDED = 0.25
+"""Share of the steps with noise to one side less that to the other."""
 OPPOSITE = -0.99
 FEW = 3
 WRONG_OBS, AT_ENDS = 1e-5, 0.2
@@ -175,6 +177,22 @@ def exploration_not_configured(signs: Signs) -> Suspicion | None:
     return Suspicion(cause=cause, evidence=evidence)
 
 
+def exploration_to_one_side(signs: Signs) -> Suspicion | None:
+    """Actions are above the policy's far more often than below, or the other way round."""
+    quantity = signs.law("exploration_side")
+    if quantity is None or quantity.points < FEW:
+        return None
+    share = finite_median(quantity.series.values)
+    if not abs(share) > ONE_SIDED:
+        return None
+    mostly = "above" if share > 0 else "below"
+    evidence = (
+        f"Of the newest 1,000 steps {format_share(abs(share))} more are {mostly} the policy's action than on the other "
+        f"side of it, in {quantity.points} measured updates.",
+    )
+    return Suspicion(cause="exploration_biased", evidence=evidence)
+
+
 def exploration_off(signs: Signs) -> Suspicion | None:
     """No noise is configured, and the actor draws none."""
     noise = signs.trace("agent/exploration_noise")
@@ -190,6 +208,7 @@ WITNESS_RULES: tuple[Callable[[Signs], Suspicion | None], ...] = (
     drawn_unevenly,
     actions_not_taken,
     observations_differ,
+    exploration_to_one_side,
     exploration_not_configured,
     exploration_off,
 )

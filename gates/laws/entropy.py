@@ -35,6 +35,46 @@ def temperature_moves(facts: RunFacts) -> Quantity | Missing:
     return of_run("temperature_moves", facts, spread, len(values), formula, "train/ent_coef")
 
 
+def temperature_direction(facts: RunFacts) -> Quantity | Missing:
+    """Sum of d log(alpha) (target - entropy) over that of absolute values: 1 where alpha follows, -1 where it flees.
+
+    d is the change between two logged updates, the entropy the mean of both.
+    """
+    found = facts.need("train/ent_coef", "policy/entropy")
+    target = facts.run.number("target_entropy") if facts.run is not None else None
+    if isinstance(found, Missing):
+        return found
+    if target is None or not _is_trained(facts):
+        reason = "no temperature is trained towards a known entropy"
+        return Missing(reason=reason, not_applicable=True)
+    steps, (temperature, entropy) = align(*found)
+    if len(steps) < 3 or not (temperature > 0).all():
+        return Missing(reason="fewer than three temperatures above 0", not_applicable=True)
+    work = np.diff(np.log(temperature)) * (target - (entropy[1:] + entropy[:-1]) / 2.0)
+    size = float(np.abs(work).sum())
+    if not size > 0:
+        return Missing(reason="the temperature does not change", not_applicable=True)
+    formula = "sum d log(train/ent_coef) (target - policy/entropy) / sum of the absolute values"
+    value = float(work.sum()) / size
+    return of_run("temperature_direction", facts, value, len(work), formula, "train/ent_coef")
+
+
+def entropy_target_in_reach(facts: RunFacts) -> Quantity | Missing:
+    """Configured target entropy over the largest one that actions in [-1, 1] can have, log 2 for each entry."""
+    found, run = facts.need("train/ent_coef"), facts.run
+    if isinstance(found, Missing):
+        return found
+    target = run.number("target_entropy") if run is not None else None
+    entries = run.env.get("action_dim") if run is not None else None
+    if target is None or not isinstance(entries, int) or entries < 1 or not _is_trained(facts):
+        reason = "target entropy or length of the actions is not known"
+        return Missing(reason=reason, not_applicable=True)
+    share = target / (entries * float(np.log(2.0)))
+    formula = "target_entropy / (action_dim log 2)"
+    points = len(found[0])
+    return of_run("entropy_target_in_reach", facts, share, points, formula, "train/ent_coef")
+
+
 def entropy_over_reward(facts: RunFacts) -> Quantity | Missing:
     """Entropy bonus of a step over the size of a reward, |alpha H| / (|mean r| + std r).
 

@@ -130,6 +130,18 @@ MEASURED_AGAIN: tuple[Law, ...] = (
         algorithms=TD3_LIKE,
     ),
     Law(
+        name="exploration_side",
+        words="share of the noise on actions that is positive less that which is negative",
+        quantity=witness.exploration_side,
+        fact=lambda b: f"{b.share} more of the noise on actions goes to one side than to the other",
+        assumes=(
+            "The noise is as often positive as negative, whatever its size; that of single steps is independent, or "
+            "counts for as few steps as are.",
+            "Steps drawn at random, without the policy, are left out.",
+        ),
+        only_if_logged=True,
+    ),
+    Law(
         name="target_error",
         words="relative difference of the TD target from its definition",
         quantity=recomputed.target_error,
@@ -170,6 +182,53 @@ MEASURED_AGAIN: tuple[Law, ...] = (
         assumes=(
             "The configuration tells the noise on target actions and its clip, in units of the action range [-1, 1].",
         ),
+    ),
+    Law(
+        name="target_action",
+        words="largest next action in the targets / limit of the actions",
+        quantity=recomputed.target_action,
+        fact=lambda b: f"next actions in the targets reach {b.times} the limit of the actions",
+        assumes=("Networks see actions scaled to [-1, 1].",),
+        only_if_logged=True,
+    ),
+    Law(
+        name="target_noise_side",
+        words="share of the noise on target actions on one side less that on the other",
+        quantity=recomputed.target_noise_side,
+        fact=lambda b: (
+            f"{b.share} more of the noise on target actions is on one side than on the other"
+        ),
+        assumes=("Noise is drawn for each transition, and is as often positive as negative.",),
+        only_if_logged=True,
+    ),
+    Law(
+        name="critic_reached",
+        words="share of the critics' tensors that an update changes",
+        quantity=recomputed.critic_reached,
+        fact=lambda b: f"an update changes {b.share} of the critics' weights only",
+        assumes=(
+            "Each tensor that needs a gradient is used, and steps are larger than its rounding.",
+        ),
+        algorithms=TD3_AND_SAC,
+        only_if_logged=True,
+    ),
+    Law(
+        name="moved_by_the_other",
+        words="share of the weights that the other network's optimiser changes",
+        quantity=recomputed.moved_by_the_other,
+        fact=lambda b: f"{b.share} of a network's weights are changed by the other one's optimiser",
+        assumes=("Actor and critic have an optimiser each; weights that both use are left out.",),
+        algorithms=TD3_AND_SAC,
+        only_if_logged=True,
+    ),
+    Law(
+        name="q_sees_entries",
+        words="share of the observation's entries that change Q",
+        quantity=recomputed.q_sees_entries,
+        fact=lambda b: f"Q answers to {b.share} of the observation's entries only",
+        assumes=("No entry is left out on purpose; so it only warns.",),
+        algorithms=TD3_AND_SAC,
+        only_if_logged=True,
     ),
     Law(
         name="targets_tau",

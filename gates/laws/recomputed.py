@@ -46,6 +46,24 @@ def target_error(facts: RunFacts) -> Quantity | Missing:
     return _rounds_coarsely(facts) or of_tag("target_error", "bellman/target_error")(facts)
 
 
+target_action = of_tag("target_action", "bellman/target_action")
+target_noise_side = of_tag("target_noise_side", "bellman/target_noise_side")
+critic_reached = of_tag("critic_reached", "weights/critic_reached")
+q_sees_entries = of_tag("q_sees_entries", "sees/q_entries")
+
+
+def moved_by_the_other(facts: RunFacts) -> Quantity | Missing:
+    """Share of a network's tensors that the other one's optimiser changes, the larger of both; 0 where none does."""
+    tags = [f"weights/{one}_moved_by_{other}" for one, other in (NETWORKS, NETWORKS[::-1])]
+    found = any_of(facts, *tags)
+    if isinstance(found, Missing):
+        return found
+    series = max(found, key=lambda each: finite_median(each.values))
+    steps, (values,) = align(series)
+    moved = derived("moved_by_the_other", steps, values, series.tag)
+    return Quantity(series=moved, points=len(steps), tags=(series.tag,))
+
+
 def critic_loss_error(facts: RunFacts) -> Quantity | Missing:
     """Difference of the critic's loss from the squared errors of Q(s, a), computed again; 0 up to rounding."""
     coarse = _rounds_coarsely(facts)

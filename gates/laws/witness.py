@@ -50,6 +50,7 @@ reward_moved = of_tag("reward_moved", "replay/reward_moved")
 reward_error = of_tag("reward_error", "replay/reward_error")
 terminated_error = of_tag("terminated_error", "replay/terminated_error")
 action_error = of_tag("action_error", "replay/action_error")
+exploration_side = of_tag("exploration_side", "env/exploration_side")
 
 
 def draws_uneven(facts: RunFacts) -> Quantity | Missing:
@@ -61,7 +62,10 @@ def draws_uneven(facts: RunFacts) -> Quantity | Missing:
     found = measured(facts, "replay/unevenness")
     if isinstance(found, Missing):
         return found
+    logged = facts.series("agent/batch_size")
     batch = facts.run.number("batch_size") if facts.run else None
+    if logged is not None and logged.values.min() > 0:
+        batch = float(logged.values.min())
     if batch is None:
         return Missing(reason="the batch size is not configured", not_applicable=True)
     steps, (values,) = align(found[0])

@@ -7,13 +7,14 @@ In: networks, optimisers and batches of a running training. Out: a run directory
     again         the same update computed a second time, now and then
     entropy       the entropy term of SAC
     measures      what was seen of an update -> tags
+    moved         which weights an optimiser's step changes
     parts         actor and critic, their encoders and the rest
     live          judges the run while it trains, and when it is over
+    exploration   noise on the actions, from those of the environment and of the policy
     episodes      single episodes, from rewards and ends of each step
     generators    random generators stay as they are while the policy is evaluated
     replaced      a method that is looked at for a while
-    run_files     run.json, status.json, event files, and the note of an error
-    event_writer  the trainer's writer of event files under a name of its own
+    run_files     run.json, status.json, event files by the trainer's `event_writer`, and the note of an error
     guard         an error here ends the evidence, never the training
 
 Nothing here draws a random number, changes a gradient or switches a module's mode.

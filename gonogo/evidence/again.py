@@ -24,6 +24,10 @@ WEIGHTS = 256
 """Weights of each tensor that stand for it."""
 MOST_UPDATES_BETWEEN = 1_000
 TINY = 1e-12
+INSIDE = 0.999
+"""Size of a policy's action below which noise can move it to both sides."""
+SAME_ACTION = 1e-6
+"""Difference of two actions below which they are the same."""
 ROUNDING = 1e-6
 """Distance of two networks, relative, below which their weights are the same up to rounding."""
 
@@ -87,6 +91,9 @@ class Again:
         for kind, of_other_rows in view.others.items():
             other = view.values(of_other_rows(obs), action)
             self.values[f"sees/q_{kind}"] = (other[0] - q[0]).abs().mean() / size
+        seen_entries = _entries_seen(view.values, obs, action)
+        if seen_entries is not None:
+            self.values["sees/q_entries"] = seen_entries
         self._of_units(obs, action)
         asked = torch.stack([each[:ROWS] for each in seen.replay_q.values()])
         if targets is not None and len(asked) > 1 and bool((targets != targets[0]).any()):
@@ -98,8 +105,7 @@ class Again:
             return
         next_obs, next_action = _rows(batch.next_obs), seen.next_action[:ROWS]
         if view.target_act is not None:
-            noise = (next_action - view.target_act(next_obs)).abs().max()
-            self.values["bellman/target_noise"] = noise
+            self.values |= _of_target_actions(next_action, view.target_act(next_obs))
             self._of_targets(targets[:ROWS], view.target_values(next_obs, next_action), None)
         elif view.log_prob is not None and seen.next_drawn is not None:
             drawn = seen.next_drawn
@@ -205,6 +211,32 @@ class Again:
         size = a.norm() * b.norm()
         if bool(size > 0):
             self.values[tag] = (a @ b) / size
+
+
+def _entries_seen(
+    values: Callable[[Any, Tensor], Tensor], obs: Any, action: Tensor
+) -> Tensor | None:
+    """Return the share of an observation's entries that the first critic answers to; None where it is no vector."""
+    if not isinstance(obs, Tensor) or obs.dim() != 2 or not obs.is_floating_point():
+        return None
+    tried = obs.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        (slopes,) = torch.autograd.grad(values(tried, action)[0].sum(), tried)
+    return (slopes != 0).any(dim=0).float().mean()
+
+
+def _of_target_actions(action: Tensor, policy: Tensor) -> Values:
+    """Describe the next actions of the targets beside those of the target actor, both `float[rows, action_dim]`."""
+    noise = action - policy
+    values: Values = {
+        "bellman/target_noise": noise.abs().max(),
+        "bellman/target_action": action.abs().max(),
+    }
+    free = noise[policy.abs() < INSIDE]
+    if len(free) >= ROWS // 2:
+        above, below = (free > SAME_ACTION).float().mean(), (free < -SAME_ACTION).float().mean()
+        values["bellman/target_noise_side"] = (above - below).abs()
+    return values
 
 
 def _rows(values: Any) -> Any:

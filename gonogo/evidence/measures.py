@@ -87,6 +87,7 @@ def tags_of(
     """Return the value of each tag that can be told from what was seen; one transfer to the host."""
     values: Values = {
         **_of_batch(seen.batch),
+        **_batch_size(seen),
         **_of_critics(seen, loss_weight),
         **_of_actor(seen),
         **_of_policy(seen, low, high),
@@ -114,6 +115,14 @@ def _of_batch(batch: Batch | None) -> Values:
     if isinstance(gamma, Tensor) and 0.0 < batch.gamma_of_a_step < 1.0:
         values["replay/n_steps"] = gamma.log().mean() / math.log(batch.gamma_of_a_step)
     return values
+
+
+def _batch_size(seen: Seen) -> Values:
+    """Of rewards and of Q in the critics' loss the fewer: a critic may be asked of more rows than it learns from."""
+    if seen.batch is None or 0 not in seen.replay_q_gradient:
+        return {}
+    rows = min(seen.batch.reward.numel(), seen.replay_q_gradient[0].numel())
+    return {"agent/batch_size": float(rows)}
 
 
 def _of_critics(seen: Seen, loss_weight: float | None) -> Values:

@@ -61,6 +61,15 @@ class Networks:
         }
         return {name: parameters for name, parameters in found.items() if parameters}
 
+    def own_weights(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the trained parameters of actor and critics that the other does not have as well, without encoders."""
+        modules = [[*self.actor.parameters()], [p for c in self.critics for p in c.parameters()]]
+        encoders = [e for e in (self.actor_encoder, self.critic_encoder) if e is not None]
+        shared = {id(p) for e in encoders for p in e.parameters()}
+        shared |= {id(p) for p in modules[0]} & {id(p) for p in modules[1]}
+        actor, critic = (_trained(p for p in found if id(p) not in shared) for found in modules)
+        return actor, critic
+
 
 def last_tanh(module: nn.Module) -> nn.Module | None:
     """Return the last tanh that a network holds as a module; None when it holds none."""

@@ -12,6 +12,7 @@ from gonogo.evidence.again import Again
 from gonogo.evidence.entropy import Drawn
 from gonogo.evidence.guard import Guard
 from gonogo.evidence.measures import Batch, Seen, on_host, tags_of, td_errors
+from gonogo.evidence.moved import Moved
 from gonogo.evidence.parts import CRITIC, Networks
 from gonogo.evidence.replayed import Replayed
 
@@ -42,6 +43,7 @@ class Recorder:
         self._loss_scale = loss_scale
         self._parts = networks.parts()
         self._replayed = Replayed()
+        self._moved = Moved(networks)
         self._handles: list[_Handle] = []
         self._again: Again | None = None
         self._tags: dict[str, float] | None = None
@@ -66,6 +68,7 @@ class Recorder:
         self.cancel()
         self.seen, self._again = Seen(batch=batch), again
         self._actor_went_first = False
+        self._moved.values = {}
         self.skip()
         self._attach()
 
@@ -120,6 +123,7 @@ class Recorder:
             high=networks.action_high,
             loss_weight=networks.critic_loss_weight,
         )
+        self._tags |= self._moved.values
         if seen.batch is not None:
             moved = self._replayed.moved(seen.replay_inputs, seen.batch.reward)
             if moved is not None:
@@ -248,16 +252,21 @@ class Recorder:
     def _critic_steps(self, *_: object) -> None:
         """The critic's gradient is complete; what the actor's loss adds later does not count."""
         if self.seen is not None:
+            self._moved.steps("actor", "critic")
             self.seen.gradients = {p: _Closed(n) for p, n in self.seen.gradients.items()}
             errors = td_errors(self.seen, self.networks.critic_loss_weight)
             targets = self.seen.replay_q[0] - errors[0] if 0 in errors else None
             self._compute(lambda again, seen: again.of_critic_loss(seen, targets))
 
     def _actor_steps(self, *_: object) -> None:
+        if self.seen is not None:
+            self._moved.steps("critic")
         self._compute(lambda again, seen: again.of_actor_loss(seen))
 
     def _actor_stepped(self, *_: object) -> None:
         """The update is over, unless a loop trains its actor before its critics."""
+        if self.seen is not None:
+            self._moved.actor_stepped()
         self._compute(lambda again, _: again.of_steps())
         self._actor_went_first = self.seen is not None and not self.seen.replay_q_gradient
         if not self._actor_went_first:
@@ -265,6 +274,8 @@ class Recorder:
             self._close()
 
     def _critic_stepped(self, *_: object) -> None:
+        if self.seen is not None:
+            self._moved.critic_stepped()
         if self._actor_went_first:
             self._close()
 

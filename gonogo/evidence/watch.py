@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from gates.runs.heartbeat import Phase
 from gonogo.evidence.entropy import Drawn
+from gonogo.evidence.exploration import Exploration
 from gonogo.evidence.guard import Guard
 from gonogo.evidence.measures import Batch
 from gonogo.evidence.parts import Networks, last_tanh
@@ -51,6 +52,7 @@ class Watch:
         self._guard = Guard(self._note)
         self._gamma, self._every = gamma, every
         self._step = self._updates = self._actor_updates = self._due = self._waited = 0
+        self._exploration = Exploration(networks.action_low, networks.action_high)
         self._stride = 0
         """Largest number of steps between two batches."""
         self._closed = self._told = False
@@ -110,6 +112,19 @@ class Watch:
             self._recorder.draws(Drawn(log_prob=log_prob), weight)
 
         self._guard.call(draw, None)
+
+    def acted(self, action: ArrayLike | Tensor, policy: ArrayLike | Tensor | None) -> None:
+        """Say how the environments were stepped; call it after each step.
+
+        Args:
+            action: What they received, `float[envs, action_dim]` or `float[action_dim]`, in the bounds given before.
+            policy: The actor's action before noise was added; None where the step was drawn at random.
+        """
+
+        def take_down() -> None:
+            self._exploration.step(_rows(action), None if policy is None else _rows(policy))
+
+        self._guard.call(take_down, None)
 
     def episode(self, step: int, *, length: int, reward: float, terminated: bool) -> None:
         """Log a training episode that ended.
@@ -218,6 +233,7 @@ class Watch:
             "agent/actor_updates": float(self._actor_updates),
             "agent/actor_lr": float(self._networks.actor_optimizer.param_groups[-1]["lr"]),
             "agent/critic_lr": float(self._networks.critic_optimizer.param_groups[-1]["lr"]),
+            **self._exploration.tags(),
         }
         if self._files is not None:
             self._files.updates = self._updates
@@ -254,6 +270,11 @@ class Watch:
         self._let_go()
         if self._files is not None:
             self._files.note_end_of_evidence(error)
+
+
+def _rows(action: ArrayLike | Tensor) -> ArrayLike:
+    values = action.detach().cpu().numpy() if isinstance(action, Tensor) else np.asarray(action)
+    return np.atleast_2d(values)
 
 
 def watch(

@@ -9,6 +9,7 @@
     networks       their networks, and how they are asked again
     observations   parts of an observation by the kinds that tags name
     reported       PPO, A2C and DQN: what Stable-Baselines3 says itself, and the gradient before clipping
+    acting         noise on the actions of TD3 and DDPG
     ledger         what the environment received and gave, a witness for the buffer's batches
     configuration  hyperparameters of a model by the names of docs/run-directory.md
     evaluation     episodes of the policy without noise

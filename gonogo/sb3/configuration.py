@@ -6,8 +6,10 @@ import math
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFrequencyUnit
 
@@ -54,6 +56,8 @@ def environment(model: BaseAlgorithm) -> dict[str, Any]:
         "observation_space": str(model.observation_space),
         "action_space": str(model.action_space),
     }
+    if isinstance(model.action_space, spaces.Box):
+        found["action_dim"] = int(np.prod(model.action_space.shape))
     # An environment in another process is not asked: it dies of an answer that cannot be pickled.
     here = getattr(getattr(model.env, "unwrapped", None), "envs", ())
     spec = getattr(getattr(here[0], "unwrapped", None), "spec", None) if here else None
@@ -86,12 +90,11 @@ def _noise(model: OffPolicyAlgorithm) -> dict[str, float]:
 
 
 def exploration_noise(model: OffPolicyAlgorithm) -> float | None:
-    """Return the standard deviation of the noise on actions; 0 without, None where the actor itself is random."""
+    """Return the standard deviation of normal noise on actions: 0 without noise, None of another one, or of SAC."""
     if not hasattr(model, "target_policy_noise"):
         return None
     noise: Any = model.action_noise
     noise = getattr(noise, "base_noise", noise)
-    sigma = getattr(noise, "_sigma", None)
     if noise is None:
         return 0.0
-    return None if sigma is None else float(np.mean(sigma))
+    return float(np.mean(noise._sigma)) if isinstance(noise, NormalActionNoise) else None

@@ -95,9 +95,9 @@ class Evidence(BaseCallback):
         self._guard.call(self._begin, None)
 
     def _on_rollout_start(self) -> None:
+        self._after_updates()
         if self._updates is not None:
-            self._guard.call(self._updates.after_updates, None)
-            self._updates.detach()
+            self._guard.call(self._updates.before_rollout, None)
 
     def _on_step(self) -> bool:
         self._guard.call(self._step, None)
@@ -113,11 +113,16 @@ class Evidence(BaseCallback):
             self._guard.call(self._updates.before_updates, None)
 
     def _on_training_end(self) -> None:
-        self._on_rollout_start()
+        self._after_updates()
         self._guard.call(self._end, None)
         live = self._live
         if live is not None and self._files is not None:
             self._judging.call(lambda: live.judge(self.directory), None)
+
+    def _after_updates(self) -> None:
+        if self._updates is not None:
+            self._guard.call(self._updates.after_updates, None)
+            self._updates.detach()
 
     def _begin(self) -> None:
         model, now = self.model, self.model.num_timesteps

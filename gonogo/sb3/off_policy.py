@@ -15,6 +15,7 @@ from gonogo.evidence.guard import Guard
 from gonogo.evidence.measures import Batch
 from gonogo.evidence.recorder import Recorder
 from gonogo.evidence.replaced import Replaced
+from gonogo.sb3.acting import Acting
 from gonogo.sb3.configuration import exploration_noise
 from gonogo.sb3.evaluation import reward_factor
 from gonogo.sb3.ledger import Ledger, can_witness
@@ -50,6 +51,7 @@ class OffPolicyUpdates:
         self._again_due = 0
         """Number of updates after which one is computed again and its batch held against the ledger."""
         self._ledger = Ledger(model) if can_witness(model) else None
+        self._acting = None if self._stochastic else Acting(model, guard)
         self._witnessed: dict[str, float] = {}
         self._places: Any = None
 
@@ -58,14 +60,22 @@ class OffPolicyUpdates:
         """Whether the actor has an encoder with weights of its own."""
         return self._recorder.has_encoder
 
+    def before_rollout(self) -> None:
+        """Attach what is needed while the environment is stepped."""
+        if self._acting is not None:
+            self._acting.attach()
+
     def step(self, seen: dict[str, Any]) -> None:
         """Take down a step of the environment; `seen` are the local variables of the rollout."""
+        if self._acting is not None:
+            self._acting.step(seen)
         if self._ledger is not None:
             self._ledger.record(self._model, seen)
 
     def before_updates(self) -> None:
         """Attach what is needed when one of the updates that follow is due."""
         model = self._model
+        self.detach()
         self._update = int(model._n_updates)
         if model.num_timesteps <= model.learning_starts:
             return
@@ -88,6 +98,8 @@ class OffPolicyUpdates:
 
     def detach(self) -> None:
         """Take everything off the model, whatever happened."""
+        if self._acting is not None:
+            self._acting.detach()
         replaced, self._replaced = self._replaced, []
         for each in replaced:
             each.remove()
@@ -157,6 +169,8 @@ class OffPolicyUpdates:
         }
         if noise is not None:
             tags["agent/exploration_noise"] = noise
+        if self._acting is not None:
+            tags |= self._acting.tags()
         tags |= self._witnessed
         self._witnessed = {}
         self._write(tags)

@@ -40,6 +40,9 @@ class ReportedUpdates:
         self._norms: dict[int, Tensor] = {}
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
 
+    def before_rollout(self) -> None:
+        """Nothing of single steps is needed."""
+
     def step(self, seen: dict[str, Any]) -> None:
         """Nothing of single steps is needed."""
 

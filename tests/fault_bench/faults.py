@@ -440,6 +440,13 @@ SILENT: dict[str, Fault] = {
     "exploration times four": Fault(
         cause="exploration_enlarged", patch=lambda: injections.exploration_times(4.0)
     ),
+    "exploration shifted": Fault(
+        cause="exploration_biased", patch=lambda: injections.exploration_shifted(1.0)
+    ),
+    "exploration positive": Fault(
+        cause="exploration_biased", patch=injections.exploration_positive
+    ),
+    "batch of 32": Fault(cause="config_not_applied", patch=lambda: injections.batch_of(32)),
     "maximum for minimum": Fault(cause="target_of_maximum", patch=injections.max_for_min),
     "hidden gamma^2": Fault(cause="target_discount", patch=injections.hidden_discount),
     "targets never updated": Fault(cause="target_frozen", patch=injections.target_never_updated),
@@ -508,6 +515,36 @@ FAULTS |= {
     f"point goal: {name}": dataclasses.replace(fault, recipe="point goal: plain")
     for name, fault in SILENT.items()
     if name not in HARDEST
+}
+NOISE = "torch.randn_like(batch.action)"
+CRITIC_LOSS = "torch.stack([functional.mse_loss(q, target_q) for q in q_values]).sum()"
+FAULTS |= {
+    f"pendulum: {name}": dataclasses.replace(fault, recipe="pendulum: plain")
+    for name, fault in {
+        "target actions not clipped": Fault(
+            cause="target_action_wrong",
+            patch=lambda: injections.update_with(").clamp(-1.0, 1.0)", ")"),
+        ),
+        "smoothing to one side": Fault(
+            cause="target_action_wrong",
+            patch=lambda: injections.update_with(NOISE, "torch.rand_like(batch.action)"),
+        ),
+        "one smoothing noise for all": Fault(
+            cause="target_action_wrong",
+            patch=lambda: injections.update_with(
+                NOISE, "torch.randn_like(batch.action[:1]).expand_as(batch.action)"
+            ),
+        ),
+        "only the first critic is trained": Fault(
+            cause="critic_partly_trained",
+            patch=lambda: injections.update_with(
+                CRITIC_LOSS, "functional.mse_loss(q_values[0], target_q)"
+            ),
+        ),
+        "actor's optimiser holds the critic": Fault(
+            cause="optimisers_overlap", patch=injections.actors_optimiser_holds_the_critic
+        ),
+    }.items()
 }
 FAULTS |= {
     f"reward: {name}": Fault(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import inspect
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -76,6 +78,37 @@ def drawn_from(first: float, last: float) -> AbstractContextManager[Any]:
         return rows[chosen], slots[chosen]
 
     return mock.patch.object(ReplayBuffer, "_draw", draw)
+
+
+def batch_of(rows: int) -> AbstractContextManager[Any]:
+    """Draw batches of another size than is configured."""
+    sample = ReplayBuffer.sample
+
+    def fewer(buffer: ReplayBuffer, _: int, *rest: Any) -> Batch:
+        return sample(buffer, rows, *rest)
+
+    return mock.patch.object(ReplayBuffer, "sample", fewer)
+
+
+def update_with(right: str, wrong: str, method: str = "update") -> AbstractContextManager[Any]:
+    """Train with the lines of the agent's own update, one of them mistaken."""
+    source = textwrap.dedent(inspect.getsource(getattr(TD3, method)))
+    assert right in source, right
+    scope = dict(vars(td3))
+    exec(source.replace(right, wrong), scope)  # noqa: S102
+    return mock.patch.object(TD3, method, scope[method])
+
+
+@contextlib.contextmanager
+def actors_optimiser_holds_the_critic() -> Iterator[None]:
+    """Give the actor's optimiser the critic's weights as well, and its loss the way to them."""
+
+    def change(agent: TD3) -> None:
+        agent.actor_optimizer = agent._adam("actor_cnn", "actor_mlp", "critic_mlp")
+
+    whole = update_with("inputs=[*self.actor.parameters()]", "", "_update_actor")
+    with _built(change), whole:
+        yield
 
 
 def half_of_the_environments() -> AbstractContextManager[Any]:
@@ -227,9 +260,24 @@ def zero_observations_in_the_buffer() -> AbstractContextManager[Any]:
     )
 
 
+def exploration_times(factor: float) -> AbstractContextManager[Any]:
+    """Draw larger or smaller noise for the actions than is configured."""
+    return _exploration(lambda noise: factor * noise)
+
+
+def exploration_shifted(by: float) -> AbstractContextManager[Any]:
+    """Draw noise with a mean, in units of its deviation."""
+    return _exploration(lambda noise: noise + by)
+
+
+def exploration_positive() -> AbstractContextManager[Any]:
+    """Draw the size of the noise only."""
+    return _exploration(np.abs)
+
+
 @contextlib.contextmanager
-def exploration_times(factor: float) -> Iterator[None]:
-    """Draw other noise for the actions than is configured."""
+def _exploration(change: Callable[[np.ndarray], np.ndarray]) -> Iterator[None]:
+    """Change the noise that is drawn for the actions."""
 
     class Other:
         def __init__(self, generator: np.random.Generator) -> None:
@@ -237,7 +285,7 @@ def exploration_times(factor: float) -> Iterator[None]:
             self._normal = generator.normal
 
         def normal(self, _mean: float, _deviation: float, shape: Any) -> np.ndarray:
-            return factor * self._normal(0.0, 1.0, shape)
+            return change(self._normal(0.0, 1.0, shape))
 
     build = RandomStreams.__init__
 

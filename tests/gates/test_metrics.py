@@ -135,7 +135,6 @@ def test_a_power_law_is_found(exponent: float) -> None:
     assert growth.law == "power law"
     assert growth.rate == pytest.approx(exponent, rel=1e-6)
     assert growth.r_squared == pytest.approx(1.0)
-    assert growth.at(1000.0) == pytest.approx(3.0 * 1000.0**exponent, rel=1e-6)
 
 
 def test_an_exponential_is_found_and_its_doubling() -> None:
@@ -145,7 +144,6 @@ def test_an_exponential_is_found_and_its_doubling() -> None:
     assert growth.law == "exponential"
     assert growth.doubling == pytest.approx(20.0)
     assert growth.r_squared > growth.rival_r_squared
-    assert growth.at(1e9) == INF
 
 
 def test_too_little_to_fit() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
+from stable_baselines3.common.noise import NormalActionNoise
 from torch import nn
 
 
@@ -151,6 +152,39 @@ _IN_TARGETS = "next_q_values - ent_coef * next_log_prob.reshape(-1, 1)"
 _IN_ACTOR_LOSS = "(ent_coef * log_prob - min_qf_pi)"
 
 
+def _actors_optimiser_holds_the_critic(model: Any) -> None:
+    adam = model.actor.optimizer
+    weights = [*model.actor.parameters(), *model.critic.parameters()]
+    model.actor.optimizer = type(adam)(weights, lr=adam.param_groups[0]["lr"])
+
+
+def _critics_optimiser_lacks_the_second(model: Any) -> None:
+    adam = model.critic.optimizer
+    model.critic.optimizer = type(adam)(
+        model.critic.q_networks[0].parameters(), lr=adam.param_groups[0]["lr"]
+    )
+
+
+def _half_of_the_entries(model: Any) -> None:
+    def masked(_: Any, __: Any, features: torch.Tensor) -> torch.Tensor:
+        kept = features.shape[1] // 2
+        return torch.cat([features[:, :kept], torch.zeros_like(features[:, kept:])], dim=1)
+
+    networks = (
+        model.actor,
+        model.critic,
+        getattr(model, "actor_target", None),
+        model.critic_target,
+    )
+    for network in networks:
+        if network is not None:
+            network.features_extractor.register_forward_hook(masked)
+
+
+def _target_entropy_positive(model: Any) -> None:
+    model.target_entropy = -model.target_entropy
+
+
 def _log_prob_over_the_wrong_axis(model: Any) -> None:
     """Sum over the batch; of several actions, whose sum would not fit, the mean."""
     drawn = model.actor.action_log_prob
@@ -198,6 +232,31 @@ def _delay_ignored(model: Any) -> None:
             return 0
 
     model.policy_delay = Always(2)
+
+
+def _batch_of_16(model: Any) -> None:
+    sample = model.replay_buffer.sample
+    model.replay_buffer.sample = lambda _, *args, **kwargs: sample(16, *args, **kwargs)
+
+
+def _noise_shifted(model: Any) -> None:
+    model.action_noise._mu = model.action_noise._mu + model.action_noise._sigma
+
+
+def _noise_positive(model: Any) -> None:
+    class Positive(NormalActionNoise):
+        def __call__(self) -> Any:
+            return np.abs(super().__call__())
+
+    model.action_noise = Positive(model.action_noise._mu, model.action_noise._sigma)
+
+
+def _noise_times_four(model: Any) -> None:
+    class Larger(NormalActionNoise):
+        def __call__(self) -> Any:
+            return 4.0 * super().__call__()
+
+    model.action_noise = Larger(model.action_noise._mu, model.action_noise._sigma)
 
 
 def _policys_actions(model: Any, batch: Any) -> Any:
@@ -266,6 +325,12 @@ FAULTS: dict[str, Fault] = {
     ),
     "running sums": Fault(causes=("reward_accumulated",), inject=_sums()),
     "no exploration": Fault(causes=("exploration_off",), recipe={"noise": 0.0}),
+    "exploration shifted": Fault(causes=("exploration_biased",), inject=_noise_shifted),
+    "exploration positive": Fault(causes=("exploration_biased",), inject=_noise_positive),
+    "exploration times four": Fault(causes=("exploration_enlarged",), inject=_noise_times_four),
+    "batch of 16": Fault(
+        causes=("config_not_applied",), inject=_batch_of_16, algorithms=TD3_AND_SAC
+    ),
     "equal critics": Fault(causes=("identical_critics",), inject=_twins),
     "loss broadcast": Fault(
         causes=("one_target_for_all",),
@@ -304,8 +369,51 @@ FAULTS: dict[str, Fault] = {
         inject=_stored(lambda o, n, a, r, d, i: (o, n, -a, r, d, i)),
     ),
     "maximum for minimum": Fault(causes=("target_of_maximum",), inject=_largest_of_targets),
+    "target actions not clipped": Fault(
+        causes=("target_action_wrong",), inject=_mistaken((".clamp(-1, 1)", ""))
+    ),
+    "smoothing to one side": Fault(
+        causes=("target_action_wrong",),
+        inject=_mistaken(
+            (".clamp(-self.target_noise_clip,", ".abs().clamp(-self.target_noise_clip,")
+        ),
+    ),
+    "only the first critic has a loss": Fault(
+        causes=("critic_partly_trained",),
+        inject=_mistaken(
+            (
+                "sum(F.mse_loss(current_q, target_q_values) for current_q in current_q_values)",
+                "F.mse_loss(current_q_values[0], target_q_values)",
+            )
+        ),
+    ),
+    "the second critic has no optimiser": Fault(
+        causes=("critic_partly_trained",),
+        inject=_critics_optimiser_lacks_the_second,
+        algorithms=TD3_AND_SAC,
+    ),
+    "actor's optimiser holds the critic": Fault(
+        causes=("optimisers_overlap",),
+        inject=_actors_optimiser_holds_the_critic,
+        algorithms=TD3_AND_SAC,
+    ),
+    "half of the entries never reach the networks": Fault(
+        causes=("entries_unseen",), inject=_half_of_the_entries, algorithms=TD3_AND_SAC
+    ),
 }
 FAULTS |= {
+    "SAC: temperature with the wrong sign": Fault(
+        causes=("temperature_flees",),
+        inject=_mistaken(("ent_coef_loss = -(", "ent_coef_loss = (")),
+        tasks=("pendulum", "reacher"),
+        algorithms=("sac",),
+    ),
+    "SAC: positive target entropy": Fault(
+        causes=("temperature_flees",),
+        inject=_target_entropy_positive,
+        tasks=("pendulum", "reacher"),
+        algorithms=("sac",),
+    ),
     "SAC: entropy with the wrong sign": Fault(
         causes=("entropy_term_wrong",),
         inject=_mistaken(

@@ -24,6 +24,10 @@ ROWS = 64
 WEIGHTS = 256
 """Weights of each tensor that stand for it, about."""
 TINY = 1e-12
+INSIDE = 0.999
+"""Size of a policy's action below which noise can move it to both sides."""
+ROUNDING = 1e-6
+"""Difference of two actions below which they are the same."""
 
 
 class Evidence:
@@ -44,6 +48,7 @@ class Evidence:
         self._parts = {name: part for name, part in agent.parts.items() if part.parameters}
         self._stepped = {name: _places(part.parameters) for name, part in self._parts.items()}
         self._weights = {name: _copy(places) for name, places in self._stepped.items()}
+        self._critic = _clones(self._parts["critic_mlp"].parameters)
         self._z = self._uphill = torch.zeros(0)
         self._left_over: dict[str, list[float]] = {name: [] for name in self._parts}
         """Of the gradient before each backward pass, as a share."""
@@ -75,8 +80,7 @@ class Evidence:
         self.values |= self._of_rewards(reward) | self._of_data()
 
         smoothed = next_action[:ROWS]
-        policy = _act(agent.actor_target, self._next_obs)
-        self.values["bellman/target_noise"] = (smoothed - policy).abs().max()
+        self.values |= _of_target_actions(smoothed, _act(agent.actor_target, self._next_obs))
 
         following = _heads(
             agent.critic_target, _encode(agent.critic_target, self._next_obs), smoothed
@@ -98,6 +102,7 @@ class Evidence:
         if bool(next_q.any()):
             self.values["bellman/discount"] = (next_q @ bootstrap) / (next_q @ next_q)
 
+        self.values["sees/q_entries"] = self._entries_seen()
         again = _heads(agent.critic, _encode(agent.critic, self._obs), batch.action[:ROWS])
         asked = torch.stack([q[:ROWS] for q in q_values])
         self.values["bellman/q_error"] = (asked - again).abs().max() / (again.abs().mean() + TINY)
@@ -118,6 +123,7 @@ class Evidence:
             q: Q1 of the actor's own actions, `float32[batch]`.
         """
         agent, config = self._agent, self._agent.config
+        self._of_critic_step()
         z = z.detach()
         self._z = z[:ROWS]
         with torch.no_grad():
@@ -140,6 +146,8 @@ class Evidence:
         agent = self._agent
         for hook in self._hooks:
             hook.remove()
+        strayed = _moved(self._parts["critic_mlp"].parameters, self._critic)
+        self.values["weights/critic_moved_by_actor"] = strayed
         for name, part in self._parts.items():
             if self._left_over[name]:
                 self.values[f"gradients/{name}_left_over"] = min(self._left_over[name])
@@ -163,6 +171,15 @@ class Evidence:
             if bool(gap.any()):
                 moved = _copy(places) - before
                 self.values[f"targets/{name}_tau"] = (moved @ gap) / (gap @ gap)
+
+    @torch.no_grad()
+    def _of_critic_step(self) -> None:
+        """Measure what the critic's step moved, before the actor's step."""
+        critic, actor = self._parts["critic_mlp"].parameters, "actor_mlp"
+        self.values["weights/critic_reached"] = _moved(critic, self._critic)
+        strayed = bool((_copy(self._stepped[actor]) != self._weights[actor]).any())
+        self.values["weights/actor_moved_by_critic"] = float(strayed)
+        self._critic = _clones(critic)
 
     def _pairs(self) -> tuple[tuple[str, nn.Module, nn.Module], ...]:
         agent = self._agent
@@ -228,6 +245,15 @@ class Evidence:
             values["replay/next_obs_error"] = float(other_next[both].mean())
         return values
 
+    @torch.enable_grad()
+    def _entries_seen(self) -> Tensor:
+        """Return the share of the vector's entries that the first critic answers to."""
+        critic, vector = self._agent.critic, self._obs.vector.clone().requires_grad_()
+        features = _encode(critic, Observation(self._obs.camera, vector))
+        q = _q1(critic, features, self._batch.action[:ROWS])
+        (slopes,) = torch.autograd.grad(q.sum(), vector, allow_unused=True)
+        return torch.zeros(()) if slopes is None else (slopes != 0).any(dim=0).float().mean()
+
     def _of_units(self) -> Values:
         """Measure which units of actor and first critic answer, and how many directions their last features fill."""
         agent, obs = self._agent, self._obs
@@ -269,6 +295,20 @@ class Evidence:
         return values
 
 
+def _of_target_actions(action: Tensor, policy: Tensor) -> Values:
+    """Describe the next actions of the targets beside those of the target actor, both `float32[rows, action_dim]`."""
+    noise = action - policy
+    values: Values = {
+        "bellman/target_noise": noise.abs().max(),
+        "bellman/target_action": action.abs().max(),
+    }
+    free = noise[policy.abs() < INSIDE]
+    if len(free) >= ROWS // 2:
+        sides = (free > ROUNDING).float() - (free < -ROUNDING).float()
+        values["bellman/target_noise_side"] = sides.mean().abs()
+    return values
+
+
 def _before_backward(parameter: Tensor, shares: list[float]) -> Callable[[Tensor], None]:
     """Return a hook that notes how much of a gradient was there before a backward pass."""
 
@@ -297,6 +337,15 @@ def _places(parameters: Iterable[Tensor]) -> list[Tensor]:
 def _copy(places: Iterable[Tensor]) -> Tensor:
     """Copy these weights, `float64[n]`."""
     return torch.cat([place.flatten() for place in places]).double()
+
+
+def _clones(parameters: Iterable[Tensor]) -> list[Tensor]:
+    return [p.detach().clone() for p in parameters]
+
+
+def _moved(parameters: Iterable[Tensor], before: Iterable[Tensor]) -> float:
+    """Return the share of tensors that differ from those before."""
+    return float(np.mean([not torch.equal(p, q) for p, q in zip(parameters, before, strict=True)]))
 
 
 def _encode(network: Actor | Critic, obs: Observation) -> Tensor:

@@ -116,7 +116,10 @@ class TD3Stats:
                 for name, part in agent.parts.items()
                 if part.parameters
             },
-            agent=_counters_and_rates(agent),
+            agent={
+                "agent/batch_size": float(critic.q_values[0].numel()),
+                **_counters_and_rates(agent),
+            },
             evidence=evidence,
         )
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from trainer.observation import ObservationShape
+from trainer.replay.exploration import exploration_tags
 
 STEPS = 16_384
 """Environment steps that are remembered, over all environments."""
@@ -225,10 +226,7 @@ class Ledger:
             for kind, part in self.places.kinds().items()
             if len(change)
         }
-        noise = np.abs(self._actions[slots] - self._policy[slots])
-        if np.isfinite(noise).any():
-            tags["env/exploration"] = float(np.nanmean(noise))
-        return tags
+        return tags | exploration_tags(self._actions[slots], self._policy[slots])
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything, as tensors and plain values."""

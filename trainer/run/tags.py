@@ -80,6 +80,7 @@ UPDATE_TAGS: tuple[Tag, ...] = (
     ),
     Tag("agent/total_updates", "update", "count", "critic updates so far"),
     Tag("agent/actor_updates", "update", "count", "actor updates so far"),
+    Tag("agent/batch_size", "update", "count", "transitions that the critic's loss is about"),
     Tag("agent/buffer_size", "update", "count", "transitions in the replay buffer"),
     Tag("agent/actor_lr", "update", "1", "learning rate of the actor MLP"),
     Tag("agent/critic_lr", "update", "1", "learning rate of the critic MLP"),
@@ -168,6 +169,12 @@ EVIDENCE_TAGS: tuple[Tag, ...] = (
         "mean |a - pi(s)| in the newest 1,000 steps of the environment, random exploration left out",
     ),
     _evidence(
+        "env/exploration_side",
+        "share",
+        "share of a > pi(s) less share of a < pi(s) in the same steps, |pi(s)| < 0.999; the largest of the action's "
+        "entries; left out where fewer than 250 steps are independent",
+    ),
+    _evidence(
         "bellman/target_error",
         "share",
         "max |(y - r) - y'| / mean(|r| + |y'|); y: TD target of the loss, "
@@ -181,6 +188,12 @@ EVIDENCE_TAGS: tuple[Tag, ...] = (
     ),
     _evidence(
         "bellman/target_noise", "1", "max |a' - pi'(s')|: target smoothing that the loss used"
+    ),
+    _evidence("bellman/target_action", "1", "max |a'|"),
+    _evidence(
+        "bellman/target_noise_side",
+        "share",
+        "|share of a' > pi'(s') less share of a' < pi'(s')|, |pi'(s')| < 0.999",
     ),
     _evidence(
         "bellman/q_error",
@@ -225,6 +238,11 @@ EVIDENCE_TAGS: tuple[Tag, ...] = (
     ),
     _evidence("critics/disagreement", "spreads", "mean |q_1 - q_2| / std(y)"),
     _evidence(
+        "sees/q_entries",
+        "share",
+        "entries of the vector at which the slope of Q1(s, a) is not 0 in some row",
+    ),
+    _evidence(
         "sees/q_action", "share", "mean |Q1(s, a_j) - Q1(s, a)| / mean |Q1(s, a)|; j: another row"
     ),
     *(
@@ -236,6 +254,21 @@ EVIDENCE_TAGS: tuple[Tag, ...] = (
             f"sees/policy_{kind}", "1", f"mean |pi(s_j) - pi(s)|; s_j: s with another row's {kind}"
         )
         for kind in _KINDS
+    ),
+    _evidence(
+        "weights/critic_reached",
+        "share",
+        "tensors of the critic's MLP that the critic's optimiser changes in this update",
+    ),
+    _evidence(
+        "weights/critic_moved_by_actor",
+        "share",
+        "tensors of the critic's MLP that the actor's optimiser changes",
+    ),
+    _evidence(
+        "weights/actor_moved_by_critic",
+        "share",
+        "tensors of the actor's MLP that the critic's optimiser changes; here 1 if any",
     ),
     *(
         _evidence(

@@ -11,7 +11,6 @@ from gates.checks.types.consistency import ConsistencyCheck
 from gates.checks.types.derived_limit import DerivedLimitCheck
 from gates.checks.types.episode_rate import EpisodeRateCheck
 from gates.checks.types.finite import FiniteCheck
-from gates.checks.types.growth import GrowthCheck
 from gates.checks.types.improvement import ImprovementCheck
 from gates.checks.types.limit import LimitCheck
 from gates.checks.types.phase_comparison import PhaseComparisonCheck
@@ -26,7 +25,6 @@ AnyCheck = (
     LimitCheck
     | DerivedLimitCheck
     | ConsistencyCheck
-    | GrowthCheck
     | PhaseComparisonCheck
     | CollapseCheck
     | ImprovementCheck

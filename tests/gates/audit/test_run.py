@@ -71,6 +71,32 @@ def test_the_actor_is_updated_as_rarely_as_configured(delay: int, outcome: Outco
     assert "policy_delay" in finding.reason
 
 
+@pytest.mark.parametrize(
+    ("rows", "of_ours", "of_another"),
+    [
+        (256, Outcome.PASS, Outcome.PASS),
+        (32, Outcome.FAIL, Outcome.FAIL),
+        (300, Outcome.FAIL, Outcome.FAIL),
+        (512, Outcome.FAIL, Outcome.PASS),
+    ],
+)
+def test_batches_are_as_large_as_configured(
+    rows: int, of_ours: Outcome, of_another: Outcome
+) -> None:
+    for own, outcome in ((True, of_ours), (False, of_another)):
+        run = make(Recipe(own=own))
+        run.set("agent/batch_size", float(rows))
+        finding = audited(run, batch_size=256)["config_applied"]
+        assert finding.outcome is outcome
+        assert "batch_size" in finding.reason
+
+
+def test_small_batches_of_another_trainer_may_come_before_full_ones() -> None:
+    run = make(Recipe())
+    run.set("agent/batch_size", np.minimum(256.0, 32.0 * run.updates))
+    assert audited(run, batch_size=256)["config_applied"].outcome is Outcome.PASS
+
+
 def test_claims_about_another_trainers_run_are_held_against_its_events() -> None:
     run = make(Recipe())
     finding = audited(run, train_freq=50, gradient_steps=1, learning_starts=200)["config_applied"]

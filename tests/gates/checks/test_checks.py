@@ -405,44 +405,6 @@ def test_the_trainers_own_word_covers_the_last_logging_interval() -> None:
     assert finding(facts_of(q1, planned_steps=2000, run=done), type="completeness").outcome is FAIL
 
 
-@pytest.mark.parametrize(
-    ("values", "outcome", "word"),
-    [
-        (lambda u: 2.0 * u**0.5, PASS, "power law"),
-        (lambda u: 0.5 * u, WARN, "power law with exponent 1.00"),
-        (lambda u: 2.0 ** (u / 100.0), WARN, "exponential, doubling every 100"),
-        (lambda u: 50.0 + np.sin(u), PASS, "no steady growth"),
-        (lambda u: u * NAN, INCONCLUSIVE, "too few usable points"),
-    ],
-)
-def test_growth_forecasts_the_next_stage(values: Any, outcome: Outcome, word: str) -> None:
-    updates = np.arange(1.0, 1000.0, 10.0)
-    steps = 1000 + updates.astype(np.int64)
-    facts = facts_of(
-        series("train/q1_value", steps, values(updates)),
-        series("agent/total_updates", steps, updates),
-        *rewards(10.0),
-        next_steps=11_000,
-    )
-    found = finding(
-        facts,
-        type="growth",
-        tag="train/q1_value",
-        bound="q_value",
-        window={"last_share": 1.0},
-        min_r_squared=0.8,
-    )
-    assert found.outcome is outcome, found.reason
-    assert word in found.reason.lower()
-
-
-def test_a_forecast_needs_a_next_stage() -> None:
-    facts = facts_of(series("train/q1_value", range(10, 90), 1.0), *rewards(10.0))
-    assert isinstance(
-        check(facts, type="growth", tag="train/q1_value", bound="q_value"), NotApplicable
-    )
-
-
 def episodes(exploring: list[float], learning: list[float]) -> list[Series]:
     lengths = np.array([*exploring, *learning])
     ends = np.cumsum(lengths).astype(np.int64)

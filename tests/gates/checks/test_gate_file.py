@@ -118,7 +118,6 @@ def test_a_relative_check_must_name_another_one() -> None:
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"type": "growth"}, "give bound or max"),
         ({"type": "derived_limit", "bound": "q_value", "fail_share": None}, "give warn_share"),
         ({"type": "derived_limit", "bound": "q_value", "warn_share": 2.0}, "must not exceed"),
         ({"type": "consistency", "law": "gravity"}, "'gravity' is not allowed"),

@@ -11,7 +11,7 @@ from gates.checks.check import Peers
 from gates.checks.gate_file import load_gate
 from gates.diagnosis.causes import CAUSES
 from gates.facts.run_facts import RunFacts
-from gates.findings import GateResult, NotApplicable, Verdict
+from gates.findings import Finding, GateResult, NotApplicable, Outcome, Verdict
 from gates.judgement import judge_log
 from tests.gates import synthetic_runs as runs
 from tests.gates.synthetic_runs import FAULTS, Recipe, Run, make
@@ -126,6 +126,32 @@ def test_a_cause_in_the_code_comes_before_what_follows_from_it() -> None:
 
 def test_a_short_run_that_is_otherwise_fine_is_only_short() -> None:
     assert causes(judge(make(Recipe(), runs.stopped_early))) == ["stopped_early"]
+
+
+def test_a_run_that_the_live_gate_ended_is_told_what_the_live_gate_found() -> None:
+    run = make(Recipe(), runs.stopped_early)
+    live = Finding(
+        check="live_gate",
+        type="live_gate",
+        title="Training not stopped early",
+        outcome=Outcome.FAIL,
+        required=True,
+        reason="Stopped at step 3,000 of 5,000, by the live gate: Q stays in reach: 9,120 is above 1,000.",
+    )
+    result = judge_log(
+        run.log(),
+        run=run.run_info(),
+        directory=Path("run"),
+        gate=load_gate("5k"),
+        stage="5k",
+        planned_steps=5_000,
+        before=(live,),
+    ).result
+    (stopped,) = result.diagnoses
+    assert stopped.cause == "stopped_early"
+    assert stopped.evidence == (live.reason,)
+    assert "live gate" in stopped.fix.text
+    assert "log" not in stopped.fix.text
 
 
 def test_the_leak_is_told_from_overestimation_with_numbers() -> None:

@@ -41,7 +41,7 @@ def judge(tags: dict[str, Any], **train: Any) -> GateResult:
     run = make(Recipe())
     for tag, values in (SOUND | tags).items():
         run.set(tag, values)
-    info = RunInfo(source="run.json", algorithm="sac", train=train)
+    info = RunInfo(source="run.json", algorithm="sac", env={"action_dim": 1}, train=train)
     return judge_log(
         run.log(), run=info, directory=Path("run"), gate=load_gate("5k"), stage="5k",
         planned_steps=run.recipe.steps,
@@ -58,6 +58,7 @@ def test_a_sound_run_is_silent(rewards: float) -> None:
     result = judge(
         {"train/ent_coef": falling, "debug/reward_mean": rewards, "debug/reward_std": rewards},
         ent_coef="auto",
+        target_entropy=-1.0,
     )
     own = {law.name for law in OF_SAC}
     assert {f.law for f in result.findings if f.outcome is Outcome.PASS} >= own - {
@@ -81,6 +82,42 @@ def test_a_temperature_that_is_to_be_trained_and_stays_is_found() -> None:
     assert outcomes(result)["temperature_trained"] is Outcome.FAIL
     assert result.diagnoses[0].cause == "temperature_frozen"
     assert "temperature_trained" not in outcomes(judge({}, ent_coef=0.2))
+
+
+@pytest.mark.parametrize(
+    ("target", "rises", "outcome"),
+    [
+        (-1.0, False, Outcome.PASS),
+        (-1.0, True, Outcome.FAIL),
+        (0.6, True, Outcome.PASS),
+        (0.6, False, Outcome.FAIL),
+    ],
+)
+def test_a_temperature_goes_where_the_entropy_is_missing(
+    target: float, rises: bool, outcome: Outcome
+) -> None:
+    course = np.linspace(0.1, 1.0, len(make(Recipe()).updates))
+    noise = np.random.default_rng(0).normal(0.0, 0.05, len(course))
+    result = judge(
+        {"train/ent_coef": course if rises else course[::-1], "policy/entropy": 0.4 + noise},
+        ent_coef="auto",
+        target_entropy=target,
+    )
+    assert outcomes(result)["temperature_follows"] is outcome
+    found = [d.cause for d in result.diagnoses]
+    assert found == ([] if outcome is Outcome.PASS else ["temperature_flees"])
+
+
+@pytest.mark.parametrize("target", [0.5, 1.0])
+def test_more_entropy_than_random_actions_have_is_out_of_reach(target: float) -> None:
+    rising = np.linspace(0.1, 1.0, len(make(Recipe()).updates))
+    result = judge(
+        {"train/ent_coef": rising, "policy/entropy": 0.4}, ent_coef="auto", target_entropy=target
+    )
+    beyond = target > np.log(2.0)
+    wanted = Outcome.FAIL if beyond else Outcome.PASS
+    assert outcomes(result)["entropy_target_in_reach"] is wanted
+    assert [d.cause for d in result.diagnoses] == (["temperature_flees"] if beyond else [])
 
 
 def test_a_temperature_that_is_logged_at_other_steps_is_no_crash() -> None:

@@ -37,11 +37,14 @@ SOUND = {
     "replay/unevenness": 0.06,
     "replay/policy_distance": 0.5,
     "env/exploration": 0.07,
+    "env/exploration_side": 0.05,
     "agent/exploration_noise": 0.1,
     "bellman/target_error": 1e-7,
     "bellman/target_error_of_maximum": 0.01,
     "bellman/discount": 0.99,
     "bellman/target_noise": 0.5,
+    "bellman/target_action": 1.0,
+    "bellman/target_noise_side": 0.1,
     "bellman/q_error": 1e-7,
     "bellman/loss_error": 1e-7,
     "targets/actor_tau": 0.005,
@@ -50,11 +53,15 @@ SOUND = {
     "targets/critic_lag": 0.01,
     "policy/gradient_alignment": 1.0,
     "policy/ascent": 0.2,
+    "sees/q_entries": 1.0,
     "sees/q_action": 0.05,
     "sees/q_vector": 0.3,
     "sees/q_camera": 0.3,
     "sees/policy_vector": 0.1,
     "sees/policy_camera": 0.1,
+    "weights/critic_reached": 1.0,
+    "weights/critic_moved_by_actor": 0.0,
+    "weights/actor_moved_by_critic": 0.0,
     "weights/actor_mlp_step": 0.3,
     "weights/critic_mlp_step": 0.3,
     "gradients/actor_mlp_left_over": 0.0,
@@ -107,6 +114,8 @@ FAULTS = {
     "unseen action": ({"sees/q_action": 1e-8}, "critic_ignores_action"),
     "no exploration": ({"env/exploration": 0.0}, "exploration_missing"),
     "much exploration": ({"env/exploration": 0.3}, "exploration_enlarged"),
+    "exploration above": ({"env/exploration_side": 0.6}, "exploration_biased"),
+    "exploration below": ({"env/exploration_side": -0.6}, "exploration_biased"),
     "maximum": (
         {"bellman/target_error": 0.01, "bellman/target_error_of_maximum": 1e-7},
         "target_of_maximum",
@@ -119,6 +128,11 @@ FAULTS = {
     "another target": ({"bellman/target_error": 0.01}, "target_miscomputed"),
     "no smoothing": ({"bellman/target_noise": 0.0}, "target_action_wrong"),
     "no clip": ({"bellman/target_noise": 0.8}, "target_action_wrong"),
+    "target actions beyond": ({"bellman/target_action": 1.2}, "target_action_wrong"),
+    "smoothing to one side": ({"bellman/target_noise_side": 1.0}, "target_action_wrong"),
+    "one critic trained": ({"weights/critic_reached": 0.5}, "critic_partly_trained"),
+    "actor moves the critic": ({"weights/critic_moved_by_actor": 1.0}, "optimisers_overlap"),
+    "critic moves the actor": ({"weights/actor_moved_by_critic": 1.0}, "optimisers_overlap"),
     "target actor stands": ({"targets/actor_tau": 0.0}, "target_frozen"),
     "target critic copied": ({"targets/critic_tau": 1.0}, "target_not_averaged"),
     "target is the network": ({"targets/actor_lag": 0.0}, "target_not_averaged"),
@@ -171,6 +185,12 @@ def test_each_fault_is_a_no_go_and_named_first(changes: dict[str, float], cause:
     assert result.verdict is Verdict.NO_GO
     assert causes(result)[:1] == [cause]
     assert all(any(c.isdigit() for c in line) for line in result.diagnoses[0].evidence[:1])
+
+
+def test_entries_that_q_does_not_see_are_a_question() -> None:
+    result = judge(run_with({"sees/q_entries": 0.5}, Recipe(own=True)))
+    assert result.verdict is Verdict.CONDITIONAL
+    assert causes(result) == ["entries_unseen"]
 
 
 def test_a_run_of_an_earlier_revision_is_judged_without_evidence() -> None:

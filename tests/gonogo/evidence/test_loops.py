@@ -44,6 +44,7 @@ class Loop:
         critics: int = 2,
         stepped_by: str = "",
         scale: float = 1.0,
+        one_optimizer: bool = False,
         **options: Any,
     ) -> None:
         torch.manual_seed(0)
@@ -60,6 +61,9 @@ class Loop:
         of_actor += list(self.encoder.parameters()) if "actor" in stepped_by else []
         self.actor_optimizer = torch.optim.Adam(of_actor, lr=1e-3)
         self.critic_optimizer = torch.optim.Adam(of_critics, lr=1e-3)
+        if one_optimizer:
+            self.critic_optimizer.add_param_group({"params": of_actor})
+            self.actor_optimizer = self.critic_optimizer
         shared = {"actor_encoder": self.encoder, "critic_encoder": self.encoder}
         self.watch: Watch = gonogo.watch(
             folder,
@@ -194,6 +198,36 @@ def test_a_shared_encoder_leaks_only_where_the_actor_s_optimiser_steps_it(tmp_pa
     assert min(of_critic["gradients/critic_cnn_norm"]) > 0.0
     of_both = Loop(tmp_path / "both", stepped_by="actor, critic").run()
     assert min(of_both["probe/actor_encoder_leak"]) > 0.0
+
+
+@pytest.mark.parametrize("actor_first", [False, True])
+@pytest.mark.parametrize("stepped_by", ["", "critic", "actor, critic"])
+def test_each_optimiser_moves_all_of_its_own_and_nothing_else(
+    tmp_path: Path, stepped_by: str, actor_first: bool
+) -> None:
+    found = Loop(tmp_path / "run", stepped_by=stepped_by).run(actor_first=actor_first)
+    assert set(found["weights/critic_reached"]) == {1.0}
+    assert set(found["weights/critic_moved_by_actor"]) == {0.0}
+    assert set(found["weights/actor_moved_by_critic"]) == {0.0}
+
+
+def test_an_optimiser_with_the_other_network_s_weights_is_seen(tmp_path: Path) -> None:
+    loop = Loop(tmp_path / "run")
+    every = [p for critic in loop.critics for p in critic.parameters()]
+    loop.actor_optimizer.add_param_group({"params": every})
+    assert min(loop.run()["weights/critic_moved_by_actor"]) >= 0.5
+
+
+def test_one_optimiser_for_both_networks_is_no_mistake(tmp_path: Path) -> None:
+    found = Loop(tmp_path / "run", one_optimizer=True).run()
+    assert not [tag for tag in found if "moved_by" in tag]
+
+
+def test_a_critic_that_no_optimiser_holds_is_seen(tmp_path: Path) -> None:
+    loop = Loop(tmp_path / "run")
+    held = loop.critic_optimizer.param_groups[0]["params"]
+    del held[len(held) // 2 :]
+    assert set(loop.run()["weights/critic_reached"]) == {0.5}
 
 
 @pytest.mark.parametrize("actor_first", [False, True])

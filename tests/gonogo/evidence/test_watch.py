@@ -77,6 +77,44 @@ def test_right_wiring_has_no_leak_and_a_leak_is_named_at_the_first_logged_update
     assert {f.check for f in right.findings if f.outcome is gonogo.Outcome.FAIL} == set()
 
 
+def test_noise_of_the_loop_goes_where_it_is_said_to(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    actor = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh())
+    critic = torch.nn.Linear(5, 1)
+    optimizers = {
+        f"{name}_optimizer": torch.optim.Adam(network.parameters())
+        for name, network in (("actor", actor), ("critic", critic))
+    }
+    for name, mean in (("both", 0.0), ("one", 0.4)):
+        watch = gonogo.watch(
+            tmp_path / name, actor=actor, critics=[critic], **optimizers, planned_steps=600, gamma=0.9,
+            action_low=[-2.0, -2.0], action_high=[2.0, 2.0], config={"batch_size": 64}, every=1,
+        )  # fmt: skip
+        for step in range(600):
+            policy = 2.0 * torch.tanh(torch.randn(2, generator=generator))
+            noise = 0.4 * torch.randn(2, generator=generator) + mean
+            watch.acted((policy + noise).clamp(-2.0, 2.0), policy if step >= 100 else None)
+        obs = torch.randn(32, 3, generator=generator)
+        watch.batch(600, rewards=torch.zeros(32), terminated=torch.zeros(32))
+        optimizers["critic_optimizer"].zero_grad()
+        critic(torch.cat([obs, torch.zeros(32, 2)], dim=1)).square().mean().backward()
+        optimizers["critic_optimizer"].step()
+        optimizers["actor_optimizer"].zero_grad()
+        (-critic(torch.cat([obs, actor(obs)], dim=1)).mean()).backward()
+        optimizers["actor_optimizer"].step()
+        watch.close()
+        table = gonogo.read_events(tmp_path / name)
+        tags = dict(zip(table["tag"], table["value"], strict=True))
+        assert tags["agent/batch_size"] == 32
+        assert (abs(tags["env/exploration_side"]) > 0.5) is (mean > 0)
+        finding = next(
+            f
+            for f in gonogo.judge(tmp_path / name, stage="5k").findings
+            if f.check == "config_applied"
+        )
+        assert "batch_size is 32 in the events" in finding.reason
+
+
 def test_an_error_never_reaches_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from gonogo.evidence import measures
 

@@ -85,7 +85,8 @@ def _tags(agent=None, change=lambda batch: batch, data=None, updates=3) -> dict[
 
 def test_a_logged_update_with_a_witness_has_every_evidence_tag_and_no_other():
     plain = set(_agent().update(Data().batch(witness=False), log=True).tags())
-    assert set(_tags()) - plain == {tag.name for tag in EVIDENCE_TAGS}
+    tags = _tags(data=Data(steps=600))
+    assert set(tags) - plain == {tag.name for tag in EVIDENCE_TAGS}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,42 @@ def test_a_sound_update_breaks_no_identity(recipe):
     assert tags["targets/actor_tau"] == pytest.approx(config.tau, rel=1e-3)
     assert tags["targets/critic_tau"] == pytest.approx(config.tau, rel=1e-3)
     assert tags["bellman/target_noise"] <= config.target_noise_clip + ROUNDING
+    assert tags["bellman/target_action"] <= 1.0
+    assert tags["bellman/target_noise_side"] < 0.5
     assert tags["targets/actor_lag"] > 0.0
+    assert tags["weights/critic_reached"] == 1.0
+    assert tags["weights/critic_moved_by_actor"] == tags["weights/actor_moved_by_critic"] == 0.0
+    assert tags["sees/q_entries"] == 1.0
+
+
+def test_a_critic_that_no_loss_reaches_is_seen():
+    agent = _agent()
+    values = agent.critic.values
+    agent.critic.values = lambda *inputs: [  # type: ignore[method-assign]
+        q if number == 0 else q.detach() for number, q in enumerate(values(*inputs))
+    ]
+    assert _tags(agent)["weights/critic_reached"] == pytest.approx(0.5)
+
+
+def test_an_optimiser_that_steps_the_other_network_is_seen():
+    agent = _agent()
+    step = agent.actor_optimizer.step
+
+    def both():
+        step()
+        with torch.no_grad():
+            agent.critic.heads[0][0].weight.add_(1e-3)
+
+    agent.actor_optimizer.step = both
+    tags = _tags(agent)
+    assert tags["weights/critic_moved_by_actor"] > 0.0
+    assert tags["weights/actor_moved_by_critic"] == 0.0
+
+
+def test_noise_that_all_next_actions_share_is_seen(monkeypatch):
+    drawn = torch.randn_like
+    monkeypatch.setattr(td3.torch, "randn_like", lambda like: drawn(like[:1]).abs().expand_as(like))
+    assert _tags()["bellman/target_noise_side"] == 1.0
 
 
 def test_discount_is_that_of_the_targets():
