@@ -14,6 +14,7 @@ In: `sys.argv`. Out: one call of `flows.commands`, and its exit code.
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 from flows.cli import exit as leaving
@@ -25,6 +26,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; the process ends with the documented exit code."""
     leaving.process_ends_with_the_command = True
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal may not know our characters, and a file name may not be one of text at all.
@@ -37,3 +39,15 @@ def main() -> None:
     from flows.cli.every_command import app
 
     sys.exit(app())
+
+
+def _open_what_is_closed() -> None:
+    """Lead standard streams that the caller closed (`>&-`) nowhere; a file that is opened later would take their number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
