@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _open_what_is_closed() -> None:
-    """Lead standard streams that the caller closed (`>&-`) nowhere; a file that is opened later would take their number."""
+    """Lead streams that the caller closed (`>&-`) nowhere, before a file is opened under their number."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             nowhere = os.open(os.devnull, os.O_RDWR)
