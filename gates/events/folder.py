@@ -18,6 +18,8 @@ _LEFT_OUT = {
     (".profile-empty", RESOURCES): "",
 }
 """Ends of names that only look like event files, and why they are not read; empty: no need to say so."""
+DISCARDED = "attempt-"
+"""Beginning of the names of a run directory's folders with what was logged by attempts that were given up."""
 _HIDDEN = "it is hidden, as the unfinished copy of an interrupted transfer is"
 _SEARCH_LIMIT = 20_000
 """Directories that are looked into; a larger tree is not a run."""
@@ -61,8 +63,8 @@ def find_event_folder(directory: Path) -> EventFolder:
 
     That is `directory/events` (a run directory) or `directory` itself, else the only directory below it
     that has event files, apart from its own sub-directories. In a run directory, one with a run.json and
-    `events/`, it is looked for below `events/` alone: anything else was discarded. Symbolic links to
-    directories are not followed.
+    `events/`, it is looked for below `events/` first, and never in what was discarded. Symbolic links to
+    directories are followed where there are no event files otherwise.
 
     Raises:
         NoEventFilesError: The directory is missing or holds no event files.
@@ -78,7 +80,7 @@ def find_event_folder(directory: Path) -> EventFolder:
         raise NoEventFilesError(f"{directory} does not exist") from None
     except OSError as error:
         raise InputError(f"{directory} cannot be read: {error.strerror}") from None
-    folders = list(_folders_with_event_files(directory))
+    folders = list(_folders_with_event_files(directory)) or list(_behind_links(directory))
     events = directory / "events"
     if directory in folders and events in folders:
         raise InputError(
@@ -86,7 +88,8 @@ def find_event_folder(directory: Path) -> EventFolder:
         )
     preferred = [folder for folder in folders if folder in (directory, events)]
     if (directory / "run.json").is_file() and events.is_dir():
-        folders = [f for f in folders if f in (directory, events) or events in f.parents]
+        inside = [f for f in folders if f in (directory, events) or events in f.parents]
+        folders = inside or [f for f in folders if not _was_discarded(f, directory)]
     chosen = preferred or folders
     if not chosen:
         raise NoEventFilesError(
@@ -101,6 +104,19 @@ def find_event_folder(directory: Path) -> EventFolder:
             others=tuple(folder for folder in folders if folder not in runs),
         )
     return folder_of(runs, [folder for folder in folders if folder not in runs])
+
+
+def logged_in(run: Path) -> list[Path]:
+    """Return the directories with event files in a run directory, apart from what was discarded.
+
+    Raises:
+        InputError: It cannot be read or is too large.
+    """
+    return [f for f in _folders_with_event_files(run) if not _was_discarded(f, run)]
+
+
+def _was_discarded(folder: Path, run: Path) -> bool:
+    return folder != run and folder.relative_to(run).parts[0].startswith(DISCARDED)
 
 
 def folder_of(runs: Sequence[Path], others: Iterable[Path]) -> EventFolder:
@@ -165,6 +181,31 @@ def _folders_with_event_files(directory: Path) -> Iterator[Path]:
         subfolders.sort()
         if any(_MARK in name and why_left_out(name) is None for name in names):
             yield Path(folder)
+
+
+def _behind_links(directory: Path) -> Iterator[Path]:
+    """Yield the directories with event files behind symbolic links, each place once; none of a tree too large."""
+    seen = {directory.resolve()}
+    found: list[Path] = []
+    places = [directory]
+    for place in places:
+        for count, (folder, subfolders, names) in enumerate(os.walk(place)):
+            if count >= _SEARCH_LIMIT:
+                return
+            if place is not directory and any(
+                _MARK in name and why_left_out(name) is None for name in names
+            ):
+                found.append(Path(folder))
+            links = [path for name in subfolders if (path := Path(folder, name)).is_symlink()]
+            new = {path.resolve(): path for path in links}
+            places += [path for target, path in new.items() if not _covered(target, seen)]
+            seen |= new.keys()
+    yield from sorted(found)
+
+
+def _covered(target: Path, seen: set[Path]) -> bool:
+    """Tell whether a place lies in one that is searched, or is around it."""
+    return any(target == s or s in target.parents or target in s.parents for s in seen)
 
 
 def _listed(directory: Path, folders: list[Path]) -> str:

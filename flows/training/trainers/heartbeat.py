@@ -15,6 +15,7 @@ import numpy as np
 from flows.records.json_file import utc_now, write_json
 from flows.records.trainer_files import TrainerStatus
 from gates.errors import GatesError
+from gates.events.folder import event_files
 from gates.events.tail import EventTail
 from gates.runs.heartbeat import Phase
 from gates.runs.translate import Dialect, translate
@@ -57,7 +58,7 @@ class EventHeartbeat:
         self._began = time.time()
         self._points = 0
         self.bytes = -1
-        """Of all files below the event folder, readable or not."""
+        """Of all files below the event folder, readable or not, and of event files beside it."""
         self.problem = ""
         """Why the event files cannot be read; empty when they can."""
         self.step = 0
@@ -150,9 +151,17 @@ class EventHeartbeat:
         kept = self._episodes[tag]
         return float(np.mean(kept)) if kept else None
 
+    @property
+    def found_nothing(self) -> bool:
+        """Whether there is no event file of the run, not even one that cannot be read."""
+        return self._tail.folder is None and not self.problem
+
     def _read(self) -> EventLog:
-        size = _size(self._run / "events")
-        if size == self.bytes:
+        if not self._run.is_dir():
+            self.problem = f"{self._run} is gone; it was moved or removed while the trainer ran"
+            return EventLog(series={}, files=())
+        size = sum(map(_size, self._files()))
+        if size == self.bytes and self._tail.folder is not None:
             return EventLog(series={}, files=())
         self.bytes = size
         try:
@@ -160,8 +169,18 @@ class EventHeartbeat:
         except GatesError as error:
             self.problem = str(error)
             return EventLog(series={}, files=())
-        self.problem = ""
+        gone = bool(self._points) and not log.files
+        self.problem = f"those that {self._run} held are gone" if gone else ""
         return self._of_this_attempt(log) if log.restarted else log
+
+    def _files(self) -> set[Path]:
+        """Return all files below the event folder, and the event files that were found elsewhere."""
+        below = os.walk(self._run / "events")
+        found = {Path(place, name) for place, _, names in below for name in names}
+        folders = self._tail.folder.paths if self._tail.folder is not None else ()
+        with contextlib.suppress(GatesError):
+            found.update(path for folder in folders for path in event_files(folder))
+        return found
 
     def _of_this_attempt(self, log: EventLog) -> EventLog:
         """Leave out what was logged before this attempt: after a file was replaced everything is read again."""
@@ -219,11 +238,8 @@ class EventHeartbeat:
             write_json(self._run / "status.json", content)
 
 
-def _size(folder: Path) -> int:
-    """Return the bytes of all files below a folder."""
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += (Path(place) / name).stat().st_size
-    return total
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
