@@ -51,6 +51,12 @@ def write_command_run(
     write_json(run / RUN_FILE, content)
 
 
+def dialect_of(run: Path, trainer: TrainerCommand) -> Path:
+    """Return the dialect that a run is followed by: its copy of a mapping file, once there is one."""
+    kept = run / DIALECT_FILE
+    return kept if Path(trainer.dialect).is_absolute() and kept.exists() else Path(trainer.dialect)
+
+
 def record_attempt(run: Path, number: int, *, pid: int | None, resumed_from_step: int) -> None:
     """Add an attempt to run.json, or say more about one that is there.
 

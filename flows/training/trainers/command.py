@@ -10,7 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from flows.errors import writing
-from flows.records.command_run import put_back, record_attempt, records_of, write_command_run
+from flows.records.command_run import (
+    dialect_of,
+    put_back,
+    record_attempt,
+    records_of,
+    write_command_run,
+)
 from flows.records.trainer_files import LOG_NAME, TrainerStatus
 from flows.settings.plan import StagePlan
 from flows.settings.supervision import Supervision
@@ -141,7 +147,7 @@ class CommandTrainer:
         self._heartbeat = EventHeartbeat(
             self._run,
             planned_steps=self._stage.steps,
-            dialect=load_dialect(Path(self._trainer.dialect)),
+            dialect=load_dialect(dialect_of(self._run, self._trainer)),
             clock=self._clock,
         )
         self._attempt = attempt

@@ -632,6 +632,20 @@ def test_a_runs_folder_that_is_moved_while_it_trains_is_said(mine: Mine) -> None
     assert "moved or removed while the trainer ran" in notes.said[-1]
 
 
+def test_a_mapping_file_that_is_moved_while_it_trains_costs_nothing(mine: Mine) -> None:
+    tags = mine.files / "tags.yaml"
+    tags.write_text(
+        "name: mine\ntitle: mine\nsource: this test\n"
+        "tags:\n  losses/qf_loss: {to: train/critic_loss}\n"
+    )
+    begin_with(mine, f"Path({str(tags)!r}).unlink(missing_ok=True)", "--act=kill once")
+    path = mine.files / "mine.yaml"
+    path.write_text(path.read_text().replace("dialect: cleanrl", "dialect: tags.yaml"))
+    stage, directory = mine.open()
+    stages.train(stage, directory, Notes())
+    assert [a.end for a in newest(directory).attempts] == ["killed", "finished"]
+
+
 def test_a_log_that_grows_is_a_sign_of_life_with_a_limit_of_its_own(mine: Mine) -> None:
     mine.write(act="hang once", arguments=("--talk",), silent_s=2.0)
     one = mine.files / "one.yaml"
