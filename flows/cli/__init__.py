@@ -31,6 +31,11 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal may not know our characters, and a file name may not be one of text at all.
             stream.reconfigure(errors="backslashreplace")
+    try:
+        os.getcwd()  # noqa: PTH109 - pathlib is slow to load
+    except FileNotFoundError:
+        print("gonogo: the current folder was removed; change to another one", file=sys.stderr)
+        sys.exit(2)
     asked = gate.plain(sys.argv[1:])
     if asked is not None:
         code = leaving.as_typer_ends(lambda: gate.judge_and_show(**asked))

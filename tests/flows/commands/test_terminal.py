@@ -48,6 +48,22 @@ def test_a_full_disk_below_the_log_drops_lines(monkeypatch: pytest.MonkeyPatch) 
         terminal.say("another line")
 
 
+def test_a_current_folder_that_was_removed_is_one_sentence(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "gonogo", "history"],
+        cwd=gone,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        preexec_fn=gone.rmdir,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "gonogo: the current folder was removed; change to another one\n"
+
+
 @pytest.mark.parametrize("closed", [(1,), (0, 1, 2)])
 def test_standard_streams_may_be_closed(tmp_path: Path, closed: tuple[int, ...]) -> None:
     """As of a service that closes what it does not need."""
