@@ -163,16 +163,17 @@ def _commands(stages: tuple[PipelineStage, ...], directory: Directory) -> tuple[
             )
         text = f"gonogo run --out {shell_path(directory.path)}"
         purpose = "go on, keeping what was passed with the same recipe"
-        if isinstance(run, RunRecord) and run.attempts and run.attempts[-1].end in _TRAINED:
-            anew = f"gonogo stage {stage.name} --out {shell_path(directory.path)}"
-            return (
-                Command(text=text, purpose=f"judge {stage.name}, which is trained already"),
-                Command(text=anew, purpose=f"or train {stage.name} anew"),
-            )
         if stage.state in (StageState.CRASHED, StageState.CANCELLED):
-            again = Command(text=text, purpose=f"or train {stage.name} anew")
             resumed = f"go on with {stage.name}, from its newest checkpoint where there is one"
-            return (Command(text=f"{text} --resume", purpose=resumed), again)
+            if isinstance(run, RunRecord) and run.attempts and run.attempts[-1].end in _TRAINED:
+                resumed = f"judge {stage.name}, which is trained already"
+            return (
+                Command(text=f"{text} --resume", purpose=resumed),
+                Command(
+                    text=f"gonogo stage {stage.name} --out {shell_path(directory.path)}",
+                    purpose=f"or train {stage.name} anew",
+                ),
+            )
         return (Command(text=text, purpose=purpose),)
     return ()
 

@@ -294,14 +294,21 @@ class CommandTrainer:
         return shutil.which(name, path=search) or name
 
     def _void_what_is_logged_again(self) -> None:
-        """Declare points of earlier attempts void from the first step that this one logged."""
-        first = self._heartbeat.first_step if self._heartbeat is not None else None
-        if self._unmarked_since is None or first is None:
+        """Declare points void that an attempt logs again, and those that a launcher's new start does."""
+        heartbeat = self._heartbeat
+        if heartbeat is None or heartbeat.folder is None:
             return
-        began, self._unmarked_since = self._unmarked_since, None
-        # Without the mark the gate finds steps that fall and says so.
-        with contextlib.suppress(OSError):
-            write_purge_mark(self._run / EVENTS, step=first, at=began)
+        marks = []
+        if self._unmarked_since is not None and heartbeat.first_step is not None:
+            marks.append((heartbeat.first_step, self._unmarked_since))
+            self._unmarked_since = None
+        if heartbeat.restarted_at is not None:
+            marks.append(heartbeat.restarted_at)
+            heartbeat.restarted_at = None
+        for step, at in marks:
+            # Without the mark the gate finds steps that fall and says so.
+            with contextlib.suppress(OSError):
+                write_purge_mark(heartbeat.folder, step=step, at=at)
 
 
 def _size(path: Path) -> int:

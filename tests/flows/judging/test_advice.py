@@ -63,13 +63,10 @@ def test_what_follows_a_verdict(
 
 
 @pytest.mark.parametrize(
-    ("end", "existing"),
-    [("broken", ["resume", "keep"]), ("finished", ["keep", "retrain"])],
-    ids=["the training broke", "only its verdict is missing"],
+    ("end", "says"),
+    [("broken", "from its newest checkpoint"), ("finished", "which is trained already")],
 )
-def test_what_follows_a_crash(
-    tmp_path: Path, end: str, existing: list[str], asked: list[RunRequest]
-) -> None:
+def test_what_follows_a_crash(tmp_path: Path, end: str, says: str, asked: list[RunRequest]) -> None:
     shutil.copytree(STORED / "single", tmp_path / "p")
     with PipelineDirectory.reopen(tmp_path / "p") as directory:
         stage = next(iter(directory.record.stages))
@@ -85,7 +82,8 @@ def test_what_follows_a_crash(
     assert len(commands) == 2
     for command in commands:
         accepted(command)
-    assert [request.existing for request in asked] == existing
+    assert says in report
+    assert [request.existing for request in asked] == ["resume", "retrain"]
 
 
 @pytest.mark.parametrize("preset", ["drive", "pendulum"])

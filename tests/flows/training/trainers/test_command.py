@@ -540,11 +540,11 @@ def test_event_files_that_cannot_be_read_are_said_and_nobody_is_killed_for_it(mi
     assert "The training goes on" in notes.said[-1]
 
 
-def begin_with(mine: Mine, code: str, *arguments: str) -> None:
+def begin_with(mine: Mine, code: str, *arguments: str, **trainer: Any) -> None:
     """Write a preset whose trainer does something with `run`, its run folder, before it trains."""
     before = f"import os, runpy, shutil, sys; from pathlib import Path; run = Path(sys.argv.pop(1)); {code}"
     train = f"runpy.run_path({str(ANY)!r}, run_name='__main__')"
-    path = mine.write()
+    path = mine.write(**trainer)
     content = yaml.safe_load(path.read_text())
     python, _, *command = content["trainer"]["command"]
     content["trainer"]["command"] = [
@@ -576,17 +576,20 @@ def test_a_trainer_that_takes_the_runs_folder_for_its_own_is_judged(mine: Mine, 
     assert stages.judge(stage, run, directory).verdict is Verdict.GO
 
 
+@pytest.mark.parametrize("resumes", [False, True])
 @pytest.mark.parametrize("folder", ["", "tb"])
 def test_event_files_beside_the_event_folder_are_found_and_not_mixed(
-    mine: Mine, folder: str
+    mine: Mine, folder: str, resumes: bool
 ) -> None:
-    begin_with(mine, "pass", "--log-dir={run}", f"--folder={folder}", "--act=kill once")
+    arguments = ["--log-dir={run}", f"--folder={folder}", "--act=kill once"]
+    save = ["--save={run}/checkpoints/last.txt"] if resumes else []
+    begin_with(mine, "pass", *arguments, *save, **(RESUMES if resumes else {}))
     stage, directory = mine.open()
     run = stages.train(stage, directory, Notes())
     attempts = newest(directory).attempts
     assert [(a.end, a.from_step, a.to_step) for a in attempts] == [
         ("killed", 0, 220),
-        ("finished", 0, 400),
+        ("finished", 220 if resumes else 0, 400),
     ]
     assert read_events(run).series["losses/qf_loss"].steps.tolist() == list(range(20, 401, 20))
     assert stages.judge(stage, run, directory).verdict is Verdict.GO
