@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def find_event_folder(directory: Path) -> EventFolder:
         raise NoEventFilesError(f"{directory} does not exist") from None
     except OSError as error:
         raise InputError(f"{directory} cannot be read: {error.strerror}") from None
-    folders = list(_folders_with_event_files(directory)) or list(_behind_links(directory))
+    folders = logged_in(directory)
     events = directory / "events"
     if directory in folders and events in folders:
         raise InputError(
@@ -89,7 +89,7 @@ def find_event_folder(directory: Path) -> EventFolder:
     preferred = [folder for folder in folders if folder in (directory, events)]
     if (directory / "run.json").is_file() and events.is_dir():
         inside = [f for f in folders if f in (directory, events) or events in f.parents]
-        folders = inside or [f for f in folders if not _was_discarded(f, directory)]
+        folders = inside or folders
     chosen = preferred or folders
     if not chosen:
         raise NoEventFilesError(
@@ -106,17 +106,21 @@ def find_event_folder(directory: Path) -> EventFolder:
     return folder_of(runs, [folder for folder in folders if folder not in runs])
 
 
-def logged_in(run: Path) -> list[Path]:
-    """Return the directories with event files in a run directory, apart from what was discarded.
+def logged_in(directory: Path) -> list[Path]:
+    """Return the directories with event files, those behind symbolic links where there are none otherwise.
+
+    What a run directory holds of attempts that were given up is left out.
 
     Raises:
         InputError: It cannot be read or is too large.
     """
-    return [f for f in _folders_with_event_files(run) if not _was_discarded(f, run)]
+    is_run = (directory / "run.json").is_file() and (directory / "events").is_dir()
 
+    def counts(folder: Path) -> bool:
+        return not (is_run and f"{folder.relative_to(directory)}".startswith(DISCARDED))
 
-def _was_discarded(folder: Path, run: Path) -> bool:
-    return folder != run and folder.relative_to(run).parts[0].startswith(DISCARDED)
+    found = list(filter(counts, _folders_with_event_files(directory)))
+    return found or list(_behind_links(directory, counts))
 
 
 def folder_of(runs: Sequence[Path], others: Iterable[Path]) -> EventFolder:
@@ -183,7 +187,7 @@ def _folders_with_event_files(directory: Path) -> Iterator[Path]:
             yield Path(folder)
 
 
-def _behind_links(directory: Path) -> Iterator[Path]:
+def _behind_links(directory: Path, counts: Callable[[Path], bool]) -> Iterator[Path]:
     """Yield the directories with event files behind symbolic links, each place once; none of a tree too large."""
     seen = {directory.resolve()}
     found: list[Path] = []
@@ -196,8 +200,8 @@ def _behind_links(directory: Path) -> Iterator[Path]:
                 _MARK in name and why_left_out(name) is None for name in names
             ):
                 found.append(Path(folder))
-            links = [path for name in subfolders if (path := Path(folder, name)).is_symlink()]
-            new = {path.resolve(): path for path in links}
+            below = (Path(folder, name) for name in subfolders)
+            new = {path.resolve(): path for path in below if path.is_symlink() and counts(path)}
             places += [path for target, path in new.items() if not _covered(target, seen)]
             seen |= new.keys()
     yield from sorted(found)

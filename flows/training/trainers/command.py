@@ -278,6 +278,9 @@ class CommandTrainer:
             number += 1
             target = self._run / f"{DISCARDED}{attempt:03d}-{number}"
         target.mkdir()
+        for path in files:
+            if self._run.resolve() not in path.resolve().parents:  # behind a link, which stays
+                shutil.move(path, target)
         if events.is_dir():
             events.rename(target / EVENTS)
         for path in files:

@@ -599,12 +599,13 @@ def test_a_folder_on_another_disk_is_followed(mine: Mine) -> None:
     far = mine.files / "scratch"
     begin_with(
         mine,
-        f"os.mkdir({str(far)!r}); (run / 'events' / 'tb').symlink_to({str(far)!r})",
-        "--folder=tb",
+        f"os.makedirs({str(far)!r}, exist_ok=True); (run / 'events' / 'tb').symlink_to({str(far)!r})",
+        *("--folder=tb", "--act=kill once"),
     )
     stage, directory = mine.open()
     run = stages.train(stage, directory, Notes())
-    assert newest(directory).attempts[0].to_step == 400
+    assert [a.to_step for a in newest(directory).attempts] == [220, 400]
+    assert list((run / "attempt-001").glob("*tfevents*"))
     assert stages.judge(stage, run, directory).verdict is Verdict.GO
 
 
