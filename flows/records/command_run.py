@@ -89,16 +89,15 @@ def records_of(run: Path) -> Mapping[Path, bytes]:
 def put_back(records: Mapping[Path, bytes]) -> None:
     """Restore what a trainer removed or replaced that takes the run's folder for its own.
 
-    A file of the trainer's own stays, as `NAME.trainer`.
+    A file of the trainer's own stays, as `NAME.trainer`; one of our format is what `gonogo.watch` says of the run.
 
     Raises:
         OSError: It cannot be written.
     """
     for path, content in records.items():
-        there = path.read_bytes() if path.exists() else None
-        if there == content:
+        if "format" in (read_json(path) or {}):
             continue
-        if there is not None:
+        if path.exists():
             path.replace(f"{path}.trainer")
         write_atomically(path, content)
 
