@@ -39,6 +39,12 @@ WITHOUT_PAGES = {
 }
 
 
+_NOT_THE_SERVERS = frozenset({"PREFECT_API_URL", "PYTHONWARNINGS"})
+"""Where somebody's own warnings are errors, those of the server's libraries must not end it."""
+_SAYS_WHY = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR"}
+"""Our terminal is spared Prefect's lines; the server's go to its log, which says why it ended."""
+
+
 @contextlib.contextmanager
 def prefect_server() -> Iterator[str]:
     """Give the URL of a server's API: the user's own, or one that lives inside this block.
@@ -153,7 +159,8 @@ class PrefectServer:
             cwd=self._home,
             log=self._log,
             environment={
-                **{k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"},
+                **{k: v for k, v in os.environ.items() if k not in _NOT_THE_SERVERS},
+                **_SAYS_WHY,
                 **self._environment,
             },
             grace_s=_STOP_GRACE_S,

@@ -119,6 +119,7 @@ class _Tree:
     def ask_to_stop(self) -> None:
         """Ask the child."""
         self._child.terminate()
+        self._child.send_signal(signal.SIGCONT)  # a paused process hears nothing else
         if self._hand_on_at is None:
             self._hand_on_at = time.monotonic() + min(_HAND_ON_S, self._grace_s / 3)
 
@@ -156,6 +157,7 @@ class _Tree:
             self._asked.add(pid)
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGTERM)
+                os.kill(pid, signal.SIGCONT)
 
 
 def _waits_for_a_child(pid: int) -> bool:

@@ -21,8 +21,8 @@ def run(given: Given, resume: Resume = False, debug: Debug = False) -> None:
 
     In an existing pipeline directory, a stage of exactly the same recipe is
     kept if it ended GO or a person let it pass. A CONDITIONAL that awaits a
-    decision is not trained again. All other stages are trained again in a
-    new run folder.
+    decision is not trained again, and an interrupted training of the same
+    recipe goes on. All other stages are trained again in a new run folder.
 
     [bold]Examples[/]
 

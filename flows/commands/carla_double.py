@@ -81,8 +81,7 @@ def _say_ready(line: str) -> bool:
         f"A double of the CARLA server listens on 127.0.0.1:{port}, map {ports['map']}. It is not CARLA."
     )
     say(f"Faults can be set on port {ports['door_port']} (docs/carla-double.md).")
-    say(
-        f"Use it:  gonogo run --preset carla --set env.server.ports=[{port}] --set env.traffic=none"
-    )
+    ports_set = f"--set 'env.server.ports=[{port}]'"  # zsh takes brackets for a pattern
+    say(f"Use it:  gonogo run --preset carla {ports_set} --set env.traffic=none")
     say("Ctrl-C ends it.")
     return True

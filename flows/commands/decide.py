@@ -120,7 +120,5 @@ def _say_what_follows(judged: Judged, decision: Decision) -> None:
         seeds = " of all seeds" if several else ""
         say(f"Go on with {following.name}{seeds}:  gonogo run --out {out}")
     elif not decision.goes_on:
-        again = (
-            f"run --out {out}" if several else f"stage {judged.stage} --out {out} --set KEY=VALUE"
-        )
-        say(f"Train it again:  gonogo {again}")
+        again = f"run --out {out}" if several else f"stage {judged.stage} --out {out}"
+        say(f"Train it again, after a fix:  gonogo {again}")

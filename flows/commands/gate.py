@@ -21,7 +21,7 @@ from flows.records.json_file import utc_now
 from flows.records.stored_result import GATE_FILE, read_result
 from flows.settings.run_options import DEFAULT_STAGES
 from flows.settings.shell_path import shell_path
-from flows.settings.stage_rules import shipped_after
+from flows.settings.stage_rules import is_path, shipped_after
 from gates.audit.trainer import MAPPING_FILE
 from gates.findings import GateResult
 from gates.judgement import Judgement
@@ -90,15 +90,17 @@ def context_of(
     info = judgement.run_info
     planned = judgement.result.planned_steps
     given = {"gate": asked.gate, "config": asked.config, "dialect": asked.dialect}
+    # A stage of the user's own is known by its file alone.
+    named = asked.stage if asked.stage and is_path(asked.stage) else stage
     again = " ".join(
         [
-            f"gonogo gate {shell_path(directory)} --stage {stage}",
+            f"gonogo gate {shell_path(directory)} --stage {shell_path(Path(named))}",
             *([f"--planned-steps {planned}"] if planned else []),
             *(f"--{name} {shell_path(Path(value))}" for name, value in given.items() if value),
         ]
     )
     commands: tuple[Command, ...] = (Command(text=again, purpose="judge this directory again"),)
-    if not judgement.log.recognised:
+    if not (judgement.log.recognised or asked.dialect):
         commands = (
             Command(
                 text=f"gonogo tags {shell_path(directory)} --write {MAPPING_FILE}",

@@ -90,7 +90,7 @@ def _look_into_group(request: RunRequest, plan: PipelinePlan) -> str:
 
 def _look_into_pipeline(request: RunRequest, plan: PipelinePlan) -> str:
     """Check that the folder and the warm start can be used; return what the user should know."""
-    with request.open(plan, resuming=request.existing == "resume") as directory:
+    with request.open(plan, resuming=request.existing != "retrain") as directory:
         unready = stages_without_go(directory, before=plan.stages[0].name)
         if request.warm_start_option is not None:
             warm_started(plan.stages[0], directory, request.warm_start_option)

@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 from flows.errors import FlowsError, TrainingBrokenError
 from flows.records.trainer_files import printable
@@ -17,6 +17,9 @@ from flows.training.progress import LiveReporter, PlainReporter, Reporter
 from gates.errors import GatesError
 from gates.findings import Finding, GateResult, Outcome, Verdict
 from gates.text import format_plural
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 EXIT_CODES = {Verdict.GO: 0, Verdict.NO_GO: 3, Verdict.CONDITIONAL: 4}
 EXIT_BROKEN, EXIT_USAGE = 1, 2
@@ -32,7 +35,7 @@ class Ended(Exception):  # noqa: N818  # carries an exit code to the top, no err
 
 
 def say(text: str) -> None:
-    """Print a line for people; once nobody reads them, lines are dropped and the work goes on."""
+    """Print a line for people; once nobody can read them, lines are dropped and the work goes on."""
     _print(text, sys.stdout)
 
 
@@ -44,17 +47,49 @@ def complain(text: str) -> None:
 def _print(text: str, stream: TextIO) -> None:
     try:
         print(printable(text), file=stream, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except OSError:
+        _lead_nowhere(stream)
+
+
+def _lead_nowhere(stream: TextIO) -> None:
+    """Drop what is written from now on: the reader ended, the terminal was closed, the disk of a log is full."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+class _Screen:
+    """Standard output, which a terminal that is closed does not break."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, or drop what can no longer be shown."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            _lead_nowhere(self._stream)
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush, or drop what can no longer be shown."""
+        try:
+            self._stream.flush()
+        except OSError:
+            _lead_nowhere(self._stream)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def reporter() -> Reporter:
     """Return a live bar on a terminal, plain lines elsewhere."""
-    if not sys.stdout.isatty():
-        return PlainReporter(say)
+    return LiveReporter(_screen()) if sys.stdout.isatty() else PlainReporter(say)
+
+
+def _screen() -> Console:
     from rich.console import Console
 
-    return LiveReporter(Console())
+    return Console(file=cast("IO[str]", _Screen(sys.stdout)))
 
 
 @contextmanager

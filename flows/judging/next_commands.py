@@ -72,10 +72,11 @@ def next_commands(
             Command(text=f'gonogo reject {folder} --reason "..."', purpose="or refuse it"),
         ]
     again = f"{'or ' if undecided else ''}train and judge this stage again"
+    fixed = "after a fix; --set KEY=VALUE changes a setting"
     found.append(
         Command(
-            text=f"gonogo stage {stage} --out {out} --set KEY=VALUE",
-            purpose=f"{again}{' with all seeds,' if several else ''} after a fix",
+            text=f"gonogo stage {stage} --out {out}",
+            purpose=f"{again}{' with all seeds,' if several else ''} {fixed}",
         )
     )
     if failed:

@@ -20,6 +20,7 @@ from flows.records.stored_result import RUN_FILE, read_joint, read_result
 from flows.settings.seeds import seeds_text
 from flows.settings.setting_files import known_stages
 from flows.settings.shell_path import shell_path
+from flows.training.process.attempt_ends import JUDGED
 from gates.audit.stages_before import StageAfresh
 from gates.errors import InputError
 from gates.files import write_atomically
@@ -32,6 +33,8 @@ from reports.stage.markdown import REPORT_NAME
 from reports.text.escaping import escape_markdown
 
 Directory = PipelineDirectory | GroupDirectory
+_TRAINED = frozenset(end.value for end in JUDGED)
+"""Ends of an attempt after which only the verdict is missing."""
 
 
 def save_pipeline_report(directory: Directory) -> Path:
@@ -161,9 +164,16 @@ def _commands(stages: tuple[PipelineStage, ...], directory: Directory) -> tuple[
         text = f"gonogo run --out {shell_path(directory.path)}"
         purpose = "go on, keeping what was passed with the same recipe"
         if stage.state in (StageState.CRASHED, StageState.CANCELLED):
-            again = Command(text=text, purpose=f"or train {stage.name} anew")
-            resumed = f"go on with {stage.name} from its newest checkpoint"
-            return (Command(text=f"{text} --resume", purpose=resumed), again)
+            resumed = f"go on with {stage.name}, from its newest checkpoint where there is one"
+            if isinstance(run, RunRecord) and run.attempts and run.attempts[-1].end in _TRAINED:
+                resumed = f"judge {stage.name}, which is trained already"
+            return (
+                Command(text=f"{text} --resume", purpose=resumed),
+                Command(
+                    text=f"gonogo stage {stage.name} --out {shell_path(directory.path)}",
+                    purpose=f"or train {stage.name} anew",
+                ),
+            )
         return (Command(text=text, purpose=purpose),)
     return ()
 

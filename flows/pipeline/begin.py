@@ -17,6 +17,7 @@ from flows.pipeline import stage as stages
 from flows.pipeline.request import RunRequest
 from flows.records.json_file import utc_now
 from flows.records.pipeline_record import RunRecord
+from flows.records.recipe import recipe_hash
 from flows.records.run_dir import PipelineDirectory
 from flows.settings.plan import PipelinePlan, StagePlan
 from flows.settings.run_options import Existing
@@ -66,11 +67,28 @@ def treatment(
     since: str,
     retried: bool = False,
 ) -> Existing:
-    """Say what to do with earlier runs of a stage; what this flow run began itself is resumed."""
-    if request.existing != "retrain":
-        return "resume" if retried else request.existing
+    """Say what to do with earlier runs of a stage; what this flow run began itself is resumed.
+
+    With `keep` an interrupted training goes on as well, where its recipe is still the same.
+    """
+    if request.existing == "resume" or (retried and request.existing == "keep"):
+        return "resume"
+    if request.existing == "keep":
+        return "resume" if _was_interrupted(stage, directory, request) else "keep"
     newest = directory.record.last(stage.name)
     return "resume" if newest is not None and newest.started_at >= since else "retrain"
+
+
+def _was_interrupted(stage: StagePlan, directory: PipelineDirectory, request: RunRequest) -> bool:
+    """Tell whether the newest run can go on as exactly what is asked for."""
+    try:
+        stage = warm_started(
+            stage, directory, request.warm_start_option, going_on=True, check=False
+        )
+        run = interrupted_run(stage, directory)
+    except UsageError:
+        return False
+    return run is not None and run.recipe == recipe_hash(stage)
 
 
 def beginning(
@@ -144,7 +162,7 @@ def head_start(
         return
     plan = plans[request.seeds[0]]
     first = plan.stages[0]
-    with request.open(plan, resuming=request.existing == "resume") as directory:
+    with request.open(plan, resuming=request.existing != "retrain") as directory:
         existing = treatment(first, directory, request, since=utc_now())
         begins = beginning(
             first,

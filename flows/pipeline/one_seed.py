@@ -48,7 +48,7 @@ class OneSeed(Work):
     def _open(self) -> PipelineDirectory:
         if self._head_start is not None:
             return self._head_start.directory
-        resuming = self.retried or self.request.existing == "resume"
+        resuming = self.retried or self.request.existing != "retrain"
         return self.request.open(self.plan, resuming=resuming)
 
     def run(self, stage: StagePlan) -> StageOutcome:

@@ -9,20 +9,14 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows.errors import UsageError
 from flows.pages.page_reporter import PageReporter
 from flows.pipeline.begin import treatment
 from flows.pipeline.one_seed import run_stage
 from flows.pipeline.outcome import StageOutcome
 from flows.pipeline.request import RunRequest
-from flows.records.recipe import recipe_hash
-from flows.records.run_dir import PipelineDirectory
-from flows.settings.plan import PipelinePlan, StagePlan
-from flows.settings.run_options import Existing
-from flows.training.interrupted import interrupted_run
+from flows.settings.plan import PipelinePlan
 from flows.training.process.stopping import stoppable_by_file
 from flows.training.progress import Reporter, SilentReporter, Tick
-from flows.training.warm_start import warm_started
 
 
 @task(
@@ -63,22 +57,8 @@ def seed_task(
             directory,
             request,
             PageReporter(_SeedReporter(plan.seed, reporter)),
-            existing=_treatment(own, directory, request, since),
+            existing=treatment(own, directory, request, since=since),
         )
-
-
-def _treatment(
-    stage: StagePlan, directory: PipelineDirectory, request: RunRequest, since: str
-) -> Existing:
-    """Say what to do with earlier runs; a seed resumes an interrupted training of its own recipe."""
-    if request.existing != "keep":
-        return treatment(stage, directory, request, since=since)
-    stage = warm_started(stage, directory, going_on=True, check=False)
-    try:
-        run = interrupted_run(stage, directory)
-    except UsageError:
-        return "keep"
-    return "resume" if run is not None and run.recipe == recipe_hash(stage) else "keep"
 
 
 class _SeedReporter:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from flows.records.json_file import read_json, utc_now, write_json
+from flows.records.stored_result import REQUEST_FILE, RUN_FILE
 from flows.settings.trainers.command_trainer import TrainerCommand
+from gates.files import write_atomically
 
-DISCARDED = "attempt-"
-"""Beginning of the folders with the events of an attempt whose successor started from scratch."""
 DIALECT_FILE = "dialect.yaml"
 """Copy of a mapping file of the user's own, so that the run can be judged without it."""
 
@@ -28,8 +28,8 @@ def write_command_run(
     Raises:
         OSError: It cannot be written.
     """
-    request = read_json(run / "request.json") or {}
-    before = read_json(run / "run.json") or {}
+    request = read_json(run / REQUEST_FILE) or {}
+    before = read_json(run / RUN_FILE) or {}
     dialect = trainer.dialect
     if Path(dialect).is_absolute():
         if not (run / DIALECT_FILE).exists():
@@ -48,7 +48,13 @@ def write_command_run(
         "attempts": before.get("attempts") or [],
         "trainer": {"command": list(command), "cwd": str(trainer.cwd), "dialect": dialect},
     }
-    write_json(run / "run.json", content)
+    write_json(run / RUN_FILE, content)
+
+
+def dialect_of(run: Path, trainer: TrainerCommand) -> Path:
+    """Return the dialect that a run is followed by: its copy of a mapping file, once there is one."""
+    kept = run / DIALECT_FILE
+    return kept if Path(trainer.dialect).is_absolute() and kept.exists() else Path(trainer.dialect)
 
 
 def record_attempt(run: Path, number: int, *, pid: int | None, resumed_from_step: int) -> None:
@@ -57,7 +63,7 @@ def record_attempt(run: Path, number: int, *, pid: int | None, resumed_from_step
     Raises:
         OSError: It cannot be written.
     """
-    content: dict[str, Any] = read_json(run / "run.json") or {}
+    content: dict[str, Any] = read_json(run / RUN_FILE) or {}
     attempts: list[dict[str, Any]] = list(content.get("attempts") or [])
     known = {a.get("attempt"): a for a in attempts}.get(number)
     own = {
@@ -68,7 +74,32 @@ def record_attempt(run: Path, number: int, *, pid: int | None, resumed_from_step
         "resumed_from_step": resumed_from_step,
     }
     others = [a for a in attempts if a.get("attempt") != number]
-    write_json(run / "run.json", {**content, "attempts": [*others, own]})
+    write_json(run / RUN_FILE, {**content, "attempts": [*others, own]})
+
+
+def records_of(run: Path) -> Mapping[Path, bytes]:
+    """Return what was written about a run until now, for `put_back`.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return {path: path.read_bytes() for path in (run / REQUEST_FILE, run / RUN_FILE)}
+
+
+def put_back(records: Mapping[Path, bytes]) -> None:
+    """Restore what a trainer removed or replaced that takes the run's folder for its own.
+
+    A file of the trainer's own stays, as `NAME.trainer`; one of our format is what `gonogo.watch` says of the run.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    for path, content in records.items():
+        if "format" in (read_json(path) or {}):
+            continue
+        if path.exists():
+            path.replace(f"{path}.trainer")
+        write_atomically(path, content)
 
 
 def _now() -> str:

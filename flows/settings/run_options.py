@@ -108,8 +108,9 @@ class RunOptions:
         Existing,
         Option(
             help="What to do with earlier runs of a stage. keep: a GO of the same recipe is not "
-            "trained again. resume: the same, and an interrupted training continues from its newest "
-            "checkpoint. retrain: every stage is trained in a new run folder.",
+            "trained again, and an interrupted training of the same recipe continues from its newest "
+            "checkpoint. resume: it continues also where the trainer's code has changed. retrain: every "
+            "stage is trained in a new run folder.",
             default="keep; retrain for gonogo stage",
         ),
     ] = "keep"

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows.errors import UsageError
-from flows.records.command_run import DISCARDED
 from flows.records.stored_result import GATE_FILE, GROUP_FILE, PIPELINE_FILE, RUN_FILE
 from flows.training.health.events import FOLDER as RESOURCES
+from gates.events.folder import DISCARDED
 
 _EVENTS = "events"
 _NEVER_ENTERED = frozenset({"checkpoints", "plots"})

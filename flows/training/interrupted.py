@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.errors import UsageError
+from flows.records.command_run import dialect_of
 from flows.records.json_file import read_json
 from flows.records.pipeline_record import RunRecord
 from flows.records.recipe import flat_config, recipe_hash
@@ -103,7 +104,7 @@ def _finished_alone(stage: StagePlan, run: RunRecord, folder: Path) -> EventHear
     """Return the events of a trainer by command that reached its plan while gonogo was killed; else None."""
     if stage.trainer is None or run.attempts[-1].end != LEFT_ALONE:
         return None
-    dialect = load_dialect(Path(stage.trainer.dialect))
+    dialect = load_dialect(dialect_of(folder, stage.trainer))
     events = EventHeartbeat(folder, planned_steps=stage.steps, dialect=dialect)
     events.step = events.last_row
     return events if events.step >= stage.steps else None

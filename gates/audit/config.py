@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from msgspec import Struct
-from msgspec.structs import replace
+from msgspec import Struct, structs
 
 from gates.facts.run_facts import RunFacts
 from gates.findings import Finding, Outcome
@@ -238,7 +237,7 @@ def _batch_size(facts: RunFacts) -> Iterator[ConfiguredValue]:
     for found in _same(facts, "batch_size", "agent/batch_size", 0.0):
         rows = found.observed / found.configured if found.configured > 0 else 0.0
         several = rows > 1 and rows.is_integer()
-        yield replace(found, agrees=True) if several and not facts.own_trainer else found
+        yield structs.replace(found, agrees=True) if several and not facts.own_trainer else found
 
 
 def _gamma(facts: RunFacts) -> Iterator[ConfiguredValue]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -19,6 +19,8 @@ _LEFT_OUT = {
     (".profile-empty", RESOURCES): "",
 }
 """Ends of names that only look like event files, and why they are not read; empty: no need to say so."""
+DISCARDED = "attempt-"
+"""Beginning of the names of a run directory's folders with what was logged by attempts that were given up."""
 _HIDDEN = "it is hidden, as the unfinished copy of an interrupted transfer is"
 _SEARCH_LIMIT = 20_000
 """Directories that are looked into; a larger tree is not a run."""
@@ -61,8 +63,8 @@ def find_event_folder(directory: Path) -> EventFolder:
 
     That is `directory/events` (a run directory) or `directory` itself, else the only directory below it
     that has event files, apart from its own sub-directories. In a run directory, one with a run.json and
-    `events/`, it is looked for below `events/` alone: anything else was discarded. Symbolic links to
-    directories are not followed.
+    `events/`, it is looked for below `events/` first, and never in what was discarded. Symbolic links to
+    directories are followed where there are no event files otherwise.
 
     Raises:
         NoEventFilesError: The directory is missing or holds no event files.
@@ -78,7 +80,7 @@ def find_event_folder(directory: Path) -> EventFolder:
         raise NoEventFilesError(f"{directory} does not exist") from None
     except OSError as error:
         raise InputError(f"{directory} cannot be read: {error.strerror}") from None
-    folders = list(_folders_with_event_files(directory))
+    folders = logged_in(directory)
     events = directory / "events"
     if directory in folders and events in folders:
         raise InputError(
@@ -86,7 +88,8 @@ def find_event_folder(directory: Path) -> EventFolder:
         )
     preferred = [folder for folder in folders if folder in (directory, events)]
     if (directory / "run.json").is_file() and events.is_dir():
-        folders = [f for f in folders if f in (directory, events) or events in f.parents]
+        inside = [f for f in folders if f in (directory, events) or events in f.parents]
+        folders = inside or folders
     chosen = preferred or folders
     if not chosen:
         raise NoEventFilesError(
@@ -101,6 +104,23 @@ def find_event_folder(directory: Path) -> EventFolder:
             others=tuple(folder for folder in folders if folder not in runs),
         )
     return folder_of(runs, [folder for folder in folders if folder not in runs])
+
+
+def logged_in(directory: Path) -> list[Path]:
+    """Return the directories with event files, those behind symbolic links where there are none otherwise.
+
+    What a run directory holds of attempts that were given up is left out.
+
+    Raises:
+        InputError: It cannot be read or is too large.
+    """
+    is_run = (directory / "run.json").is_file() and (directory / "events").is_dir()
+
+    def counts(folder: Path) -> bool:
+        return not (is_run and f"{folder.relative_to(directory)}".startswith(DISCARDED))
+
+    found = list(filter(counts, _folders_with_event_files(directory)))
+    return found or list(_behind_links(directory, counts))
 
 
 def folder_of(runs: Sequence[Path], others: Iterable[Path]) -> EventFolder:
@@ -156,6 +176,31 @@ def _folders_with_event_files(directory: Path) -> Iterator[Path]:
         subfolders.sort()
         if any(_MARK in name and why_left_out(name) is None for name in names):
             yield Path(folder)
+
+
+def _behind_links(directory: Path, counts: Callable[[Path], bool]) -> Iterator[Path]:
+    """Yield the directories with event files behind symbolic links, each place once; none of a tree too large."""
+    seen = {directory.resolve()}
+    found: list[Path] = []
+    places = [directory]
+    for place in places:
+        for count, (folder, subfolders, names) in enumerate(os.walk(place)):
+            if count >= _SEARCH_LIMIT:
+                return
+            if place is not directory and any(
+                _MARK in name and why_left_out(name) is None for name in names
+            ):
+                found.append(Path(folder))
+            below = (Path(folder, name) for name in subfolders)
+            new = {path.resolve(): path for path in below if path.is_symlink() and counts(path)}
+            places += [path for target, path in new.items() if not _covered(target, seen)]
+            seen |= new.keys()
+    yield from sorted(found)
+
+
+def _covered(target: Path, seen: set[Path]) -> bool:
+    """Tell whether a place lies in one that is searched, or is around it."""
+    return any(target == s or s in target.parents or target in s.parents for s in seen)
 
 
 def _listed(directory: Path, folders: list[Path]) -> str:

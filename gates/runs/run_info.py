@@ -89,16 +89,17 @@ class RunInfo(Struct, frozen=True, kw_only=True):
 def load_run_info(directory: Path) -> RunInfo | None:
     """Read run.json and, when there, status.json, ended-early.json and evidence-end.json of a run directory.
 
-    None when it is another trainer's directory.
-    A folder of event files inside a run directory (`run-001/events`) belongs to that run.
+    None when it is another trainer's directory, also where a tool of theirs writes a run.json of its own,
+    which has no `format`. A folder of event files inside a run directory (`run-001/events`) belongs to that run.
 
     Raises:
         InputError: One of the files is there but is not what the contract says.
     """
     for folder in (directory, directory.parent if directory.name == "events" else directory):
         path = folder / "run.json"
-        if path.is_file():
-            info = _with_status(_from_run_json(_read_json(path), path), folder / "status.json")
+        data = _read_json(path) if path.is_file() else None
+        if data is not None and "format" in data:
+            info = _with_status(_from_run_json(data, path), folder / "status.json")
             return structs.replace(
                 info,
                 ended_early=read_ended_early(folder),

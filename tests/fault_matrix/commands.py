@@ -175,6 +175,15 @@ CASES = (
         name="SIGTERM, the trainer ignores it below a shell", trouble="deaf", wrapper="shell", send=signal.SIGTERM,
         ends=(ASKED, FINISHED), resume=True, says="from agent-300",
     ),
+    Case(
+        name="paused, then SIGTERM", trouble="pause", send=signal.SIGTERM, ends=(ASKED, FINISHED), resume=True,
+        says="from agent-3",
+    ),
+    Case(name="empties the run's folder at its start", trouble="empties"),
+    Case(
+        name="SIGKILL, logs behind a symbolic link", trouble="kill", ends=RESUMED, arguments=("--folder=far", "--link"),
+        says="from agent-300",
+    ),
     Case(name="a process of its own survives it", trouble="child", ends=RESUMED),
     Case(
         name="goes on in a folder named by the attempt", trouble="kill", ends=RESUMED,

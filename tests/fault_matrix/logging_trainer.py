@@ -1,8 +1,8 @@
 """A trainer that is not ours: writes a sound run's event files and checkpoints, with one trouble.
 
 `logging_trainer.py --steps N --events DIR --checkpoints DIR [--trouble NAME] [--at STEP] [--resume FILE]
-[--folder NAME]`. Troubles strike the first attempt alone, unless their name ends in `_always`; `struck.json` beside
-the event folder says when and at which step.
+[--folder NAME] [--link]`. Troubles strike the first attempt alone, unless their name ends in `_always`;
+`struck.json` beside the event folder says when and at which step.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def main() -> int:
     parser.add_argument("--at", type=int, default=3_200)
     parser.add_argument("--resume", type=Path)
     parser.add_argument("--folder", default="")
+    parser.add_argument("--link", action="store_true", help="the folder is a link to another disk")
     options = parser.parse_args()
     trainer = Trainer(options)
     signal.signal(signal.SIGTERM, trainer.stop)
@@ -61,6 +62,12 @@ class Trainer:
         self.trouble = name if always or not self.marker.exists() else "none"
         folder = options.folder.replace("TIME", str(time.time_ns()))
         self.folder = options.events / folder
+        if self.trouble == "empties":
+            shutil.rmtree(options.events.parent)
+        if options.link and not self.folder.exists():
+            far = options.events.parents[2] / "other-disk"
+            far.mkdir()
+            self.folder.symlink_to(far)
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.trouble == "hparams":
             write(self.folder / "hparams", 0, {"hparam/dummy": 0.0})
@@ -152,6 +159,11 @@ def slow(_trainer: Trainer, seconds: str) -> None:
     time.sleep(float(seconds or 1.0))
 
 
+def pause(trainer: Trainer, _: str) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+    slow(trainer, "")
+
+
 def damage_newest(trainer: Trainer, how: str) -> None:
     newest = max(trainer.options.checkpoints.glob("*.zip"), key=lambda p: p.stat().st_mtime_ns)
     data = newest.read_bytes()
@@ -190,7 +202,7 @@ def lose_checkpoints(trainer: Trainer, code: str) -> int:
 
 TROUBLES = {
     "kill": kill, "exit": leave, "say": say, "hang": hang, "slow": slow, "damage": damage_newest, "zeros": zeros,
-    "leftovers": leftovers, "deaf": deaf, "child": child, "lose": lose_checkpoints,
+    "leftovers": leftovers, "pause": pause, "deaf": deaf, "child": child, "lose": lose_checkpoints,
 }  # fmt: skip
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from flows.errors import ServerError
 from flows.prefect_environment import DEFAULTS, QUIET, home_for, prepare_environment
+from flows.prefect_server import PrefectServer
 
 
 @pytest.fixture
@@ -41,3 +43,20 @@ def test_pipelines_below_runs_share_one_history(
     assert home_for(Path("runs/a")) == tmp_path / "runs" / ".prefect"
     assert home_for(Path("runs/deep/a")) == tmp_path / "runs" / ".prefect"
     assert home_for(Path("elsewhere/a")) == tmp_path / "elsewhere" / "a" / ".prefect"
+
+
+def test_a_server_that_does_not_start_says_why_in_its_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = ("PYTHONWARNINGS", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL")
+    (tmp_path / "probe.py").write_text(
+        f"import os\nprint([os.environ.get(n) for n in {told}])\n1 / 0\n"
+    )
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    server = PrefectServer(tmp_path, environment={}, app="probe:app")
+    with pytest.raises(ServerError, match=r"does not start\. Its log: .*server\.log"):
+        server.start()
+    log = (tmp_path / "server.log").read_text()
+    assert "[None, 'ERROR']" in log
+    assert "ZeroDivisionError" in log

@@ -274,6 +274,23 @@ def _dialect(section: TrainerSection, folder: Path, mistakes: list[Mistake]) -> 
     return str(path)
 
 
+def _script_mistakes(path: Path, cwd: Path) -> Iterable[str]:
+    """Look at the first line of a script, which only a shell could do without."""
+    try:
+        with path.open("rb") as file:
+            first = file.read(256).partition(b"\n")[0]
+    except OSError:
+        return  # what may be executed need not be readable
+    if first.isascii() and first.decode().strip().isprintable() and not first.startswith(b"#!"):
+        yield f"{path} does not say what runs it; begin it with #!/bin/bash, or name its program"
+    elif first.startswith(b"#!") and first.endswith(b"\r"):
+        yield f"{path} has the line ends of Windows, with which it cannot be started; convert it (dos2unix)"
+    elif first.startswith(b"#!") and (named := first[2:].split()):
+        program = os.fsdecode(named[0])
+        if not (cwd / program).is_file():
+            yield f"{path} is run by {program}, by its first line, and that is not there"
+
+
 def _program_mistakes(command: TrainerCommand) -> Iterable[str]:
     """Look for the program, and for the script where the program is a Python."""
     run = Path("/")
@@ -284,6 +301,8 @@ def _program_mistakes(command: TrainerCommand) -> Iterable[str]:
             yield f"there is no program {path}"
         elif not os.access(path, os.X_OK):
             yield f"{path} may not be executed; run chmod +x on it, or name its program"
+        else:
+            yield from _script_mistakes(path, command.cwd)
     else:
         search = command.environment(run, attempt=1).get("PATH")
         if shutil.which(program, path=search) is None:

@@ -10,7 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from flows.errors import writing
-from flows.records.command_run import DISCARDED, record_attempt, write_command_run
+from flows.records.command_run import (
+    dialect_of,
+    put_back,
+    record_attempt,
+    records_of,
+    write_command_run,
+)
 from flows.records.trainer_files import LOG_NAME, TrainerStatus
 from flows.settings.plan import StagePlan
 from flows.settings.supervision import Supervision
@@ -29,6 +35,7 @@ from flows.training.trainers.container import (
 from flows.training.trainers.heartbeat import EventHeartbeat
 from flows.training.trainers.launch import Logged
 from flows.training.trainers.purge_mark import write_purge_mark
+from gates.events.folder import DISCARDED, event_files, logged_in
 from gates.runs.heartbeat import Phase
 from gates.runs.translate import load_dialect
 
@@ -91,6 +98,8 @@ class CommandTrainer:
         self._trainer = trainer
         self._clock = clock
         self._heartbeat: EventHeartbeat | None = None
+        self._records: Mapping[Path, bytes] = {}
+        """What was written about the run when the attempt began."""
         self._group: int | None = None
         self._pid: int | None = None
         self._attempt = 0
@@ -134,10 +143,11 @@ class CommandTrainer:
                 command=command,
             )
             record_attempt(self._run, attempt, pid=None, resumed_from_step=0)
+            self._records = records_of(self._run)
         self._heartbeat = EventHeartbeat(
             self._run,
             planned_steps=self._stage.steps,
-            dialect=load_dialect(Path(self._trainer.dialect)),
+            dialect=load_dialect(dialect_of(self._run, self._trainer)),
             clock=self._clock,
         )
         self._attempt = attempt
@@ -220,6 +230,17 @@ class CommandTrainer:
         given = self._trainer.section.exit_codes
         meanings = {**DEFAULT_CODES, **{number: ENDS[name] for number, name in given.items()}}
         ending = classify(code, step=step, said=said, oom_kills=oom_kills, meanings=meanings)
+        if (
+            ending.end is End.FINISHED
+            and self._heartbeat is not None
+            and self._heartbeat.found_nothing
+        ):
+            return Ending(
+                end=End.BROKEN,
+                why=f"The trainer ended with exit code {code}, but there is no event file below "
+                f"{self._run / EVENTS}. Its command must write them there ({{events}}), and must not end "
+                "before the training does",
+            )
         logged = self.logged()
         if ending.end is not End.FINISHED or not logged.step or logged.nearly(self._stage.steps):
             return ending
@@ -239,6 +260,7 @@ class CommandTrainer:
             self._heartbeat.end(phase, ending.sentence)
             self._void_what_is_logged_again()
             with contextlib.suppress(OSError):
+                put_back(self._records)
                 first = self.first_step(resume=self._goes_on)
                 record_attempt(self._run, self._attempt, pid=self._pid, resumed_from_step=first)
 
@@ -248,16 +270,24 @@ class CommandTrainer:
     def _discard_events(self, attempt: int) -> None:
         """Move what an attempt logged out of the way; its steps are made anew."""
         events = self._run / EVENTS
-        if not events.is_dir() or not any(events.iterdir()):
+        files = [path for place in logged_in(self._run) for path in event_files(place)]
+        if not files and not (events.is_dir() and any(events.iterdir())):
             return
-        folder = self._run / f"{DISCARDED}{attempt:03d}"
-        folder.mkdir(exist_ok=True)
-        target = folder / EVENTS
-        number = 1
+        target, number = self._run / f"{DISCARDED}{attempt:03d}", 1
         while target.exists():
             number += 1
-            target = folder / f"{EVENTS}-{number}"
-        events.rename(target)
+            target = self._run / f"{DISCARDED}{attempt:03d}-{number}"
+        target.mkdir()
+        for path in files:
+            if self._run.resolve() not in path.resolve().parents:  # behind a link, which stays
+                shutil.move(path, target)
+        if events.is_dir():
+            events.rename(target / EVENTS)
+        for path in files:
+            if path.exists():  # not in the folder that was moved whole
+                there = target / path.relative_to(self._run)
+                there.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(there)
 
     def _program(self, name: str) -> str:
         """Return the path of the program, which the preset's own PATH may decide."""
@@ -267,14 +297,21 @@ class CommandTrainer:
         return shutil.which(name, path=search) or name
 
     def _void_what_is_logged_again(self) -> None:
-        """Declare points of earlier attempts void from the first step that this one logged."""
-        first = self._heartbeat.first_step if self._heartbeat is not None else None
-        if self._unmarked_since is None or first is None:
+        """Declare points void that an attempt logs again, and those that a launcher's new start does."""
+        heartbeat = self._heartbeat
+        if heartbeat is None or heartbeat.folder is None:
             return
-        began, self._unmarked_since = self._unmarked_since, None
-        # Without the mark the gate finds steps that fall and says so.
-        with contextlib.suppress(OSError):
-            write_purge_mark(self._run / EVENTS, step=first, at=began)
+        marks = []
+        if self._unmarked_since is not None and heartbeat.first_step is not None:
+            marks.append((heartbeat.first_step, self._unmarked_since))
+            self._unmarked_since = None
+        if heartbeat.restarted_at is not None:
+            marks.append(heartbeat.restarted_at)
+            heartbeat.restarted_at = None
+        for step, at in marks:
+            # Without the mark the gate finds steps that fall and says so.
+            with contextlib.suppress(OSError):
+                write_purge_mark(heartbeat.folder, step=step, at=at)
 
 
 def _size(path: Path) -> int:

@@ -15,6 +15,7 @@ from msgspec import structs
 from flows.records.json_file import utc_now, write_json
 from flows.records.trainer_files import TrainerStatus
 from gates.errors import GatesError
+from gates.events.folder import event_files
 from gates.events.tail import EventTail
 from gates.runs.heartbeat import Phase
 from gates.runs.translate import Dialect, translate
@@ -30,6 +31,8 @@ _MOST_SHARE = 0.005
 _SPEED_POINTS = 20
 _EPISODES = 20
 """Newest episodes that the means are over; a trainer that logs means of its own gives the newest ones."""
+_FRESH = 2
+"""A fresh start logs its first row within so many intervals from the beginning."""
 _LENGTH, _RETURN = "train/episode_length", "train/episode_reward"
 
 
@@ -57,7 +60,7 @@ class EventHeartbeat:
         self._began = time.time()
         self._points = 0
         self.bytes = -1
-        """Of all files below the event folder, readable or not."""
+        """Of all files below the event folder, readable or not, and of event files beside it."""
         self.problem = ""
         """Why the event files cannot be read; empty when they can."""
         self.step = 0
@@ -69,6 +72,11 @@ class EventHeartbeat:
         self._newest: TrainerStatus | None = None
         self.first_step: int | None = None
         """Lowest environment step that this attempt logged; None before the first."""
+        self._files_seen: frozenset[Path] = frozenset()
+        self._reached: dict[str, int] = {}
+        """Largest step of each tag that this attempt logged."""
+        self.restarted_at: tuple[int, float] | None = None
+        """Step and time at which the trainer went on by itself in a new file, at steps that were logged before."""
         self._steps(self._read())
 
     def look(self, pid: int | None) -> TrainerStatus | None:
@@ -104,6 +112,7 @@ class EventHeartbeat:
         if not points:
             return False
         self._points += points
+        self._note_restart(log)
         self._note_episodes(log)
         every = self._steps(log)
         if len(every):
@@ -133,6 +142,29 @@ class EventHeartbeat:
         self._rows = np.union1d(self._rows, every)
         return every
 
+    def _note_restart(self, log: EventLog) -> None:
+        """Notice a launcher that started the trainer again: all files have ended when one begins that goes on earlier.
+
+        One that begins afresh, as another run in the same folder does, is none.
+        """
+        seen, self._files_seen = self._files_seen, frozenset(file.path for file in log.files)
+        steps = {tag: s.steps for tag, s in log.series.items() if len(s) and self._counts(tag)}
+        falls = [
+            int(steps[tag].min())
+            for tag in steps.keys() & self._reached.keys()
+            if steps[tag].min() < self._reached[tag]
+        ]
+        common = len(steps.keys() & self._reached.keys())
+        for tag, every in steps.items():
+            self._reached[tag] = max(self._reached.get(tag, 0), int(every.max()))
+        begun = [f for f in log.files if f.path not in seen and f.first_wall_time is not None]
+        if log.restarted or not seen or len(begun) != 1 or 2 * len(falls) <= common:
+            return
+        at = begun[0].first_wall_time
+        ended = max(f.last_wall_time or 0.0 for f in log.files if f is not begun[0])
+        if at is not None and ended < at and min(falls) > _FRESH * self.interval:
+            self.restarted_at = (min(falls), (ended + at) / 2)
+
     def _note_episodes(self, log: EventLog) -> None:
         """Keep the newest lengths and returns, whatever the trainer calls them."""
         translated = translate(log, self._dialect).series
@@ -150,9 +182,22 @@ class EventHeartbeat:
         kept = self._episodes[tag]
         return float(np.mean(kept)) if kept else None
 
+    @property
+    def folder(self) -> Path | None:
+        """Where the run's event files lie; None before the first one, and while they cannot be told from another's."""
+        return self._tail.folder.path if self._tail.folder is not None else None
+
+    @property
+    def found_nothing(self) -> bool:
+        """Whether there is no event file of the run, not even one that cannot be read."""
+        return self.folder is None and not self.problem
+
     def _read(self) -> EventLog:
-        size = _size(self._run / "events")
-        if size == self.bytes:
+        if not self._run.is_dir():
+            self.problem = f"{self._run} is gone; it was moved or removed while the trainer ran"
+            return EventLog(series={}, files=())
+        size = sum(map(_size, self._files()))
+        if size == self.bytes and self.folder is not None:
             return EventLog(series={}, files=())
         self.bytes = size
         try:
@@ -160,8 +205,18 @@ class EventHeartbeat:
         except GatesError as error:
             self.problem = str(error)
             return EventLog(series={}, files=())
-        self.problem = ""
+        gone = bool(self._points) and not log.files
+        self.problem = f"those that {self._run} held are gone" if gone else ""
         return self._of_this_attempt(log) if log.restarted else log
+
+    def _files(self) -> set[Path]:
+        """Return all files below the event folder, and the event files that were found elsewhere."""
+        below = os.walk(self._run / "events")
+        found = {Path(place, name) for place, _, names in below for name in names}
+        folders = self._tail.folder.paths if self._tail.folder is not None else ()
+        with contextlib.suppress(GatesError):
+            found.update(path for folder in folders for path in event_files(folder))
+        return found
 
     def _of_this_attempt(self, log: EventLog) -> EventLog:
         """Leave out what was logged before this attempt: after a file was replaced everything is read again."""
@@ -221,11 +276,8 @@ class EventHeartbeat:
             write_json(self._run / "status.json", content)
 
 
-def _size(folder: Path) -> int:
-    """Return the bytes of all files below a folder."""
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += (Path(place) / name).stat().st_size
-    return total
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

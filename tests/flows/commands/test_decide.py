@@ -139,7 +139,7 @@ def test_without_a_decision_a_conditional_is_neither_trained_again_nor_passed(
 def test_a_rejected_conditional_is_trained_again(conditional: Path, opened: Opened) -> None:
     done = gonogo("reject", str(conditional.parents[1]), "--reason", "it grows", "--name", "Bo")
     assert done.exit_code == 0, done.output
-    assert "Train it again:  gonogo stage one" in done.stdout
+    assert "Train it again, after a fix:  gonogo stage one" in done.stdout
     assert next_run(opened, 7.0) == "Bo rejected run-001: it grows"
     assert "two (800 steps) does not start" in (conditional / "report.md").read_text()
 

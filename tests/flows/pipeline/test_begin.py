@@ -14,8 +14,10 @@ import pytest
 
 import flows.commands.run as command
 from flows.errors import ServerError, TrainingBrokenError
-from flows.pipeline.begin import head_start
+from flows.pipeline import begin
+from flows.pipeline.begin import beginning, head_start, treatment
 from flows.pipeline.request import RunRequest
+from flows.records.json_file import utc_now
 from flows.records.run_dir import read_record
 from flows.records.trainer_files import TrainerStatus, read_status
 from flows.training.process.process import ChildProcess
@@ -162,3 +164,41 @@ def test_the_flow_decides_about_several_seeds_and_about_overrides(
     override = make_request(override_no_go="one", name="somebody", reason="known")
     with head_start(override, override.plans(), Told()) as ahead:
         assert ahead is None
+
+
+@pytest.fixture
+def interrupted(make_request: MakeRequest) -> RunRequest:
+    """What a training was asked for that Ctrl-C ended."""
+    request = make_request("train.act=wait")
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        head_start(request, request.plans(), Told()) as ahead,
+    ):
+        assert ahead is not None
+        wait_for_heartbeat(run_of(request))
+        raise KeyboardInterrupt
+    return request
+
+
+def begun_by(request: RunRequest) -> str:
+    """Return the run that a request goes on with; empty when it trains anew."""
+    plan = request.plan()
+    with request.open(plan) as directory:
+        existing = treatment(plan.stages[0], directory, request, since=utc_now())
+        begins = beginning(plan.stages[0], directory, request, existing=existing)
+    return begins.begun.run if begins.begun is not None else ""
+
+
+def test_an_interrupted_training_goes_on_without_being_told(interrupted: RunRequest) -> None:
+    assert interrupted.existing == "keep"
+    assert begun_by(interrupted) == "run-001"
+
+
+def test_an_interrupted_training_of_another_recipe_is_left_alone(
+    interrupted: RunRequest, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert begun_by(make_request("train.act=wait", "train.loss=2.0")) == ""
+    assert begun_by(interrupted.model_copy(update={"existing": "retrain"})) == ""
+    monkeypatch.setattr(begin, "recipe_hash", lambda _: "of changed code")
+    assert begun_by(interrupted) == ""
+    assert begun_by(interrupted.model_copy(update={"existing": "resume"})) == "run-001"

@@ -140,3 +140,28 @@ def test_a_tag_beyond_the_limit_is_no_difference_between_two_readers(tmp_path: P
     check = cross_check(read_events(tmp_path), tmp_path)
     assert check.agrees
     assert "longer than" in check.differences[0]
+
+
+def test_a_link_to_another_disk_is_followed(tmp_path: Path) -> None:
+    write(tmp_path / "scratch" / "TD3_1", NAME, run_bytes())
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "events").symlink_to(tmp_path / "scratch")
+    (run / "around").symlink_to(tmp_path)
+    (run / "itself").symlink_to(run)
+    (run / "nowhere").symlink_to(tmp_path / "nothing")
+    assert steps(read_events(run)) == WHOLE
+
+
+def test_a_link_to_the_newest_folder_is_no_second_run(tmp_path: Path) -> None:
+    write(tmp_path / "2026-01-01", NAME, run_bytes())
+    (tmp_path / "latest").symlink_to("2026-01-01")
+    assert steps(read_events(tmp_path)) == WHOLE
+
+
+def test_a_run_directory_may_hold_its_event_files_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "events").mkdir()
+    write(tmp_path / "attempt-001" / "tb", NAME, run_bytes(steps=30))
+    write(tmp_path / "tb", NAME, run_bytes())
+    assert steps(read_events(tmp_path)) == WHOLE

@@ -59,6 +59,13 @@ def test_another_trainers_directory_has_none(tmp_path: Path) -> None:
     assert load_run_info(tmp_path) is None
 
 
+def test_a_run_json_of_another_tool_is_not_ours(tmp_path: Path) -> None:
+    """Sacred writes one into every run."""
+    write(tmp_path, "run.json", {"experiment": {"name": "td3"}, "status": "COMPLETED"})
+    write(tmp_path, "status.json", "[]")
+    assert load_run_info(tmp_path) is None
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -180,6 +180,33 @@ def test_a_program_that_may_not_be_executed(preset: Preset, files: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("python train.py\n", "does not say what runs it; begin it with #!/bin/bash"),
+        ("#!/bin/sh\r\npython train.py\r\n", "has the line ends of Windows"),
+        (
+            "#!/no/such/python\n",
+            "is run by /no/such/python, by its first line, and that is not there",
+        ),
+    ],
+)
+def test_a_script_that_cannot_be_started(preset: Preset, files: Path, text: str, says: str) -> None:
+    script = files / "start.sh"
+    script.write_bytes(text.encode())
+    script.chmod(0o755)
+    assert says in mistake_of(preset(command=["./start.sh", "{lr}"]))
+
+
+@pytest.mark.parametrize("first", ["#!/usr/bin/env bash", "#! ./python -u", "\x7fELF\x02\x01"])
+def test_what_a_first_line_may_be(preset: Preset, files: Path, first: str) -> None:
+    (files / "python").write_text("#!/bin/sh\n")
+    script = files / "start.sh"
+    script.write_text(f"{first}\n")
+    script.chmod(0o755)
+    assert plan_of(preset(command=["./start.sh", "{lr}"])).trainer is not None
+
+
+@pytest.mark.parametrize(
     ("option", "says"),
     [
         ("--cidfile=x", "leave --cidfile out"),

@@ -215,3 +215,15 @@ def test_a_killed_guard_takes_the_child_with_it(tmp_path: Path) -> None:
 def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         ChildProcess([sys.executable, "-c", ""], cwd=tmp_path, log=tmp_path / "no" / "log")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_child_that_is_paused_saves_itself_all_the_same(tmp_path: Path) -> None:
+    with child(tmp_path, SAVES) as process:
+        until((tmp_path / "pid").exists)
+        pid = int((tmp_path / "pid").read_text())
+        os.kill(pid, signal.SIGSTOP)
+        state = Path(f"/proc/{pid}/stat")
+        until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T")
+        assert process.stop() == 143
+    assert (tmp_path / "saved").exists()

@@ -540,6 +540,116 @@ def test_event_files_that_cannot_be_read_are_said_and_nobody_is_killed_for_it(mi
     assert "The training goes on" in notes.said[-1]
 
 
+def begin_with(mine: Mine, code: str, *arguments: str, **trainer: Any) -> None:
+    """Write a preset whose trainer does something with `run`, its run folder, before it trains."""
+    before = f"import os, runpy, shutil, sys; from pathlib import Path; run = Path(sys.argv.pop(1)); {code}"
+    train = f"runpy.run_path({str(ANY)!r}, run_name='__main__')"
+    path = mine.write(**trainer)
+    content = yaml.safe_load(path.read_text())
+    python, _, *command = content["trainer"]["command"]
+    content["trainer"]["command"] = [
+        python,
+        "-c",
+        f"{before}\n{train}",
+        "{run}",
+        *command,
+        *arguments,
+    ]
+    path.write_text(yaml.safe_dump(content))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "shutil.rmtree(run)",
+        "[(run / name).write_text('[]') for name in ('run.json', 'status.json', 'request.json')]",
+    ],
+    ids=["empties it", "writes its own records"],
+)
+def test_a_trainer_that_takes_the_runs_folder_for_its_own_is_judged(mine: Mine, code: str) -> None:
+    begin_with(mine, code)
+    stage, directory = mine.open()
+    run = stages.train(stage, directory, Notes())
+    assert read(run / "run.json")["attempts"][0]["attempt"] == 1
+    assert read(run / "request.json")["planned_steps"] == 400
+    assert (run / "run.json.trainer").exists() == ("run.json" in code)
+    assert stages.judge(stage, run, directory).verdict is Verdict.GO
+
+
+@pytest.mark.parametrize("resumes", [False, True])
+@pytest.mark.parametrize("folder", ["", "tb"])
+def test_event_files_beside_the_event_folder_are_found_and_not_mixed(
+    mine: Mine, folder: str, resumes: bool
+) -> None:
+    arguments = ["--log-dir={run}", f"--folder={folder}", "--act=kill once"]
+    save = ["--save={run}/checkpoints/last.txt"] if resumes else []
+    begin_with(mine, "pass", *arguments, *save, **(RESUMES if resumes else {}))
+    stage, directory = mine.open()
+    run = stages.train(stage, directory, Notes())
+    attempts = newest(directory).attempts
+    assert [(a.end, a.from_step, a.to_step) for a in attempts] == [
+        ("killed", 0, 220),
+        ("finished", 220 if resumes else 0, 400),
+    ]
+    assert read_events(run).series["losses/qf_loss"].steps.tolist() == list(range(20, 401, 20))
+    assert stages.judge(stage, run, directory).verdict is Verdict.GO
+
+
+def test_a_folder_on_another_disk_is_followed(mine: Mine) -> None:
+    far = mine.files / "scratch"
+    begin_with(
+        mine,
+        f"os.makedirs({str(far)!r}, exist_ok=True); (run / 'events' / 'tb').symlink_to({str(far)!r})",
+        *("--folder=tb", "--act=kill once"),
+    )
+    stage, directory = mine.open()
+    run = stages.train(stage, directory, Notes())
+    assert [a.to_step for a in newest(directory).attempts] == [220, 400]
+    assert list((run / "attempt-001").glob("*tfevents*"))
+    assert stages.judge(stage, run, directory).verdict is Verdict.GO
+
+
+def test_a_trainer_that_logs_elsewhere_is_told_where_to(mine: Mine) -> None:
+    begin_with(mine, "pass", f"--log-dir={mine.files / 'elsewhere'}")
+    stage, directory = mine.open()
+    with pytest.raises(
+        TrainingBrokenError, match=r"no event file below .*run-001/events\. .*\{events\}"
+    ):
+        stages.train(stage, directory, Notes())
+
+
+def test_a_runs_folder_that_is_moved_while_it_trains_is_said(mine: Mine) -> None:
+    begin_with(
+        mine, "run.rename(run.with_name('moved'))", f"--log-dir={mine.files / 'far'}", "--act=wait"
+    )
+    stage, directory = mine.open()
+
+    class Patient(Notes):
+        def say(self, text: str) -> None:
+            super().say(text)
+            if "cannot be read" in text:
+                raise KeyboardInterrupt
+
+    notes = Patient()
+    with pytest.raises(KeyboardInterrupt):
+        stages.train(stage, directory, notes)
+    assert "moved or removed while the trainer ran" in notes.said[-1]
+
+
+def test_a_mapping_file_that_is_moved_while_it_trains_costs_nothing(mine: Mine) -> None:
+    tags = mine.files / "tags.yaml"
+    tags.write_text(
+        "name: mine\ntitle: mine\nsource: this test\n"
+        "tags:\n  losses/qf_loss: {to: train/critic_loss}\n"
+    )
+    begin_with(mine, f"Path({str(tags)!r}).unlink(missing_ok=True)", "--act=kill once")
+    path = mine.files / "mine.yaml"
+    path.write_text(path.read_text().replace("dialect: cleanrl", "dialect: tags.yaml"))
+    stage, directory = mine.open()
+    stages.train(stage, directory, Notes())
+    assert [a.end for a in newest(directory).attempts] == ["killed", "finished"]
+
+
 def test_a_log_that_grows_is_a_sign_of_life_with_a_limit_of_its_own(mine: Mine) -> None:
     mine.write(act="hang once", arguments=("--talk",), silent_s=2.0)
     one = mine.files / "one.yaml"
