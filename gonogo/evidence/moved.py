@@ -18,7 +18,6 @@ class Moved:
         self.values: dict[str, float] = {}
         """By tag."""
         self._weights = dict(zip(("actor", "critic"), networks.own_weights(), strict=True))
-        self._one = networks.actor_optimizer is networks.critic_optimizer
         self._before: dict[str, list[Tensor]] = {}
 
     def steps(self, *whose: str) -> None:
@@ -29,13 +28,11 @@ class Moved:
         """Measure the first step of the critics' optimiser."""
         if "weights/critic_reached" not in self.values:
             self._compare("critic", "weights/critic_reached")
-            if not self._one:
-                self._compare("actor", "weights/actor_moved_by_critic")
+            self._compare("actor", "weights/actor_moved_by_critic")
 
     def actor_stepped(self) -> None:
         """Measure a step of the actor's optimiser."""
-        if not self._one:
-            self._compare("critic", "weights/critic_moved_by_actor")
+        self._compare("critic", "weights/critic_moved_by_actor")
 
     def _compare(self, name: str, tag: str) -> None:
         before = self._before.pop(name, None)

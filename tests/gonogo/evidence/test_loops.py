@@ -44,7 +44,6 @@ class Loop:
         critics: int = 2,
         stepped_by: str = "",
         scale: float = 1.0,
-        one_optimizer: bool = False,
         **options: Any,
     ) -> None:
         torch.manual_seed(0)
@@ -61,9 +60,6 @@ class Loop:
         of_actor += list(self.encoder.parameters()) if "actor" in stepped_by else []
         self.actor_optimizer = torch.optim.Adam(of_actor, lr=1e-3)
         self.critic_optimizer = torch.optim.Adam(of_critics, lr=1e-3)
-        if one_optimizer:
-            self.critic_optimizer.add_param_group({"params": of_actor})
-            self.actor_optimizer = self.critic_optimizer
         shared = {"actor_encoder": self.encoder, "critic_encoder": self.encoder}
         self.watch: Watch = gonogo.watch(
             folder,
@@ -216,11 +212,6 @@ def test_an_optimiser_with_the_other_network_s_weights_is_seen(tmp_path: Path) -
     every = [p for critic in loop.critics for p in critic.parameters()]
     loop.actor_optimizer.add_param_group({"params": every})
     assert min(loop.run()["weights/critic_moved_by_actor"]) >= 0.5
-
-
-def test_one_optimiser_for_both_networks_is_no_mistake(tmp_path: Path) -> None:
-    found = Loop(tmp_path / "run", one_optimizer=True).run()
-    assert not [tag for tag in found if "moved_by" in tag]
 
 
 def test_a_critic_that_no_optimiser_holds_is_seen(tmp_path: Path) -> None:
