@@ -41,5 +41,6 @@ class Moved:
 
 
 def _share_moved(now: Sequence[Tensor], before: Sequence[Tensor]) -> float:
-    """Return the share of tensors that differ from those before."""
-    return sum(not torch.equal(p, q) for p, q in zip(now, before, strict=True)) / len(before)
+    """Return the share of tensors that differ from those before; what is no number stays that."""
+    pairs = zip(now, before, strict=True)
+    return sum(not torch.equal(p.nan_to_num(), q.nan_to_num()) for p, q in pairs) / len(before)

@@ -156,7 +156,7 @@ def product(tmp_path: Path) -> Path:
         "from gates.laws import losses\n",
     )
     put(laws / "table.py", "    for law in (", LAW_ENTRY)
-    put(diagnosis / "causes.py", "CAUSES: Mapping[str, Cause] = {", CAUSE_ENTRY)
+    put(diagnosis / "causes" / "run.py", "RUN: Mapping[str, Cause] = {", CAUSE_ENTRY)
     run_rules = "RUN_RULES: tuple[RunRule, ...] = ("
     put(diagnosis / "run.py", run_rules, "\n    sparse_logging,")
     rules = (diagnosis / "run.py").read_text(encoding="utf-8")

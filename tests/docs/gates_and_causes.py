@@ -188,7 +188,7 @@ algorithms, whatever the task, and does not apply to other algorithms. A run tha
 
 _CAUSES_HEAD = """# Causes
 
-This page is generated from `gates/diagnosis/causes.py` by `make docs`.
+This page is generated from `gates/diagnosis/causes/` by `make docs`.
 
 The causes that a diagnosis can name, in the order in which they come first: what is wrong in the code or in the data
 before what follows from it. A diagnosis names a cause only with evidence from the events, in numbers and steps; when

@@ -175,10 +175,10 @@ class Evidence:
     @torch.no_grad()
     def _of_critic_step(self) -> None:
         """Measure what the critic's step moved, before the actor's step."""
-        critic, actor = self._parts["critic_mlp"].parameters, "actor_mlp"
+        critic, actor = self._parts["critic_mlp"].parameters, self._stepped["actor_mlp"]
         self.values["weights/critic_reached"] = _moved(critic, self._critic)
-        strayed = bool((_copy(self._stepped[actor]) != self._weights[actor]).any())
-        self.values["weights/actor_moved_by_critic"] = float(strayed)
+        strayed = _moved([_copy(actor)], [self._weights["actor_mlp"]])
+        self.values["weights/actor_moved_by_critic"] = strayed
         self._critic = _clones(critic)
 
     def _pairs(self) -> tuple[tuple[str, nn.Module, nn.Module], ...]:
@@ -344,8 +344,9 @@ def _clones(parameters: Iterable[Tensor]) -> list[Tensor]:
 
 
 def _moved(parameters: Iterable[Tensor], before: Iterable[Tensor]) -> float:
-    """Return the share of tensors that differ from those before."""
-    return float(np.mean([not torch.equal(p, q) for p, q in zip(parameters, before, strict=True)]))
+    """Return the share of tensors that differ from those before; what is no number stays that."""
+    pairs = zip(parameters, before, strict=True)
+    return float(np.mean([not torch.equal(p.nan_to_num(), q.nan_to_num()) for p, q in pairs]))
 
 
 def _encode(network: Actor | Critic, obs: Observation) -> Tensor:

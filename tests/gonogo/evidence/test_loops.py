@@ -214,6 +214,16 @@ def test_an_optimiser_with_the_other_network_s_weights_is_seen(tmp_path: Path) -
     assert min(loop.run()["weights/critic_moved_by_actor"]) >= 0.5
 
 
+@pytest.mark.filterwarnings("ignore:the critics' loss is not made of:RuntimeWarning")
+def test_what_is_no_number_is_moved_by_nobody(tmp_path: Path) -> None:
+    loop = Loop(tmp_path / "run")
+    with torch.no_grad():
+        loop.critics[0].layers[0].weight.fill_(float("nan"))
+    found = loop.run()
+    assert set(found["weights/critic_moved_by_actor"]) == {0.0}
+    assert max(found["weights/critic_reached"]) < 1.0
+
+
 def test_a_critic_that_no_optimiser_holds_is_seen(tmp_path: Path) -> None:
     loop = Loop(tmp_path / "run")
     held = loop.critic_optimizer.param_groups[0]["params"]
