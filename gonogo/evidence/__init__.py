@@ -3,12 +3,7 @@
 In: networks, optimisers and batches of a running training. Out: a run directory (docs/run-directory.md).
 
     watch         `gonogo.watch`, for a loop of one's own
-    recorder      hooks that look at one update and are gone after it
-    again         the same update computed a second time, now and then
-    entropy       the entropy term of SAC
-    measures      what was seen of an update -> tags
-    moved         which weights an optimiser's step changes
-    parts         actor and critic, their encoders and the rest
+    update        what is seen of one update of actor and critics
     live          judges the run while it trains, and when it is over
     exploration   noise on the actions, from those of the environment and of the policy
     episodes      single episodes, from rewards and ends of each step

@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from gates.runs.heartbeat import Phase
-from gonogo.evidence.entropy import Drawn
 from gonogo.evidence.exploration import Exploration
 from gonogo.evidence.guard import Guard
-from gonogo.evidence.measures import Batch
-from gonogo.evidence.parts import Networks, last_tanh
-from gonogo.evidence.recorder import Recorder
 from gonogo.evidence.run_files import RunFiles, free_folder
+from gonogo.evidence.update.entropy import Drawn
+from gonogo.evidence.update.measures import Batch
+from gonogo.evidence.update.parts import Networks, last_tanh
+from gonogo.evidence.update.recorder import Recorder
 
 PATIENCE = 50
 """Batches in a row whose actor is not stepped before one is logged without it."""

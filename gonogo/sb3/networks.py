@@ -11,8 +11,8 @@ from stable_baselines3.sac.policies import Actor as StochasticActor
 from stable_baselines3.td3.policies import Actor
 from torch import Tensor, nn
 
-from gonogo.evidence.again import View
-from gonogo.evidence.parts import Networks
+from gonogo.evidence.update.again import View
+from gonogo.evidence.update.parts import Networks
 from gonogo.sb3.observations import is_known, others
 
 

@@ -9,12 +9,12 @@ import torch
 from stable_baselines3 import SAC, TD3
 from torch import Tensor
 
-from gonogo.evidence.again import Again, next_again
-from gonogo.evidence.entropy import Drawn
 from gonogo.evidence.guard import Guard
-from gonogo.evidence.measures import Batch
-from gonogo.evidence.recorder import Recorder
 from gonogo.evidence.replaced import Replaced
+from gonogo.evidence.update.again import Again, next_again
+from gonogo.evidence.update.entropy import Drawn
+from gonogo.evidence.update.measures import Batch
+from gonogo.evidence.update.recorder import Recorder
 from gonogo.sb3.acting import Acting
 from gonogo.sb3.configuration import exploration_noise
 from gonogo.sb3.evaluation import reward_factor

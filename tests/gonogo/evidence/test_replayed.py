@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gonogo.evidence.replayed import ENOUGH, Replayed
+from gonogo.evidence.update.replayed import ENOUGH, Replayed
 
 RNG = np.random.default_rng(0)
 OBS = torch.from_numpy(RNG.normal(size=(400, 3)).astype(np.float32))

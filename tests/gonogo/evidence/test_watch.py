@@ -116,7 +116,7 @@ def test_noise_of_the_loop_goes_where_it_is_said_to(tmp_path: Path) -> None:
 
 
 def test_an_error_never_reaches_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gonogo.evidence import measures
+    from gonogo.evidence.update import measures
 
     def broken(*_: object) -> None:
         raise RuntimeError("out of memory")

@@ -12,8 +12,8 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 
 import gonogo
-from gonogo.evidence import measures
 from gonogo.evidence.event_writer import EventWriter
+from gonogo.evidence.update import measures
 from gonogo.sb3 import Evidence
 from gonogo.sb3.evaluation import Evaluation
 from tests.gonogo.sb3.trainings import SAC, TD3, learned, pendulum, small

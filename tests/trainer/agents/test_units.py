@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gonogo.evidence import units as of_others
+from gonogo.evidence.update import units as of_others
 from trainer.agents.units import dormant_share, effective_rank, hidden
 
 

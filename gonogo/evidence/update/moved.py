@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gonogo.evidence.parts import Networks
+from gonogo.evidence.update.parts import Networks
 
 
 class Moved:

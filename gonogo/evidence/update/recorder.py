@@ -8,13 +8,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from gonogo.evidence.again import Again
-from gonogo.evidence.entropy import Drawn
 from gonogo.evidence.guard import Guard
-from gonogo.evidence.measures import Batch, Seen, on_host, tags_of, td_errors
-from gonogo.evidence.moved import Moved
-from gonogo.evidence.parts import CRITIC, Networks
-from gonogo.evidence.replayed import Replayed
+from gonogo.evidence.update.again import Again
+from gonogo.evidence.update.entropy import Drawn
+from gonogo.evidence.update.measures import Batch, Seen, on_host, tags_of, td_errors
+from gonogo.evidence.update.moved import Moved
+from gonogo.evidence.update.parts import CRITIC, Networks
+from gonogo.evidence.update.replayed import Replayed
 
 
 class _Handle(Protocol):

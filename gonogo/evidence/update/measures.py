@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gonogo.evidence.entropy import Drawn
+from gonogo.evidence.update.entropy import Drawn
 
 SATURATED = 0.99
 """An action entry counts as saturated when |tanh(z)| exceeds this."""

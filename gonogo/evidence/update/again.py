@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gonogo.evidence.entropy import log_prob_error, weight_in_targets
-from gonogo.evidence.measures import Batch, Seen, Values
-from gonogo.evidence.parts import Networks
-from gonogo.evidence.units import of_units
+from gonogo.evidence.update.entropy import log_prob_error, weight_in_targets
+from gonogo.evidence.update.measures import Batch, Seen, Values
+from gonogo.evidence.update.parts import Networks
+from gonogo.evidence.update.units import of_units
 
 ROWS = 64
 """Rows of the batch that are computed again."""

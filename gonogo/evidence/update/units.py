@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gonogo.evidence.measures import Values
+from gonogo.evidence.update.measures import Values
 
 DORMANT = 0.025
 """Share of its layer's mean activation up to which a unit counts as dormant (Sokar et al. 2023, section 3)."""
