@@ -17,7 +17,6 @@ from flows.errors import ServerError, TrainingBrokenError
 from flows.pipeline import begin
 from flows.pipeline.begin import beginning, head_start, treatment
 from flows.pipeline.request import RunRequest
-from flows.records.json_file import utc_now
 from flows.records.run_dir import read_record
 from flows.records.trainer_files import TrainerStatus, read_status
 from flows.training.process.process import ChildProcess
@@ -184,7 +183,8 @@ def begun_by(request: RunRequest) -> str:
     """Return the run that a request goes on with; empty when it trains anew."""
     plan = request.plan()
     with request.open(plan) as directory:
-        existing = treatment(plan.stages[0], directory, request, since=utc_now())
+        # What the interrupted training began lies before, also where all happens within a second.
+        existing = treatment(plan.stages[0], directory, request, since="9999-12-31")
         begins = beginning(plan.stages[0], directory, request, existing=existing)
     return begins.begun.run if begins.begun is not None else ""
 
