@@ -31,8 +31,8 @@ install-dev: $(VENV)/installed-dev  ## Install also what tests and checks need
 run: install  ## Train and judge 5K, 50K and up to 1M steps; more options: make run ARGS="--preset drive-84"
 	$(BIN)/gonogo run --on-plateau stop $(ARGS)
 
-test: install-dev  ## Run the default tests (under 5 minutes on two cores)
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not browser and not carla and not gpu" $(ARGS)
+test: install-dev  ## Run the default tests (4 minutes on two cores; three at a time, since some wait)
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not browser and not carla and not gpu" $(ARGS)
 
 test-carla: install-dev  ## Run the tests with CARLA's genuine client (ARGS="--carla-host HOST" for a real server)
 	$(INSTALL) '.[dev,carla]'
