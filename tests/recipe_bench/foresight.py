@@ -80,12 +80,14 @@ class Foretold:
     became: Outcome
     saved: int
     """Environment steps that a NO_GO saves."""
+    drawn: bool
+    """Whether it stands for all recipes; else it is here because it was stopped."""
 
 
 def foretold(judged: Sequence[Score], long: Sequence[Trained]) -> list[Foretold]:
     """Pair verdicts at 5k with what recipes became by 50k and by 200k, and those at 50k with 200k.
 
-    Of the recipes of 200k those that were drawn count, and of NO_GO at 50k all, since all were trained on.
+    Of the recipes of 200k those that were drawn are taken, and of NO_GO at 50k all, since all were trained on.
     """
     chosen, became = set(drawn()), {(run.case.task, run.case.index): run.became for run in long}
     at_50k = {_key(s) for s in judged if s.case.stage == "50k"}
@@ -101,7 +103,10 @@ def foretold(judged: Sequence[Score], long: Sequence[Trained]) -> list[Foretold]
         for later, end in ends.items():
             word = "undecidable" if s.refused else s.verdict
             saved = ALL_STAGES[later]["steps"] - ALL_STAGES[gate]["steps"]
-            found.append(Foretold(gate=gate, later=later, verdict=word, became=end, saved=saved))
+            fair = later == "50k" or key in chosen
+            found.append(
+                Foretold(gate=gate, later=later, verdict=word, became=end, saved=saved, drawn=fair)
+            )
     return found
 
 
@@ -121,16 +126,18 @@ def table_of_verdicts(pairs: Sequence[Foretold]) -> str:
                 rates = " | ".join(_interval(counts[n], len(ends)) for n in (0, 2))
                 cells = " | ".join(map(str, counts))
                 rows.append(f"| {gate} | {verdict} | {len(ends)} | {later} | {cells} | {rates} |")
-        stopped = [p for p in of_gate if p.verdict == "NO_GO"]
-        if of_gate:
+        fair = [p for p in of_gate if p.drawn]
+        stopped = [p for p in fair if p.verdict == "NO_GO"]
+        if fair:
             learned, _, failed = (
-                (sum(p.became == word for p in stopped), sum(p.became == word for p in of_gate))
+                (sum(p.became == word for p in stopped), sum(p.became == word for p in fair))
                 for word in WORDS
             )
             saved = sum(p.saved for p in stopped)
             sentences.append(
-                f"- NO_GO at {gate} stopped {failed[0]} of the {failed[1]} that did not learn by {later} and "
-                f"{learned[0]} of the {learned[1]} that did, which saves {saved:,} environment steps."
+                f"- Of {len(fair)} recipes, NO_GO at {gate} stopped {failed[0]} of the {failed[1]} that did not "
+                f"learn by {later} and {learned[0]} of the {learned[1]} that did, "
+                f"which saves {saved:,} environment steps."
             )
     return "\n".join([*rows, "", *sentences])
 
