@@ -298,7 +298,7 @@ def watch(
     every: int = 20,
     grad_scaler: torch.amp.GradScaler | None = None,
 ) -> Watch:
-    """Collect evidence of a loop of one's own that trains TD3 or DDPG with torch.
+    """Collect evidence of a loop of one's own that trains TD3, DDPG or SAC with torch.
 
     Args:
         directory: Folder of the run; when it holds a run already, `NAME-2`, `NAME-3`, ... beside it.

@@ -74,7 +74,10 @@ class Seen:
     gradients: dict[str, dict[int, Tensor]] = field(default_factory=dict)
     """Norm of the gradient before clipping of each parameter, by the part's name."""
     left_over: dict[str, float] = field(default_factory=dict)
-    """Smallest share of a gradient that was there before a backward pass, by the part's name."""
+    """Share of a gradient that was there before a backward pass, by the part's name.
+
+    The smallest of the update, unless more was left after an actor's step before.
+    """
     leak: Tensor | float | None = None
     weights: dict[str, Tensor] = field(default_factory=dict)
     """Norm of the weights after the update by the part's name."""
