@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,13 @@ from flows.errors import ServerError
 from flows.surroundings import without_password
 
 _TIMEOUT_S = 10.0
+_BUSY = (
+    429,
+    502,
+    503,
+)  # Prefect's own clients try these again, too: SQLite is locked now and then.
+_TRIES = 5
+_PAUSE_S = 1.0
 _GOING_ON = ("RUNNING", "PENDING", "CANCELLING")
 
 
@@ -73,21 +81,28 @@ class Api:
     def _ask(self, path: str, content: object = None, *, missing_is_none: bool = False) -> Any:
         body = None if content is None else json.dumps(content).encode()
         request = urllib.request.Request(f"{self._url}{path}", data=body, headers=_headers())
-        try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            if error.code == 404 and missing_is_none:
-                return None
-            hint = " Set PREFECT_API_AUTH_STRING to USER:PASSWORD." if error.code == 401 else ""
-            raise ServerError(
-                f"Prefect's server {without_password(self._url)} answers {error.code}.{hint}"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise ServerError(
-                f"Prefect's server {without_password(self._url)} does not answer: "
-                f"{getattr(error, 'reason', error)}."
-            ) from None
+        tries_left = _TRIES
+        while True:
+            tries_left -= 1
+            try:
+                with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
+                    return json.load(answer)
+            except urllib.error.HTTPError as error:
+                error.close()
+                if error.code == 404 and missing_is_none:
+                    return None
+                if error.code in _BUSY and tries_left:
+                    time.sleep(_PAUSE_S)
+                    continue
+                hint = " Set PREFECT_API_AUTH_STRING to USER:PASSWORD." if error.code == 401 else ""
+                raise ServerError(
+                    f"Prefect's server {without_password(self._url)} answers {error.code}.{hint}"
+                ) from None
+            except (OSError, ValueError) as error:
+                raise ServerError(
+                    f"Prefect's server {without_password(self._url)} does not answer: "
+                    f"{getattr(error, 'reason', error)}."
+                ) from None
 
 
 def pages_of(url: str) -> str:

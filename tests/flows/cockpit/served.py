@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -98,26 +99,8 @@ class Cockpit:
         Raises:
             ApiError: It refuses.
         """
-        import base64
-
         secret = self.password if password is None else password
-        headers = {"Content-Type": "application/json"}
-        if secret:
-            headers["Authorization"] = f"Basic {base64.b64encode(secret.encode()).decode()}"
-        body = None if content is None else json.dumps(content).encode()
-        request = urllib.request.Request(f"{self.address}/api{path}", data=body, headers=headers)
-        for number in range(5):
-            try:
-                with urllib.request.urlopen(request, timeout=120) as answer:
-                    return json.loads(answer.read() or b"null")
-            except urllib.error.HTTPError as error:
-                with error:
-                    text = error.read().decode()
-                # SQLite was busy: Prefect's own clients try again, too.
-                if error.code != 503 or number == 4:
-                    raise ApiError(error.code, text) from None
-                time.sleep(1)
-        raise AssertionError("unreachable")
+        return ask(f"{self.address}/api", path, content, password=secret)
 
     def deployments(self) -> dict[str, Any]:
         return {found["name"]: found for found in self.ask("/deployments/filter", {})}
@@ -166,6 +149,31 @@ class Cockpit:
             match = re.match(r"Cockpit: (http://\S+?)(/v2/deployments)?$", self.lines[-1])
             if match:
                 self.address = match[1]
+
+
+def ask(api: str, path: str, content: object = None, *, password: str | None = None) -> Any:
+    """Ask a server's API.
+
+    Raises:
+        ApiError: It refuses.
+    """
+    headers = {"Content-Type": "application/json"}
+    if password:
+        headers["Authorization"] = f"Basic {base64.b64encode(password.encode()).decode()}"
+    body = None if content is None else json.dumps(content).encode()
+    request = urllib.request.Request(f"{api}{path}", data=body, headers=headers)
+    until = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            with error:
+                text = error.read().decode()
+            # SQLite was busy: Prefect's own clients try again, too.
+            if error.code != 503 or time.monotonic() > until:
+                raise ApiError(error.code, text) from None
+            time.sleep(1)
 
 
 def wait_for(done: Callable[[], object], said: Callable[[], str] = lambda: "") -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import yaml
 
 from flows.cockpit.deployed import DEPLOYED
 from flows.prefect_server import PrefectServer
-from tests.flows.cockpit.served import ROOT, wait_for, write_small_recipe
+from tests.flows.cockpit.served import ROOT, ask, wait_for, write_small_recipe
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
@@ -59,11 +58,11 @@ def test_a_worker_of_a_process_pool_trains_one_run_after_the_other(tmp_path: Pat
             start_new_session=True,
         )
         try:
-            found = ask(server, "/deployments/name/staged-validation/staged-validation")
+            found = ask(server.url, "/deployments/name/staged-validation/staged-validation")
             parameters = {"preset": "small", "stages": ["first"]}
             begin = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
             path = f"/deployments/{found['id']}/create_flow_run"
-            begun = [ask(server, path, begin)["id"] for _ in range(2)]
+            begun = [ask(server.url, path, begin)["id"] for _ in range(2)]
             wait_for(
                 lambda: all(state(server, one)["type"] in ENDED for one in begun),
                 lambda: str([state(server, one) for one in begun]),
@@ -98,15 +97,5 @@ def prefect(environment: Mapping[str, str], *arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def ask(server: PrefectServer, path: str, content: object = None) -> Any:
-    request = urllib.request.Request(
-        f"{server.url}{path}",
-        data=None if content is None else json.dumps(content).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=120) as answer:
-        return json.loads(answer.read())
-
-
 def state(server: PrefectServer, flow_run: str) -> Any:
-    return ask(server, f"/flow_runs/{flow_run}")["state"]
+    return ask(server.url, f"/flow_runs/{flow_run}")["state"]
