@@ -87,10 +87,12 @@ def raised_alerts(folder: Path) -> tuple[RaisedAlert, ...]:
 def _attempts(attempts: Sequence[AttemptRecord]) -> str:
     if len(attempts) == 1 and attempts[0].end == End.FINISHED.value and not attempts[0].why:
         return "1, which finished"
-    return f"{len(attempts)}. " + " ".join(_sentence(attempt) for attempt in attempts)
+    if len(attempts) == 1:
+        return f"1, {_sentence(attempts[0])}"
+    return " ".join(f"Attempt {one.attempt}, {_sentence(one)}" for one in attempts)
 
 
 def _sentence(attempt: AttemptRecord) -> str:
     began = f"from step {attempt.from_step:,}" if attempt.from_step else "from the start"
     why = attempt.why or f"It {attempt.end or 'goes on'}."
-    return f"{attempt.attempt}, {began}: {why}"
+    return f"{began}: {why}"

@@ -63,7 +63,7 @@ def run_finished(facts: RunFacts) -> Finding | None:
     return Finding(
         check="run_finished",
         type="run_finished",
-        title="Training ended as planned",
+        title="Trainer ended normally",
         outcome=outcome,
         required=True,
         reason=f"{text}.",
