@@ -20,9 +20,10 @@ from gates.events.folder import (
     folder_of,
     left_out,
 )
+from gates.events.one_run.order import in_order
+from gates.events.one_run.went_on import WentOn, went_on
 from gates.events.points import Decoded, by_tag, purge
 from gates.events.tag_table import TagTable
-from gates.events.went_on import WentOn, went_on
 from gates.series import EventLog, Series
 
 BELOW = "a folder with event files of its own, which are not the run's"
@@ -153,7 +154,7 @@ class EventTail:
             raise FileReplacedError("an event file is gone")
         files = [known.get(path) or FileTail(path, self._decoder) for path in paths]
         decoded = {file.path: file.read() for file in files}
-        files.sort(key=FileTail.order)
+        files = in_order(files)
         for each, step in self._void_from.items():
             next(file for file in files if file.path.parent == each).void_before_it(step)
         if self._delivered:
