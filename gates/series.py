@@ -79,7 +79,9 @@ class EventFile(Struct, frozen=True, kw_only=True):
     first_wall_time: float | None
     last_wall_time: float | None
     part: str = ""
-    """Sub-directory that `add_scalars` made, whose name is a part of the tags in it; empty for the run's own."""
+    """Folder that another writer of the run made, as `add_scalars` does; empty for the run's own."""
+    prefix: str = ""
+    """What stands before the tags of such a folder, where the run's own files hold the same ones."""
     purge_step: int | None = None
     """Step of the file's session-start record: earlier files' points at or after it are void."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -123,7 +123,7 @@ def logged_in(directory: Path) -> list[Path]:
     return found or list(_behind_links(directory, counts))
 
 
-def folder_of(runs: Sequence[Path], others: Iterable[Path]) -> EventFolder:
+def folder_of(runs: Sequence[Path], others: Sequence[Path]) -> EventFolder:
     """Return the directories of one run, told from others with event files of their own."""
     below = [folder for folder in others if any(run in folder.parents for run in runs)]
     return EventFolder(

@@ -22,6 +22,7 @@ from gates.events.folder import (
 )
 from gates.events.one_run.order import in_order
 from gates.events.one_run.went_on import WentOn, went_on
+from gates.events.one_run.writers import main_folder
 from gates.events.points import Decoded, by_tag, purge
 from gates.events.tag_table import TagTable
 from gates.series import EventLog, Series
@@ -40,6 +41,7 @@ class EventTail:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._went_on: dict[tuple[Path, ...], WentOn] = {}
+        self._main: dict[tuple[Path, ...], Path] = {}
         self.folder: EventFolder | None = None
         """Where the run's files lie; None before the first one."""
         self._begin()
@@ -105,6 +107,10 @@ class EventTail:
         try:
             return find_event_folder(self._directory)
         except SeveralRunsError as several:
+            main = self._main.get(several.runs) or main_folder(self._directory, several.runs)
+            if main is not None:
+                self._main[several.runs] = main
+                return folder_of([main], [f for f in (*several.runs, *several.others) if f != main])
             found = self._went_on.get(several.runs) or went_on(self._directory, several.runs)
             if found is None:
                 raise

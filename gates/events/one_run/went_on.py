@@ -17,6 +17,7 @@ from msgspec import Struct
 from gates.events.decoder import EventDecoder
 from gates.events.file import FileReplacedError, FileTail
 from gates.events.folder import event_files
+from gates.events.one_run.order import in_order
 from gates.events.points import by_tag
 from gates.events.tag_table import TagTable
 from gates.series import Series
@@ -143,15 +144,7 @@ def _at_the_same_time(one: _Part, other: _Part) -> bool:
 
 
 def _read(folder: Path) -> _Part | None:
-    tags = TagTable()
-    decoder = EventDecoder(tags)
-    files = [FileTail(path, decoder) for path in event_files(folder)]
-    files.sort(key=FileTail.order)
-    try:
-        decoded = [part for file in files for part in file.read()]
-    except FileReplacedError:
-        return None
-    series = by_tag(decoded, tags.names)
+    series, marked = read_folder(folder)
     times = [s.wall_times for s in series.values()]
     if not times:
         return None
@@ -160,8 +153,21 @@ def _read(folder: Path) -> _Part | None:
         series=series,
         first_wall_time=float(min(t.min() for t in times)),
         last_wall_time=float(max(t.max() for t in times)),
-        marked=any(file.lowest_start is not None for file in files),
+        marked=marked,
     )
+
+
+def read_folder(folder: Path) -> tuple[Mapping[str, Series], bool]:
+    """Return all points of a folder, and whether it says itself which earlier ones are void."""
+    tags = TagTable()
+    decoder = EventDecoder(tags)
+    files = [FileTail(path, decoder) for path in event_files(folder)]
+    try:
+        decoded = {file.path: file.read() for file in files}
+    except FileReplacedError:
+        return {}, False
+    ordered = [part for file in in_order(files) for part in decoded[file.path]]
+    return by_tag(ordered, tags.names), any(file.lowest_start is not None for file in files)
 
 
 def _continues(before: _Part, after: _Part) -> bool:
