@@ -98,6 +98,8 @@ class EventLog(Struct, frozen=True, kw_only=True):
     """Tags that are not scalars or exceed a limit, with the reason."""
     ignored: Mapping[str, str] = field(default_factory=dict)
     """Files and sub-directories that are named like event files and were not read, with the reason."""
+    compressed: tuple[str, ...] = ()
+    """Those of them that are compressed and stand nowhere else: a part of the run that was not read."""
     folders: tuple[str, ...] = ()
     """Directories of the run, relative to the one that was given; several when it went on in a new one."""
     trainer: str = ""

@@ -258,6 +258,11 @@ class FileTail(Struct, eq=False):
         """False for what is no regular file: there are no bytes that could have been judged."""
         return bool(self._sha256)
 
+    @property
+    def is_empty(self) -> bool:
+        """True for a file without a single byte, as a writer that was killed at its start leaves it."""
+        return self.was_read and not self.size_bytes
+
     def as_event_file(self) -> EventFile:
         """Return the file as it was read so far."""
         return EventFile(

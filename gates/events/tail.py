@@ -15,6 +15,7 @@ from gates.events.folder import (
     EventFolder,
     NoEventFilesError,
     SeveralRunsError,
+    compressed,
     event_files,
     find_event_folder,
     folder_of,
@@ -29,6 +30,7 @@ from gates.series import EventLog, Series
 
 BELOW = "a folder with event files of its own, which are not the run's"
 """Why the event files of another directory are not read."""
+_EMPTY = "it is empty"
 
 
 class EventTail:
@@ -87,6 +89,8 @@ class EventTail:
         decoded = self._read_files(folder)
         self._copies = self._find_copies()
         files = [file for file in self._files if file.path not in self._copies]
+        if any(file.events for file in files):  # else what is empty is all there is to say
+            files = [file for file in files if not file.is_empty]
         kept, purged = purge([(file.lowest_start, decoded[file.path]) for file in files])
         starts = [s for file in files for d in decoded[file.path] for _, s in d.session_starts]
         log = EventLog(
@@ -96,6 +100,7 @@ class EventTail:
             purged_points=purged,
             skipped_tags=self._tags.skipped_tags(),
             ignored=self._ignored(folder),
+            compressed=tuple(name for path in folder.paths for name in compressed(path)),
             folders=tuple(str(path.relative_to(self._directory)) for path in folder.paths),
             void_from_step=min(starts) if starts and self._delivered else None,
         )
@@ -145,7 +150,8 @@ class EventTail:
         folders = dict.fromkeys((*folder.below, *folder.beside), BELOW)
         named = {f"{path.relative_to(self._directory)}/": why for path, why in folders.items()}
         unread = {name: why for path in folder.paths for name, why in left_out(path).items()}
-        return {**unread, **copies, **named}
+        empty = {file.path.name: _EMPTY for file in self._files if file.is_empty}
+        return {**unread, **empty, **copies, **named}
 
     def _read_files(self, folder: EventFolder) -> dict[Path, list[Decoded]]:
         """Read what is new in every file and put new files in their place.

@@ -53,10 +53,10 @@ def _parts(by_time: list[FileTail]) -> list[_Part]:
 
 
 def _follows(before: _Part, after: _Part) -> bool:
-    """Tell whether most tags begin and end later in `after`."""
+    """Tell whether most tags end later in `after`, and begin no earlier."""
     common = before.spans.keys() & after.spans.keys()
     later = sum(
-        before.spans[tag].low < after.spans[tag].low
+        before.spans[tag].low <= after.spans[tag].low
         and before.spans[tag].high < after.spans[tag].high
         for tag in common
     )
@@ -64,14 +64,11 @@ def _follows(before: _Part, after: _Part) -> bool:
 
 
 def _far_behind(one: _Part, other: _Part) -> bool:
-    """Tell whether most tags begin far earlier in `one`."""
-    common = one.spans.keys() & other.spans.keys()
-    far = sum(
-        one.spans[tag].low + _FAR * max(one.spans[tag].interval, other.spans[tag].interval)
-        < other.spans[tag].low
-        for tag in common
-    )
-    return 2 * far > len(common)
+    """Tell whether most tags that begin elsewhere begin far earlier in `one`."""
+    pairs = [(one.spans[tag], other.spans[tag]) for tag in one.spans.keys() & other.spans.keys()]
+    apart = [(a, b) for a, b in pairs if a.low != b.low]
+    far = sum(a.low + _FAR * max(a.interval, b.interval) < b.low for a, b in apart)
+    return 2 * far > len(apart)
 
 
 def _jumps(parts: list[_Part]) -> bool:
