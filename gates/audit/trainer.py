@@ -40,7 +40,7 @@ def _not_recognised(facts: RunFacts) -> Finding:
         check="trainer_recognised",
         type="trainer_recognised",
         title="Trainer not recognised",
-        outcome=Outcome.INCONCLUSIVE,
+        outcome=Outcome.WARN,
         required=True,
         reason=(
             f"no dialect fits {len(tags):,} tag{'s' if len(tags) != 1 else ''} ({grouped}).{noted} "

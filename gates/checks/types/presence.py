@@ -47,7 +47,8 @@ class PresenceCheck(Check, frozen=True, kw_only=True, tag="presence"):
         }
         fact = ""
         if needed:
-            outcome = Outcome.INCONCLUSIVE
+            # Of another trainer nothing was promised: a person decides what its log cannot show.
+            outcome = Outcome.INCONCLUSIVE if facts.own_trainer else Outcome.WARN
             text = f"nothing can be judged without {', '.join(needed)}"
             fact = f"not decided, {_first(needed)} not logged"
             if (before := facts.before_first_actor_update) is not None:
