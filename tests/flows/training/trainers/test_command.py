@@ -276,6 +276,25 @@ def test_a_trainer_that_can_resume_goes_on_and_repeated_steps_are_void(mine: Min
     assert stages.judge(stage, run, directory).verdict is Verdict.GO
 
 
+def test_each_writer_s_repeated_steps_are_void(mine: Mine) -> None:
+    mine.write(
+        act="kill once",
+        arguments=(
+            *("--save={run}/checkpoints/last.txt", "--at=240"),
+            *("--folder=train", "--episodes=rollout"),
+        ),
+        checkpoints="{run}/checkpoints/*.txt",
+        resume=["--resume={checkpoint}"],
+    )
+    stage, directory = mine.open()
+    run = stages.train(stage, directory, Notes())
+    assert {path.parent.name for path in run.glob("events/*/*gonogo-purge")} == {"train", "rollout"}
+    log = read_events(run)
+    assert log.series["losses/qf_loss"].steps.tolist() == list(range(20, 401, 20))
+    assert log.series["charts/episodic_return"].steps.tolist() == list(range(100, 401, 100))
+    assert stages.judge(stage, run, directory).verdict is Verdict.GO
+
+
 @pytest.mark.parametrize(
     ("codes", "ends"),
     [
