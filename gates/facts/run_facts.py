@@ -150,19 +150,22 @@ class RunFacts:
 
     @cached_property
     def _counters(self) -> frozenset[str]:
-        """Tags of a trainer that is not known whose steps are far fewer than those that were made.
+        """Tags of another trainer whose steps are far fewer than those that were made.
 
-        They count calls, episodes or thousands. What counts one by one reaches as far as other tags where it is logged
-        at every environment step; where episodes hold ten times the steps of any tag, none counts those.
+        They count calls, episodes or thousands: where all steps are 0, or fewer than planned while episodes hold ten
+        times as many. Of a trainer that is not known also where they rise one by one and others reach twice as far.
         """
-        if self.log.recognised:
+        if self.own_trainer:
             return frozenset()
         known = [s for tag in CANONICAL_TAGS if (s := self.series(tag)) and not s.other_axis]
         lengths = self.series("train/episode_length")
         made = float(np.nansum(lengths.values)) if lengths and not lengths.aggregated else 0.0
         last = max((float(s.steps.max()) for s in known), default=0.0)
-        if made > _THOUSANDS * max(last, 1.0):
+        short = last < (self.planned_steps or np.inf)
+        if sum(map(len, known)) > 1 and (last == 0 or (short and made > _THOUSANDS * last)):
             return frozenset(s.tag for s in known)
+        if self.log.recognised:
+            return frozenset()
         made = max(made, last, float(self.planned_steps or 0))
         return frozenset(s.tag for s in known if one_by_one(s) and s.steps.max() < made / 2)
 

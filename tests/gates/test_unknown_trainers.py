@@ -87,6 +87,20 @@ def test_what_no_tag_counts_is_said_with_the_way_out() -> None:
     assert "mapping file" in found.reason
 
 
+@pytest.mark.parametrize("steps", [0, EPISODES // 1000])
+def test_a_known_trainer_may_log_without_its_step(steps: object) -> None:
+    at = np.ones(len(EPISODES)) * steps
+    result = judged(
+        series("charts/episodic_return", at, np.linspace(-200, -50, len(EPISODES))),
+        series("charts/episodic_length", at, LENGTH),
+        series("losses/qf1_values", at, np.linspace(0, -50, len(EPISODES))),
+        series("losses/qf_loss", at, 1.0 + RNG.random(len(EPISODES))),
+        series("losses/actor_loss", at, np.linspace(0, 50, len(EPISODES))),
+    )
+    assert result.verdict is Verdict.CONDITIONAL
+    assert outcome(result, "planned_steps") is Outcome.WARN
+
+
 def test_an_early_end_over_environment_steps_stays_one() -> None:
     half = [s.where(s.steps <= STEPS // 2) for s in run(EPISODES, UPDATES, AT)]
     assert outcome(judged(*half), "planned_steps") is Outcome.FAIL
@@ -112,7 +126,7 @@ def test_means_of_lengths_are_no_single_episodes() -> None:
 
 def test_tags_without_a_known_name_are_a_persons_decision() -> None:
     result = judged(
-        series("Loss / Critic loss", UPDATES, 1.0), series("Reward / Total (mean)", UPDATES, 2.0)
+        series("loss of the critic", UPDATES, 1.0), series("reward of an episode", UPDATES, 2.0)
     )
     assert result.verdict is Verdict.CONDITIONAL
     assert result.deciding_check == "trainer_recognised"

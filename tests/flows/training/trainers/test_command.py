@@ -387,6 +387,18 @@ def test_a_plan_that_was_reached_is_finished_however_the_process_ends(mine: Mine
     assert "It reached step 400 of 400" in outcome.report.read_text()
 
 
+def test_a_hang_behind_the_plan_does_not_wait_for_the_whole_silence(mine: Mine) -> None:
+    mine.write(act="hang", arguments=("--at=400",))
+    one = mine.files / "one.yaml"
+    stalls = "stalls: {ending_s: 2, grace_s: 1}"
+    one.write_text(one.read_text().replace("backoff_s: 0}", f"backoff_s: 0}}, {stalls}"))
+    stage, directory = mine.open()
+    stages.train(stage, directory, Notes())
+    (attempt,) = newest(directory).attempts
+    assert attempt.end == "finished"
+    assert "supervision.stalls.ending_s" in attempt.why
+
+
 def test_who_stops_a_trainer_that_hangs_at_its_end_need_not_train_again(mine: Mine) -> None:
     mine.write(act="hang", arguments=("--at=400",))
     stage, directory = mine.open()
