@@ -42,7 +42,7 @@ class CompletenessCheck(Check, frozen=True, kw_only=True, tag="completeness"):
                 finding=self.finding(
                     outcome=Outcome.WARN if axis_unknown else Outcome.INCONCLUSIVE,
                     reason=f"cannot be judged: {why}.",
-                    fact=f"not decided, {fact}",
+                    fact=fact if axis_unknown else f"not decided, {fact}",
                 )
             )
         early = facts.run.ended_early if facts.run is not None else None

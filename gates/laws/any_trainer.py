@@ -69,8 +69,8 @@ def losses_stand_still(facts: RunFacts) -> Quantity | Missing:
     """Share of the logged values, up to the last one, that are equal to the last bit; of the loss that moves most."""
     found = [s for tag in _LOSSES if (s := facts.series(tag)) is not None and len(s) >= _FEW]
     if not found:
-        reason = f"no loss has {_FEW} logged values"
-        return Missing(reason=reason, not_applicable=True)
+        reason = f"none of {', '.join(_LOSSES)} has {_FEW} logged values"
+        return Missing(reason=reason, tags=_LOSSES, not_applicable=True)
     shares = [_equal_at_the_end(s.values) for s in found]
     least = int(np.argmin(shares))
     tags = ", ".join(s.tag for s in found)
