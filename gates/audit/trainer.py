@@ -46,7 +46,7 @@ def _not_recognised(facts: RunFacts) -> Finding:
             f"no dialect fits {len(tags):,} tag{'s' if len(tags) != 1 else ''} ({grouped}).{noted} "
             f"Map them with `gonogo tags DIR --write {MAPPING_FILE}`, then judge with `--dialect {MAPPING_FILE}`."
         ),
-        fact="the trainer is not recognised by its tags",
+        fact="the trainer is not recognised by its tags; map them with gonogo tags",
         points=sum(tag.points for tag in tags),
         rationale="Read under wrong names or over a wrong axis, tags give false findings.",
         limit_source="signatures in config/dialects",
