@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct, structs
 
+from gates.audit.files import all_files_read
 from gates.audit.gate import sanity
 from gates.audit.run import audit
 from gates.audit.trainer import unknown_trainer
@@ -74,7 +75,8 @@ def judge_log(
     # Values may be anything; whoever reduces them decides what a NaN means, so numpy need not warn.
     with np.errstate(all="ignore"):
         checked = run_checks(gate, facts, baseline=baseline)
-        unknown = unknown_trainer(facts, gate, checked)
+        unread = all_files_read(log)
+        unknown = (unread,) if unread is not None else unknown_trainer(facts, gate, checked)
         found = unknown or (*checked.findings, *audit(facts))
     findings = (*before, *awaited(), *found)
     decision = decide(findings)

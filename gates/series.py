@@ -79,7 +79,9 @@ class EventFile(Struct, frozen=True, kw_only=True):
     first_wall_time: float | None
     last_wall_time: float | None
     part: str = ""
-    """Sub-directory that `add_scalars` made, whose name is a part of the tags in it; empty for the run's own."""
+    """Folder that another writer of the run made, as `add_scalars` does; empty for the run's own."""
+    prefix: str = ""
+    """What stands before the tags of such a folder, where the run's own files hold the same ones."""
     purge_step: int | None = None
     """Step of the file's session-start record: earlier files' points at or after it are void."""
 
@@ -96,6 +98,8 @@ class EventLog(Struct, frozen=True, kw_only=True):
     """Tags that are not scalars or exceed a limit, with the reason."""
     ignored: Mapping[str, str] = field(default_factory=dict)
     """Files and sub-directories that are named like event files and were not read, with the reason."""
+    compressed: tuple[str, ...] = ()
+    """Those of them that are compressed and stand nowhere else: a part of the run that was not read."""
     folders: tuple[str, ...] = ()
     """Directories of the run, relative to the one that was given; several when it went on in a new one."""
     trainer: str = ""

@@ -206,3 +206,8 @@ def part_tag(part: str, tag: str) -> str | None:
     """
     begin = f"{tag.replace('/', '_')}_"
     return f"{tag}/{part[len(begin) :]}" if part.startswith(begin) and part != begin else None
+
+
+def tag_of_part(part: str, prefix: str, tag: str) -> str:
+    """Return the name of a tag of a folder that another writer of the run made: `EventFile.part` and `.prefix`."""
+    return f"{prefix}/{tag}" if prefix else part_tag(part, tag) or tag

@@ -69,6 +69,12 @@ def _not_finite(run: Run) -> None:
     run.set("train/critic_loss", values)
 
 
+def _losses_kept(run: Run) -> None:
+    """The losses of one early update are logged for ever."""
+    for tag in ("train/critic_loss", "train/actor_loss"):
+        run.set(tag, np.where(np.arange(len(run.steps)) < 9, run.get(tag), run.get(tag)[9]))
+
+
 def _not_logged(run: Run) -> None:
     """Nothing of the critic is logged."""
     del run.tags["train/critic_loss"]
@@ -138,6 +144,7 @@ SYNTHETIC = {
     "policy_collapse": _policy_collapse,
     "value_not_finite": _not_finite,
     "tags_not_logged": _not_logged,
+    "losses_kept": _losses_kept,
     "episodes_counted_twice": _counted_twice,
     "no_exploration": _no_exploration,
     "targets_are_the_networks": _targets_are_the_networks,
@@ -149,7 +156,11 @@ SYNTHETIC = {
     "crashes": _crashes,
     "leaves_the_road": _leaves_the_road,
 }
-_ONLY = {"policy_collapse": "episode_collapse", "episodes_counted_twice": "episode_steps"}
+_ONLY = {
+    "losses_kept": "losses_change",
+    "policy_collapse": "episode_collapse",
+    "episodes_counted_twice": "episode_steps",
+}
 _STEPS = {"5k": 5_000, "50k": 50_000, "1m": 1_000_000}
 
 
@@ -181,6 +192,11 @@ def synthetic(stages: tuple[str, ...] = ("5k", "50k", "1m")) -> Iterator[Judged]
             without = {tag: s for tag, s in log.series.items() if tag != f"train/{needed}"}
             broken = EventLog(series=without, files=())
             yield Judged(fault="tags_not_logged", result=others.judged(broken, stage))
+            loss = structs.replace(
+                log.series[f"train/{needed}"], values=log.series[f"train/{needed}"].values * 1e14
+            )
+            far = EventLog(series={**log.series, loss.tag: loss}, files=())
+            yield Judged(fault="values_diverge", result=others.judged(far, stage))
 
 
 def _recipe(stage: str, **keys: Any) -> Recipe:

@@ -58,7 +58,8 @@ class StallSettings(_Part):
     checkpointing_s: Seconds = 3_600.0
     """For one checkpoint."""
     ending_s: Seconds = 120.0
-    """Between the last heartbeat and the end of the process."""
+    """Between the last heartbeat, or the last step of the plan, and the end of the process; behind the plan, five times
+    the longest wait before where that is more."""
     grace_s: Seconds = 15.0
     """Time that a run that hangs has to save itself before it is killed."""
 

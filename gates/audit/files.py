@@ -71,6 +71,35 @@ def files_intact(log: EventLog) -> Finding:
     )
 
 
+def all_files_read(log: EventLog) -> Finding | None:
+    """Find event files that are there in compressed form alone; what is left says nothing about the whole run."""
+    if not log.compressed:
+        return None
+    count, first = len(log.compressed), log.compressed[0]
+    these = f"{first} is" if count == 1 else f"{first} and {count - 1} more event files are"
+    return Finding(
+        check="all_files_read",
+        type="all_files_read",
+        title="All event files read",
+        outcome=Outcome.WARN,
+        required=True,
+        reason=(
+            f"{these} compressed, so a part of the run is missing and nothing else was judged. Unpack "
+            f"{'it' if count == 1 else 'them'} in {log.files[0].path.parent}, or move {'it' if count == 1 else 'them'} "
+            "away if of another run, and judge again."
+        ),
+        fact=f"not judged, {these} compressed; unpack and judge again",
+        value=float(count),
+        limit=0.0,
+        direction="max",
+        statistic="event files that are there in compressed form alone",
+        points=count,
+        rationale="Checks take what was logged for the whole run; half of one may pass or fail in their place.",
+        limit_source="every event file of a run is read",
+        group="integrity",
+    )
+
+
 def declared_dialect(log: EventLog, dialect: Dialect) -> Finding | None:
     """Find a declared dialect whose tags are all absent while another one's are there; else None."""
     own_names = dialect.tags or CANONICAL_TAGS

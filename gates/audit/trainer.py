@@ -40,13 +40,13 @@ def _not_recognised(facts: RunFacts) -> Finding:
         check="trainer_recognised",
         type="trainer_recognised",
         title="Trainer not recognised",
-        outcome=Outcome.INCONCLUSIVE,
+        outcome=Outcome.WARN,
         required=True,
         reason=(
             f"no dialect fits {len(tags):,} tag{'s' if len(tags) != 1 else ''} ({grouped}).{noted} "
             f"Map them with `gonogo tags DIR --write {MAPPING_FILE}`, then judge with `--dialect {MAPPING_FILE}`."
         ),
-        fact="not decided, the trainer is not recognised by its tags",
+        fact="the trainer is not recognised by its tags; map them with gonogo tags",
         points=sum(tag.points for tag in tags),
         rationale="Read under wrong names or over a wrong axis, tags give false findings.",
         limit_source="signatures in config/dialects",

@@ -6,6 +6,7 @@ file         bytes of one file, block by block              FileTail
 scanner      whole, intact records and damage               RecordBatch, Flaw   (framing, checksums)
 decoder      records of a known kind at once, others alone  OpenBatch -> Points, Table   (batch, kinds, proto, wire)
 points       points that a session start voids drop out     Decoded -> Series   (tag_table)
+one_run      files and folders of one run, and their order
 tail         all files of one run, also while they grow     EventLog
 reader       the whole run, read once: `read_events`        EventLog
 ```

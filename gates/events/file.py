@@ -18,7 +18,7 @@ from gates.events.decoder import EventDecoder
 from gates.events.framing import HEADER_BYTES, RecordBatch
 from gates.events.points import Decoded
 from gates.events.scanner import Flaw, RecordScanner
-from gates.series import Damage, EventFile
+from gates.series import Damage, EventFile, IntArray
 
 _BLOCK_BYTES = 512 * 1024
 _ARENA_BYTES = 8 * 1024 * 1024
@@ -26,6 +26,21 @@ _FINGERPRINT_BYTES = 16
 _DAMAGE_LIMIT = 100
 """Damaged places of a file that are listed one by one."""
 _TIME_IN_NAME = re.compile(r"tfevents\.(\d{9,11})(?:\.|$)")
+
+
+class Span(Struct, frozen=True, kw_only=True):
+    """The steps that one tag has in a file."""
+
+    low: int
+    high: int
+    points: int
+    rises: bool
+    """No step is lower than the one before."""
+
+    @property
+    def interval(self) -> float:
+        """Mean distance of two points; 0 of a single one."""
+        return (self.high - self.low) / max(1, self.points - 1)
 
 
 class FileReplacedError(Exception):
@@ -41,6 +56,8 @@ class FileTail(Struct, eq=False):
     """Intact events read so far."""
     lowest_start: int | None = None
     """Lowest step of its session-start records."""
+    spans: dict[int, Span] = field(default_factory=dict)
+    """Of each tag that has points in it."""
     _scanner: RecordScanner = field(default_factory=RecordScanner)
     _hasher: hashlib._Hash = field(default_factory=hashlib.sha256)
     """Of the bytes before the scanner's position."""
@@ -126,6 +143,7 @@ class FileTail(Struct, eq=False):
             self.first_wall_time = decoded.first_wall_time
         if decoded.last_wall_time is not None:
             self._last_wall_time = decoded.last_wall_time
+        self._add_spans(decoded)
         for _, step in decoded.session_starts:
             self.lowest_start = step if self.lowest_start is None else min(step, self.lowest_start)
         for index, reason in decoded.malformed:
@@ -133,6 +151,27 @@ class FileTail(Struct, eq=False):
             note = f"a record is no event: {reason}"
             self._note(Flaw(offset=offset, kind="bad_record", note=note))
         return decoded
+
+    def _add_spans(self, decoded: Decoded) -> None:
+        for table in filter(len, decoded.tables):
+            for tag in table.tags.tolist():
+                self._add_span(tag, table.steps)
+        order = np.argsort(decoded.points.tags, kind="stable")
+        tags, begins = np.unique(decoded.points.tags[order], return_index=True)
+        for tag, steps in zip(
+            tags.tolist(), np.split(decoded.points.steps[order], begins[1:]), strict=False
+        ):
+            self._add_span(tag, steps)
+
+    def _add_span(self, tag: int, steps: IntArray) -> None:
+        before, low, high = self.spans.get(tag), int(steps.min()), int(steps.max())
+        rises = bool((np.diff(steps) >= 0).all()) and (before is None or before.high <= low)
+        self.spans[tag] = Span(
+            low=low if before is None else min(low, before.low),
+            high=high if before is None else max(high, before.high),
+            points=len(steps) + (0 if before is None else before.points),
+            rises=rises and (before is None or before.rises),
+        )
 
     def _note(self, flaw: Flaw) -> None:
         if not flaw.final:
@@ -218,6 +257,11 @@ class FileTail(Struct, eq=False):
     def was_read(self) -> bool:
         """False for what is no regular file: there are no bytes that could have been judged."""
         return bool(self._sha256)
+
+    @property
+    def is_empty(self) -> bool:
+        """True for a file without a single byte, as a writer that was killed at its start leaves it."""
+        return self.was_read and not self.size_bytes
 
     def as_event_file(self) -> EventFile:
         """Return the file as it was read so far."""

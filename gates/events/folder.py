@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -14,8 +14,9 @@ from gates.errors import InputError
 _MARK = "tfevents"
 RESOURCES = ".gonogo-resources"
 """End of the name of an event file that holds what a supervisor measured, which is nothing that a trainer logged."""
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _LEFT_OUT = {
-    (".gz", ".bz2", ".xz", ".zst", ".zip"): "it is compressed; unpack it to have it read",
+    _COMPRESSED: "it is compressed; unpack it to have it read",
     (".profile-empty", RESOURCES): "",
 }
 """Ends of names that only look like event files, and why they are not read; empty: no need to say so."""
@@ -92,8 +93,11 @@ def find_event_folder(directory: Path) -> EventFolder:
         folders = inside or folders
     chosen = preferred or folders
     if not chosen:
+        packed = [*compressed(directory), *compressed(events)]
         raise NoEventFilesError(
-            f"{directory} holds no event files (names with `{_MARK}`), also not in its sub-directories"
+            f"{directory} holds event files in compressed form alone ({packed[0]}); unpack them"
+            if packed
+            else f"{directory} holds no event files (names with `{_MARK}`), also not in its sub-directories"
         )
     runs = [folder for folder in chosen if not any(other in folder.parents for other in chosen)]
     if len(runs) > 1:
@@ -123,7 +127,7 @@ def logged_in(directory: Path) -> list[Path]:
     return found or list(_behind_links(directory, counts))
 
 
-def folder_of(runs: Sequence[Path], others: Iterable[Path]) -> EventFolder:
+def folder_of(runs: Sequence[Path], others: Sequence[Path]) -> EventFolder:
     """Return the directories of one run, told from others with event files of their own."""
     below = [folder for folder in others if any(run in folder.parents for run in runs)]
     return EventFolder(
@@ -143,6 +147,18 @@ def left_out(folder: Path) -> dict[str, str]:
     """Return the names in `folder` that only look like event files, with the reason for not reading them."""
     reasons = {name: why_left_out(name) for name in _names(folder)}
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def compressed(folder: Path) -> list[str]:
+    """Return the event files in `folder` that are there in compressed form alone."""
+    names = _names(folder)
+    return [
+        name
+        for name in names
+        if name.endswith(_COMPRESSED)
+        and not name.startswith(".")
+        and name.rpartition(".")[0] not in names
+    ]
 
 
 def why_left_out(name: str) -> str | None:

@@ -15,18 +15,22 @@ from gates.events.folder import (
     EventFolder,
     NoEventFilesError,
     SeveralRunsError,
+    compressed,
     event_files,
     find_event_folder,
     folder_of,
     left_out,
 )
+from gates.events.one_run.order import in_order
+from gates.events.one_run.went_on import WentOn, went_on
+from gates.events.one_run.writers import main_folder
 from gates.events.points import Decoded, by_tag, purge
 from gates.events.tag_table import TagTable
-from gates.events.went_on import WentOn, went_on
 from gates.series import EventLog, Series
 
 BELOW = "a folder with event files of its own, which are not the run's"
 """Why the event files of another directory are not read."""
+_EMPTY = "it is empty"
 
 
 class EventTail:
@@ -39,6 +43,7 @@ class EventTail:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._went_on: dict[tuple[Path, ...], WentOn] = {}
+        self._main: dict[tuple[Path, ...], Path] = {}
         self.folder: EventFolder | None = None
         """Where the run's files lie; None before the first one."""
         self._begin()
@@ -84,6 +89,8 @@ class EventTail:
         decoded = self._read_files(folder)
         self._copies = self._find_copies()
         files = [file for file in self._files if file.path not in self._copies]
+        if any(file.events for file in files):  # else what is empty is all there is to say
+            files = [file for file in files if not file.is_empty]
         kept, purged = purge([(file.lowest_start, decoded[file.path]) for file in files])
         starts = [s for file in files for d in decoded[file.path] for _, s in d.session_starts]
         log = EventLog(
@@ -93,6 +100,7 @@ class EventTail:
             purged_points=purged,
             skipped_tags=self._tags.skipped_tags(),
             ignored=self._ignored(folder),
+            compressed=tuple(name for path in folder.paths for name in compressed(path)),
             folders=tuple(str(path.relative_to(self._directory)) for path in folder.paths),
             void_from_step=min(starts) if starts and self._delivered else None,
         )
@@ -104,6 +112,10 @@ class EventTail:
         try:
             return find_event_folder(self._directory)
         except SeveralRunsError as several:
+            main = self._main.get(several.runs) or main_folder(self._directory, several.runs)
+            if main is not None:
+                self._main[several.runs] = main
+                return folder_of([main], [f for f in (*several.runs, *several.others) if f != main])
             found = self._went_on.get(several.runs) or went_on(self._directory, several.runs)
             if found is None:
                 raise
@@ -138,7 +150,8 @@ class EventTail:
         folders = dict.fromkeys((*folder.below, *folder.beside), BELOW)
         named = {f"{path.relative_to(self._directory)}/": why for path, why in folders.items()}
         unread = {name: why for path in folder.paths for name, why in left_out(path).items()}
-        return {**unread, **copies, **named}
+        empty = {file.path.name: _EMPTY for file in self._files if file.is_empty}
+        return {**unread, **empty, **copies, **named}
 
     def _read_files(self, folder: EventFolder) -> dict[Path, list[Decoded]]:
         """Read what is new in every file and put new files in their place.
@@ -153,7 +166,7 @@ class EventTail:
             raise FileReplacedError("an event file is gone")
         files = [known.get(path) or FileTail(path, self._decoder) for path in paths]
         decoded = {file.path: file.read() for file in files}
-        files.sort(key=FileTail.order)
+        files = in_order(files)
         for each, step in self._void_from.items():
             next(file for file in files if file.path.parent == each).void_before_it(step)
         if self._delivered:

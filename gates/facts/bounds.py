@@ -16,6 +16,8 @@ ASSUMED_GAMMA = 0.99
 """Discount of nearly every published TD3 recipe; used, and said so, when the run does not tell its own."""
 UNTRAINED_Q = 1.0
 """Size of an untrained network's output; no bound on Q is set below it."""
+WIDEST = 10.0
+"""How much wider a bound is at a discount of 0.999, the largest usual one, than at the assumed one."""
 PEAK_FACTOR = 5.0
 """Largest single reward over the best episode's mean reward per step, when no batch rewards are logged."""
 ENTROPY_FACTOR = 4.0
@@ -47,6 +49,8 @@ class Bound(Struct, frozen=True, kw_only=True):
     high_from: Formula
     inputs: tuple[str, ...] = ()
     """Where each number of the formulas comes from."""
+    unsure: float = 1.0
+    """Factor by which it may be wider, since nothing tells the discount."""
 
     @property
     def derivation(self) -> str:

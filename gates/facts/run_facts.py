@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gates.facts.bounds import (
     ASSUMED_GAMMA,
     ENTROPY_FACTOR,
     ENTROPY_SPREAD,
+    WIDEST,
     Bound,
     highest_reward,
     largest_reward,
@@ -38,6 +39,8 @@ FIRST_UPDATE_TAGS = (
 """Tags whose first point is the first logged update."""
 USUAL_ROWS = 5
 """Logged updates that most checks need."""
+_THOUSANDS = 10.0
+"""Steps of episodes over those of any tag from which tags count something larger; frames of a step are fewer."""
 UPDATE_GROUPS = ("train/", "debug/", "gradients/")
 """Groups of tags that are logged with updates; `train/episode_*` is not."""
 
@@ -141,7 +144,30 @@ class RunFacts:
     def over_env_steps(self, tag: str) -> Series | None:
         """Return a series with at least one point whose steps are environment steps."""
         found = self.series(tag)
-        return found if found is not None and not found.other_axis else None
+        if found is None or found.other_axis or tag in self._counters:
+            return None
+        return found
+
+    @cached_property
+    def _counters(self) -> frozenset[str]:
+        """Tags of another trainer whose steps are far fewer than those that were made.
+
+        They count calls, episodes or thousands: where all steps are 0, or fewer than planned while episodes hold ten
+        times as many. Of a trainer that is not known also where they rise one by one and others reach twice as far.
+        """
+        if self.own_trainer:
+            return frozenset()
+        known = [s for tag in CANONICAL_TAGS if (s := self.series(tag)) and not s.other_axis]
+        lengths = self.series("train/episode_length")
+        made = float(np.nansum(lengths.values)) if lengths and not lengths.aggregated else 0.0
+        last = max((float(s.steps.max()) for s in known), default=0.0)
+        short = last < (self.planned_steps or np.inf)
+        if sum(map(len, known)) > 1 and (last == 0 or (short and made > _THOUSANDS * last)):
+            return frozenset(s.tag for s in known)
+        if self.log.recognised:
+            return frozenset()
+        made = max(made, last, float(self.planned_steps or 0))
+        return frozenset(s.tag for s in known if one_by_one(s) and s.steps.max() < made / 2)
 
     @cached_property
     def first_update_step(self) -> int | None:
@@ -175,6 +201,14 @@ class RunFacts:
             value=ASSUMED_GAMMA,
             source="assumed, since neither debug/effective_discount nor a configuration tells it",
         )
+
+    @property
+    def gamma_told(self) -> bool:
+        """False where the discount is assumed, or is one at which no bound exists."""
+        told = self.measured_gamma is not None or (
+            self.run is not None and self.run.number("gamma") is not None
+        )
+        return told and self.gamma.value < 1.0
 
     @cached_property
     def measured_gamma(self) -> Fact | None:
@@ -284,7 +318,7 @@ class RunFacts:
     @cached_property
     def q_bound(self) -> Bound | Missing:
         """Range of an honest Q value."""
-        return q_value_bound(self.reward_abs_max, self.gamma)
+        return self._widened(q_value_bound(self.reward_abs_max, self.gamma))
 
     @cached_property
     def q_reach(self) -> Bound | Missing:
@@ -292,9 +326,14 @@ class RunFacts:
         if self.has_entropy_bonus:
             reason = "values hold a bonus for entropy beside the rewards"
             return Missing(reason=reason, not_applicable=True)
-        return q_reach(
-            highest_reward(self.series("debug/reward_max")), self.reward_abs_max, self.gamma
-        )
+        highest = highest_reward(self.series("debug/reward_max"))
+        return self._widened(q_reach(highest, self.reward_abs_max, self.gamma))
+
+    def _widened(self, bound: Bound | Missing) -> Bound | Missing:
+        """Say how much wider a bound may be where the discount is assumed."""
+        if isinstance(bound, Missing) or self.gamma_told:
+            return bound
+        return structs.replace(bound, unsure=WIDEST)
 
     @cached_property
     def episodes(self) -> Episodes | Missing:
@@ -395,3 +434,9 @@ class RunFacts:
             bool(self.run.flag("normalize_actor_loss"))
             or (self.run.number("preact_penalty") or 0.0) > 0.0
         )
+
+
+def one_by_one(series: Series) -> bool:
+    """Tell whether steps begin at 0 or 1 and rise by 1 at most, as those of a counter do."""
+    steps = series.steps
+    return len(steps) > 1 and 0 <= int(steps[0]) <= 1 and bool((np.abs(np.diff(steps)) <= 1).all())

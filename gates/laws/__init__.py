@@ -3,7 +3,7 @@
 In:  the facts of a run.
 Out: a `Quantity` (a series, or one value for the whole run), or what is `Missing`.
 
-    actor, data, identities, on_policy, recomputed, reward_shape, targets, witness: pure functions, one a law
+    actor, any_trainer, data, identities, recomputed, reward_shape, targets, witness: pure functions, one a law
     measured_again, table: the `Law` records (law)
 
 A record holds a law's name, what it measures, its function, what a broken level means in short, and for which

@@ -11,7 +11,7 @@ from gates.algorithms import ON_POLICY, TD3_AND_SAC, TD3_KIN, holds_for, why_not
 from gates.facts.breach import Breach
 from gates.facts.run_facts import RunFacts
 from gates.facts.values import Missing
-from gates.laws import actor, data, identities, on_policy, reward_shape, targets
+from gates.laws import actor, any_trainer, data, identities, reward_shape, targets
 from gates.laws.entropy_table import OF_SAC
 from gates.laws.law import Law
 from gates.laws.measured_again import MEASURED_AGAIN, rarely_measured
@@ -354,9 +354,33 @@ LAWS: Mapping[str, Law] = {
         *OF_SAC,
         *SIGNS,
         Law(
+            name="losses_stand_still",
+            words="share of the losses that are equal up to the end",
+            quantity=any_trainer.losses_stand_still,
+            fact=lambda b: f"all losses keep one value for the last {b.share} of what is logged",
+            assumes=("Each logged loss is of a batch of its own.",),
+            algorithms=ANY,
+            only_if_logged=True,
+        ),
+        Law(
+            name="value_error_over_range",
+            words="root of the value loss / range of honest values",
+            quantity=any_trainer.value_error_over_range,
+            fact=lambda b: f"the value loss is that of values {b.times} as large as rewards allow",
+            assumes=(
+                "The loss is a mean of squared errors, half of it, or smaller, as a Huber loss is.",
+                (
+                    "No reward is larger than five times the best mean per step, or than 10 where rewards are "
+                    "normalised, and none is larger than the largest return of an episode."
+                ),
+            ),
+            algorithms=(*ON_POLICY, "DQN"),
+            only_if_logged=True,
+        ),
+        Law(
             name="entropy_over_start",
             words="entropy of the policy / its start",
-            quantity=on_policy.entropy_over_start,
+            quantity=any_trainer.entropy_over_start,
             fact=lambda b: f"the policy's entropy is {b.share} of its start",
             assumes=(
                 (

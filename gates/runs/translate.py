@@ -23,6 +23,7 @@ from gates.tags import CANONICAL_TAGS
 
 __all__ = ["Dialect", "choose_dialect", "detect", "load_dialect", "translate"]
 
+_MEANS = "means, as lengths are no whole numbers"
 _EPISODE_TAGS = ("train/episode_length", "train/episode_reward")
 
 
@@ -88,6 +89,7 @@ def translate(log: EventLog, dialect: Dialect) -> EventLog:
     for tag, original in log.series.items():
         if tag not in chosen:
             series[f"{AS_LOGGED}{tag}" if tag in series else tag] = original
+    _note_means(series)
     for derived in dialect.derived:
         _derive(derived, series, placed, log)
     order = {tag: position for position, tag in enumerate(log.series)}
@@ -100,6 +102,19 @@ def translate(log: EventLog, dialect: Dialect) -> EventLog:
         recognised=dialect is not UNKNOWN,
         algorithms=recognise_algorithm(log, dialect),
     )
+
+
+def _note_means(series: dict[str, Series]) -> None:
+    """Notice that lengths are means of episodes, whatever a trainer calls them: a single length is a whole number."""
+    length, reward = (series.get(tag) for tag in _EPISODE_TAGS)
+    if length is None or length.aggregated:
+        return
+    finite = length.values[np.isfinite(length.values)]
+    if bool((finite == np.rint(finite)).all()):
+        return
+    series[length.tag] = structs.replace(length, aggregated=_MEANS)
+    if reward is not None and np.array_equal(reward.steps, length.steps):
+        series[reward.tag] = structs.replace(reward, aggregated=reward.aggregated or _MEANS)
 
 
 def recognise_algorithm(log: EventLog, dialect: Dialect) -> tuple[str, ...]:

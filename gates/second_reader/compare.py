@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 from msgspec import Struct, structs
 
-from gates.events.reader import read_events
+from gates.events.reader import with_part
 from gates.events.tag_table import OTHER_TAGS, shortened
+from gates.events.tail import EventTail
 from gates.second_reader.sample import write_sample
 from gates.second_reader.tbparse_reader import (
     READER,
@@ -94,16 +96,18 @@ def _compare_stretches(log: EventLog, read: Read) -> CrossCheck:
     share = _SAMPLED_POINTS / sum(map(len, log.series.values()))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        parts: dict[str, tuple[int, str]] = {}
         for file in log.files:
             with judged_bytes(_to_read(file, None)) as path:
-                (folder / file.part).mkdir(parents=True, exist_ok=True)
+                number = parts.setdefault(file.part, (len(parts), file.prefix))[0]
+                (folder / str(number)).mkdir(exist_ok=True)
                 write_sample(
                     path,
-                    folder / file.part / file.path.name,
+                    folder / str(number) / file.path.name,
                     stretches=STRETCHES,
                     stretch_bytes=int(file.size_bytes * share / STRETCHES) + 4096,
                 )
-        sample = read_events(folder)
+        sample = read_parts(folder, parts)
         check = _compare(sample, read)
     valid_to = _first_void(log) if _first_void(sample) != _first_void(log) else None
     lost = [
@@ -117,6 +121,17 @@ def _compare_stretches(log: EventLog, read: Read) -> CrossCheck:
         explained_by_damage=check.explained_by_damage and not lost,
         differences=_shortened([*lost, *check.differences]),
     )
+
+
+def read_parts(folder: Path, parts: Mapping[str, tuple[int, str]]) -> EventLog:
+    """Read the stretches of a run's own files and of what its other writers made; number and prefix of each part."""
+    read = [
+        (part, prefix, EventTail(folder / str(n)).poll()) for part, (n, prefix) in parts.items()
+    ]
+    log = next((each for part, _, each in read if not part), EventLog(series={}, files=()))
+    for part, prefix, each in read:
+        log = (part and with_part(log, each, part, prefix)) or log
+    return log
 
 
 def _first_void(log: EventLog) -> int | None:
@@ -138,7 +153,11 @@ def _compare(log: EventLog, read: Read) -> CrossCheck:
     damaged = {damage.path for damage in log.damage}
     files = []
     for index, file in enumerate(log.files):
-        later = [f.purge_step for f in log.files[index + 1 :] if f.purge_step is not None]
+        later = [
+            f.purge_step
+            for f in log.files[index + 1 :]
+            if f.purge_step is not None and f.part == file.part
+        ]
         # Of a damaged file without records nothing was read; what it is stands in the damage.
         if file.records or file.path not in damaged:
             files.append(_to_read(file, min(later, default=None)))
@@ -185,6 +204,7 @@ def _to_read(file: EventFile, void_from: int | None) -> FileToRead:
         size_bytes=file.size_bytes,
         sha256=file.sha256,
         part=file.part,
+        prefix=file.prefix,
         void_from=void_from,
     )
 

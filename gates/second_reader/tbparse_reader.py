@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gates.tags import part_tag
+from gates.tags import tag_of_part
 from gates.text import error_in_words
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class FileToRead:
     sha256: str
     """SHA-256 of its first `size_bytes`."""
     part: str = ""
-    """Sub-directory that `add_scalars` made for it, which is a part of its tags."""
+    """Folder that another writer of the run made for it; with `prefix` it names its tags."""
+    prefix: str = ""
     void_from: int | None = None
     """Points from this step on are left out: a later file's session start voids them."""
 
@@ -94,7 +95,7 @@ def _read(file: FileToRead, reading: Reading) -> None:
             void = file.void_from
             kept = found_rows if void is None else found_rows[found_rows["step"] < void]
             voided += len(found_rows) - len(kept)
-            reading.parts.setdefault(part_tag(file.part, tag) or tag, []).append(kept)
+            reading.parts.setdefault(tag_of_part(file.part, file.prefix, tag), []).append(kept)
         if is_tensor and len(frame) and reading.parts:
             _explain(reading, f"tensor scalars were compared with {READER}'s tensors")
     if voided:

@@ -4,6 +4,7 @@ Its event records are written by hand: an import of TensorBoard per process woul
 """
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -35,6 +36,7 @@ def main() -> int:
         "--at", type=int, help="step from which the trouble is there; default: half-way"
     )
     parser.add_argument("--folder", default="", help="below the log folder")
+    parser.add_argument("--episodes", help="folder of a second writer, for what episodes earn")
     parser.add_argument("--talk", action="store_true", help="write to the log while it hangs")
     parser.add_argument("--hold", type=Path, help="wait half-way until this file is there")
     args = parser.parse_args()
@@ -55,13 +57,19 @@ def main() -> int:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     folder = args.log_dir / args.folder
     trouble_at = args.steps // 2 if args.at is None else args.at - 1
-    with event_file(folder) as file:
+    second = args.log_dir / args.episodes if args.episodes else None
+    with (
+        event_file(folder) as file,
+        event_file(second) if second else contextlib.nullcontext(file) as episodes,
+    ):
         for step in range(first + 20, args.steps + 1, 20):
             half = step > trouble_at
             loss = float("nan") if act == "nan" and half else args.loss
             values = {args.tag: loss, "losses/qf1_values": loss}
             if step % 100 == 0:
-                values |= {"charts/episodic_return": step / 2, "charts/episodic_length": 50.0}
+                earned = {"charts/episodic_return": step / 2, "charts/episodic_length": 50.0}
+                episodes.write(record(event(time.time(), step, earned)))
+                episodes.flush()
             file.write(record(event(time.time(), step, values)))
             file.flush()
             if args.save is not None and step % 100 == 0:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from pathlib import Path
@@ -114,6 +115,16 @@ def test_a_torn_tail_is_a_warning_and_lost_records_are_inconclusive(tmp_path: Pa
     result = judge(tmp_path, gate=GATE, stage="5k").result
     assert outcome(result, "files_intact") is Outcome.INCONCLUSIVE
     assert result.verdict is Verdict.NO_GO
+
+
+def test_a_run_of_which_a_part_is_compressed_is_not_judged(tmp_path: Path) -> None:
+    whole = write_events(make(Recipe()), tmp_path)
+    whole.rename(tmp_path / "events.out.tfevents.2.h.1.0")
+    (tmp_path / "events.out.tfevents.1.h.1.0.gz").write_bytes(gzip.compress(b"earlier steps"))
+    result = judge(tmp_path, gate=GATE, stage="5k").result
+    assert result.verdict is Verdict.CONDITIONAL
+    assert "events.out.tfevents.1.h.1.0.gz is compressed; unpack" in result.deciding
+    assert str(tmp_path) in result.deciding_finding.reason
 
 
 def test_a_reader_that_disagrees_is_no_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

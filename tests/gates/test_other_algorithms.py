@@ -159,6 +159,36 @@ def test_a_nan_in_a_loss_is_no_go(algorithm: str, tag: str, stage: str) -> None:
     assert "debug/" not in result.unexplained, "advice for TD3"
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "tag"),
+    [("PPO", "train/value_loss"), ("A2C", "train/value_loss"), ("DQN", "train/loss")],
+)
+@pytest.mark.parametrize("stage", STEPS)
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e3])
+def test_values_that_diverge_are_no_go(algorithm: str, tag: str, stage: str, scale: float) -> None:
+    log = MAKERS[algorithm](stage)
+    returns = log.series["rollout/ep_rew_mean"].values
+    returns *= scale
+    loss = log.series[tag].values
+    loss *= max(1.0, scale**2)  # tiny rewards are normalised
+    assert judged(log, stage).verdict is Verdict.GO
+    loss[-len(loss) // 3 :] *= 1e14
+    result = judged(log, stage)
+    assert result.verdict is Verdict.NO_GO
+    assert result.deciding_check == "value_error_in_range"
+
+
+@pytest.mark.parametrize("algorithm", MAKERS)
+def test_losses_that_are_no_longer_computed_are_a_persons_decision(algorithm: str) -> None:
+    log = MAKERS[algorithm]("50k")
+    for tag, found in log.series.items():
+        if tag in ("train/value_loss", "train/policy_loss", "train/loss"):
+            found.values[30:] = found.values[30]
+    result = judged(log, "50k")
+    assert result.verdict is Verdict.CONDITIONAL
+    assert result.deciding_check == "losses_change"
+
+
 def test_explained_variance_is_undefined_while_returns_do_not_differ() -> None:
     log = ppo("50k")
     log.series["train/explained_variance"].values[:3] = math.nan
@@ -205,8 +235,8 @@ def test_an_algorithm_that_nobody_knows_must_log_what_td3_logs() -> None:
     log = ppo("50k")
     run = RunInfo(source="given", algorithm="crossq")
     result = judged(log, "50k", run)
-    assert outcome(result, "tags_logged") is Outcome.INCONCLUSIVE
-    assert result.verdict is Verdict.NO_GO
+    assert outcome(result, "tags_logged") is Outcome.WARN
+    assert result.verdict is Verdict.CONDITIONAL
 
 
 def test_cleanrl_names_the_same_signs_otherwise() -> None:

@@ -9,6 +9,8 @@ from flows.records.trainer_files import TrainerStatus
 from flows.settings.supervision import StallSettings
 from gates.runs.heartbeat import ENDED, Phase
 
+_SLOWEST = 5.0
+"""Times the longest wait that went on after all; who waits longer at the end of the plan does not end by itself."""
 OUR_GAP_S = 30.0
 """When we ourselves were not run for so long (a suspended machine), the trainer was not either."""
 
@@ -76,6 +78,8 @@ class StallWatch:
         self._beat: TrainerStatus | None = None
         self._signs: SignsOfLife | None = None
         self._beat_at = self._progress_at = self._seen_at = self._log_at = now
+        self._longest_s = 0.0
+        """Longest time without progress that ended."""
 
     def observe(
         self, status: TrainerStatus | None, now: float, signs: SignsOfLife = NO_SIGNS
@@ -86,22 +90,27 @@ class StallWatch:
         self._seen_at = now
         before, self._signs = self._signs, signs
         if before is not None and signs.files != before.files:
-            self._beat_at = self._progress_at = now
+            self._note_progress(now)
+            self._beat_at = now
         if before is not None and signs.log != before.log:
             self._log_at = now
         if status is not None and status != self._beat:
             if self._beat is None or _mark(status) != _mark(self._beat):
-                self._progress_at = now
+                self._note_progress(now)
             self._beat, self._beat_at = status, now
         phase = status.phase if status is not None else Phase.STARTING.value
         silent_s, waited_s = now - self._beat_at, now - self._progress_at
         name = _LIMITS.get(phase, "training_s")
+        if name == "training_s" and status is not None and status.step >= status.planned_steps > 0:
+            name = "ending_s"
         if phase == Phase.EVALUATING and silent_s > self._settings.silent_evaluation_s:
             waited_s, name = silent_s, "silent_evaluation_s"
         log_grows = now - self._log_at <= self._limit_s(name) and self._log_at > self._progress_at
         if log_grows and self._settings.log_only_s > self._limit_s(name):
             name = "log_only_s"
         limit_s = self._limit_s(name)
+        if name == "ending_s" and phase not in ENDED:
+            limit_s = min(self._limit_s("training_s"), max(limit_s, _SLOWEST * self._longest_s))
         if waited_s <= limit_s:
             return None
         return Stall(
@@ -113,6 +122,10 @@ class StallWatch:
             alive=silent_s < waited_s / 2,
             log_grows=log_grows,
         )
+
+    def _note_progress(self, now: float) -> None:
+        self._longest_s = max(self._longest_s, now - self._progress_at)
+        self._progress_at = now
 
     def _limit_s(self, name: str) -> float:
         return float(getattr(self._settings, name))

@@ -311,7 +311,8 @@ class CommandTrainer:
         for step, at in marks:
             # Without the mark the gate finds steps that fall and says so.
             with contextlib.suppress(OSError):
-                write_purge_mark(heartbeat.folder, step=step, at=at)
+                for folder in heartbeat.written:
+                    write_purge_mark(folder, step=step, at=at)
 
 
 def _size(path: Path) -> int:

@@ -16,6 +16,7 @@ from flows.records.json_file import utc_now, write_json
 from flows.records.trainer_files import TrainerStatus
 from gates.errors import GatesError
 from gates.events.folder import event_files
+from gates.events.one_run.writers import says_what_it_is
 from gates.events.tail import EventTail
 from gates.runs.heartbeat import Phase
 from gates.runs.translate import Dialect, translate
@@ -186,6 +187,15 @@ class EventHeartbeat:
     def folder(self) -> Path | None:
         """Where the run's event files lie; None before the first one, and while they cannot be told from another's."""
         return self._tail.folder.path if self._tail.folder is not None else None
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """Folders that the writers of the run made, that of the training first; none while they cannot be told."""
+        found = self._tail.folder
+        if found is None:
+            return ()
+        others = [f for f in (*found.below, *found.beside) if says_what_it_is(Path(f.name))]
+        return (found.path, *others)
 
     @property
     def found_nothing(self) -> bool:

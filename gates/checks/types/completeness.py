@@ -35,11 +35,14 @@ class CompletenessCheck(Check, frozen=True, kw_only=True, tag="completeness"):
                 why = f"steps fall below zero, to {facts.rows[0]:,}: {fact}"
             elif planned is not None:
                 why = fact = "no logged tag is known to count environment steps"
+            axis_unknown = planned is not None and not facts.own_trainer
+            if axis_unknown and not facts.steps_overflowed:
+                why += "; say what they count in a mapping file (axis, step_factor)"
             return Ruling(
                 finding=self.finding(
-                    outcome=Outcome.INCONCLUSIVE,
+                    outcome=Outcome.WARN if axis_unknown else Outcome.INCONCLUSIVE,
                     reason=f"cannot be judged: {why}.",
-                    fact=f"not decided, {fact}",
+                    fact=fact if axis_unknown else f"not decided, {fact}",
                 )
             )
         early = facts.run.ended_early if facts.run is not None else None

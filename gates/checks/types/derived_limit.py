@@ -35,6 +35,10 @@ class DerivedLimitCheck(Check, frozen=True, kw_only=True, tag="derived_limit"):
             "Values are made of rewards alone; for SAC and its kin the bound is widened, as theirs hold a "
             "bonus for entropy."
         ),
+        (
+            "The discount is told by the log or the configuration; where it is assumed, only values beyond the bound "
+            "of 0.999 fail."
+        ),
     )
     tag: Tag
     """Series to judge."""
@@ -102,13 +106,14 @@ class DerivedLimitCheck(Check, frozen=True, kw_only=True, tag="derived_limit"):
 
     def _sides(self, bound: Bound, absolute: bool) -> tuple[Side, ...]:
         """Scale the bound; two sides that are not symmetric around 0 are only held at their full width."""
+        share = None if self.fail_share is None else self.fail_share * bound.unsure
         if math.isinf(bound.low):
             warn_at = None if self.warn_share is None else self.warn_share * bound.high
-            fail_at = None if self.fail_share is None else self.fail_share * bound.high
+            fail_at = None if share is None else share * bound.high
             return (Side(direction="max", warn=warn_at, fail=fail_at),)
         symmetric = bound.low == -bound.high
         warn = self.warn_share if symmetric else None
-        fail = self.fail_share if symmetric or self.fail_share is None else 1.0
+        fail = share if symmetric or share is None else bound.unsure
         high = Side(
             direction="max",
             warn=None if warn is None else warn * bound.high,

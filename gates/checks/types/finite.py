@@ -9,16 +9,25 @@ from msgspec import Meta
 
 from gates.checks.check import Check, Description, Peers, Ruling
 from gates.checks.keys import Tag
-from gates.facts.run_facts import RunFacts
+from gates.facts.run_facts import FIRST_UPDATE_TAGS, RunFacts
 from gates.findings import Outcome
 from gates.series import AS_LOGGED, Series
+from gates.tags import CANONICAL_TAGS, OTHER_ALGORITHMS_TAGS
 from gates.text import format_plural
+
+_KNOWN = frozenset((*CANONICAL_TAGS, *OTHER_ALGORITHMS_TAGS))
+_LOSSES = tuple(tag for tag in FIRST_UPDATE_TAGS if tag.endswith("loss"))
+_RETURNS = 3
+"""Times that finite values must follow NaN before it is what a trainer logs without a measurement."""
 
 
 class FiniteCheck(Check, frozen=True, kw_only=True, tag="finite"):
     """No NaN and no infinity in any tag that starts with one of the prefixes.
 
     A mean over several episodes is NaN until the first one ends: such values before the first finite one are no fault.
+    Other trainers log NaN for what they have not measured yet: neither is that before the first finite value, which may
+    take half of the plan, nor is NaN that finite values followed three times. A tag that nobody knows may be infinite
+    by its meaning, as for a masked action, so that it counts only where no known loss is finite any more.
     """
 
     assumes: ClassVar[tuple[str, ...]] = (
@@ -57,13 +66,15 @@ class FiniteCheck(Check, frozen=True, kw_only=True, tag="finite"):
                 )
             )
         numbers |= {"limit": 0.0, "direction": "max"}
-        faults = [(s, _faults(s, may_be_nan=s.tag in self.may_be_nan)) for s in watched]
+        faults = [(s, self._faults_in(s, facts)) for s in watched]
         bad = [(s, int(s.steps[found[0]])) for s, found in faults if len(found)]
         if not bad:
-            early = sum(int(np.isnan(s.values).sum()) for s in watched)
+            early = sum(int((~np.isfinite(s.values)).sum()) for s in watched)
             reason = f"all {points - early:,} values of {len(watched)} tags are finite"
             reason += (
-                f"; {early:,} means are NaN before their first episode ended." if early else "."
+                f"; {early:,} more stand where nothing was measured, or in tags that nobody knows."
+                if early
+                else "."
             )
             return Ruling(
                 finding=self.finding(outcome=Outcome.PASS, reason=reason, value=0.0, **numbers)
@@ -86,6 +97,23 @@ class FiniteCheck(Check, frozen=True, kw_only=True, tag="finite"):
             )
         )
 
+    def _faults_in(self, series: Series, facts: RunFacts) -> np.ndarray:
+        may_be_nan = series.tag in self.may_be_nan
+        if facts.own_trainer or series.aggregated:
+            return _faults(series, may_be_nan=may_be_nan)
+        waits = (facts.last_step or 0) < (facts.planned_steps or 0) / 2
+        found = _unmeasured(series, may_be_nan=may_be_nan, waits=waits)
+        known = series.logged_as or series.tag.removeprefix(AS_LOGGED) in _KNOWN
+        if known or "loss" in series.tag or not len(found):
+            return found
+        was_finite = bool(np.isfinite(series.values[: found[-1]]).any())
+        lives = any(
+            np.isfinite(s.values[s.steps >= series.steps[found[-1]]]).any()
+            for tag in _LOSSES
+            if (s := facts.series(tag)) is not None
+        )
+        return found if was_finite and not lives else found[:0]
+
     def describe(self) -> Description:
         """Name the prefixes."""
         prefixes = ", ".join(f"`{prefix}`" for prefix in self.prefixes)
@@ -103,6 +131,23 @@ def _faults(series: Series, *, may_be_nan: bool) -> np.ndarray:
     if series.aggregated:
         bad &= np.isinf(series.values) | np.logical_or.accumulate(~bad)
     return np.flatnonzero(bad)
+
+
+def _unmeasured(series: Series, *, may_be_nan: bool, waits: bool) -> np.ndarray:
+    """Return the indices of values that are not finite, without NaN that stands for no measurement.
+
+    Args:
+        series: Of another trainer.
+        may_be_nan: NaN never counts.
+        waits: The first measurement may still come.
+    """
+    absent, finite = np.isnan(series.values), np.isfinite(series.values)
+    begun = np.logical_or.accumulate(finite)
+    came_back = int((absent[:-1] & finite[1:] & begun[:-1]).sum())
+    no_fault = absent & ~begun if waits or finite.any() else np.zeros(len(absent), dtype=np.bool_)
+    if may_be_nan or (came_back >= _RETURNS and finite[-_RETURNS:].any()):
+        no_fault = absent
+    return np.flatnonzero(~finite & ~no_fault)
 
 
 def _both_names(series: Series) -> str:

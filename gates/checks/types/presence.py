@@ -47,11 +47,13 @@ class PresenceCheck(Check, frozen=True, kw_only=True, tag="presence"):
         }
         fact = ""
         if needed:
-            outcome = Outcome.INCONCLUSIVE
+            # Of another trainer nothing was promised: a person decides what its log cannot show.
+            outcome = Outcome.INCONCLUSIVE if facts.own_trainer else Outcome.WARN
+            undecided = "not decided, " if facts.own_trainer else ""
             text = f"nothing can be judged without {', '.join(needed)}"
-            fact = f"not decided, {_first(needed)} not logged"
+            fact = f"{undecided}{_first(needed)} not logged"
             if (before := facts.before_first_actor_update) is not None:
-                text, expected, fact = before.reason, [], f"not decided, {before.fact}"
+                text, expected, fact = before.reason, [], f"{undecided}{before.fact}"
         elif expected:
             outcome, text = Outcome.WARN, "parts of the judgement are missing"
             fact = f"{_first(expected)} not logged"

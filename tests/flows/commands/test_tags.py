@@ -58,8 +58,8 @@ def test_the_printed_commands_lead_to_a_judgement_by_the_mapping_file(logs: Path
         "--out",
         "out",
     )
-    assert code == 3
-    assert "Trainer not recognised" in text
+    assert code == 4
+    assert "the trainer is not recognised by its tags; map them" in text
     report = Path("out/report.md").read_text(encoding="utf-8")
     assert "gonogo tags 'my logs' --write mapping.yaml" in report
     assert "gonogo gate 'my logs' --stage 5k --planned-steps 5000 --dialect mapping.yaml" in report

@@ -184,10 +184,26 @@ def test_a_discount_above_one_has_no_bound_and_says_what_was_used() -> None:
         type="derived_limit",
         tag="train/q1_value",
         bound="q_value",
+        warn_share=1.0,
     )
-    assert found.outcome is FAIL
+    assert found.outcome is WARN
     assert found.limit_origin is not None
     assert "0.99 in place of 1.02" in found.limit_origin.inputs[1]
+
+
+@pytest.mark.parametrize(("q", "outcome"), [(900.0, PASS), (9_000.0, WARN), (11_000.0, FAIL)])
+def test_a_discount_that_nothing_tells_may_be_the_largest_usual_one(
+    q: float, outcome: Outcome
+) -> None:
+    logged = [s for s in rewards(10.0) if s.tag != "debug/effective_discount"]
+    found = finding(
+        facts_of(series("train/q1_value", range(10, 16), [q] * 6), *logged),
+        type="derived_limit",
+        tag="train/q1_value",
+        bound="q_value",
+        warn_share=1.0,
+    )
+    assert found.outcome is outcome, found.reason
 
 
 def test_an_untrained_output_beside_tiny_rewards_is_no_breach() -> None:
@@ -226,7 +242,7 @@ def test_rolling_means_bound_q_where_nothing_better_is_logged(
     if entropy:
         tags.append(series("train/ent_coef", range(100, 900, 100), 0.1))
     found = finding(
-        facts_of(*tags),
+        facts_of(*tags, run=RunInfo(source="given", train={"gamma": 0.99})),
         type="derived_limit",
         tag="debug/actor_q_mean",
         bound="q_value",
@@ -244,6 +260,7 @@ def test_episode_rewards_stand_in_for_batch_rewards_and_say_so() -> None:
             series("train/q1_value", range(30, 36), [7000.0] * 6),
             series("train/episode_length", steps, [5, 10, 5]),
             series("train/episode_reward", steps, [50, 20, 50]),
+            run=RunInfo(source="given", train={"gamma": 0.99}),
         ),
         type="derived_limit",
         tag="train/q1_value",
@@ -311,8 +328,59 @@ def test_a_mean_over_no_episode_yet_is_no_fault(values: list[float], outcome: Ou
     facts = facts_of(means, series("train/b", range(4), [1.0] * 4))
     found = finding(facts, type="finite", prefixes=["train/"], min_points=2)
     assert found.outcome is outcome
-    single = facts_of(series("train/a", range(4), values))
+    own = RunInfo(source="run.json", complete=True)
+    single = facts_of(series("train/a", range(4), values), run=own)
     assert finding(single, type="finite", prefixes=["train/"], min_points=2).outcome is FAIL
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [
+        ([NAN, NAN, 3, 4], PASS),  # not measured yet
+        ([NAN, NAN, NAN, NAN], FAIL),
+        ([1, NAN, NAN, NAN], FAIL),
+        ([NAN, 2, NAN, 4], FAIL),
+        ([NAN, 2, NAN, 4, NAN, 5, NAN, 6, NAN], PASS),  # not measured in every row
+        ([1, NAN, 3, NAN, 4, NAN, 5, NAN, NAN, NAN], FAIL),
+        ([INF, 2, 3, 4], FAIL),
+    ],
+)
+def test_another_trainer_may_log_nan_for_what_it_did_not_measure(
+    values: list[float], outcome: Outcome
+) -> None:
+    steps = range(91, 91 + len(values))
+    facts = facts_of(series("train/critic_loss", steps, values))
+    found = finding(facts, type="finite", prefixes=["train/"], min_points=2)
+    assert found.outcome is outcome, found.reason
+
+
+def test_what_is_never_finite_may_come_in_the_first_half_of_a_run() -> None:
+    keys: dict[str, Any] = {"type": "finite", "prefixes": ["train/"], "min_points": 2}
+    never = series("train/critic_loss", [10, 20, 30], NAN)
+    early = facts_of(never, series("train/q1_value", [40], 1.0), planned_steps=100)
+    late = facts_of(never, series("train/q1_value", [60], 1.0), planned_steps=100)
+    assert finding(early, **keys).outcome is PASS
+    assert finding(late, **keys).outcome is FAIL
+
+
+@pytest.mark.parametrize(
+    ("values", "loss", "outcome"),
+    [
+        ([-INF] * 4, 1.0, PASS),  # log-probability of a masked action
+        ([-INF, -INF, 2, 3], 1.0, PASS),  # the best return so far
+        ([1, 2, -INF, INF], 1.0, PASS),
+        ([1, 2, NAN, NAN], NAN, FAIL),
+    ],
+)
+def test_a_tag_that_nobody_knows_counts_with_the_losses(
+    values: list[float], loss: float, outcome: Outcome
+) -> None:
+    facts = facts_of(
+        series("policy/x", range(91, 95), values),
+        series("train/critic_loss", range(91, 95), [1.0, 1.0, loss, loss]),
+    )
+    found = finding(facts, type="finite", prefixes=["policy/", "train/"], min_points=2)
+    assert found.outcome is outcome, found.reason
 
 
 @pytest.mark.parametrize(
@@ -320,7 +388,10 @@ def test_a_mean_over_no_episode_yet_is_no_fault(values: list[float], outcome: Ou
     [(["a", "b", "c"], PASS), (["a", "b"], WARN), (["a", "c"], INCONCLUSIVE)],
 )
 def test_presence(tags: list[str], outcome: Outcome) -> None:
-    facts = facts_of(*(series(tag, [1], [1]) for tag in tags))
+    logged = [series(tag, [1], [1]) for tag in tags]
+    other = finding(facts_of(*logged), type="presence", needed=["a", "b"], expected=["c"])
+    assert other.outcome is (PASS if outcome is PASS else WARN)
+    facts = facts_of(*logged, run=RunInfo(source="run.json", complete=True))
     found = finding(facts, type="presence", needed=["a", "b"], expected=["c"])
     assert found.outcome is outcome
     missing = {"a", "b", "c"} - set(tags)
@@ -331,7 +402,7 @@ def test_one_of_several_tags_is_enough() -> None:
     keys: dict[str, Any] = {"type": "presence", "needed": ["a"], "any_of": ["b", "c"]}
     assert finding(facts_of(series("a", [1], [1]), series("c", [1], [1])), **keys).outcome is PASS
     found = finding(facts_of(series("a", [1], [1])), **keys)
-    assert found.outcome is INCONCLUSIVE
+    assert found.outcome is WARN
     assert "one of b, c" in found.reason
 
 
@@ -377,8 +448,10 @@ def test_only_known_tags_over_environment_steps_give_a_last_step() -> None:
     facts = facts_of(updates, series("train/loss", [1339], 1.0), planned_steps=1000)
     assert facts.last_step is None
     found = finding(facts, type="completeness")
-    assert found.outcome is INCONCLUSIVE
+    assert found.outcome is WARN
     assert "known to count environment steps" in found.reason
+    own = facts_of(updates, run=RunInfo(source="run.json", complete=True), planned_steps=1000)
+    assert finding(own, type="completeness").outcome is INCONCLUSIVE
 
 
 def test_a_step_counter_that_overflowed_is_said() -> None:

@@ -85,8 +85,29 @@ def test_a_copy_that_goes_on_by_itself_is_read_after_all(tmp_path: Path) -> None
 
 def test_only_a_compressed_file_is_no_run(tmp_path: Path) -> None:
     write(tmp_path, f"{NAME}.gz", gzip.compress(run_bytes()))
-    with pytest.raises(InputError, match="no event files"):
+    with pytest.raises(InputError, match=r"compressed form alone .*unpack"):
         read_events(tmp_path)
+
+
+def test_a_compressed_file_that_stands_nowhere_else_is_a_part_of_the_run(tmp_path: Path) -> None:
+    write(tmp_path, NAME, run_bytes())
+    write(tmp_path, f"{NAME}.gz", gzip.compress(run_bytes()))
+    assert read_events(tmp_path).compressed == ()
+    rotated = NAME.replace("1760000000", "1750000000") + ".gz"
+    write(tmp_path, rotated, gzip.compress(run_bytes()))
+    assert read_events(tmp_path).compressed == (rotated,)
+
+
+def test_an_empty_file_beside_others_loses_nothing(tmp_path: Path) -> None:
+    empty = write(tmp_path, NAME.replace("1760000000", "1760000900"), b"")
+    with pytest.raises(InputError, match="it is empty"):
+        read_events(tmp_path)
+    write(tmp_path, NAME, run_bytes())
+    log = read_events(tmp_path)
+    assert log.damage == ()
+    assert log.ignored == {empty.name: "it is empty"}
+    assert [file.path.name for file in log.files] == [NAME]
+    assert cross_check(log, tmp_path).agrees
 
 
 @pytest.mark.parametrize("zeros", [16, 4096, 2_000_000])

@@ -568,11 +568,3 @@ def test_files_without_a_time_in_their_name_follow_their_first_event(tmp_path: P
     write(tmp_path, Event(wall_time=1700000009.0), scalars(2, a=2.0), name="a.tfevents")
     write(tmp_path, Event(wall_time=1700000001.0), scalars(1, a=1.0), name="b.tfevents")
     assert [step for step, _ in points(read_events(tmp_path), "a")] == [1, 2]
-
-
-def test_an_empty_file_beside_a_good_one_is_reported(tmp_path: Path) -> None:
-    write(tmp_path, VERSION, scalars(1, a=1.0))
-    write(tmp_path, name=name_at(1700000009))
-    log = read_events(tmp_path)
-    assert kinds(log) == ["torn_tail"]
-    assert len(log.files) == 2

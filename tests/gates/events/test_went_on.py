@@ -6,11 +6,13 @@ import json
 from datetime import datetime, timezone
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from flows.training.trainers.purge_mark import write_purge_mark
 from gates.errors import InputError
 from gates.events.reader import read_events
 from gates.events.tail import EventTail, join
@@ -130,3 +132,49 @@ def test_a_folder_below_that_comes_first_is_not_taken_for_the_run(tmp_path: Path
     joined = join(logs)
     assert set(joined.series) == {"a", "b"}
     assert joined.series["a"].steps.tolist() == list(range(100, 600, 100))
+
+
+@pytest.mark.parametrize("again", [2600, 2100])
+@pytest.mark.parametrize("marked", [True, False])
+def test_files_follow_their_steps_where_the_clock_was_set_back(
+    tmp_path: Path, again: int, marked: bool
+) -> None:
+    write(tmp_path, range(100, 2600, 100), AT)
+    write(tmp_path, range(again, 5100, 100), AT - 7200)
+    if marked:
+        write_purge_mark(tmp_path, step=again, at=AT - 7201)
+    log = read_events(tmp_path)
+    assert log.files[0].first_wall_time == AT
+    overlap = [] if marked else list(range(again, 2600, 100))
+    assert sorted(log.series["a"].steps) == sorted([*range(100, 5100, 100), *overlap])
+    assert bool(np.all(np.diff(log.series["a"].steps) > 0)) is not bool(overlap)
+    assert cross_check(log, tmp_path).agrees
+    grown = EventTail(tmp_path)
+    assert grown.poll().series["a"].steps.tolist() == log.series["a"].steps.tolist()
+
+
+def test_a_run_that_was_rolled_back_twice_keeps_the_order_of_its_clock(tmp_path: Path) -> None:
+    write(tmp_path, range(100, 3100, 100), AT)
+    for number, (first, last) in enumerate([(3100, 7000), (2500, 4000)], 1):
+        write(tmp_path, range(first, last, 100), AT + 1000 * number)
+        write_purge_mark(tmp_path, step=first, at=AT + 1000 * number - 1)
+    assert read_events(tmp_path).series["a"].steps.tolist() == list(range(100, 4000, 100))
+
+
+def test_two_runs_in_one_folder_keep_the_order_of_their_clock(tmp_path: Path) -> None:
+    write(tmp_path, range(200, 5100, 100), AT)
+    write(tmp_path, range(100, 5000, 100), AT + 1000)
+    assert np.diff(read_events(tmp_path).series["a"].steps).min() < -4000
+
+
+@pytest.mark.parametrize("run_json", [True, False])
+def test_folders_follow_their_steps_where_the_clock_was_set_back(
+    tmp_path: Path, run_json: bool
+) -> None:
+    write(tmp_path / "events" / "TD3_1", range(100, 2600, 100), AT)
+    write(tmp_path / "events" / "TD3_2", range(2600, 5100, 100), AT - 7200)
+    if run_json:
+        attempts(tmp_path, AT - 1, AT - 7201)
+    log = read_events(tmp_path)
+    assert log.folders == ("events/TD3_1", "events/TD3_2")
+    assert log.series["a"].steps.tolist() == list(range(100, 5100, 100))

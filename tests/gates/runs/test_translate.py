@@ -389,6 +389,84 @@ def test_an_iteration_is_as_long_as_speed_times_time() -> None:
     assert translated.series["train/episode_reward"].steps.tolist() == [0, 9 * 97_152]
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_lengths_that_are_no_whole_numbers_are_means(whole: bool) -> None:
+    raw = log(
+        {
+            "train/episode_length": [(100, 100.0), (200, 100.0 if whole else 99.5)],
+            "train/episode_reward": [(100, 1.5), (200, 2.5)],
+        }
+    )
+    found = translate(raw, UNKNOWN).series
+    assert bool(found["train/episode_length"].aggregated) is not whole
+    assert bool(found["train/episode_reward"].aggregated) is not whole
+
+
+@pytest.mark.parametrize(
+    ("name", "tags", "algorithms", "canonical"),
+    [
+        (
+            "skrl",
+            (
+                "Loss / Policy loss",
+                "Loss / Critic loss",
+                "Q-network / Q1 (mean)",
+                "Q-network / Q2 (mean)",
+            ),
+            ("TD3",),
+            ("train/actor_loss", "train/critic_loss", "debug/actor_q_mean"),
+        ),
+        ("skrl", ("Loss / Policy loss", "Loss / Value loss"), ("PPO",), ("train/value_loss",)),
+        (
+            "di_engine",
+            (
+                "learner_step/critic_loss_avg",
+                "learner_iter/critic_loss_avg",
+                "evaluator_step/reward_mean",
+            ),
+            ("TD3", "DDPG"),
+            ("train/critic_loss", "eval/mean_reward"),
+        ),
+        (
+            "brax",
+            ("training/sps", "training/alpha", "training/critic_loss", "eval/episode_reward"),
+            ("SAC",),
+            ("train/critic_loss", "train/ent_coef", "eval/mean_reward"),
+        ),
+        (
+            "rlkit",
+            (
+                "trainer/QF1 Loss",
+                "trainer/QF2 Loss",
+                "trainer/Policy Loss",
+                "evaluation/Returns Mean",
+            ),
+            ("TD3",),
+            ("train/critic_loss", "train/actor_loss", "eval/mean_reward"),
+        ),
+    ],
+)
+def test_trainers_by_their_own_names(
+    name: str, tags: Sequence[str], algorithms: Sequence[str], canonical: Sequence[str]
+) -> None:
+    raw = log({tag: [(step, 1.0 + step) for step in range(1, 4)] for tag in tags})
+    found = detect(raw)
+    translated = translate(raw, found)
+    assert (found.name, translated.algorithms) == (name, tuple(algorithms))
+    assert all(len(translated.series[tag]) == 3 for tag in canonical)
+
+
+def test_epochs_of_rlkit_are_placed_by_its_count_of_steps() -> None:
+    raw = log(
+        {
+            "trainer/QF Loss": [(k, 1.0) for k in range(4)],
+            "exploration/num steps total": [(k, 1000.0 * (k + 1)) for k in range(4)],
+        }
+    )
+    found = translate(raw, detect(raw))
+    assert found.series["train/critic_loss"].steps.tolist() == [1000, 2000, 3000, 4000]
+
+
 def test_rl_games() -> None:
     raw = log(
         {
@@ -600,7 +678,7 @@ def test_no_log_breaks_a_translation(data: st.DataObject) -> None:
     translated = translate(raw, each)
     kept = {id(series) for series in translated.series.values()}
     for tag, series in raw.series.items():
-        assert id(series) in kept or tag in each.tags
+        assert id(series) in kept or tag in each.tags or tag.startswith("train/episode_")
     assert translated.files == raw.files
 
 

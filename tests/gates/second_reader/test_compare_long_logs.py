@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -98,11 +99,12 @@ def test_what_a_reader_cannot_find_is_found(
 ) -> None:
     """Both of our own readings share a mistake; only the other reader tells."""
 
-    def misread(folder: Path) -> EventLog:
-        read = read_events(folder)
+    def misread(folder: Path, parts: Mapping[str, tuple[int, str]]) -> EventLog:
+        read = read_parts(folder, parts)
         return changed(read, values=read.series["b"].values + 1.0)
 
-    monkeypatch.setattr(module, "read_events", misread)
+    read_parts = module.read_parts
+    monkeypatch.setattr(module, "read_parts", misread)
     check = cross_check(changed(log, values=log.series["b"].values + 1.0), tmp_path)
     assert contradicted(check)
     assert "with tbparse" in check.differences[0]

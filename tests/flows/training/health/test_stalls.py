@@ -110,6 +110,21 @@ def test_progress_of_any_kind_is_no_stall(change: str) -> None:
     assert first_stall(watch(), {s: beat(s) for s in range(0, 300, 19)}, 300) is None
 
 
+def test_at_the_end_of_its_plan_a_trainer_has_little_time_to_end() -> None:
+    at_once = {0: replace(BEAT, step=999), 1: replace(BEAT, step=1000)}
+    found = first_stall(watch(), at_once, 100)
+    assert found is not None
+    assert found[0] == 1 + LIMITS.ending_s + 1
+    assert found[1].key == "supervision.stalls.ending_s"
+
+
+def test_a_trainer_that_was_slow_before_has_longer_to_end() -> None:
+    slow = {0: replace(BEAT, step=997), 3: replace(BEAT, step=998), 6: replace(BEAT, step=1000)}
+    found = first_stall(watch(), slow, 100)
+    assert found is not None
+    assert found[0] == 6 + 5 * 3 + 1
+
+
 def test_an_evaluation_may_last_while_its_heartbeat_goes_on() -> None:
     beats = {s: replace(BEAT, phase="evaluating", updated_at=str(s)) for s in range(200)}
     found = first_stall(watch(), beats, 199)

@@ -276,6 +276,25 @@ def test_a_trainer_that_can_resume_goes_on_and_repeated_steps_are_void(mine: Min
     assert stages.judge(stage, run, directory).verdict is Verdict.GO
 
 
+def test_each_writer_s_repeated_steps_are_void(mine: Mine) -> None:
+    mine.write(
+        act="kill once",
+        arguments=(
+            *("--save={run}/checkpoints/last.txt", "--at=240"),
+            *("--folder=train", "--episodes=rollout"),
+        ),
+        checkpoints="{run}/checkpoints/*.txt",
+        resume=["--resume={checkpoint}"],
+    )
+    stage, directory = mine.open()
+    run = stages.train(stage, directory, Notes())
+    assert {path.parent.name for path in run.glob("events/*/*gonogo-purge")} == {"train", "rollout"}
+    log = read_events(run)
+    assert log.series["losses/qf_loss"].steps.tolist() == list(range(20, 401, 20))
+    assert log.series["charts/episodic_return"].steps.tolist() == list(range(100, 401, 100))
+    assert stages.judge(stage, run, directory).verdict is Verdict.GO
+
+
 @pytest.mark.parametrize(
     ("codes", "ends"),
     [
@@ -366,6 +385,18 @@ def test_a_plan_that_was_reached_is_finished_however_the_process_ends(mine: Mine
     outcome = stages.judge(stage, run, directory)
     assert outcome.verdict is Verdict.GO, outcome.deciding
     assert "It reached step 400 of 400" in outcome.report.read_text()
+
+
+def test_a_hang_behind_the_plan_does_not_wait_for_the_whole_silence(mine: Mine) -> None:
+    mine.write(act="hang", arguments=("--at=400",))
+    one = mine.files / "one.yaml"
+    stalls = "stalls: {ending_s: 2, grace_s: 1}"
+    one.write_text(one.read_text().replace("backoff_s: 0}", f"backoff_s: 0}}, {stalls}"))
+    stage, directory = mine.open()
+    stages.train(stage, directory, Notes())
+    (attempt,) = newest(directory).attempts
+    assert attempt.end == "finished"
+    assert "supervision.stalls.ending_s" in attempt.why
 
 
 def test_who_stops_a_trainer_that_hangs_at_its_end_need_not_train_again(mine: Mine) -> None:

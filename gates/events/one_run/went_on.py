@@ -1,4 +1,4 @@
-"""Tells one run that went on in a new folder from several runs: by its attempts, or by time and growing steps.
+"""Tells one run that went on in a new folder from several runs: by its attempts, or by growing steps.
 
 Trainers that name a folder by a number or by the time (`TD3_2`, `2026-01-31_12-00`) make a new one when they resume.
 """
@@ -6,7 +6,6 @@ Trainers that name a folder by a number or by the time (`TD3_2`, `2026-01-31_12-
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -18,6 +17,7 @@ from msgspec import Struct
 from gates.events.decoder import EventDecoder
 from gates.events.file import FileReplacedError, FileTail
 from gates.events.folder import event_files
+from gates.events.one_run.order import in_order
 from gates.events.points import by_tag
 from gates.events.tag_table import TagTable
 from gates.series import Series
@@ -40,7 +40,8 @@ def went_on(directory: Path, folders: Sequence[Path]) -> WentOn | None:
     """Return the order in which one run wrote several folders; None when they are several runs.
 
     In a run directory whose run.json names attempts, each folder must have begun in an attempt of its own.
-    Elsewhere, each must begin after the one before has ended, at steps that a fresh run does not begin with.
+    Elsewhere, none may be written while another one is, and each must begin where the one before has ended, at steps
+    that a fresh run does not begin with. Steps say which comes first where the clock was set back.
     """
     if len(folders) > _MOST_FOLDERS:
         return None
@@ -51,23 +52,28 @@ def went_on(directory: Path, folders: Sequence[Path]) -> WentOn | None:
 
 
 def _attempts(directory: Path) -> list[float]:
-    """Return when each attempt of a run directory began, in seconds since the epoch; empty without a run.json."""
+    """Return when each attempt of a run directory began, in their order, in seconds since the epoch."""
     run = directory.parent if directory.name == "events" else directory
     try:
         attempts = json.loads((run / "run.json").read_text(encoding="utf-8"))["attempts"]
-        return sorted(datetime.fromisoformat(a["started_at"]).timestamp() for a in attempts)
+        return [datetime.fromisoformat(a["started_at"]).timestamp() for a in attempts]
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
 
 def _by_attempt(folders: Sequence[Path], began: list[float]) -> WentOn | None:
     begun = [head for folder in folders if (head := _head(folder)) is not None]
-    begun.sort(key=lambda head: head.wall_time)
-    attempts = [bisect_right(began, head.wall_time) for head in begun]
-    if len(set(attempts)) < len(attempts) or not begun:
+    by_attempt = {_attempt_of(head, began): head.folder for head in begun}
+    if len(by_attempt) < len(begun) or not begun:
         return None
     # What such an attempt logs again, its supervisor declares void.
-    return WentOn(folders=tuple(head.folder for head in begun), void_from={})
+    return WentOn(folders=tuple(by_attempt[number] for number in sorted(by_attempt)), void_from={})
+
+
+def _attempt_of(head: _Head, began: list[float]) -> int:
+    """Return the attempt that began last before a folder did; the clock may have been set back between attempts."""
+    before = [(at, number) for number, at in enumerate(began) if at <= head.wall_time]
+    return max(before, default=(0.0, -1))[1]
 
 
 class _Head(Struct, frozen=True, kw_only=True):
@@ -75,8 +81,10 @@ class _Head(Struct, frozen=True, kw_only=True):
 
     folder: Path
     wall_time: float
-    step: int | None
+    first: int | None
     """Lowest step of the first points; None where none is that near."""
+    fresh: int
+    """A step up to which a run that begins as this one does has its first point."""
 
 
 def _head(folder: Path) -> _Head | None:
@@ -87,8 +95,13 @@ def _head(folder: Path) -> _Head | None:
     if not times:
         return None
     steps = [each for d in found for each in (d.points.steps, *(table.steps for table in d.tables))]
-    step = min((int(each.min()) for each in steps if len(each)), default=None)
-    return _Head(folder=folder, wall_time=min(times), step=step)
+    rows = np.unique(np.concatenate([np.empty(0, np.int64), *steps]))[: _FRESH + 1]
+    return _Head(
+        folder=folder,
+        wall_time=min(times),
+        first=int(rows[0]) if len(rows) else None,
+        fresh=int(rows[-1]) if len(rows) else 0,
+    )
 
 
 class _Part(Struct, frozen=True, kw_only=True):
@@ -99,43 +112,39 @@ class _Part(Struct, frozen=True, kw_only=True):
     marked: bool
     """A file of it says itself which earlier points are void."""
 
+    @property
+    def first_step(self) -> int:
+        """Lowest step of any tag."""
+        return min(int(series.steps.min()) for series in self.series.values())
+
 
 def _by_steps(folders: Sequence[Path]) -> WentOn | None:
     if _begin_alike(folders):
         return None
     parts = [part for folder in folders if (part := _read(folder)) is not None]
-    parts.sort(key=lambda part: part.first_wall_time)
+    parts.sort(key=lambda part: part.first_step)
     if len(parts) < len(folders):
         return None
     for before, after in pairwise(parts):
-        if after.first_wall_time < before.last_wall_time or not _continues(before, after):
+        if _at_the_same_time(before, after) or not _continues(before, after):
             return None
-    void_from = {
-        part.folder: min(int(series.steps.min()) for series in part.series.values())
-        for part in parts[1:]
-        if not part.marked
-    }
+    void_from = {part.folder: part.first_step for part in parts[1:] if not part.marked}
     return WentOn(folders=tuple(part.folder for part in parts), void_from=void_from)
 
 
 def _begin_alike(folders: Sequence[Path]) -> bool:
-    """Tell several runs without reading them whole: a later one begins no further than the first one did."""
+    """Tell several runs without reading them whole: another one begins among the first rows of the earliest."""
     heads = [head for folder in folders if (head := _head(folder)) is not None]
-    heads.sort(key=lambda head: head.wall_time)
-    steps = [head.step for head in heads if head.step is not None]
-    return any(step <= steps[0] for step in steps[1:])
+    begun = sorted((head.first, head.fresh) for head in heads if head.first is not None)
+    return any(first <= begun[0][1] for first, _ in begun[1:])
+
+
+def _at_the_same_time(one: _Part, other: _Part) -> bool:
+    return one.first_wall_time < other.last_wall_time and other.first_wall_time < one.last_wall_time
 
 
 def _read(folder: Path) -> _Part | None:
-    tags = TagTable()
-    decoder = EventDecoder(tags)
-    files = [FileTail(path, decoder) for path in event_files(folder)]
-    files.sort(key=FileTail.order)
-    try:
-        decoded = [part for file in files for part in file.read()]
-    except FileReplacedError:
-        return None
-    series = by_tag(decoded, tags.names)
+    series, marked = read_folder(folder)
     times = [s.wall_times for s in series.values()]
     if not times:
         return None
@@ -144,8 +153,21 @@ def _read(folder: Path) -> _Part | None:
         series=series,
         first_wall_time=float(min(t.min() for t in times)),
         last_wall_time=float(max(t.max() for t in times)),
-        marked=any(file.lowest_start is not None for file in files),
+        marked=marked,
     )
+
+
+def read_folder(folder: Path) -> tuple[Mapping[str, Series], bool]:
+    """Return all points of a folder, and whether it says itself which earlier ones are void."""
+    tags = TagTable()
+    decoder = EventDecoder(tags)
+    files = [FileTail(path, decoder) for path in event_files(folder)]
+    try:
+        decoded = {file.path: file.read() for file in files}
+    except FileReplacedError:
+        return {}, False
+    ordered = [part for file in in_order(files) for part in decoded[file.path]]
+    return by_tag(ordered, tags.names), any(file.lowest_start is not None for file in files)
 
 
 def _continues(before: _Part, after: _Part) -> bool:
