@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 
 Clock = Callable[[], float]
 
@@ -69,28 +72,80 @@ def side_by_side(
         warm_up: Calls of each before the first round.
         before: What to do before each timing, by name; not timed.
     """
-    names = list(works)
     prepare = before or {}
-    for name in names:
+    for work in works.values():
         for _ in range(warm_up):
-            works[name]()
+            work()
+
+    def seconds(name: str) -> float:
+        if name in prepare:
+            prepare[name]()
+        return _per_call(works[name], calls if isinstance(calls, int) else calls[name], clock)
+
+    return _in_turn(works, seconds, rounds)
+
+
+def each_apart(
+    works: Mapping[str, Callable[[], Callable[[], object]]], *, rounds: int, calls: int
+) -> dict[str, Timing]:
+    """Time every work once a round, in turn, each in a process of its own, as its users run it.
+
+    Args:
+        works: What makes each work in its process, by name; can be pickled.
+        rounds: How often each is timed.
+        calls: Calls that one timing averages over.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ExitStack() as stack:
+        lines: dict[str, Connection] = {}
+        for name, make in works.items():
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs, make), daemon=True)
+            process.start()
+            stack.callback(process.join)
+            lines[name] = stack.enter_context(ours)
+            theirs.close()
+            ours.recv()
+
+        def seconds(name: str) -> float:
+            lines[name].send(calls)
+            return float(lines[name].recv())
+
+        return _in_turn(works, seconds, rounds)
+
+
+def _serve(line: Connection, make: Callable[[], Callable[[], object]]) -> None:
+    """Be the process of one work: answer each number of calls with their seconds on a processor."""
+    work = make()
+    work()
+    line.send("ready")
+    with suppress(EOFError):
+        while True:
+            line.send(_per_call(work, line.recv(), CPU))
+
+
+def _per_call(work: Callable[[], object], count: int, clock: Clock) -> float:
+    gc.collect()
+    gc.disable()
+    try:
+        started = clock()
+        for _ in range(count):
+            work()
+        return (clock() - started) / count
+    finally:
+        gc.enable()
+
+
+def _in_turn(
+    works: Iterable[str], seconds: Callable[[str], float], rounds: int
+) -> dict[str, Timing]:
+    """Time every work once a round; each round begins with another one."""
+    names = list(works)
     timed: dict[str, list[float]] = {name: [] for name in names}
     for number in range(rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            count = calls if isinstance(calls, int) else calls[name]
-            work = works[name]
-            if name in prepare:
-                prepare[name]()
-            gc.collect()
-            gc.disable()
-            try:
-                started = clock()
-                for _ in range(count):
-                    work()
-                timed[name].append((clock() - started) / count)
-            finally:
-                gc.enable()
+            timed[name].append(seconds(name))
     return {name: Timing(rounds=tuple(values)) for name, values in timed.items()}
 
 

@@ -25,7 +25,9 @@ from gates.events import scanner as event_scanner
 from gates.events import tail as event_tail
 from gates.events.decoder import EventDecoder
 from gates.events.reader import read_events
+from trainer.agents.linear import multiply_with, quicker_library
 from trainer.agents.td3 import TD3
+from trainer.run.memory import keep_freed_memory
 
 KINDS = (
     ("convolutions", ("convolution", "conv")),
@@ -40,6 +42,8 @@ SHOWN = 6
 
 def main() -> None:
     torch.set_num_threads(1)
+    multiply_with(quicker_library())  # both as the trainer does
+    keep_freed_memory()
     for title, shares in (
         (f"Update, {CNN.name}", _update(CNN, 6)),
         (f"Update, {MLP.name}", _update(MLP, 100)),

@@ -156,10 +156,12 @@ def _run(run: Path, resume: bool) -> int:
     with _quick_imports():
         import trainer.loop  # noqa: F401
         from trainer.run.machine import misfit_of_machine
+        from trainer.run.memory import keep_freed_memory
 
     misfit = misfit_of_machine(task.request.train)
     if misfit is not None:
         raise ConfigMistakesError(misfit)
+    keep_freed_memory()
     # A supervisor can ask where every thread is, even if the interpreter is stuck.
     faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
     with _stop_signals() as stop_requested:

@@ -6,6 +6,7 @@ In: `request.json`. Out: `run.json`, `status.json`, event files, checkpoints (do
     task          a validated request with its environment and its algorithm
     needs         memory, disk, devices and simulators that a task takes
     machine       what a task asks for and this machine lacks
+    memory        what an update frees stays with the process
     run_json      what is trained, by which code, in how many attempts
     heartbeat     status.json: alive, and how far
     event_writer  the only writer of event files; `tags` lists every tag
