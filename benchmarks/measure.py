@@ -6,10 +6,12 @@ import gc
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 Clock = Callable[[], float]
+Name = TypeVar("Name", bound=Hashable)
 
 CPU: Clock = time.process_time
 """Seconds that this process spent on a processor: what others do at the same time counts little."""
@@ -39,6 +41,13 @@ class Timing:
         low, _, high = statistics.quantiles(self.rounds, n=4, method="inclusive")
         return low, high
 
+    def less(self, other: Timing) -> Timing:
+        """Return what this took beyond the other one, round by round."""
+        return Timing(rounds=tuple(a - b for a, b in zip(self.rounds, other.rounds, strict=True)))
+
+    def times(self, factor: float) -> Timing:
+        return Timing(rounds=tuple(seconds * factor for seconds in self.rounds))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
@@ -51,14 +60,14 @@ class Ratio:
 
 
 def side_by_side(
-    works: Mapping[str, Callable[[], object]],
+    works: Mapping[Name, Callable[[], object]],
     *,
     rounds: int,
-    calls: Mapping[str, int] | int = 1,
+    calls: Mapping[Name, int] | int = 1,
     clock: Clock = CPU,
     warm_up: int = 1,
-    before: Mapping[str, Callable[[], object]] | None = None,
-) -> dict[str, Timing]:
+    before: Mapping[Name, Callable[[], object]] | None = None,
+) -> dict[Name, Timing]:
     """Time every work once a round, in turn; each round begins with another one.
 
     Args:
@@ -74,7 +83,7 @@ def side_by_side(
     for name in names:
         for _ in range(warm_up):
             works[name]()
-    timed: dict[str, list[float]] = {name: [] for name in names}
+    timed: dict[Name, list[float]] = {name: [] for name in names}
     for number in range(rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
