@@ -91,6 +91,10 @@ class Evidence(BaseCallback):
         self._evaluation: Evaluation | None = None
         self._left_out: tuple[str, ...] = ()
 
+    def update_locals(self, locals_: dict[str, Any]) -> None:
+        """Take the local variables of the rollout, which are read at once, without the copy that the library makes."""
+        self.locals = locals_
+
     def _on_training_start(self) -> None:
         self._guard.call(self._begin, None)
 
@@ -171,7 +175,7 @@ class Evidence(BaseCallback):
         fault = first_not_finite(rewards, seen.get("new_obs", ()))
         if fault is not None and self._files is not None:
             self._files.note_environment_fault(self.num_timesteps, fault)
-        if self._updates is not None:
+        if isinstance(self._updates, OffPolicyUpdates):
             self._updates.step(seen)
         for episode in self._episodes.step(rewards, seen["dones"], seen["infos"]):
             self._write(episode)

@@ -42,9 +42,6 @@ class ReportedUpdates:
         self._norms: dict[int, Tensor] = {}
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
 
-    def step(self, seen: dict[str, Any]) -> None:
-        """Nothing of single steps is needed."""
-
     def before_updates(self) -> None:
         """Attach to the gradients when the round that follows is due."""
         self._before, self._norms = self._updates, {}

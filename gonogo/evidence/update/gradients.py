@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
@@ -36,12 +36,14 @@ class Gradients:
         ]
         self._end = guard.hook(self._take)
 
-    def begin(self) -> Iterator[RemovableHandle]:
+    def begin(self) -> list[RemovableHandle]:
         """Forget what was taken, attach to the parameters and return the hooks' handles."""
         self.norms, self.closed = {}, set()
         self._reached.clear()
-        for parameter, hook in self._hooks:
-            yield parameter.register_post_accumulate_grad_hook(hook)  # type: ignore[no-untyped-call]
+        return [
+            parameter.register_post_accumulate_grad_hook(hook)  # type: ignore[no-untyped-call]
+            for parameter, hook in self._hooks
+        ]
 
     def close(self) -> None:
         """Count what was taken until now as complete."""
