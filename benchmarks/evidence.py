@@ -20,7 +20,7 @@ from gonogo.sb3 import Evidence
 
 MOST = 0.02
 MOST_MEGABYTES = 10.0
-STEPS = {"TD3": (20, 520), "SAC": (20, 520), "PPO": (512, 5_632)}
+STEPS = {"TD3": (20, 140), "SAC": (20, 140), "PPO": (512, 2_560)}
 """Of a short and a long training. Both write the same files and compute one update again, so that the difference holds
 what each further step costs and nothing that is done once."""
 STAGE = 5_000
@@ -44,7 +44,7 @@ def _processor(name: str, short: bool) -> list[Row]:
                 for length in (few, many)
                 for watched in (True, False)
             },
-            rounds=2 if short else 12,
+            rounds=2 if short else 36,
             clock=CPU,
         )
     once = timings[few, True].less(timings[few, False])
