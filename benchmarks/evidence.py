@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 import tracemalloc
 import warnings
@@ -13,32 +14,50 @@ import torch
 from stable_baselines3 import PPO, SAC, TD3
 from stable_baselines3.common.noise import NormalActionNoise
 
-from benchmarks.measure import CPU, Timing, side_by_side
+from benchmarks.measure import CPU, side_by_side
 from benchmarks.rows import Row, against_share
 from gonogo.sb3 import Evidence
 
 MOST = 0.02
 MOST_MEGABYTES = 10.0
-STEPS = {"TD3": 250, "SAC": 250, "PPO": 2_500}
-"""Of one round, some seconds of each: what is done once a training must weigh no more than in a whole stage."""
+STEPS = {"TD3": (20, 140), "SAC": (20, 140), "PPO": (512, 2_560)}
+"""Of a short and a long training. Both write the same files and compute one update again, so that the difference holds
+what each further step costs and nothing that is done once."""
+STAGE = 5_000
+"""Steps that what is done once is compared with."""
 
 
 def measure(short: bool) -> list[Row]:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    rows = []
-    for name, steps in STEPS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            timings = side_by_side(
-                {"with": _training(name, Path(folder)), "without": _training(name, None)},
-                rounds=3 if short else 6,
-                clock=CPU,
-            )
-        pairs = zip(timings["with"].rounds, timings["without"].rounds, strict=True)
-        added = Timing(rounds=tuple(a - b for a, b in pairs))
-        work = f"evidence of Stable-Baselines3's {name}, {steps:,} steps of Pendulum"
-        rows.append(against_share(work, "the training", added, timings["without"], most=MOST))
-    return [*rows, _memory()]
+    return [*(row for name in STEPS for row in _processor(name, short)), _memory()]
+
+
+def _processor(name: str, short: bool) -> list[Row]:
+    """Let one model train with and without: two models differ by a percent, by where their weights lie in memory."""
+    few, many = STEPS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        train = _training(name, Path(folder))
+        timings = side_by_side(
+            {
+                (length, watched): functools.partial(train, length, watched=watched)
+                for length in (few, many)
+                for watched in (True, False)
+            },
+            rounds=2 if short else 36,
+            clock=CPU,
+        )
+    once = timings[few, True].less(timings[few, False])
+    added = timings[many, True].less(timings[many, False]).less(once)
+    alone = timings[many, False].less(timings[few, False])
+    work = f"evidence of Stable-Baselines3's {name}"
+    steps = f"{many - few:,} steps of Pendulum"
+    first = f"{work}, once a training: files, and what its first {few:,} steps add"
+    stage = alone.times(STAGE / (many - few))
+    return [
+        against_share(f"{work}, {steps}", "the training", added, alone, most=MOST),
+        against_share(first, f"{STAGE:,} steps", once, stage),
+    ]
 
 
 def _memory() -> Row:
@@ -47,7 +66,7 @@ def _memory() -> Row:
         tracemalloc.start()
         try:
             kept = _training("TD3", Path(folder))
-            kept()
+            kept(250, watched=True)
             ours = [tracemalloc.Filter(True, f"*/{room}/*") for room in ("gonogo", "trainer")]
             held = tracemalloc.take_snapshot().filter_traces(ours)
         finally:
@@ -66,14 +85,17 @@ def _memory() -> Row:
     )
 
 
-def _training(name: str, folder: Path | None) -> Callable[[], object]:
-    """Return what trains on for some steps, after the first update; settings are the library's own."""
+def _training(name: str, folder: Path) -> Callable[..., object]:
+    """Return what lets a model train on for some steps, after its first update; settings are the library's own."""
     noise = NormalActionNoise(np.zeros(1), np.full(1, 0.1))
     own = {"TD3": {"action_noise": noise}, "SAC": {}, "PPO": {"n_steps": 512}}[name]
     model = {"TD3": TD3, "SAC": SAC, "PPO": PPO}[name](
         "MlpPolicy", "Pendulum-v1", device="cpu", seed=0, **own
     )
-    evidence = None if folder is None else Evidence(folder / name)
-    steps = STEPS[name]
-    model.learn(steps, callback=evidence)
-    return lambda: model.learn(steps, callback=evidence, reset_num_timesteps=False)
+    evidence = Evidence(folder / name)
+    model.learn(200, callback=evidence)
+
+    def train(steps: int, *, watched: bool) -> object:
+        return model.learn(steps, callback=evidence if watched else None, reset_num_timesteps=False)
+
+    return train

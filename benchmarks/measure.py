@@ -7,12 +7,14 @@ import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import TypeVar
 
 Clock = Callable[[], float]
+Name = TypeVar("Name", bound=Hashable)
 
 CPU: Clock = time.process_time
 """Seconds that this process spent on a processor: what others do at the same time counts little."""
@@ -42,6 +44,13 @@ class Timing:
         low, _, high = statistics.quantiles(self.rounds, n=4, method="inclusive")
         return low, high
 
+    def less(self, other: Timing) -> Timing:
+        """Return what this took beyond the other one, round by round."""
+        return Timing(rounds=tuple(a - b for a, b in zip(self.rounds, other.rounds, strict=True)))
+
+    def times(self, factor: float) -> Timing:
+        return Timing(rounds=tuple(seconds * factor for seconds in self.rounds))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
@@ -54,14 +63,14 @@ class Ratio:
 
 
 def side_by_side(
-    works: Mapping[str, Callable[[], object]],
+    works: Mapping[Name, Callable[[], object]],
     *,
     rounds: int,
-    calls: Mapping[str, int] | int = 1,
+    calls: Mapping[Name, int] | int = 1,
     clock: Clock = CPU,
     warm_up: int = 1,
-    before: Mapping[str, Callable[[], object]] | None = None,
-) -> dict[str, Timing]:
+    before: Mapping[Name, Callable[[], object]] | None = None,
+) -> dict[Name, Timing]:
     """Time every work once a round, in turn; each round begins with another one.
 
     Args:
@@ -77,7 +86,7 @@ def side_by_side(
         for _ in range(warm_up):
             work()
 
-    def seconds(name: str) -> float:
+    def seconds(name: Name) -> float:
         if name in prepare:
             prepare[name]()
         return _per_call(works[name], calls if isinstance(calls, int) else calls[name], clock)
@@ -137,11 +146,11 @@ def _per_call(work: Callable[[], object], count: int, clock: Clock) -> float:
 
 
 def _in_turn(
-    works: Iterable[str], seconds: Callable[[str], float], rounds: int
-) -> dict[str, Timing]:
+    works: Iterable[Name], seconds: Callable[[Name], float], rounds: int
+) -> dict[Name, Timing]:
     """Time every work once a round; each round begins with another one."""
     names = list(works)
-    timed: dict[str, list[float]] = {name: [] for name in names}
+    timed: dict[Name, list[float]] = {name: [] for name in names}
     for number in range(rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:

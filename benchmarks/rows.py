@@ -111,7 +111,9 @@ def growth(work: str, curve: Mapping[int, Timing]) -> Row:
     )
 
 
-def against_share(work: str, peer: str, ours: Timing, theirs: Timing, *, most: float) -> Row:
+def against_share(
+    work: str, peer: str, ours: Timing, theirs: Timing, *, most: float | None = None
+) -> Row:
     """Compare with what is accompanied: the factor is the share that ours adds to it."""
     shares = ratio(ours, theirs)
     return Row(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,26 +20,34 @@ class EpisodeCounter:
         self._partial = [running] * environments
 
     def step(
-        self, rewards: ArrayLike, ends: ArrayLike, truncated: Sequence[bool]
-    ) -> Iterator[dict[str, float]]:
-        """Add one step of all environments; yield the tags of each episode that ended.
+        self, rewards: ArrayLike, ends: ArrayLike, infos: Sequence[Mapping[str, Any]]
+    ) -> Sequence[dict[str, float]]:
+        """Add one step of all environments; return the tags of each episode that ended.
 
         Args:
             rewards: `float[environments]`.
             ends: `bool[environments]`, terminated or truncated.
-            truncated: Whether an end was none of the task, such as a time limit.
+            infos: Of each environment; `TimeLimit.truncated` says that an end was none of the task.
         """
-        earned, ended = np.asarray(rewards).tolist(), np.asarray(ends).tolist()
-        for index, reward in enumerate(earned):
-            self._returns[index] += reward
-            self._lengths[index] += 1
-            if not ended[index]:
-                continue
+        returns, lengths = self._returns, self._lengths
+        for index, reward in enumerate(np.asarray(rewards).tolist()):
+            returns[index] += reward
+            lengths[index] += 1
+        ended = np.asarray(ends).tolist()
+        if True not in ended:
+            return ()
+        tags = []
+        for index in (i for i, end in enumerate(ended) if end):
             if not self._partial[index]:
-                yield {
-                    "train/episode_length": float(self._lengths[index]),
-                    "train/episode_reward": float(self._returns[index]),
-                    "train/episode_terminated": float(not truncated[index]),
-                }
-            self._returns[index], self._lengths[index] = 0.0, 0
+                tags.append(
+                    {
+                        "train/episode_length": float(lengths[index]),
+                        "train/episode_reward": float(returns[index]),
+                        "train/episode_terminated": float(
+                            not infos[index].get("TimeLimit.truncated", False)
+                        ),
+                    }
+                )
+            returns[index], lengths[index] = 0.0, 0
             self._partial[index] = False
+        return tags

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Callable
 from typing import TypeVar
@@ -29,21 +28,23 @@ class Guard:
         try:
             return work()
         except Exception as error:
-            self.error = error
-            self._tell(error)
+            self._end(error)
             return otherwise
 
     def hook(self, work: Callable[..., object]) -> Callable[..., None]:
         """Return a hook for torch: it returns None, so that it changes nothing, and never raises."""
 
-        @functools.wraps(work)
         def guarded(*args: object, **kwargs: object) -> None:
             if self.error is None:
-                self.call(lambda: work(*args, **kwargs), None)
+                try:
+                    work(*args, **kwargs)
+                except Exception as error:
+                    self._end(error)
 
         return guarded
 
-    def _tell(self, error: Exception) -> None:
+    def _end(self, error: Exception) -> None:
+        self.error = error
         after = ""
         try:
             self._on_error(error)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from gates.runs.heartbeat import Phase
@@ -272,7 +272,7 @@ class Watch:
             self._files.note_end_of_evidence(error)
 
 
-def _rows(action: ArrayLike | Tensor) -> ArrayLike:
+def _rows(action: ArrayLike | Tensor) -> NDArray[Any]:
     values = action.detach().cpu().numpy() if isinstance(action, Tensor) else np.asarray(action)
     return np.atleast_2d(values)
 

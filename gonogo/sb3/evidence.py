@@ -33,8 +33,8 @@ class Evidence(BaseCallback):
     """Logs what a verdict needs, under the tags of docs/run-directory.md.
 
     It draws no random number of the training's generators, changes no gradient and leaves nothing attached to the
-    model between updates. An error of its own never reaches the training: it warns once, stops collecting and leaves
-    a note in the folder, which the gate reports.
+    model between updates, but for a listener to the answers of TD3's policy until training ends. An error of its own
+    never reaches the training: it warns once, stops collecting and leaves a note in the folder, which the gate reports.
     """
 
     def __init__(
@@ -91,13 +91,15 @@ class Evidence(BaseCallback):
         self._evaluation: Evaluation | None = None
         self._left_out: tuple[str, ...] = ()
 
+    def update_locals(self, locals_: dict[str, Any]) -> None:
+        """Take the local variables of the rollout, which are read at once, without the copy that the library makes."""
+        self.locals = locals_
+
     def _on_training_start(self) -> None:
         self._guard.call(self._begin, None)
 
     def _on_rollout_start(self) -> None:
         self._after_updates()
-        if self._updates is not None:
-            self._guard.call(self._updates.before_rollout, None)
 
     def _on_step(self) -> bool:
         self._guard.call(self._step, None)
@@ -114,21 +116,27 @@ class Evidence(BaseCallback):
 
     def _on_training_end(self) -> None:
         self._after_updates()
+        if self._updates is not None:
+            self._updates.detach()
         self._guard.call(self._end, None)
         live = self._live
         if live is not None and self._files is not None:
             self._judging.call(lambda: live.judge(self.directory), None)
 
     def _after_updates(self) -> None:
-        if self._updates is not None:
-            self._guard.call(self._updates.after_updates, None)
-            self._updates.detach()
+        updates = self._updates
+        if updates is not None and updates.looks:
+            self._guard.call(updates.after_updates, None)
+            if self._guard.error is not None:
+                updates.detach()
 
     def _begin(self) -> None:
         model, now = self.model, self.model.num_timesteps
         going_on = now > 0 and (self.directory / "run.json").is_file()
         if not going_on:
             self.directory = free_folder(self._wanted)
+        if self._updates is not None:
+            self._updates.detach()
         self._updates = None
         if is_watched(model):
             self._updates = OffPolicyUpdates(model, self._guard, self._write_update, self._every)
@@ -162,16 +170,14 @@ class Evidence(BaseCallback):
             self._evaluate(now)
 
     def _step(self) -> None:
-        normaliser = self._normaliser
-        rewards = self.locals["rewards"] if normaliser is None else normaliser.get_original_reward()
-        dones, infos = self.locals["dones"], self.locals["infos"]
-        truncated = [bool(info.get("TimeLimit.truncated", False)) for info in infos]
-        fault = first_not_finite(rewards, self.locals.get("new_obs", ()))
+        seen, normaliser = self.locals, self._normaliser
+        rewards = seen["rewards"] if normaliser is None else normaliser.get_original_reward()
+        fault = first_not_finite(rewards, seen.get("new_obs", ()))
         if fault is not None and self._files is not None:
             self._files.note_environment_fault(self.num_timesteps, fault)
-        if self._updates is not None:
-            self._updates.step(self.locals)
-        for episode in self._episodes.step(rewards, dones, truncated):
+        if isinstance(self._updates, OffPolicyUpdates):
+            self._updates.step(seen)
+        for episode in self._episodes.step(rewards, seen["dones"], seen["infos"]):
             self._write(episode)
         if self._evaluation is not None and self.num_timesteps >= self._evaluate_at:
             self._evaluate(self.num_timesteps)

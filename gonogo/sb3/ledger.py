@@ -43,27 +43,29 @@ class Ledger:
         self._count = 0
         marks = (self._slots, self._marks.size)
         self._obs, self._next_obs = (np.zeros(marks, dtype=np.float32) for _ in range(2))
-        self._action = np.zeros(
-            (self._slots, int(np.prod(model.action_space.shape))), dtype=np.float32
-        )
+        self._action = np.zeros((self._slots, *model.action_space.shape), dtype=np.float32)
         self._reward = np.zeros(self._slots, dtype=np.float32)
         self._terminated = np.zeros(self._slots, dtype=bool)
         self._begins = np.zeros(self._slots, dtype=bool)
         self._next_begins = True
+        self._scaled = model.policy.scale_action
 
     def record(self, model: Any, seen: dict[str, Any]) -> None:
-        """Take down a step before the buffer gets it; `seen` are the local variables of the rollout."""
-        here, info = self._count % self._slots, seen["infos"][0]
-        done = bool(seen["dones"][0])
-        last = info.get("terminal_observation") if done else None
-        marks = self._marks
-        self._obs[here] = marks.of(model._last_obs)[0]
-        following = marks.of(seen["new_obs"])[0] if last is None else marks.of_one(last)
-        self._next_obs[here] = following
-        self._action[here] = model.policy.scale_action(seen["actions"]).ravel()
+        """Take down a step before the buffer gets it, as it is; `seen` are the local variables of the rollout."""
+        here, keep = self._count % self._slots, self._marks.keep
+        following, terminated = seen["new_obs"], False
+        self._begins[here] = self._next_begins
+        self._next_begins = done = bool(seen["dones"][0])
+        if done:
+            info = seen["infos"][0]
+            last = info.get("terminal_observation")
+            following = following if last is None else last
+            terminated = not info.get("TimeLimit.truncated", False)
+        keep(model._last_obs, self._obs, here)
+        keep(following, self._next_obs, here)
+        self._action[here] = seen["actions"][0]
         self._reward[here] = seen["rewards"][0]
-        self._terminated[here] = done and not info.get("TimeLimit.truncated", False)
-        self._begins[here], self._next_begins = self._next_begins, done
+        self._terminated[here] = terminated
         self._count += 1
 
     def tags(self, places: NDArray[np.integer[Any]], batch: Any) -> dict[str, float]:
@@ -93,15 +95,18 @@ class Ledger:
         slots = numbers[known] % self._slots
         terminated = self._terminated[slots]
         action = batch.actions.cpu().numpy()[known].reshape(len(known), -1)
+        received = self._scaled(self._action[slots]).reshape(len(known), -1)
         found |= self._of_rewards(batch.rewards.cpu().numpy().ravel()[known], numbers[known])
         found |= {
-            "replay/action_error": float(np.abs(action - self._action[slots]).mean()),
+            "replay/action_error": float(np.abs(action - received).mean()),
             "replay/terminated_error": float((going_on[known] == terminated).mean()),
-            "replay/obs_error": float(_differ(obs[known], self._obs[slots]).mean()),
+            "replay/obs_error": float(
+                _differ(obs[known], self._obs[slots] / self._marks.scale).mean()
+            ),
         }
         both = going_on[known] & ~terminated
         if both.any():
-            other = _differ(next_obs[known], self._next_obs[slots])
+            other = _differ(next_obs[known], self._next_obs[slots] / self._marks.scale)
             found["replay/next_obs_error"] = float(other[both].mean())
         return found
 
@@ -126,7 +131,7 @@ class Ledger:
         slots = slots[~self._terminated[slots]]
         if not len(slots):
             return {}
-        change = np.abs(self._next_obs[slots] - self._obs[slots])
+        change = np.abs(self._next_obs[slots] - self._obs[slots]) / self._marks.scale
         return {
             f"env/{kind}_change": float(change[:, places].mean())
             for kind, places in self._marks.kinds.items()

@@ -37,36 +37,41 @@ class Marks:
 
     def __init__(self, space: spaces.Space[Any]) -> None:
         """Choose the entries, the same ones for a space every time."""
-        self._chosen: list[tuple[str, NDArray[np.intp] | slice, np.float32]] = []
+        self._chosen: list[tuple[str, NDArray[np.intp] | slice, slice]] = []
         self.kinds: dict[str, list[int]] = {}
         """Places in a row by kind."""
         self.size = 0
         """Length of a row."""
+        scales: list[float] = []
         for key, part in _parts(space):
             size = int(np.prod(part.shape or ()))
             count, chosen = min(size, ENTRIES), np.random.default_rng(0).permutation(size)
             entries = np.sort(chosen[:count]) if count < size else slice(None)
-            scale = np.float32(255.0 if part.dtype == np.uint8 else 1.0)
-            self._chosen.append((key, entries, scale))
+            self._chosen.append((key, entries, slice(self.size, self.size + count)))
             self.kinds.setdefault(_kind(part), []).extend(range(self.size, self.size + count))
             self.size += count
+            scales += [255.0 if part.dtype == np.uint8 else 1.0] * count
+        self._plain = len(self._chosen) == 1 and (space.shape or ()) == (self.size,)
+        """Whether the entries of an observation are all that it holds, in their order."""
+        self.scale = np.array(scales, dtype=np.float32)
+        """What entries are divided by to be compared, `float32[size]`."""
 
     def of(self, batch: Any) -> NDArray[np.float32]:
-        """Return the entries of a batch of observations, `float32[batch, size]`."""
+        """Return the entries of a batch of observations, scaled, `float32[batch, size]`."""
         rows = []
-        for key, entries, scale in self._chosen:
+        for key, entries, _ in self._chosen:
             part = np.asarray(batch if key == WHOLE else batch[key])
-            rows.append(part.reshape(len(part), -1)[:, entries].astype(np.float32) / scale)
-        return rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)
+            rows.append(part.reshape(len(part), -1)[:, entries].astype(np.float32))
+        return np.concatenate(rows, axis=1) / self.scale
 
-    def of_one(self, observation: Any) -> NDArray[np.float32]:
-        """Return the entries of a single observation, `float32[size]`."""
-        if isinstance(observation, Mapping):
-            batch: Any = {key: np.asarray(part)[None] for key, part in observation.items()}
-        else:
-            batch = np.asarray(observation)[None]
-        row: NDArray[np.float32] = self.of(batch)[0]
-        return row
+    def keep(self, observation: Any, rows: NDArray[np.float32], at: int) -> None:
+        """Write the entries of one observation, or of a batch of one, into a row of `float32[:, size]`, not scaled."""
+        if self._plain:
+            rows[at] = observation
+            return
+        for key, entries, places in self._chosen:
+            part = np.asarray(observation if key == WHOLE else observation[key])
+            rows[at, places] = part.reshape(-1)[entries]
 
 
 def on_host(batch: Any) -> Any:

@@ -28,7 +28,7 @@ def is_watched(model: object) -> bool:
 
 
 class OffPolicyUpdates:
-    """Looks at every so many updates of a model; between rollouts only, so that nothing is attached otherwise."""
+    """Looks at every so many updates of a model, and at how it acts; hooks are attached for those updates only."""
 
     def __init__(
         self,
@@ -51,19 +51,16 @@ class OffPolicyUpdates:
         self._again_due = 0
         """Number of updates after which one is computed again and its batch held against the ledger."""
         self._ledger = Ledger(model) if can_witness(model) else None
-        self._acting = None if self._stochastic else Acting(model, guard)
         self._witnessed: dict[str, float] = {}
         self._places: Any = None
+        self.looks = False
+        """Whether one of the updates that are made may be looked at."""
+        self._acting = None if self._stochastic else Acting(model, guard)
 
     @property
     def has_encoder(self) -> bool:
         """Whether the actor has an encoder with weights of its own."""
         return self._recorder.has_encoder
-
-    def before_rollout(self) -> None:
-        """Attach what is needed while the environment is stepped."""
-        if self._acting is not None:
-            self._acting.attach()
 
     def step(self, seen: dict[str, Any]) -> None:
         """Take down a step of the environment; `seen` are the local variables of the rollout."""
@@ -75,7 +72,6 @@ class OffPolicyUpdates:
     def before_updates(self) -> None:
         """Attach what is needed when one of the updates that follow is due."""
         model = self._model
-        self.detach()
         self._update = int(model._n_updates)
         if model.num_timesteps <= model.learning_starts:
             return
@@ -83,6 +79,7 @@ class OffPolicyUpdates:
         # A negative number stands for as many updates as steps of the rollout, which are not known here.
         if 0 <= model.gradient_steps < next_due - self._update:
             return
+        self.looks = True
         self._replaced.append(Replaced(model.replay_buffer, "sample", self._guarded(self._sampled)))
         if self._ledger is not None:
             look = self._guarded(self._drawn)
@@ -92,19 +89,23 @@ class OffPolicyUpdates:
             self._replaced.append(Replaced(model.actor, "action_log_prob", look))
 
     def after_updates(self) -> None:
-        """Take everything off again; an update whose actor was not trained ends here."""
-        self.detach()
+        """Take off what was attached for them; an update whose actor was not trained ends here."""
+        self.looks = False
+        self._take_off()
         self._recorder.finish()
 
     def detach(self) -> None:
         """Take everything off the model, whatever happened."""
+        self._take_off()
         if self._acting is not None:
             self._acting.detach()
+        if self._guard.error is not None:
+            self._recorder.cancel()
+
+    def _take_off(self) -> None:
         replaced, self._replaced = self._replaced, []
         for each in replaced:
             each.remove()
-        if self._guard.error is not None:
-            self._recorder.cancel()
 
     def _guarded(self, work: Callable[..., None]) -> Callable[..., None]:
         return self._guard.hook(work)

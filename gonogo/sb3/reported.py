@@ -29,6 +29,8 @@ class ReportedUpdates:
 
     has_encoder = None
     """Encoders are not told apart here."""
+    looks = True
+    """Each round ends in `after_updates`."""
 
     def __init__(
         self, model: Any, guard: Guard, write: Callable[[dict[str, float]], None], every: int
@@ -39,12 +41,6 @@ class ReportedUpdates:
         self._before = self._updates
         self._norms: dict[int, Tensor] = {}
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
-
-    def before_rollout(self) -> None:
-        """Nothing of single steps is needed."""
-
-    def step(self, seen: dict[str, Any]) -> None:
-        """Nothing of single steps is needed."""
 
     def before_updates(self) -> None:
         """Attach to the gradients when the round that follows is due."""

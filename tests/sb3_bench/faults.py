@@ -128,9 +128,10 @@ def _twins(model: Any) -> None:
 
 
 def _tiny_gradients(model: Any) -> None:
-    model.critic.optimizer.register_step_pre_hook(
-        lambda *_: nn.utils.clip_grad_norm_(model.critic.parameters(), 1e-12)
-    )
+    def clip(*_: Any) -> None:
+        nn.utils.clip_grad_norm_(model.critic.parameters(), 1e-12)
+
+    model.critic.optimizer.register_step_pre_hook(clip)
 
 
 def _mistaken(*changes: tuple[str, str]) -> Callable[[Any], None]:

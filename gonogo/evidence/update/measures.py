@@ -220,22 +220,26 @@ def _of_policy(seen: Seen, low: Tensor | float, high: Tensor | float) -> Values:
 
 
 def _spread(prefix: str, values: Tensor) -> Values:
+    std, mean = torch.std_mean(values, correction=0)
+    low, high = values.aminmax()
     return {
-        f"{prefix}_mean": values.mean(),
-        f"{prefix}_std": values.std(correction=0),
-        f"{prefix}_min": values.min(),
-        f"{prefix}_max": values.max(),
+        f"{prefix}_mean": mean,
+        f"{prefix}_std": std,
+        f"{prefix}_min": low,
+        f"{prefix}_max": high,
     }
 
 
 def on_host(values: Mapping[str, Tensor | float]) -> dict[str, float]:
     """Return plain numbers; tensors of one element are moved to the host at once."""
-    tensors = {tag: v.detach().reshape(()) for tag, v in values.items() if isinstance(v, Tensor)}
+    tensors = {tag: v for tag, v in values.items() if isinstance(v, Tensor)}
     numbers = _floats(tensors.values()) if tensors else []
     plain = {tag: float(v) for tag, v in values.items() if not isinstance(v, Tensor)}
     return {**dict(zip(tensors, numbers, strict=True)), **plain}
 
 
 def _floats(tensors: Iterable[Tensor]) -> list[float]:
-    numbers: list[float] = torch.stack([t.to(torch.float32) for t in tensors]).tolist()
+    single = (t.reshape(()) if t.dim() else t for t in tensors)
+    rows = [t if t.dtype is torch.float32 else t.to(torch.float32) for t in single]
+    numbers: list[float] = torch.stack(rows).tolist()
     return numbers

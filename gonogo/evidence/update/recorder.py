@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from gonogo.evidence.guard import Guard
 from gonogo.evidence.update.again import Again
 from gonogo.evidence.update.entropy import Drawn
+from gonogo.evidence.update.gradients import Gradients
 from gonogo.evidence.update.measures import Batch, Seen, on_host, tags_of, td_errors
 from gonogo.evidence.update.moved import Moved
 from gonogo.evidence.update.parts import CRITIC, Networks
@@ -42,6 +44,7 @@ class Recorder:
         self._done = done
         self._loss_scale = loss_scale
         self._parts = networks.parts()
+        self._gradients = Gradients(self._parts, guard, loss_scale)
         self._replayed = Replayed()
         self._moved = Moved(networks)
         self._handles: list[_Handle] = []
@@ -68,7 +71,7 @@ class Recorder:
         self.cancel()
         self.seen, self._again = Seen(batch=batch), again
         self._actor_went_first = False
-        self._moved.values = {}
+        self._moved.begin()
         self.skip()
         self._attach()
 
@@ -82,7 +85,7 @@ class Recorder:
         self._actor_stepped_before = False
         for part, parameters in self._parts.items():
             if part.startswith(CRITIC):
-                work = _numbered(self._after_actor, part, parameters[0])
+                work = partial(self._after_actor, part, parameters[0])
                 self._handles.append(parameters[0].register_hook(self._guard.hook(work)))  # type: ignore[no-untyped-call]
 
     def draws(self, drawn: Drawn, temperature: Tensor) -> None:
@@ -112,6 +115,7 @@ class Recorder:
         self._detach()
         if seen is None:
             return
+        seen.gradients = self._gradients.norms
         for part, parameters in self._parts.items():
             seen.weights[part] = nn.utils.get_total_norm([p.detach() for p in parameters])
         seen.left_over = _largest(seen.left_over, self._left_by_actor)
@@ -124,6 +128,7 @@ class Recorder:
             loss_weight=networks.critic_loss_weight,
         )
         self._tags |= self._moved.values
+        self._moved.end()
         if seen.batch is not None:
             moved = self._replayed.moved(seen.replay_inputs, seen.batch.reward)
             if moved is not None:
@@ -141,18 +146,16 @@ class Recorder:
         if networks.squash is not None:
             keep(networks.squash.register_forward_hook(hook(self._squashed)))
         for number, critic in enumerate(networks.critics):
-            keep(critic.register_forward_hook(hook(_numbered(self._critic_called, number))))
+            keep(critic.register_forward_hook(hook(partial(self._critic_called, number))))
         for part, encoder in (
             ("actor_cnn", networks.actor_encoder),
             ("critic_cnn", networks.critic_encoder),
         ):
             if encoder is not None and part in self._parts:
-                keep(encoder.register_forward_hook(hook(_numbered(self._encoded, part))))
+                keep(encoder.register_forward_hook(hook(partial(self._encoded, part))))
+        self._handles += self._gradients.begin()
         for part, parameters in self._parts.items():
-            for number, parameter in enumerate(parameters):
-                work = _numbered(self._gradient, part, number)
-                keep(parameter.register_post_accumulate_grad_hook(hook(work)))  # type: ignore[no-untyped-call]
-            work = _numbered(self._before_backward, part, parameters[0])
+            work = partial(self._before_backward, part, parameters[0])
             keep(parameters[0].register_hook(hook(work)))  # type: ignore[no-untyped-call]
         keep(networks.critic_optimizer.register_step_pre_hook(hook(self._critic_steps)))
         keep(networks.critic_optimizer.register_step_post_hook(hook(self._critic_stepped)))
@@ -175,7 +178,7 @@ class Recorder:
         if self.seen is not None and inputs[0].requires_grad:
             self.seen.preactivation = inputs[0]
             if self._again is not None:
-                keep = self._guard.hook(_numbered(_keep_output_gradient, self.seen))
+                keep = self._guard.hook(partial(_keep_output_gradient, self.seen))
                 inputs[0].register_hook(keep)  # type: ignore[no-untyped-call]
 
     def _critic_called(self, number: int, _: nn.Module, inputs: Any, output: Any) -> None:
@@ -228,15 +231,10 @@ class Recorder:
         if self.seen is not None and output.requires_grad and part not in self.seen.features:
             self.seen.features[part] = output.detach().flatten(1)
 
-    def _gradient(self, part: str, number: int, parameter: Tensor) -> None:
-        if self.seen is not None and parameter.grad is not None:
-            norm = parameter.grad.detach().norm() / self._loss_scale()
-            self.seen.gradients.setdefault(part, {})[number] = norm
-
     def _before_backward(self, part: str, parameter: Tensor, gradient: Tensor) -> None:
         """Note how much of a gradient was there before this backward pass."""
         seen = self.seen
-        if seen is None or isinstance(seen.gradients.get(part), _Closed):
+        if seen is None or part in self._gradients.closed:
             return
         share = _left_share(parameter, gradient)
         if share is not None:
@@ -253,7 +251,7 @@ class Recorder:
         """The critic's gradient is complete; what the actor's loss adds later does not count."""
         if self.seen is not None:
             self._moved.steps("actor", "critic")
-            self.seen.gradients = {p: _Closed(n) for p, n in self.seen.gradients.items()}
+            self._gradients.close()
             errors = td_errors(self.seen, self.networks.critic_loss_weight)
             targets = self.seen.replay_q[0] - errors[0] if 0 in errors else None
             self._compute(lambda again, seen: again.of_critic_loss(seen, targets))
@@ -295,13 +293,6 @@ class Recorder:
             self.seen.next_action = inputs[1].detach()
 
 
-class _Closed(dict[int, Tensor]):
-    """Norms that take no further ones."""
-
-    def __setitem__(self, number: int, norm: Tensor) -> None:
-        """Leave the norms as they are."""
-
-
 def _acts_on_actor(inputs: Any, *, known: bool) -> bool:
     """Tell whether a critic judges the actor's actions: they carry a gradient, replayed ones do not.
 
@@ -323,7 +314,3 @@ def _largest(first: Mapping[str, float], second: Mapping[str, float]) -> dict[st
 
 def _keep_output_gradient(seen: Seen, gradient: Tensor) -> None:
     seen.preactivation_gradient = gradient.detach()
-
-
-def _numbered(work: Callable[..., None], *first: object) -> Callable[..., None]:
-    return lambda *args: work(*first, *args)
