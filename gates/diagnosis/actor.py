@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gates.diagnosis.identities import FROZEN
 from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
 from gates.diagnosis.witness import FEW
@@ -20,14 +19,8 @@ NO_OUTPUT = 1e-6
 
 def actor_frozen(signs: Signs) -> Suspicion | None:
     """Weights stay while gradients flow."""
-    quantity = signs.law("actor_weights_move")
     weights, gradient = signs.trace("weights/actor_mlp_l2"), signs.trace("gradients/actor_mlp_norm")
-    if (
-        quantity is None
-        or weights is None
-        or quantity.points < 5
-        or quantity.series.values[0] > FROZEN
-    ):
+    if weights is None or not signs.stands_still("actor"):
         return None
     if gradient is None or gradient.largest <= 0:
         return None

@@ -10,8 +10,6 @@ from gates.diagnosis.signs import Signs
 from gates.diagnosis.suspicion import Suspicion
 from gates.text import format_number
 
-FROZEN = 1e-7
-"""Relative spread of a weight norm that is rounding."""
 SAME_TARGET = 0.01
 """Spread of the targets over that of the rewards below which targets are one."""
 BLIND = 1e-5
@@ -22,10 +20,8 @@ FEW = 5
 
 def critic_frozen(signs: Signs) -> Suspicion | None:
     """The critic's weights stay as they are."""
-    quantity, weights = signs.law("critic_weights_move"), signs.trace("weights/critic_mlp_l2")
-    if quantity is None or weights is None or quantity.points < FEW:
-        return None
-    if quantity.series.values[0] > FROZEN:
+    weights = signs.trace("weights/critic_mlp_l2")
+    if weights is None or not signs.stands_still("critic"):
         return None
     evidence = (
         f"weights/critic_mlp_l2 is {weights.last:.9g} in all {weights.points} logged updates, steps "

@@ -89,7 +89,7 @@ def critic_partly_trained(signs: Signs) -> Suspicion | None:
     if quantity is None or quantity.points < FEW:
         return None
     share = finite_median(quantity.series.values)
-    if not 0.0 < share < PARTLY:
+    if not 0.0 < share < PARTLY or signs.stands_still("critic"):
         return None
     evidence = (
         f"An update changes {format_share(share)} of the critics' tensors, in {quantity.points} logged updates.",
@@ -184,6 +184,8 @@ def gradients_add_up(signs: Signs) -> Suspicion | None:
     if quantity is None:
         return None
     part = quantity.tags[0].removeprefix("gradients/").removesuffix("_left_over")
+    if signs.stands_still(part.split("_")[0]):
+        return None  # who never steps a network does not reset its gradient either
     evidence = (
         f"Of the gradient of {part} {format_share(finite_median(quantity.series.values))} was there before the "
         f"backward pass, in {quantity.points} measured updates.",

@@ -17,6 +17,10 @@ from gates.metrics import Growth, align, finite_median, fit_growth
 
 ALIKE = 0.999
 """Correlation of rewards that differ by a factor alone."""
+FROZEN = 1e-7
+"""Relative spread of a weight norm that is rounding."""
+ENOUGH = 5
+"""Logged updates from which a weight norm that stays the same says anything."""
 OUT_OF_REACH = 1.5
 """Targets this many times what the best reward for ever would give are made up."""
 
@@ -41,6 +45,13 @@ class Signs:
         """Median of a law over the last quarter of its points."""
         quantity = self.law(law)
         return None if quantity is None else tail_median(quantity.series.values)
+
+    def stands_still(self, network: str) -> bool:
+        """Tell whether the weights of a network, `actor` or `critic`, never change."""
+        quantity = self.law(f"{network}_weights_move")
+        if quantity is None or quantity.points < ENOUGH:
+            return False
+        return bool(quantity.series.values[0] <= FROZEN)
 
     @cached_property
     def decoupling(self) -> float | None:

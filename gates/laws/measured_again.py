@@ -205,7 +205,7 @@ MEASURED_AGAIN: tuple[Law, ...] = (
         name="critic_reached",
         words="share of the critics' tensors that an update changes",
         quantity=recomputed.critic_reached,
-        fact=lambda b: f"an update changes {b.share} of the critics' weights only",
+        fact=lambda b: f"updates change {b.share} of the critics' weights",
         assumes=(
             "Each tensor that needs a gradient is used, and steps are larger than its rounding.",
         ),

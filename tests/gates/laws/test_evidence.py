@@ -125,6 +125,14 @@ FAULTS = {
         "target_discount",
     ),
     "gradients add up": ({"gradients/critic_mlp_left_over": 0.9}, "gradients_add_up"),
+    "gradients of an actor that is never stepped": (
+        {"gradients/actor_mlp_left_over": 0.9, "weights/actor_mlp_l2": 7.0},
+        "actor_frozen",
+    ),
+    "steps of the critic too small for its weights": (
+        {"weights/critic_reached": 0.8, "weights/critic_mlp_l2": 9.0},
+        "critic_frozen",
+    ),
     "another target": ({"bellman/target_error": 0.01}, "target_miscomputed"),
     "no smoothing": ({"bellman/target_noise": 0.0}, "target_action_wrong"),
     "no clip": ({"bellman/target_noise": 0.8}, "target_action_wrong"),
