@@ -27,7 +27,7 @@ class FiniteCheck(Check, frozen=True, kw_only=True, tag="finite"):
     A mean over several episodes is NaN until the first one ends: such values before the first finite one are no fault.
     Other trainers log NaN for what they have not measured yet: neither is that before the first finite value, which may
     take half of the plan, nor is NaN that finite values followed three times. A tag that nobody knows may be infinite
-    by its meaning, as for a masked action, so that it counts only where no known loss is finite any more.
+    by its meaning, as for a masked action, so that it fails only where no known loss is finite any more; NaN warns.
     """
 
     assumes: ClassVar[tuple[str, ...]] = (
@@ -67,28 +67,34 @@ class FiniteCheck(Check, frozen=True, kw_only=True, tag="finite"):
             )
         numbers |= {"limit": 0.0, "direction": "max"}
         faults = [(s, self._faults_in(s, facts)) for s in watched]
-        bad = [(s, int(s.steps[found[0]])) for s, found in faults if len(found)]
+        outcome, bad = Outcome.FAIL, [(s, f) for s, f in faults if len(f) and _counts(s, f, facts)]
+        if not bad:
+            # An infinity may be what such a tag means; nothing says so of NaN.
+            unknown = [(s, _nan_once_begun(s)) for s in watched if not _known(s, facts)]
+            outcome, bad = Outcome.WARN, [(s, f) for s, f in unknown if len(f)]
         if not bad:
             early = sum(int((~np.isfinite(s.values)).sum()) for s in watched)
             reason = f"all {points - early:,} values of {len(watched)} tags are finite"
             reason += (
-                f"; {early:,} more stand where nothing was measured, or in tags that nobody knows."
+                f"; {early:,} more stand where nothing was measured, or are infinite in tags that nobody knows."
                 if early
                 else "."
             )
             return Ruling(
                 finding=self.finding(outcome=Outcome.PASS, reason=reason, value=0.0, **numbers)
             )
-        bad.sort(key=lambda pair: pair[1])
-        count = sum(len(found) for _, found in faults)
-        first, step = bad[0]
+        first_steps = sorted(((s, int(s.steps[f[0]])) for s, f in bad), key=lambda pair: pair[1])
+        count = sum(len(found) for _, found in bad)
+        first, step = first_steps[0]
         more = f" and {len(bad) - 4} more" if len(bad) > 4 else ""
-        where = ", ".join(_both_names(s) for s, _ in bad[:4]) + more
+        where = ", ".join(_both_names(s) for s, _ in first_steps[:4]) + more
+        unclear = " Nobody knows what the tag means, and losses stay finite."
         return Ruling(
             finding=self.finding(
-                outcome=Outcome.FAIL,
+                outcome=outcome,
                 reason=f"{count:,} of {points:,} values are NaN or infinite, first at "
-                f"{first.other_axis or 'step'} {step:,} ({where}).",
+                f"{first.other_axis or 'step'} {step:,} ({where})."
+                f"{unclear if outcome is Outcome.WARN else ''}",
                 fact=f"{first.logged_as or first.tag} is not finite at {first.other_axis or 'step'} {step:,}",
                 value=float(count),
                 tag=first.tag,
@@ -102,27 +108,45 @@ class FiniteCheck(Check, frozen=True, kw_only=True, tag="finite"):
         if facts.own_trainer or series.aggregated:
             return _faults(series, may_be_nan=may_be_nan)
         waits = (facts.last_step or 0) < (facts.planned_steps or 0) / 2
-        found = _unmeasured(series, may_be_nan=may_be_nan, waits=waits)
-        known = series.logged_as or series.tag.removeprefix(AS_LOGGED) in _KNOWN
-        if known or "loss" in series.tag or not len(found):
-            return found
-        was_finite = bool(np.isfinite(series.values[: found[-1]]).any())
-        lives = any(
-            np.isfinite(s.values[s.steps >= series.steps[found[-1]]]).any()
-            for tag in _LOSSES
-            if (s := facts.series(tag)) is not None
-        )
-        return found if was_finite and not lives else found[:0]
+        return _unmeasured(series, may_be_nan=may_be_nan, waits=waits)
 
     def describe(self) -> Description:
         """Name the prefixes."""
         prefixes = ", ".join(f"`{prefix}`" for prefix in self.prefixes)
-        return Description(value=f"values that are not finite in {prefixes}", levels="FAIL above 0")
+        return Description(
+            value=f"values that are not finite in {prefixes}",
+            levels="FAIL above 0; WARN for NaN in tags that nobody knows",
+        )
 
     @property
     def irrevocable(self) -> bool:
         """Nothing brings a NaN back."""
         return True
+
+
+def _known(series: Series, facts: RunFacts) -> bool:
+    """Tell whether what a tag means, and so what it may be, is known."""
+    named = series.logged_as or series.tag.removeprefix(AS_LOGGED) in _KNOWN
+    return bool(facts.own_trainer or series.aggregated or named or "loss" in series.tag)
+
+
+def _counts(series: Series, found: np.ndarray, facts: RunFacts) -> bool:
+    """Tell whether values that are not finite are a fault, whatever the tag means."""
+    if _known(series, facts):
+        return True
+    lives = any(
+        np.isfinite(s.values[s.steps >= series.steps[found[-1]]]).any()
+        for tag in _LOSSES
+        if (s := facts.series(tag)) is not None
+    )
+    return not lives and bool(np.isfinite(series.values[: found[-1]]).any())
+
+
+def _nan_once_begun(series: Series) -> np.ndarray:
+    """Return the indices of NaN behind the first finite value, or of all where none is finite."""
+    finite = np.isfinite(series.values)
+    begun = np.logical_or.accumulate(finite) | (not finite.any())
+    return np.flatnonzero(np.isnan(series.values) & begun)
 
 
 def _faults(series: Series, *, may_be_nan: bool) -> np.ndarray:

@@ -369,6 +369,9 @@ def test_what_is_never_finite_may_come_in_the_first_half_of_a_run() -> None:
         ([-INF] * 4, 1.0, PASS),  # log-probability of a masked action
         ([-INF, -INF, 2, 3], 1.0, PASS),  # the best return so far
         ([1, 2, -INF, INF], 1.0, PASS),
+        ([1, 2, NAN, -INF], 1.0, WARN),
+        ([NAN] * 4, 1.0, WARN),
+        ([NAN, NAN, 1, 2], 1.0, PASS),
         ([1, 2, NAN, NAN], NAN, FAIL),
     ],
 )
