@@ -77,12 +77,25 @@ class Comparison(Struct, frozen=True, kw_only=True):
 def policy_to_take(stages: Sequence[StageAfresh]) -> Candidate | None:
     """Return the policy with the highest mean return over the episodes that all stages share.
 
-    Stages that ran fewer than half as many episodes as another one say too little and are left out.
+    One that ran fewer than half as many episodes as another says little: it is taken only where luck hardly explains
+    that it did better on the episodes that both ran.
     """
-    most = max((len(c.policy.returns) for s in stages for c in s.candidates), default=0)
-    able = [c for s in stages for c in s.candidates if 2 * len(c.policy.returns) >= most]
+    candidates = [candidate for stage in stages for candidate in stage.candidates]
+    most = max((len(c.policy.returns) for c in candidates), default=0)
+    able = [c for c in candidates if 2 * len(c.policy.returns) >= most]
     shared = min((len(c.policy.returns) for c in able), default=0)
-    return max(reversed(able), key=lambda c: float(c.policy.values[:shared].mean()), default=None)
+    taken = max(reversed(able), key=lambda c: float(c.policy.values[:shared].mean()), default=None)
+    for other in candidates:
+        few = 2 * len(other.policy.returns) < most
+        if few and taken and sign_flip_p(_differences(other, taken)) <= LOST_BY_LUCK:
+            taken = other
+    return taken
+
+
+def _differences(one: Candidate, other: Candidate) -> FloatArray:
+    """Subtract the other's returns from the one's, over the episodes that both ran."""
+    count = min(len(one.policy.returns), len(other.policy.returns))
+    return one.policy.values[:count] - other.policy.values[:count]
 
 
 def best_of(candidates: Sequence[Candidate]) -> Candidate | None:
@@ -100,8 +113,7 @@ def compare_stages(own: StageAfresh, before: Sequence[StageAfresh]) -> Compariso
     mine, theirs = best_of(own.candidates), best_of(earlier)
     if mine is None or theirs is None:
         return None
-    count = min(len(mine.policy.returns), len(theirs.policy.returns))
-    differences = mine.policy.values[:count] - theirs.policy.values[:count]
+    differences = _differences(mine, theirs)
     p_lost, p_gained = sign_flip_p(-differences), sign_flip_p(differences)
     untrained = own.afresh.untrained
     gained = abs(theirs.policy.mean - untrained.mean) if untrained is not None else 0.0

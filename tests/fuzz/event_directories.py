@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gates.tags import CANONICAL_TAGS
 from tests.gates.synthetic_runs import FAULTS, Recipe, Run, make
 from trainer.run.event_writer import EventWriter
 
@@ -149,12 +150,23 @@ def _strange_values(rng: Generator, case: Case) -> Tags:
         case.story.append(f"{tag[:40]!r}: {kind}")
     with np.errstate(over="ignore"):
         finite = all(
-            np.isfinite(values.astype(np.float32)).all()
+            _finite_where_measured(tag, values.astype(np.float32))
             for tag, (_, values) in tags.items()
             if tag.startswith(_WATCHED)
         )
     case.may_go = "; ".join(sorted(reasons)) if finite else ""
     return tags
+
+
+def _finite_where_measured(tag: str, values: NDArray[np.float32]) -> bool:
+    """Tell whether another trainer may log such values without a fault: NaN stands where nothing was measured."""
+    finite, nan = np.isfinite(values), np.isnan(values)
+    begun = np.logical_or.accumulate(finite)
+    if tag not in CANONICAL_TAGS and "loss" not in tag:  # may be infinite by its meaning
+        return not (nan & begun).any() and bool(finite.any() or not nan.any())
+    came_back = int((nan[:-1] & finite[1:] & begun[:-1]).sum())
+    unmeasured = nan if came_back >= 3 and finite[-3:].any() else nan & ~begun
+    return bool((finite | unmeasured).all()) and bool(finite.any() or not len(values))
 
 
 def _strange_tags(rng: Generator, case: Case) -> Tags:
@@ -259,5 +271,5 @@ def damage(rng: Generator, case: Case) -> None:
     case.story.append(f"files: {kind}")
     if kind == "second run" and alone:
         case.may_go = "a sound run beside an empty one"
-    elif kind != "copy":  # a copy of a file is left out, whatever its name
+    elif kind not in ("copy", "empty"):  # such files are left out
         case.may_go = ""

@@ -76,6 +76,14 @@ def test_the_policy_to_take_is_the_best_over_what_all_ran():
     assert policy_to_take([]) is None
 
 
+def test_a_stage_that_lost_is_not_taken_because_it_ran_more_episodes():
+    before = stage("50k", last=around(60, count=10), best=around(140, count=10))
+    lost = stage("1m", last=around(2), best=around(6))
+    assert "take the best policy of 50k" in stage_gain(lost, [before]).fact
+    taken = policy_to_take([before, lost])
+    assert (taken.stage, taken.policy.policy) == ("50k", "best")
+
+
 def test_equal_policies_are_called_lost_no_more_often_than_allowed():
     rng = np.random.default_rng(3)
     draws, lost = 300, 0
