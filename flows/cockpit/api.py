@@ -20,11 +20,8 @@ from flows.errors import ServerError
 from flows.surroundings import without_password
 
 _TIMEOUT_S = 10.0
-_BUSY = (
-    429,
-    502,
-    503,
-)  # Prefect's own clients try these again, too: SQLite is locked now and then.
+_BUSY = (429, 502, 503)
+"""What Prefect's own clients try again, too: SQLite is locked now and then."""
 _TRIES = 5
 _PAUSE_S = 1.0
 _GOING_ON = ("RUNNING", "PENDING", "CANCELLING")

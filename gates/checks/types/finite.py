@@ -70,8 +70,9 @@ class FiniteCheck(Check, frozen=True, kw_only=True, tag="finite"):
         outcome, bad = Outcome.FAIL, [(s, f) for s, f in faults if len(f) and _counts(s, f, facts)]
         if not bad:
             # An infinity may be what such a tag means; nothing says so of NaN.
-            unknown = [(s, _nan_once_begun(s)) for s in watched if not _known(s, facts)]
-            outcome, bad = Outcome.WARN, [(s, f) for s, f in unknown if len(f)]
+            unknown = [s for s in watched if not _known(s, facts) and s.tag not in self.may_be_nan]
+            nan = [(s, _nan_once_begun(s)) for s in unknown]
+            outcome, bad = Outcome.WARN, [(s, f) for s, f in nan if len(f)]
         if not bad:
             early = sum(int((~np.isfinite(s.values)).sum()) for s in watched)
             reason = f"all {points - early:,} values of {len(watched)} tags are finite"
@@ -88,7 +89,7 @@ class FiniteCheck(Check, frozen=True, kw_only=True, tag="finite"):
         first, step = first_steps[0]
         more = f" and {len(bad) - 4} more" if len(bad) > 4 else ""
         where = ", ".join(_both_names(s) for s, _ in first_steps[:4]) + more
-        unclear = " Nobody knows what the tag means, and losses stay finite."
+        unclear = " Nobody knows what such a tag means."
         return Ruling(
             finding=self.finding(
                 outcome=outcome,

@@ -386,6 +386,14 @@ def test_a_tag_that_nobody_knows_counts_with_the_losses(
     assert found.outcome is outcome, found.reason
 
 
+def test_a_tag_that_nobody_knows_may_be_declared_to_be_nan() -> None:
+    odd = series("policy/x", range(91, 95), [1, NAN, NAN, 2])
+    facts = facts_of(odd, series("train/critic_loss", range(91, 95), 1.0))
+    keys: dict[str, Any] = {"type": "finite", "prefixes": ["policy/", "train/"], "min_points": 2}
+    assert finding(facts, **keys).outcome is WARN
+    assert finding(facts, **keys, may_be_nan=["policy/x"]).outcome is PASS
+
+
 @pytest.mark.parametrize(
     ("tags", "outcome"),
     [(["a", "b", "c"], PASS), (["a", "b"], WARN), (["a", "c"], INCONCLUSIVE)],
